@@ -1,0 +1,17 @@
+"""ft: who owns an NFT, since when, and how sure it is. ``faust -A ft worker`` finds ``ft.app`` here."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ft.agents.pipeline import app as app
+
+__all__ = ["app"]
+
+
+def __getattr__(name: str) -> Any:
+    # Lazy: importing ft.api or ft.schemas must not start Faust.
+    if name == "app":
+        from ft.agents.pipeline import app
+
+        return app
+    raise AttributeError(f"module 'ft' has no attribute {name!r}")

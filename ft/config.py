@@ -1,0 +1,165 @@
+"""The one frozen configuration, read from the environment; nothing else in ft reads it.
+
+Addresses come from the environment, else from the embedded servers that ``ft up`` left running
+(their addresses stand in ``<home>/servers.json``).
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from ft.errors import ConfigError
+
+AGENTS = ("normalize", "ledger", "publisher", "project")
+ADDRESSES = ("FT_KAFKA", "FT_POSTGRES", "FT_SCHEMA_REGISTRY")
+_BATCH_EVENTS_MAX = 5_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Every setting of a process. Build it with :meth:`from_env`."""
+
+    home: Path
+    """``FT_HOME``: data, logs and passwords of the embedded servers, RocksDB folders. Default ``.ft`` in the checkout."""
+    cache: Path
+    """``FT_CACHE``: downloaded server archives, checked against committed checksums. Default ``<home>/cache``."""
+    addresses: Mapping[str, str] = field(repr=False)
+    """``FT_KAFKA`` (host:port, comma separated), ``FT_POSTGRES`` (URL), ``FT_SCHEMA_REGISTRY`` (URL); absent if unknown."""
+    networks_file: Path | None = None
+    """``FT_NETWORKS``: a TOML file of networks added to, or replacing, the built-in ones. Default: none."""
+    topic_prefix: str = ""
+    """``FT_TOPIC_PREFIX``: put before every topic, consumer group and subject; lets deployments share a broker. Default empty."""
+    partitions: int = 8
+    """``FT_PARTITIONS``: partitions of the normalized and ledger topics, used at the first ``ft migrate`` only."""
+    replication: int = 1
+    """``FT_REPLICATION``: replication factor of topics that ``ft migrate`` creates. Default 1."""
+    agents: frozenset[str] = frozenset(AGENTS)
+    """``FT_AGENTS``: comma separated subset of normalize, ledger, publisher, project that this worker runs. Default all."""
+    session_timeout_s: float = 10.0
+    """``FT_SESSION_TIMEOUT_S``: Kafka consumer session timeout of a worker, seconds. Default 10; heartbeats are a third."""
+    batch_events_max: int = _BATCH_EVENTS_MAX
+    """``FT_BATCH_EVENTS_MAX``: events in one ledger transaction, at most (one record may exceed it). Default 5000."""
+    metrics_port: int = 0
+    """``FT_METRICS_PORT``: port of the worker's web server (/metrics) on loopback. Default 0: a free one, logged."""
+    web_bind: str = "127.0.0.1"
+    """``FT_WEB_BIND``: address the worker's web server binds to. Default 127.0.0.1."""
+    watchdog_s: float = 60.0
+    """``FT_WATCHDOG_S``: a worker that makes no progress for so long while its lag grows exits. Default 60."""
+    log_level: str = "info"
+    """``FT_LOG_LEVEL``: debug, info, warning or error. Default info."""
+    log_format: str = "auto"
+    """``FT_LOG_FORMAT``: json, console, or auto (console on a terminal, else json). Default auto."""
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> "Config":
+        """Read the environment. Raises ConfigError for a value that cannot be read."""
+        env = os.environ if environ is None else environ
+        home = Path(env.get("FT_HOME") or _default_home()).expanduser().absolute()
+        return cls(
+            home=home,
+            cache=Path(env.get("FT_CACHE") or home / "cache").expanduser().absolute(),
+            addresses=_addresses(env, home),
+            networks_file=Path(env["FT_NETWORKS"]).expanduser() if env.get("FT_NETWORKS") else None,
+            topic_prefix=env.get("FT_TOPIC_PREFIX", ""),
+            partitions=_integer(env, "FT_PARTITIONS", 8, minimum=1),
+            replication=_integer(env, "FT_REPLICATION", 1, minimum=1),
+            agents=_agents(env),
+            session_timeout_s=_seconds(env, "FT_SESSION_TIMEOUT_S", 10.0),
+            batch_events_max=_integer(env, "FT_BATCH_EVENTS_MAX", _BATCH_EVENTS_MAX, minimum=1),
+            metrics_port=_integer(env, "FT_METRICS_PORT", 0, minimum=0),
+            web_bind=env.get("FT_WEB_BIND") or "127.0.0.1",
+            watchdog_s=_seconds(env, "FT_WATCHDOG_S", 60.0),
+            log_level=_choice(env, "FT_LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
+            log_format=_choice(env, "FT_LOG_FORMAT", "auto", ("json", "console", "auto")),
+        )
+
+    @cached_property
+    def kafka(self) -> str:
+        """Bootstrap servers. Raises ConfigError where none is known."""
+        return self._address("FT_KAFKA", "the Kafka bootstrap servers (host:port)")
+
+    @cached_property
+    def postgres(self) -> str:
+        """URL of the database, with the role that owns it. Raises ConfigError where none is known."""
+        return self._address("FT_POSTGRES", "a Postgres URL (postgresql://user:password@host:port/database)")
+
+    @cached_property
+    def schema_registry(self) -> str:
+        """URL of the Confluent-compatible registry. Raises ConfigError where none is known."""
+        return self._address("FT_SCHEMA_REGISTRY", "the schema registry's URL (http://host:port/...)")
+
+    def postgres_as(self, role: str) -> str:
+        """The database URL with its session in ``role`` (ft_writer, ft_api): the login must be a member of it."""
+        parts = urlsplit(self.postgres)
+        option = "options=" + quote(f"-c role={role}", safe="")
+        query = f"{parts.query}&{option}" if parts.query else option
+        return urlunsplit(parts._replace(query=query))
+
+    def _address(self, name: str, expected: str) -> str:
+        value = self.addresses.get(name)
+        if not value:
+            raise ConfigError(
+                f"{name} is not set and no embedded servers are known under {self.home}: "
+                f"expected {expected}. Run `ft up` to start the embedded servers, or set {name}."
+            )
+        return value
+
+
+def _default_home() -> Path:
+    checkout = Path(__file__).resolve().parent.parent
+    return (checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()) / ".ft"
+
+
+def _addresses(env: Mapping[str, str], home: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
+    left_running = home / "servers.json"
+    if left_running.is_file():
+        try:
+            stored = json.loads(left_running.read_text())
+            found = {name: str(stored[name]) for name in ADDRESSES if name in stored}
+        except (OSError, ValueError, TypeError) as exc:
+            raise ConfigError(f"{left_running} cannot be read ({exc}): expected a JSON object. Run `ft down`, then `ft up`.") from exc
+    found.update({name: env[name] for name in ADDRESSES if env.get(name)})
+    return found
+
+
+def _agents(env: Mapping[str, str]) -> frozenset[str]:
+    chosen = frozenset(word.strip() for word in env.get("FT_AGENTS", "").split(",") if word.strip())
+    if unknown := chosen - set(AGENTS):
+        raise ConfigError(f"FT_AGENTS: expected some of {', '.join(AGENTS)}, got {', '.join(sorted(unknown))}.")
+    if "publisher" in chosen and "ledger" not in chosen:
+        raise ConfigError("FT_AGENTS: the publisher works under the ledger's partitions; name ledger too.")
+    return chosen or frozenset(AGENTS)
+
+
+def _integer(env: Mapping[str, str], name: str, default: int, *, minimum: int) -> int:
+    text = env.get(name)
+    if not text:
+        return default
+    if not text.isdigit() or int(text) < minimum:
+        raise ConfigError(f"{name}: expected a whole number of at least {minimum}, got {text!r}.")
+    return int(text)
+
+
+def _seconds(env: Mapping[str, str], name: str, default: float) -> float:
+    text = env.get(name)
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError as exc:
+        raise ConfigError(f"{name}: expected seconds as a number, got {text!r}.") from exc
+    if not 0 < value < 86_400:
+        raise ConfigError(f"{name}: expected seconds between 0 and 86400, got {text!r}.")
+    return value
+
+
+def _choice(env: Mapping[str, str], name: str, default: str, allowed: tuple[str, ...]) -> str:
+    value = env.get(name) or default
+    if value not in allowed:
+        raise ConfigError(f"{name}: expected one of {', '.join(allowed)}, got {value!r}.")
+    return value
