@@ -1,0 +1,96 @@
+"""Bytes <-> records: fastavro in the Confluent frame (0x00, int32 schema id, Avro body).
+
+Wire format: https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html
+"""
+
+import json
+import struct
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.resources import files
+from io import BytesIO
+from typing import Any, Final
+
+import fastavro
+
+from ft.errors import MalformedRecord, SchemaError
+
+SUBJECTS: Final = (
+    "raw_block",
+    "normalized_batch",
+    "ownership_changed",
+    "finality",
+    "reorg_detected",
+    "asset_created",
+    "dead_letter",
+)
+_FRAME: Final = struct.Struct(">bI")
+
+Fetch = Callable[[int], Mapping[str, Any]]
+"""Schema id -> the writer's schema, asked once an id."""
+
+
+@cache
+def schema_text(name: str) -> str:
+    """The .avsc file of a record, as shipped. Raises SchemaError for a name that has none."""
+    if name not in SUBJECTS:
+        raise SchemaError(f"expected one of {', '.join(SUBJECTS)}, got {name!r}")
+    return (files("ft.schemas") / f"{name}.avsc").read_text()
+
+
+@cache
+def parsed(name: str) -> Any:
+    """The parsed schema that this code reads with."""
+    return fastavro.parse_schema(json.loads(schema_text(name)))
+
+
+class Codec:
+    """Encodes and decodes one kind of record under schema ids that the registry gave out."""
+
+    def __init__(self, name: str, schema_id: int, fetch: Fetch) -> None:
+        self.name = name
+        self.schema_id = schema_id
+        self._schema = parsed(name)
+        self._header = _FRAME.pack(0, schema_id)
+        self._fetch = fetch
+        self._writers: dict[int, Any] = {schema_id: self._schema}
+
+    def encode(self, record: Mapping[str, Any]) -> bytes:
+        """Frame and encode. Raises SchemaError if a field is missing or of the wrong type."""
+        out = BytesIO()
+        out.write(self._header)
+        try:
+            fastavro.schemaless_writer(out, self._schema, record)
+        except (ValueError, TypeError, KeyError, AttributeError) as exc:
+            raise SchemaError(f"{self.name}: expected its schema's fields, got a record that does not fit: {exc}") from exc
+        return out.getvalue()
+
+    def decode(self, value: bytes | None) -> dict[str, Any]:
+        """Read framed bytes. Raises MalformedRecord for anything that is not such a record, whole and alone."""
+        if value is None or len(value) < _FRAME.size:
+            raise MalformedRecord(f"{self.name}: expected a frame of at least 5 bytes, got {len(value or b'')}")
+        magic, schema_id = _FRAME.unpack_from(value)
+        if magic != 0:
+            raise MalformedRecord(f"{self.name}: expected magic byte 0, got {magic}")
+        writer = self._writers.get(schema_id)
+        if writer is None:
+            writer = self._writers[schema_id] = self._learn(schema_id)
+        body = BytesIO(value)
+        body.seek(_FRAME.size)
+        reader = None if writer is self._schema else self._schema
+        try:
+            record = fastavro.schemaless_reader(body, writer, reader)
+        except Exception as exc:  # fastavro raises whatever the bytes lead it to
+            raise MalformedRecord(f"{self.name}: body does not fit schema id {schema_id}: {exc!r}") from exc
+        if body.tell() != len(value):
+            raise MalformedRecord(f"{self.name}: expected {body.tell()} bytes, got {len(value)}")
+        if not isinstance(record, dict):
+            raise MalformedRecord(f"{self.name}: expected a record, got {type(record).__name__}")
+        return record
+
+    def _learn(self, schema_id: int) -> Any:
+        writer = self._fetch(schema_id)
+        named = f"{writer.get('namespace', '')}.{writer.get('name', '')}"
+        if named != self._schema["name"]:
+            raise MalformedRecord(f"{self.name}: expected schema {self._schema['name']}, got {named} (id {schema_id})")
+        return fastavro.parse_schema(dict(writer))

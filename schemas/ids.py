@@ -1,0 +1,141 @@
+"""Identity, which never changes once written: addresses, asset ids, event ids, uuids, partitions."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID, uuid5
+from zlib import crc32
+
+from tonsdk.utils import Address as TonAddress
+from tonsdk.utils import InvalidAddressError
+
+from ft.errors import FtError
+
+NAMESPACE: Final = UUID("d4196ad2-edae-5ba2-9135-602be39edbc4")
+"""uuid5 of the DNS namespace and ``ft.supply``."""
+
+EVM_ZERO: Final = "0x" + "0" * 40
+NO_ACCOUNTS: Final = frozenset({EVM_ZERO, "", "addr_none"})
+"""Accounts that hold nothing: what leaves them is minted, what goes to them is burned."""
+
+_EVM = re.compile(r"0x[0-9a-fA-F]{40}\Z")
+_SLUG = re.compile(r"[a-z][a-z0-9-]{0,31}\Z")
+_TOKEN_ID = re.compile(r"(0|[1-9][0-9]{0,77})\Z")
+_UINT256_END: Final = 2**256
+
+
+class InvalidId(FtError):
+    """A network, address, asset id or token id is not written in any form that ft knows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetKey:
+    """An asset: TON items have their own address as ``contract`` and the token id ``0``."""
+
+    network: str
+    contract: str
+    token_id: str
+
+    def __str__(self) -> str:
+        return asset_id(self.network, self.contract, self.token_id)
+
+
+def network_slug(text: str) -> str:
+    """Return ``text`` if it is a slug (lower-case letters, digits, dashes). Raises InvalidId."""
+    if not _SLUG.match(text):
+        raise InvalidId(f"network: expected a slug such as polygon, got {text!r}")
+    return text
+
+
+def family_of(network: str) -> str:
+    """The address family of a network slug: ``ton``, ``solana`` or ``evm``."""
+    head = network.split("-", 1)[0]
+    return head if head in ("ton", "solana") else "evm"
+
+
+def address(network: str, text: str) -> str:
+    """Canonical form of an account or contract address on ``network``.
+
+    EVM: lower-case hex. TON: raw ``wc:hex`` in lower case, from raw, bounceable or url-safe forms.
+    Solana: unchanged, because its base58 is case-sensitive. Raises InvalidId.
+    """
+    family = family_of(network)
+    if family == "solana":
+        return text
+    if family == "ton":
+        return _ton_address(text)
+    if not _EVM.match(text):
+        raise InvalidId(f"address on {network}: expected 0x and 40 hex digits, got {text!r}")
+    return text.lower()
+
+
+def _ton_address(text: str) -> str:
+    if text == "addr_none":
+        return text
+    try:
+        parsed = TonAddress(text)
+    except (InvalidAddressError, ValueError, TypeError, IndexError) as exc:
+        raise InvalidId(f"address on ton: expected wc:hex or the 48-character form, got {text!r}") from exc
+    return str(parsed.to_string(is_user_friendly=False)).lower()
+
+
+def token_id(text: str) -> str:
+    """Return ``text`` if it is a decimal uint256. Raises InvalidId."""
+    if not _TOKEN_ID.match(text) or int(text) >= _UINT256_END:
+        raise InvalidId(f"token id: expected a decimal number below 2^256, got {text!r}")
+    return text
+
+
+def asset_id(network: str, contract: str, token: str) -> str:
+    """The natural key: ``<network>:<contract>:<token_id>``, or ``ton:<item address>``."""
+    return f"{network}:{contract}" if family_of(network) == "ton" else f"{network}:{contract}:{token}"
+
+
+def parse_asset_id(text: str) -> AssetKey:
+    """Read a natural key in any usual spelling. Raises InvalidId."""
+    network, _, rest = text.partition(":")
+    network_slug(network)
+    if family_of(network) == "ton":
+        return AssetKey(network=network, contract=address(network, rest), token_id="0")
+    contract, sep, token = rest.partition(":")
+    if not sep:
+        raise InvalidId(f"asset id: expected <network>:<contract>:<token_id>, got {text!r}")
+    return AssetKey(network=network, contract=address(network, contract), token_id=token_id(token))
+
+
+def parse_collection_id(text: str) -> tuple[str, str]:
+    """Read ``<network>:<contract>``; returns (network, contract). Raises InvalidId."""
+    network, sep, contract = text.partition(":")
+    if not sep:
+        raise InvalidId(f"collection id: expected <network>:<contract>, got {text!r}")
+    return network_slug(network), address(network, contract)
+
+
+def asset_uuid(natural_key: str) -> UUID:
+    """uuid5 of the asset's natural key."""
+    return uuid5(NAMESPACE, natural_key)
+
+
+def source_event_id(network: str, tx_hash: str, contract: str, topic0: str, n: int) -> str:
+    """EVM: ``network:tx_hash:contract:topic0:n``, n counted among the transaction's logs of that contract and topic0."""
+    return f"{network}:{tx_hash}:{contract}:{topic0}:{n}"
+
+
+def event_id(network: str, tx_hash: str, contract: str, topic0: str, n: int, sub_index: int) -> str:
+    """Natural key of a normalized event: ``<source_event_id>/<sub_index>``."""
+    return f"{network}:{tx_hash}:{contract}:{topic0}:{n}/{sub_index}"
+
+
+def event_uuid(natural_key: str) -> UUID:
+    """uuid5 of ``<source_event_id>/<sub_index>``."""
+    return uuid5(NAMESPACE, natural_key)
+
+
+def partition_of(route_key: str, partitions: int) -> int:
+    """``crc32(route key) % partitions``. EVM route key: ``network:contract``; TON: ``ton:<item address>``."""
+    return crc32(route_key.encode()) % partitions
+
+
+def control_partition(network: str, partitions: int) -> int:
+    """The one partition that announces a network's reorgs."""
+    return partition_of(network, partitions)
