@@ -1,0 +1,21 @@
+"""``ft env``: Print the servers' addresses as `export` lines for a shell."""
+
+import shlex
+
+import click
+
+from ft.config import ADDRESSES, Config
+
+
+@click.command()
+def command() -> None:
+    """Print the servers' addresses as export lines: eval "$(ft env)"."""
+    config = Config.from_env()
+    for name, value in ((name, _address(config, name)) for name in ADDRESSES):
+        click.echo(f"export {name}={shlex.quote(value)}")
+
+
+def _address(config: Config, name: str) -> str:
+    return {"FT_KAFKA": lambda: config.kafka, "FT_POSTGRES": lambda: config.postgres}.get(
+        name, lambda: config.schema_registry
+    )()
