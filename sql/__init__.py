@@ -1,1 +1,1 @@
-
+"""Postgres: the migrator, and named queries in .sql files."""

@@ -1,0 +1,166 @@
+"""The migrator: roles, numbered SQL files, and reference data from configuration."""
+
+import hashlib
+from importlib.resources import files
+from typing import Any, Final
+
+import psycopg
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from ft.config import Config
+from ft.errors import ConfigError, DatabaseError, DatabaseUnavailable
+from ft.networks import Network, load_networks
+from ft.schemas.standards import FAMILY, HOLDING, TITLES
+
+ROLES: Final = ("ft_migrate", "ft_writer", "ft_api")
+_LOCK: Final = 0x66740001  # any number that no other advisory lock of this database uses
+
+
+def migrate(url: str, config: Config) -> list[str]:
+    """Bring the database to this version; returns the names of the migrations that were applied now.
+
+    Safe to run twice and by two at once. The login must be able to create roles, or find ft_migrate,
+    ft_writer and ft_api made and granted to it. Raises ConfigError for another number of partitions than
+    the stored one, DatabaseError for a migration that was edited after it was applied, DatabaseUnavailable
+    if Postgres cannot be reached.
+    """
+    networks = load_networks(config.networks_file)
+    try:
+        with psycopg.connect(url, autocommit=True) as conn:
+            conn.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+            _ensure_roles(conn)
+            _ensure_ledger_of_migrations(conn)
+            applied = _apply(conn)
+            with conn.transaction():
+                conn.execute("SET LOCAL ROLE ft_migrate")
+                _choose_partitions(conn, config.partitions)
+                _fill_reference(conn, networks.values())
+            return applied
+    except psycopg.OperationalError as exc:
+        raise DatabaseUnavailable(f"Postgres: expected a connection to {_where(url)}, got: {exc}") from exc
+    except psycopg.Error as exc:
+        raise DatabaseError(f"migration of {_where(url)} failed: {exc}") from exc
+
+
+def stored_partitions(conn: psycopg.Connection[Any]) -> int:
+    """Partitions of the normalized and ledger topics, chosen at the first migration."""
+    row = conn.execute("SELECT value FROM system.settings WHERE name = 'partitions'").fetchone()
+    if row is None:
+        raise ConfigError("system.settings has no number of partitions. Run `ft migrate`.")
+    return int(row[0])
+
+
+def ensure_network(url: str, network: Network) -> None:
+    """Write one network into ref.networks, as :func:`migrate` does for all. Raises DatabaseUnavailable."""
+    try:
+        with psycopg.connect(url) as conn:
+            _fill_network(conn, network)
+    except psycopg.OperationalError as exc:
+        raise DatabaseUnavailable(f"Postgres: expected a connection to {_where(url)}, got: {exc}") from exc
+    except psycopg.errors.UndefinedTable as exc:
+        raise ConfigError("the database is not migrated: ref.networks is missing. Run `ft migrate`.") from exc
+
+
+def _ensure_roles(conn: psycopg.Connection[Any]) -> None:
+    for role in ROLES:
+        name = sql.Identifier(role)
+        if conn.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,)).fetchone() is None:
+            try:
+                conn.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(name))
+            except (psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
+                pass  # roles belong to the cluster: another database's migration was quicker
+        member = conn.execute("SELECT pg_has_role(current_user, %s, 'SET')", (role,)).fetchone()
+        if member is None or not member[0]:
+            conn.execute(sql.SQL("GRANT {} TO CURRENT_USER WITH SET TRUE, INHERIT TRUE").format(name))
+    database = conn.execute("SELECT current_database()").fetchone()
+    assert database is not None
+    conn.execute(sql.SQL("GRANT CREATE ON DATABASE {} TO ft_migrate").format(sql.Identifier(database[0])))
+
+
+def _ensure_ledger_of_migrations(conn: psycopg.Connection[Any]) -> None:
+    with conn.transaction():
+        conn.execute("SET LOCAL ROLE ft_migrate")
+        conn.execute("CREATE SCHEMA IF NOT EXISTS system")
+        conn.execute(
+            "CREATE TABLE IF NOT EXISTS system.migrations (name text PRIMARY KEY, sha256 text NOT NULL,"
+            " applied_at timestamptz NOT NULL DEFAULT now())"
+        )
+
+
+def _apply(conn: psycopg.Connection[Any]) -> list[str]:
+    known = dict(conn.execute("SELECT name, sha256 FROM system.migrations").fetchall())
+    folder = files("ft.sql") / "migrations"
+    applied = []
+    for path in sorted((p for p in folder.iterdir() if p.name.endswith(".sql")), key=lambda p: p.name):
+        text = path.read_text()
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        if path.name in known:
+            if known[path.name] != digest:
+                raise DatabaseError(
+                    f"migration {path.name} was applied as {known[path.name][:12]}, the file is {digest[:12]}: "
+                    "a migration is never edited once applied. Restore the file, or start from an empty database."
+                )
+            continue
+        with conn.transaction():
+            conn.execute("SET LOCAL ROLE ft_migrate")
+            conn.execute(text.encode())
+            conn.execute("INSERT INTO system.migrations (name, sha256) VALUES (%s, %s)", (path.name, digest))
+        applied.append(path.name)
+    return applied
+
+
+def _choose_partitions(conn: psycopg.Connection[Any], wanted: int) -> None:
+    conn.execute(
+        "INSERT INTO system.settings (name, value) VALUES ('partitions', %s) ON CONFLICT (name) DO NOTHING",
+        (str(wanted),),
+    )
+
+
+def _fill_reference(conn: psycopg.Connection[Any], networks: Any) -> None:
+    for standard, holding in HOLDING.items():
+        conn.execute(
+            "INSERT INTO ref.token_standards (standard, family, holding, title) VALUES (%s, %s, %s, %s)"
+            " ON CONFLICT (standard) DO UPDATE SET holding = EXCLUDED.holding, title = EXCLUDED.title",
+            (standard, FAMILY[standard], holding, TITLES[standard]),
+        )
+    for network in networks:
+        _fill_network(conn, network)
+
+
+def _fill_network(conn: psycopg.Connection[Any], network: Network) -> None:
+    settings = {
+        "confirmed_depth": network.confirmed.depth,
+        "finalized_depth": network.finalized.depth,
+        "block_time_s": network.block_time_s,
+        "proof": network.proof,
+        "logs_window": network.logs_window,
+        "requests_per_s": network.requests_per_s,
+        "tokens": dict(network.tokens),
+    }
+    conn.execute(
+        "INSERT INTO ref.networks (network, family, chain_id, start_block, confirmed, finalized, settings)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (network) DO UPDATE SET family = EXCLUDED.family,"
+        " chain_id = EXCLUDED.chain_id, start_block = EXCLUDED.start_block, confirmed = EXCLUDED.confirmed,"
+        " finalized = EXCLUDED.finalized, settings = EXCLUDED.settings, updated_at = now()",
+        (
+            network.slug,
+            network.family,
+            network.chain_id,
+            network.start_block,
+            network.confirmed.tag or "depth",
+            network.finalized.tag or "depth",
+            Jsonb(settings),
+        ),
+    )
+    for address, name in network.marketplaces.items():
+        conn.execute(
+            "INSERT INTO ref.marketplaces (network, address, name) VALUES (%s, %s, %s)"
+            " ON CONFLICT (network, address) DO UPDATE SET name = EXCLUDED.name",
+            (network.slug, address, name),
+        )
+
+
+def _where(url: str) -> str:
+    info = psycopg.conninfo.conninfo_to_dict(url)
+    return f"{info.get('host', 'localhost')}:{info.get('port', 5432)}/{info.get('dbname', '')}"
