@@ -16,6 +16,7 @@ from ft.errors import ConfigError
 
 AGENTS = ("normalize", "ledger", "publisher", "project")
 ADDRESSES = ("FT_KAFKA", "FT_POSTGRES", "FT_SCHEMA_REGISTRY")
+KAFKA_JVM = "-Xms256m -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 _BATCH_EVENTS_MAX = 5_000
 
 
@@ -49,6 +50,8 @@ class Config:
     """``FT_WEB_BIND``: address the worker's web server binds to. Default 127.0.0.1."""
     watchdog_s: float = 60.0
     """``FT_WATCHDOG_S``: a worker that makes no progress for so long while its lag grows exits. Default 60."""
+    kafka_jvm: str = KAFKA_JVM
+    """``FT_KAFKA_JVM``: options of the embedded Kafka's JVM. Default: small, and quick to start rather than to run."""
     log_level: str = "info"
     """``FT_LOG_LEVEL``: debug, info, warning or error. Default info."""
     log_format: str = "auto"
@@ -73,6 +76,7 @@ class Config:
             metrics_port=_integer(env, "FT_METRICS_PORT", 0, minimum=0),
             web_bind=env.get("FT_WEB_BIND") or "127.0.0.1",
             watchdog_s=_seconds(env, "FT_WATCHDOG_S", 60.0),
+            kafka_jvm=env.get("FT_KAFKA_JVM") or KAFKA_JVM,
             log_level=_choice(env, "FT_LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
             log_format=_choice(env, "FT_LOG_FORMAT", "auto", ("json", "console", "auto")),
         )

@@ -1,0 +1,21 @@
+"""``ft down``: Stop the servers that `ft up` started, and no others."""
+
+import click
+
+from ft import embedded
+from ft.config import Config
+from ft.embedded.progress import shown
+
+
+@click.command()
+@click.option("--delete-data", is_flag=True, help="Also delete their data, logs and passwords. Downloads stay.")
+def command(delete_data: bool) -> None:
+    """Stop the servers of this home, in order, and wait until they are gone. Their data stay."""
+    config = Config.from_env()
+    with shown() as progress:
+        stopped = embedded.stop(config, progress)
+        if delete_data:
+            embedded.remove(config, progress)
+    click.echo(f"stopped {', '.join(stopped)}" if stopped else "nothing was running")
+    if delete_data:
+        click.echo(f"deleted the servers' data under {config.home}")

@@ -1,0 +1,48 @@
+"""``ft status``: Show the servers, and what the pipeline makes of its networks."""
+
+import importlib
+import importlib.util
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from ft import embedded
+from ft.config import Config
+
+_STATES = {"running": "green", "external": "green", "starting": "yellow", "stopped": "red"}
+# Into a pipe or a file: every value whole, on one line.
+_UNBOUNDED = 1_000
+_PIPELINE = "ft.cli.status_pipeline"
+
+
+@click.command()
+def command() -> None:
+    """Show server, state, address, pid, version, memory and log; then the pipeline, if the servers run."""
+    config = Config.from_env()
+    servers = embedded.describe(config)
+    console = Console()
+    if not console.is_terminal:
+        console.width = _UNBOUNDED
+    console.print(_table(servers))
+    all_up = all(server.state in ("running", "external") for server in servers)
+    # The pipeline's part shows itself: `show(config, console)` of its own module.
+    if all_up and importlib.util.find_spec(_PIPELINE) is not None:
+        importlib.import_module(_PIPELINE).show(config, console)
+
+
+def _table(servers: list[embedded.ServerStatus]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for heading in ("server", "state", "address", "pid", "version", "memory", "log"):
+        table.add_column(heading, overflow="fold")
+    for server in servers:
+        table.add_row(
+            server.name,
+            f"[{_STATES[server.state]}]{server.state}[/]",
+            server.address,
+            "" if server.pid is None else str(server.pid),
+            server.version,
+            "" if server.memory_bytes is None else f"{server.memory_bytes >> 20} MiB",
+            "" if server.log is None else str(server.log),
+        )
+    return table

@@ -1,0 +1,185 @@
+"""Start and stop the three servers of a home, side by side, under the home's lock."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from ft.config import ADDRESSES, Config
+from ft.embedded import ports
+from ft.embedded.kafka import Kafka
+from ft.embedded.places import Places, locked, write_private
+from ft.embedded.postgres import REGISTRY, Postgres
+from ft.embedded.progress import Progress, Quiet
+from ft.embedded.registry import Registry, Storage
+from ft.errors import FtError, ServerError
+
+Server = Kafka | Postgres | Registry
+# Which of the ports belong to which server.
+_PORTS = {
+    "kafka": ("kafka", "kafka_controller"),
+    "postgres": ("postgres",),
+    "registry": ("registry", "registry_management"),
+}
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """The embedded servers of one home; those that the environment replaces are in ``external``."""
+
+    places: Places
+    kafka: Kafka
+    postgres: Postgres
+    registry: Registry
+    external: frozenset[str]
+
+    @classmethod
+    def of(cls, config: Config, chosen: dict[str, int], progress: Progress) -> "Fleet":
+        places = Places.of(config)
+        kafka = Kafka(places, chosen, config.kafka_jvm, progress)
+        postgres = Postgres(places, chosen, progress)
+        registry = Registry(places, chosen, progress)
+        return cls(places, kafka, postgres, registry, _external(config, places))
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        """In the order in which they are started."""
+        return (self.kafka, self.postgres, self.registry)
+
+    @property
+    def ours(self) -> tuple[Server, ...]:
+        return tuple(server for server in self.servers if server.setting not in self.external)
+
+
+def start(config: Config, progress: Progress | None = None) -> Config:
+    """Start every embedded server that does not run; return the config with all addresses.
+
+    Safe to call at any time and from several processes. Raises ServerError with the log of what failed; what
+    could be started keeps running.
+    """
+    progress = progress or Quiet()
+    places = Places.of(config)
+    places.create()
+    with _lock(places, progress):
+        before = Fleet.of(config, known_ports(places), progress)
+        missing = frozenset(server.name for server in before.ours if server.process() is None)
+        needed = frozenset(port for name in missing for port in _PORTS[name])
+        fleet = Fleet.of(config, ports.choose(places, needed, progress.say), progress)
+        _release_registry(before, fleet)
+        try:
+            _start_all(fleet, missing, config, progress)
+        finally:
+            _write_servers_file(fleet)
+    kept = {name: config.addresses[name] for name in fleet.external}
+    return replace(config, addresses={**kept, **{server.setting: server.address for server in fleet.ours}})
+
+
+def stop(config: Config, progress: Progress | None = None) -> list[str]:
+    """Stop the embedded servers of this home and wait until they are gone. Returns the names of those that ran."""
+    progress = progress or Quiet()
+    places = Places.of(config)
+    if not places.home.exists():
+        return []
+    places.create()
+    with _lock(places, progress):
+        fleet = Fleet.of(config, known_ports(places), progress)
+        running = [(server, process) for server in fleet.servers if (process := server.process())]
+        # The registry keeps its schemas in Postgres: it leaves first.
+        for names in (("registry", "kafka"), ("postgres",)):
+            with ThreadPoolExecutor() as pool:
+                list(pool.map(lambda pair: pair[0].stop(pair[1]), [p for p in running if p[0].name in names]))
+        places.servers_file.unlink(missing_ok=True)
+    return [server.name for server, _ in running]
+
+
+def remove(config: Config, progress: Progress | None = None) -> None:
+    """Stop the servers and delete their data, logs and passwords; downloads stay."""
+    stop(config, progress)
+    places = Places.of(config)
+    data = places.data("postgres")
+    if data.is_symlink():
+        shutil.rmtree(data.resolve(), ignore_errors=True)
+        data.unlink()
+    for folder in ("kafka", "postgres", "registry", "logs", "run", "secrets"):
+        shutil.rmtree(places.home / folder, ignore_errors=True)
+
+
+def _release_registry(before: Fleet, fleet: Fleet) -> None:
+    """A registry that runs knows its Postgres by port: if that moved, it has to be started again."""
+    process = fleet.registry.process()
+    if process is not None and before.postgres.address != fleet.postgres.address:
+        fleet.registry.stop(process)
+
+
+def _start_all(fleet: Fleet, missing: frozenset[str], config: Config, progress: Progress) -> None:
+    """Side by side; the registry waits for its Postgres. One that runs is only asked whether it answers."""
+
+    def begin(server: Server, go: Callable[[], None]) -> None:
+        if server.setting in fleet.external:
+            return
+        if server.name in missing:
+            progress.say(f"starting {server.name} {server.version}")
+        go()
+        if server.name in missing:
+            progress.say(f"{server.name} answers")
+
+    def begin_registry() -> None:
+        if fleet.registry.setting not in fleet.external:
+            fleet.registry.fetch()
+        postgres.result()
+        begin(fleet.registry, lambda: fleet.registry.start(_storage(fleet, config)))
+
+    with ThreadPoolExecutor() as pool:
+        kafka = pool.submit(begin, fleet.kafka, fleet.kafka.start)
+        postgres = pool.submit(begin, fleet.postgres, fleet.postgres.start)
+        registry = pool.submit(begin_registry)
+    failures = {id(exc): exc for future in (kafka, postgres, registry) if (exc := future.exception())}
+    for failure in failures.values():
+        if not isinstance(failure, FtError):
+            raise failure
+    if failures:
+        raise ServerError("\n".join(str(failure) for failure in failures.values()))
+
+
+def _storage(fleet: Fleet, config: Config) -> Storage:
+    if fleet.postgres.setting in fleet.external:
+        return Storage.inside(config.postgres)
+    return Storage.at(fleet.postgres.url(REGISTRY, REGISTRY))
+
+
+def _external(config: Config, places: Places) -> frozenset[str]:
+    """The settings that name somebody else's server: not the addresses that an earlier `ft env` printed of ours."""
+    return frozenset(
+        name for name in ADDRESSES if config.addresses.get(name) not in (None, *own_addresses(places, name))
+    )
+
+
+def own_addresses(places: Places, name: str) -> tuple[str, ...]:
+    """The addresses under which our server was announced, now or before."""
+    file = places.run / "announced.json"
+    try:
+        return tuple(json.loads(file.read_text()).get(name, ()))
+    except FileNotFoundError:
+        return ()
+
+
+def known_ports(places: Places) -> dict[str, int]:
+    """The remembered port of every name, 0 where none was chosen yet."""
+    return {name: 0 for name in ports.NAMES} | ports.remembered(places)
+
+
+def _write_servers_file(fleet: Fleet) -> None:
+    running = [(server, process) for server in fleet.ours if (process := server.process())]
+    announced = {s.setting: sorted({*own_addresses(fleet.places, s.setting), s.address}) for s in fleet.servers}
+    write_private(fleet.places.run / "announced.json", json.dumps(announced, indent=2))
+    stored: dict[str, object] = {server.setting: server.address for server, _ in running}
+    stored["pids"] = {server.name: process.pid for server, process in running}
+    write_private(fleet.places.servers_file, json.dumps(stored, indent=2))
+
+
+@contextmanager
+def _lock(places: Places, progress: Progress) -> Iterator[None]:
+    with locked(places.run / "lock", progress.say, f"another `ft up` or `ft down` is at work in {places.home}: waiting"):
+        yield

