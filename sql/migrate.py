@@ -21,9 +21,9 @@ def migrate(url: str, config: Config) -> list[str]:
     """Bring the database to this version; returns the names of the migrations that were applied now.
 
     Safe to run twice and by two at once. The login must be able to create roles, or find ft_migrate,
-    ft_writer and ft_api made and granted to it. Raises ConfigError for another number of partitions than
-    the stored one, DatabaseError for a migration that was edited after it was applied, DatabaseUnavailable
-    if Postgres cannot be reached.
+    ft_writer and ft_api made and granted to it. ``config.partitions`` counts at the first time only. Raises
+    DatabaseError for a migration that was edited after it was applied, DatabaseUnavailable if Postgres
+    cannot be reached.
     """
     networks = load_networks(config.networks_file)
     try:

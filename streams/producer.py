@@ -1,0 +1,114 @@
+"""Records out: librdkafka, idempotent, never dropping, every partition named by us."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from confluent_kafka import KafkaError, KafkaException, Message
+from confluent_kafka import Producer as RdKafkaProducer
+
+from ft.errors import BrokerError, BrokerUnavailable
+from ft.streams.topics import RECORD_BYTES_MAX
+
+Headers = Sequence[tuple[str, bytes]]
+OnOffset = Callable[[int], None]
+_POLL_S: Final = 0.02
+
+
+def settings(bootstrap: str) -> dict[str, Any]:
+    """What every ft producer runs with (architecture: what a dying process sent is a prefix of what it meant to)."""
+    return {
+        "bootstrap.servers": bootstrap,
+        "enable.idempotence": True,
+        "acks": "all",
+        "message.timeout.ms": 0,  # with a timeout librdkafka drops a record and sends the next
+        "compression.type": "zstd",
+        "message.max.bytes": RECORD_BYTES_MAX,
+        "batch.size": 1 << 20,
+        "linger.ms": 5,
+        "queue.buffering.max.messages": 200_000,
+        "queue.buffering.max.kbytes": 512 * 1024,
+        "log_level": 3,
+    }
+
+
+class Producer:
+    """One process's records. ``offsets=True`` reports where each record landed, at some cost a record."""
+
+    def __init__(self, bootstrap: str, *, offsets: bool = False) -> None:
+        self._offsets = offsets
+        self._failed: BrokerError | None = None
+        self._rd = RdKafkaProducer(
+            settings(bootstrap) | {"delivery.report.only.error": not offsets, "on_delivery": self._delivered}
+        )
+
+    @property
+    def outstanding(self) -> int:
+        """Records sent and not yet acknowledged."""
+        return len(self._rd)
+
+    def send(
+        self,
+        topic: str,
+        partition: int,
+        value: bytes,
+        headers: Headers | None = None,
+        key: bytes | None = None,
+        on_offset: OnOffset | None = None,
+    ) -> None:
+        """Enqueue one record. ``on_offset`` needs ``offsets=True``. Raises BrokerError for a record no broker takes."""
+        extra: dict[str, Any] = {}
+        if on_offset is not None:
+            extra["on_delivery"] = lambda error, message: self._landed(error, message, on_offset)
+        while True:
+            try:
+                self._rd.produce(topic, value, key, partition, headers=headers, **extra)
+                self._rd.poll(0)
+                return
+            except BufferError:
+                self._rd.poll(_POLL_S)
+            except KafkaException as exc:
+                raise BrokerError(f"record for {topic}[{partition}] of {len(value)} bytes refused: {exc}") from exc
+
+    async def send_and_wait(self, topic: str, partition: int, value: bytes, headers: Headers | None = None) -> int:
+        """Send one record and return its offset once it is acknowledged. Needs ``offsets=True``."""
+        landed: list[int] = []
+        self.send(topic, partition, value, headers, on_offset=landed.append)
+        await self.flush_acknowledged()
+        if not landed:
+            raise BrokerError(f"record for {topic}[{partition}]: expected an offset, got none; is offsets=True set?")
+        return landed[0]
+
+    async def flush_acknowledged(self, timeout_s: float | None = None) -> None:
+        """Return once everything sent so far is acknowledged.
+
+        Waits for ever by default: the broker's absence is not a loss. Raises BrokerError for a record that was
+        refused, BrokerUnavailable if ``timeout_s`` passed first.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = None if timeout_s is None else loop.time() + timeout_s
+        self._rd.poll(0)
+        while len(self._rd):
+            await asyncio.to_thread(self._rd.flush, _POLL_S)
+            if deadline is not None and loop.time() > deadline and len(self._rd):
+                raise BrokerUnavailable(f"Kafka: {len(self._rd)} records are not acknowledged after {timeout_s} s")
+        self._rd.poll(0)
+        if self._failed is not None:
+            failed, self._failed = self._failed, None
+            raise failed
+
+    def abandon(self) -> None:
+        """Drop what is queued here and not yet sent: for a process that lost its partitions."""
+        self._rd.purge(in_queue=True, in_flight=False, blocking=False)
+        self._rd.poll(0)
+        self._failed = None
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None and self._failed is None:
+            self._failed = BrokerError(f"record for {message.topic()}[{message.partition()}] refused: {error.str()}")
+
+    def _landed(self, error: KafkaError | None, message: Message, on_offset: OnOffset) -> None:
+        self._delivered(error, message)
+        offset = message.offset()
+        if error is None and offset is not None:
+            on_offset(offset)

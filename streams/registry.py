@@ -1,0 +1,74 @@
+"""The schema registry (Confluent API): registers what ft writes, learns what it reads."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+import httpx
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient, ServerConfig
+from confluent_kafka.schema_registry.error import SchemaRegistryError
+
+from ft.errors import MalformedRecord, SchemaError, ServerError
+from ft.schemas.codec import Codec, schema_text
+
+COMPATIBILITY: Final = "FULL_TRANSITIVE"
+_NOT_FOUND: Final = 404
+_CONFLICT: Final = 409
+
+
+class Registry:
+    """Blocking; asked at start, and when a reader meets a schema id for the first time."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._client = SchemaRegistryClient({"url": url, "timeout": 15, "max.retries": 3})
+
+    def codec(self, name: str, topic: str) -> Codec:
+        """Register ``schemas/<name>.avsc`` for the topic (idempotent) and return its codec.
+
+        Raises SchemaError if the registry holds an incompatible version, ServerError if it does not answer.
+        """
+        subject = f"{topic}-value"
+        return Codec(name, self.register(subject, schema_text(name)), self.schema)
+
+    def register(self, subject: str, text: str) -> int:
+        """Register a schema under FULL_TRANSITIVE; returns its id. Raises as :meth:`codec`."""
+        schema = Schema(text, "AVRO")
+        try:
+            known = self._known_id(subject, schema)
+            if known is not None:
+                return known
+            registered = int(self._client.register_schema(subject, schema))
+            self._client.set_config(subject, ServerConfig(compatibility=COMPATIBILITY))
+            return registered
+        except SchemaRegistryError as exc:
+            if exc.http_status_code == _CONFLICT:
+                raise SchemaError(
+                    f"{subject}: the registry holds versions that this schema is not {COMPATIBILITY} with: "
+                    f"{exc.error_message}. Add fields with defaults only."
+                ) from exc
+            raise ServerError(f"schema registry {self._url}, {subject}: {exc}") from exc
+        except (httpx.HTTPError, OSError) as exc:
+            raise ServerError(f"schema registry {self._url}: expected an answer, got: {exc}") from exc
+
+    def schema(self, schema_id: int) -> Mapping[str, Any]:
+        """The writer's schema of an id. Raises MalformedRecord for an id that the registry does not know."""
+        try:
+            found: Mapping[str, Any] = json.loads(self._client.get_schema(schema_id).schema_str or "null")
+        except SchemaRegistryError as exc:
+            if exc.http_status_code == _NOT_FOUND:
+                raise MalformedRecord(f"schema id {schema_id}: expected one that the registry knows") from exc
+            raise ServerError(f"schema registry {self._url}, id {schema_id}: {exc}") from exc
+        except (httpx.HTTPError, OSError) as exc:
+            raise ServerError(f"schema registry {self._url}: expected an answer, got: {exc}") from exc
+        if not isinstance(found, dict):
+            raise MalformedRecord(f"schema id {schema_id}: expected an Avro record schema, got {found!r}")
+        return found
+
+    def _known_id(self, subject: str, schema: Schema) -> int | None:
+        try:
+            return int(self._client.lookup_schema(subject, schema).schema_id)
+        except SchemaRegistryError as exc:
+            if exc.http_status_code == _NOT_FOUND:
+                return None
+            raise

@@ -1,0 +1,172 @@
+"""Topic names, their settings, and whether the broker's topics are the ones this database belongs to."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import TopicCollection as Names
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from ft.config import Config
+from ft.errors import BrokerError, BrokerUnavailable, ConfigError
+
+RECORD_BYTES_MAX: Final = 64 * 1024 * 1024
+"""Largest record of any topic: the receipts of one block pass 1 MiB. Bytes, before compression."""
+_DAY_MS: Final = 86_400_000
+_TIMEOUT_S: Final = 15.0
+_KEEP: Final = {"cleanup.policy": "delete", "retention.ms": "-1", "max.message.bytes": str(RECORD_BYTES_MAX)}
+_MONTH: Final = {**_KEEP, "retention.ms": str(30 * _DAY_MS)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicIdentity:
+    """What offsets belong to: a topic made anew under the same name has another id."""
+
+    cluster_id: str
+    topic_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """The names of all topics under one prefix."""
+
+    prefix: str = ""
+
+    def raw(self, network: str) -> str:
+        """One network's chain, one partition: a chain is a sequence."""
+        return f"{self.prefix}chain.{network}.raw"
+
+    @property
+    def normalized(self) -> str:
+        return f"{self.prefix}ledger.normalized"
+
+    @property
+    def ownership_changed(self) -> str:
+        return f"{self.prefix}ledger.ownership_changed"
+
+    @property
+    def finality(self) -> str:
+        return f"{self.prefix}ledger.finality"
+
+    @property
+    def reorg_detected(self) -> str:
+        return f"{self.prefix}ledger.reorg_detected"
+
+    @property
+    def asset_created(self) -> str:
+        return f"{self.prefix}catalog.asset_created"
+
+    @property
+    def dead_letter(self) -> str:
+        return f"{self.prefix}system.dead_letter"
+
+    @property
+    def quarantine(self) -> str:
+        return f"{self.prefix}ingest.quarantine"
+
+    @property
+    def partitioned(self) -> tuple[str, ...]:
+        """The topics whose partition is ``crc32(route key) % N``."""
+        return (self.normalized, self.ownership_changed, self.finality, self.reorg_detected, self.asset_created)
+
+    def records(self, networks: Iterable[str]) -> dict[str, str]:
+        """Topic -> the name of the record it carries (schemas/<name>.avsc)."""
+        carried = {
+            self.normalized: "normalized_batch",
+            self.ownership_changed: "ownership_changed",
+            self.finality: "finality",
+            self.reorg_detected: "reorg_detected",
+            self.asset_created: "asset_created",
+            self.dead_letter: "dead_letter",
+            self.quarantine: "dead_letter",
+        }
+        return {self.raw(network): "raw_block" for network in networks} | carried
+
+
+def create_topics(config: Config, networks: Iterable[str], partitions: int) -> list[str]:
+    """Make the topics that are missing, with their settings; returns their names.
+
+    Raises ConfigError if one that exists has another number of partitions, BrokerUnavailable if no broker answers.
+    """
+    topics, admin = Topics(config.topic_prefix), _admin(config)
+    wanted = {topics.raw(network): (1, _KEEP) for network in networks}
+    wanted |= {name: (partitions, _KEEP) for name in topics.partitioned}
+    wanted |= {name: (1, _KEEP) for name in (topics.dead_letter, topics.quarantine)}
+    wanted[topics.normalized] = (partitions, _MONTH)
+    existing = _partition_counts(admin)
+    _refuse_other_counts({name: count for name, (count, _) in wanted.items()}, existing)
+    missing = {name: value for name, value in wanted.items() if name not in existing}
+    _create(admin, missing, config.replication)
+    return sorted(missing)
+
+
+def verify_topics(config: Config, networks: Iterable[str], partitions: int) -> None:
+    """Refuse (ConfigError) missing topics, and topics with another number of partitions than was chosen."""
+    topics = Topics(config.topic_prefix)
+    wanted = {topics.raw(network): 1 for network in networks} | dict.fromkeys(topics.partitioned, partitions)
+    wanted |= {topics.dead_letter: 1, topics.quarantine: 1}
+    existing = _partition_counts(_admin(config))
+    if missing := sorted(set(wanted) - set(existing)):
+        raise ConfigError(f"Kafka at {config.kafka} lacks the topics {', '.join(missing)}. Run `ft migrate`.")
+    _refuse_other_counts(wanted, existing)
+
+
+def topic_identities(config: Config, names: Iterable[str]) -> dict[str, TopicIdentity]:
+    """Cluster id and topic id of each topic. Raises ConfigError for a topic that does not exist."""
+    wanted, admin = sorted(set(names)), _admin(config)
+    try:
+        cluster = admin.describe_cluster(request_timeout=_TIMEOUT_S).result(_TIMEOUT_S)
+        found = admin.describe_topics(Names(wanted), request_timeout=_TIMEOUT_S)
+        return {
+            name: TopicIdentity(cluster_id=str(cluster.cluster_id), topic_id=str(future.result(_TIMEOUT_S).topic_id))
+            for name, future in found.items()
+        }
+    except KafkaException as exc:
+        if exc.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise ConfigError(f"Kafka at {config.kafka} lacks one of {', '.join(wanted)}. Run `ft migrate`.") from exc
+        raise _translated(config, exc) from exc
+
+
+def _admin(config: Config) -> AdminClient:
+    return AdminClient({"bootstrap.servers": config.kafka, "log_level": 2})
+
+
+def _partition_counts(admin: AdminClient) -> dict[str, int]:
+    try:
+        metadata = admin.list_topics(timeout=_TIMEOUT_S)
+    except KafkaException as exc:
+        raise BrokerUnavailable(
+            f"Kafka: expected a broker to answer within {_TIMEOUT_S:.0f} s, got: {exc.args[0].str()}. "
+            "Is it running (`ft status`), and is FT_KAFKA right?"
+        ) from exc
+    return {name: len(topic.partitions) for name, topic in metadata.topics.items() if topic.error is None}
+
+
+def _refuse_other_counts(wanted: dict[str, int], existing: dict[str, int]) -> None:
+    for name, count in wanted.items():
+        if existing.get(name, count) != count:
+            raise ConfigError(
+                f"topic {name}: expected {count} partitions (chosen at the first `ft migrate`), got {existing[name]}. "
+                "Partitions decide where an asset's history lives: use the broker this database was filled from, "
+                "or a new FT_TOPIC_PREFIX and database and a rebuild from raw."
+            )
+
+
+def _create(admin: AdminClient, missing: dict[str, tuple[int, dict[str, str]]], replication: int) -> None:
+    if not missing:
+        return
+    new = [NewTopic(name, count, replication, config=settings) for name, (count, settings) in missing.items()]
+    for name, future in admin.create_topics(new, operation_timeout=_TIMEOUT_S).items():
+        try:
+            future.result(_TIMEOUT_S)
+        except KafkaException as exc:
+            if exc.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another migration was quicker
+                raise BrokerError(f"topic {name} could not be created: {exc.args[0].str()}") from exc
+
+
+def _translated(config: Config, exc: KafkaException) -> BrokerError:
+    error: Any = exc.args[0]
+    kind = BrokerUnavailable if error.retriable() or error.code() < 0 else BrokerError
+    return kind(f"Kafka at {config.kafka}: {error.str()}")
