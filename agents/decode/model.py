@@ -1,0 +1,140 @@
+"""raw -> normalized, what the node said: the JSON of a block, its receipts or its logs, as far as decoding needs it.
+
+Fields that are not named here are skipped. Hex is taken in any case and made lower-case; what nodes leave out
+or fill with null has a default.
+"""
+
+import re
+from binascii import unhexlify
+from collections.abc import Sequence
+from typing import TypeVar
+
+import msgspec
+
+from ft.errors import MalformedRecord
+
+ZERO_ADDRESS = "0x" + "0" * 40
+_QUANTITY = re.compile(r"0[xX][0-9a-fA-F]{1,16}", re.ASCII)
+_LONG_MAX = 2**63 - 1
+_INT_MAX = 2**31 - 1
+
+T = TypeVar("T")
+
+
+class Log(msgspec.Struct, frozen=True, gc=False, rename="camel", kw_only=True):
+    """One log, of a receipt or of ``eth_getLogs``."""
+
+    address: str
+    topics: list[str]
+    data: str | None = None
+    log_index: str
+    transaction_hash: str
+    removed: bool | None = None
+
+
+class Receipt(msgspec.Struct, frozen=True, gc=False, rename="camel", kw_only=True):
+    """One receipt: who sent the transaction, what it created, what it logged."""
+
+    transaction_hash: str
+    sender: str | None = msgspec.field(name="from", default=None)
+    contract_address: str | None = None
+    status: str | None = None
+    logs: list[Log] | None = None
+
+
+class Transaction(msgspec.Struct, frozen=True, gc=False, rename="camel", kw_only=True):
+    """One transaction of a block that was asked for with full transactions."""
+
+    hash: str
+    sender: str | None = msgspec.field(name="from", default=None)
+
+
+class Header(msgspec.Struct, frozen=True, gc=False, rename="camel", kw_only=True):
+    """A block without its transactions."""
+
+    number: str
+    hash: str
+    parent_hash: str
+    timestamp: str
+
+
+class Block(Header, frozen=True, gc=False, rename="camel", kw_only=True):
+    """A block; transactions are hashes where the node was not asked for more."""
+
+    transactions: list[str | Transaction] | None = None
+
+
+class RawReceipt(msgspec.Struct, frozen=True, kw_only=True):
+    """The logs of a receipt as their own bytes, for quarantine."""
+
+    logs: list[msgspec.Raw] | None = None
+
+
+HEADER = msgspec.json.Decoder(Header)
+BLOCK = msgspec.json.Decoder(Block)
+RECEIPTS = msgspec.json.Decoder(list[Receipt])
+LOGS = msgspec.json.Decoder(list[Log])
+RAW_RECEIPTS = msgspec.json.Decoder(list[RawReceipt])
+RAW_LIST = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def parse(decoder: msgspec.json.Decoder[T], body: bytes, what: str) -> T:
+    """Read one part of a raw block. Raises MalformedRecord naming ``what`` was expected."""
+    try:
+        return decoder.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as exc:
+        raise MalformedRecord(f"expected {what} as the node's JSON, got {len(body)} other bytes: {exc}") from exc
+
+
+def address(text: str, what: str) -> str:
+    """An EVM address in lower case. Raises MalformedRecord."""
+    return _fixed(text, 20, what)
+
+
+def block_or_tx_hash(text: str, what: str) -> str:
+    """A 32-byte hash in lower case. Raises MalformedRecord."""
+    return _fixed(text, 32, what)
+
+
+def long_quantity(text: str, what: str) -> int:
+    """A hex quantity of at most 63 bits. Raises MalformedRecord."""
+    return _quantity(text, _LONG_MAX, what)
+
+
+def log_index_of(log: Log) -> int:
+    """The block-wide position of a log. Raises MalformedRecord."""
+    return _quantity(log.log_index, _INT_MAX, "a log's logIndex")
+
+
+def show(text: str | None, size_max: int = 80) -> str:
+    """Text of unknown origin, quoted, in ASCII and short, for a message."""
+    return "nothing" if text is None else ascii(text if len(text) <= size_max else text[:size_max] + "...")
+
+
+def _quantity(text: str, value_max: int, what: str) -> int:
+    try:
+        value = int(text, 16)
+    except ValueError:
+        value = -1
+    # int() also takes signs, spaces and underscores: the round trip is the cheap check, the pattern the full one
+    if not 0 <= value <= value_max or (hex(value) != text and not _QUANTITY.fullmatch(text)):
+        raise MalformedRecord(f"expected {what} as a hex quantity of at most {value_max}, got {show(text)}")
+    return value
+
+
+def _fixed(text: str, size: int, what: str) -> str:
+    try:
+        raw = unhexlify(text[2:])
+    except ValueError:
+        raw = b""
+    if len(raw) != size or text[:2] not in ("0x", "0X"):
+        raise MalformedRecord(f"expected {what} as 0x and {size} bytes of hex, got {show(text)}")
+    return "0x" + raw.hex()
+
+
+def raw_logs(part: bytes, *, from_receipts: bool) -> Sequence[msgspec.Raw]:
+    """The logs of a part as their own bytes, in the part's order. Raises MalformedRecord."""
+    if from_receipts:
+        receipts = parse(RAW_RECEIPTS, part, "a list of receipts")
+        return [raw for receipt in receipts for raw in receipt.logs or ()]
+    return parse(RAW_LIST, part, "a list of logs")

@@ -1,0 +1,283 @@
+"""Source, EVM proofs: what a provider sends is checked against the block's header before it becomes a raw record.
+
+- proof ``receipts``: receiptsRoot is recomputed from the receipts, so no log can be dropped, added or changed unseen
+- proof ``logs``: the fallback, logs against the header's logsBloom; a log whose bits others set too can be missing
+- block hash: recomputed from the header, so header and receipts cannot be forged together
+
+Whether a network's headers mean what Ethereum's mean (Ethermint's do not) is the network's configuration.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from ft.streams.sources.evm.answers import (
+    Block,
+    Log,
+    ProofError,
+    Receipt,
+    hex_bytes,
+    hex_int,
+    read_block,
+    read_logs,
+    read_receipts,
+)
+from ft.streams.sources.evm.bloom import BLOOM_BYTES, bloom_of
+from ft.streams.sources.evm.rlp import encode_bytes, encode_int, encode_list, keccak, ordered_root
+
+__all__ = [
+    "Block",
+    "Log",
+    "ProofError",
+    "Receipt",
+    "block_hash",
+    "encode_receipt",
+    "logs_bloom",
+    "read_block",
+    "read_logs",
+    "read_receipts",
+    "receipts_root",
+    "split_state_sync",
+    "split_state_sync_logs",
+    "state_sync_hash",
+    "verify_block_hash",
+    "verify_logs",
+    "verify_receipts",
+]
+
+_DEPOSIT = 0x7E
+_TOPIC_LISTS = {count: encode_list([b"\xa0" + bytes(32)] * count)[: -33 * count or None] for count in range(5)}
+"""The RLP prefix of a list of so many topics."""
+
+
+def receipts_root(receipts: Sequence[Receipt]) -> bytes:
+    """The root of the trie of these receipts, which must be the block's, all and in order. Raises ProofError.
+
+    Each receipt's logsBloom is taken as given: the root covers it.
+    """
+    return ordered_root([encode_receipt(receipt) for receipt in receipts])
+
+
+def encode_receipt(receipt: Receipt) -> bytes:
+    """The consensus encoding of a receipt: legacy, or its type byte and the same list (EIP-2718). Raises ProofError.
+
+    OP-stack deposits carry their nonce and version in it since Canyon, which is when the node states a version.
+    """
+    fields = [
+        _outcome(receipt),
+        encode_int(hex_int(receipt.cumulative_gas_used, "cumulativeGasUsed")),
+        encode_bytes(hex_bytes(receipt.logs_bloom, "a receipt's logsBloom", BLOOM_BYTES)),
+        encode_list([_encode_log(log) for log in receipt.logs]),
+    ]
+    kind = 0 if receipt.type is None else hex_int(receipt.type, "a receipt's type")
+    if kind == _DEPOSIT and receipt.deposit_receipt_version is not None:
+        fields.append(encode_int(hex_int(receipt.deposit_nonce, "depositNonce")))
+        fields.append(encode_int(hex_int(receipt.deposit_receipt_version, "depositReceiptVersion")))
+    if kind > 0x7F:
+        raise ProofError(f"expected a receipt's type of at most 0x7f, got {kind:#x}")
+    return encode_list(fields) if kind == 0 else bytes((kind,)) + encode_list(fields)
+
+
+def verify_receipts(block: Block, receipts: Sequence[Receipt]) -> None:
+    """Prove a block's receipts: one a transaction, in order, placed where they say, and of the header's receiptsRoot.
+
+    Polygon's state-sync receipt must be split off first; its transaction is not expected to have a receipt.
+    Raises ProofError.
+    """
+    outside = state_sync_hash(block)
+    hashes = [each for each in block.transaction_hashes if each != outside]
+    if len(receipts) != len(hashes):
+        raise ProofError(f"{_name(block)}: expected {len(hashes)} receipts, one a transaction, got {len(receipts)}")
+    last_log_index = -1
+    for index, (receipt, tx_hash) in enumerate(zip(receipts, hashes, strict=True)):
+        if receipt.transaction_hash.lower() != tx_hash:
+            raise ProofError(
+                f"{_name(block)}: expected receipt {index} of {tx_hash}, got {receipt.transaction_hash[:80]}"
+            )
+        if hex_int(receipt.transaction_index, "transactionIndex") != index:
+            raise ProofError(f"{_name(block)}: expected transactionIndex {index}, got {receipt.transaction_index}")
+        last_log_index = _check_receipt(block, receipt, last_log_index)
+    expected, computed = hex_bytes(block.receipts_root, "receiptsRoot", 32), receipts_root(receipts)
+    if computed != expected:
+        raise ProofError(f"{_name(block)}: expected receiptsRoot 0x{expected.hex()}, computed 0x{computed.hex()}")
+
+
+def state_sync_hash(block: Block) -> str:
+    """The hash of Polygon's state-sync pseudo-transaction in this block, were there one."""
+    number = hex_int(block.number, "a block's number")
+    if number >= 1 << 64:
+        raise ProofError(f"expected a block's number of at most 64 bits, got {block.number}")
+    return f"0x{keccak(b'matic-bor-receipt-' + number.to_bytes(8, 'big') + _hash(block)).hex()}"
+
+
+def split_state_sync(
+    is_bor: bool, block: Block, receipts: Sequence[Receipt]
+) -> tuple[Sequence[Receipt], Receipt | None]:
+    """The receipts under receiptsRoot, and the state-sync receipt outside of it (None: there is none).
+
+    ``is_bor``: the network's nodes are Bor (Polygon). After the Madhugiri fork state-sync is a typed transaction with
+    a hash of its own, proven like any other, and nothing is split off. Raises ProofError for two of them, or for one
+    that does not belong to this block.
+    """
+    if not is_bor:
+        return receipts, None
+    outside_hash = state_sync_hash(block)
+    outside = [receipt for receipt in receipts if receipt.transaction_hash.lower() == outside_hash]
+    if not outside:
+        return receipts, None
+    if len(outside) > 1:
+        raise ProofError(f"{_name(block)}: expected at most one state-sync receipt, got {len(outside)}")
+    _check_receipt(block, outside[0], -1)
+    return [receipt for receipt in receipts if receipt is not outside[0]], outside[0]
+
+
+def split_state_sync_logs(is_bor: bool, block: Block, logs: Sequence[Log]) -> tuple[Sequence[Log], Sequence[Log]]:
+    """The logs under the header's logsBloom, and those of the state-sync pseudo-transaction outside of it."""
+    if not is_bor:
+        return logs, ()
+    outside_hash = state_sync_hash(block)
+    inside = [log for log in logs if (log.transaction_hash or "").lower() != outside_hash]
+    outside = [log for log in logs if (log.transaction_hash or "").lower() == outside_hash]
+    return inside, outside
+
+
+def logs_bloom(logs: Iterable[Log]) -> bytes:
+    """The bloom filter of these logs, 256 bytes. Raises ProofError."""
+    items = {item for log in logs for item in _bloom_items(log)}
+    return bloom_of(items).to_bytes(BLOOM_BYTES, "big")
+
+
+def verify_logs(block: Block, logs: Sequence[Log]) -> None:
+    """Check all logs of a block (unfiltered eth_getLogs) against the header's logsBloom. Raises ProofError.
+
+    1. each belongs to this block and one of its transactions, in order; 2. each is in the filter; 3. together they
+    make exactly the filter. Polygon's state-sync logs must be split off first.
+    """
+    hashes = set(block.transaction_hashes)
+    expected = int.from_bytes(hex_bytes(block.logs_bloom, "a block's logsBloom", BLOOM_BYTES), "big")
+    last, computed, seen = -1, 0, dict[bytes, int]()
+    for log in logs:
+        last = _check_log(block, log, last)
+        if (log.transaction_hash or "").lower() not in hashes:
+            raise ProofError(
+                f"{_name(block)}: expected log {last} of one of its transactions, got {log.transaction_hash}"
+            )
+        for item in _bloom_items(log):
+            bits = seen.get(item)
+            if bits is None:
+                bits = seen[item] = bloom_of((item,))
+            if bits & ~expected:
+                raise ProofError(
+                    f"{_name(block)}: expected log {last} in logsBloom, got 0x{item.hex()}, which is not in it"
+                )
+            computed |= bits
+    if computed != expected:
+        missing = (expected & ~computed).bit_count()
+        raise ProofError(
+            f"{_name(block)}: expected logs that make its logsBloom, got {len(logs)} that leave {missing} bits unset"
+        )
+
+
+def block_hash(block: Block) -> bytes:
+    """The hash of a block's header, recomputed. Raises ProofError where the node left out one of its fields."""
+    fields = [
+        encode_bytes(hex_bytes(block.parent_hash, "parentHash", 32)),
+        encode_bytes(hex_bytes(block.sha3_uncles, "sha3Uncles", 32)),
+        encode_bytes(hex_bytes(block.miner, "miner", 20)),
+        encode_bytes(hex_bytes(block.state_root, "stateRoot", 32)),
+        encode_bytes(hex_bytes(block.transactions_root, "transactionsRoot", 32)),
+        encode_bytes(hex_bytes(block.receipts_root, "receiptsRoot", 32)),
+        encode_bytes(hex_bytes(block.logs_bloom, "logsBloom", BLOOM_BYTES)),
+        encode_int(hex_int(block.difficulty, "difficulty")),
+        encode_int(hex_int(block.number, "number")),
+        encode_int(hex_int(block.gas_limit, "gasLimit")),
+        encode_int(hex_int(block.gas_used, "gasUsed")),
+        encode_int(hex_int(block.timestamp, "timestamp")),
+        encode_bytes(hex_bytes(block.extra_data, "extraData")),
+        encode_bytes(hex_bytes(block.mix_hash, "mixHash", 32)),
+        encode_bytes(hex_bytes(block.nonce, "nonce", 8)),
+    ]
+    return keccak(encode_list([*fields, *_later_fields(block)]))
+
+
+def verify_block_hash(block: Block) -> None:
+    """Check that the header's fields make the hash the node states. Raises ProofError."""
+    expected, computed = _hash(block), block_hash(block)
+    if computed != expected:
+        raise ProofError(f"{_name(block)}: expected a header of hash 0x{expected.hex()}, computed 0x{computed.hex()}")
+
+
+def _later_fields(block: Block) -> list[bytes]:
+    """The header's fields that forks appended: up to the last one present, absent ones before it as empty."""
+    later = [
+        None if block.base_fee_per_gas is None else encode_int(hex_int(block.base_fee_per_gas, "baseFeePerGas")),
+        _optional_hash(block.withdrawals_root, "withdrawalsRoot"),
+        None if block.blob_gas_used is None else encode_int(hex_int(block.blob_gas_used, "blobGasUsed")),
+        None if block.excess_blob_gas is None else encode_int(hex_int(block.excess_blob_gas, "excessBlobGas")),
+        _optional_hash(block.parent_beacon_block_root, "parentBeaconBlockRoot"),
+        _optional_hash(block.requests_hash, "requestsHash"),
+    ]
+    while later and later[-1] is None:
+        later.pop()
+    return [b"\x80" if field is None else field for field in later]
+
+
+def _optional_hash(text: str | None, what: str) -> bytes | None:
+    return None if text is None else encode_bytes(hex_bytes(text, what, 32))
+
+
+def _outcome(receipt: Receipt) -> bytes:
+    """Status 0 or 1, or before Byzantium the state root after the transaction."""
+    if receipt.status is not None:
+        status = hex_int(receipt.status, "a receipt's status")
+        if status > 1:
+            raise ProofError(f"expected a receipt's status of 0x0 or 0x1, got {receipt.status}")
+        return encode_int(status)
+    return encode_bytes(hex_bytes(receipt.root, "a receipt's status or root", 32))
+
+
+def _encode_log(log: Log) -> bytes:
+    topics = log.topics
+    prefix = _TOPIC_LISTS.get(len(topics))
+    if prefix is None:
+        raise ProofError(f"expected at most 4 topics of a log, got {len(topics)}")
+    address = hex_bytes(log.address, "a log's address", 20)
+    words = [b"\xa0" + hex_bytes(topic, "a topic", 32) for topic in topics]
+    data = hex_bytes(log.data or "0x", "a log's data")
+    return encode_list((b"\x94", address, prefix, *words, encode_bytes(data)))
+
+
+def _bloom_items(log: Log) -> Iterable[bytes]:
+    yield hex_bytes(log.address, "a log's address", 20)
+    for topic in log.topics:
+        yield hex_bytes(topic, "a topic", 32)
+
+
+def _check_receipt(block: Block, receipt: Receipt, last_log_index: int) -> int:
+    """The receipt and its logs say that they are of this block, and the logs of this receipt."""
+    if (receipt.block_hash or "").lower() != block.hash.lower():
+        raise ProofError(f"{_name(block)}: expected a receipt of this block, got one of {receipt.block_hash}")
+    tx_hash = receipt.transaction_hash.lower()
+    for log in receipt.logs:
+        last_log_index = _check_log(block, log, last_log_index)
+        if (log.transaction_hash or "").lower() != tx_hash:
+            raise ProofError(f"{_name(block)}: expected log {last_log_index} of {tx_hash}, got {log.transaction_hash}")
+    return last_log_index
+
+
+def _check_log(block: Block, log: Log, last_log_index: int) -> int:
+    """The log is of this block, not removed, and stands after the last one. Gives its index."""
+    index = hex_int(log.log_index, "a log's logIndex")
+    if index <= last_log_index:
+        raise ProofError(f"{_name(block)}: expected a logIndex above {last_log_index}, got {index}")
+    if (log.block_hash or "").lower() != block.hash.lower():
+        raise ProofError(f"{_name(block)}: expected log {index} of this block, got one of {log.block_hash}")
+    if log.removed:
+        raise ProofError(f"{_name(block)}: expected logs of the block as it is, got log {index} marked as removed")
+    return index
+
+
+def _hash(block: Block) -> bytes:
+    return hex_bytes(block.hash, "a block's hash", 32)
+
+
+def _name(block: Block) -> str:
+    return f"block {block.number[:20]} ({block.hash[:66]})"
