@@ -1,7 +1,7 @@
 """Records out: librdkafka, idempotent, never dropping, every partition named by us."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Message
@@ -10,8 +10,9 @@ from confluent_kafka import Producer as RdKafkaProducer
 from ft.errors import BrokerError, BrokerUnavailable
 from ft.streams.topics import RECORD_BYTES_MAX
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = list[tuple[str, str | bytes | None]]
 OnOffset = Callable[[int], None]
+"""Called with the record's offset, on whatever thread polls."""
 _POLL_S: Final = 0.02
 
 

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import httpx
-from confluent_kafka.schema_registry import Schema, SchemaRegistryClient, ServerConfig
+from confluent_kafka.schema_registry import ConfigCompatibilityLevel, Schema, SchemaRegistryClient, ServerConfig
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from ft.errors import MalformedRecord, SchemaError, ServerError
 from ft.schemas.codec import Codec, schema_text
 
-COMPATIBILITY: Final = "FULL_TRANSITIVE"
+COMPATIBILITY: Final = ConfigCompatibilityLevel.FULL_TRANSITIVE
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
 
@@ -44,7 +44,7 @@ class Registry:
         except SchemaRegistryError as exc:
             if exc.http_status_code == _CONFLICT:
                 raise SchemaError(
-                    f"{subject}: the registry holds versions that this schema is not {COMPATIBILITY} with: "
+                    f"{subject}: the registry holds versions that this schema is not {COMPATIBILITY.value} with: "
                     f"{exc.error_message}. Add fields with defaults only."
                 ) from exc
             raise ServerError(f"schema registry {self._url}, {subject}: {exc}") from exc
@@ -67,7 +67,7 @@ class Registry:
 
     def _known_id(self, subject: str, schema: Schema) -> int | None:
         try:
-            return int(self._client.lookup_schema(subject, schema).schema_id)
+            return self._client.lookup_schema(subject, schema).schema_id
         except SchemaRegistryError as exc:
             if exc.http_status_code == _NOT_FOUND:
                 return None
