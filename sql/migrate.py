@@ -45,7 +45,10 @@ def migrate(url: str, config: Config) -> list[str]:
 
 def stored_partitions(conn: psycopg.Connection[Any]) -> int:
     """Partitions of the normalized and ledger topics, chosen at the first migration."""
-    row = conn.execute("SELECT value FROM system.settings WHERE name = 'partitions'").fetchone()
+    try:
+        row = conn.execute("SELECT value FROM system.settings WHERE name = 'partitions'").fetchone()
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as exc:
+        raise ConfigError("the database is not migrated: system.settings is missing. Run `ft migrate`.") from exc
     if row is None:
         raise ConfigError("system.settings has no number of partitions. Run `ft migrate`.")
     return int(row[0])

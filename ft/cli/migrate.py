@@ -1,0 +1,28 @@
+"""Bring database, topics and schemas to this version."""
+
+import click
+
+from ft.config import Config
+
+
+@click.command()
+def command() -> None:
+    """Bring the database, the Kafka topics and the registered schemas to this version of ft.
+
+    Applies the numbered SQL files that are missing, fills the reference tables from the built-in networks and
+    the file named by FT_NETWORKS, creates missing topics with their settings, and registers every Avro schema
+    under FULL_TRANSITIVE compatibility. Running it again changes nothing.
+
+    \b
+    Reads: FT_POSTGRES, FT_KAFKA, FT_SCHEMA_REGISTRY (default: the servers of `ft up`), FT_NETWORKS,
+           FT_TOPIC_PREFIX, FT_PARTITIONS (first time only; default 8), FT_REPLICATION (default 1)
+    """
+    from ft.streams.prepare import prepare
+
+    done = prepare(Config.from_env())
+    for name in done.migrations:
+        click.echo(f"database  applied {name}")
+    for name in done.topics:
+        click.echo(f"kafka     created {name}")
+    click.echo(f"registry  {len(done.subjects)} schemas registered")
+    click.echo(f"ready: {done.partitions} partitions")

@@ -1,0 +1,48 @@
+"""What must stand before the first record flows: the database, the topics, the schemas."""
+
+from dataclasses import dataclass, field
+
+import psycopg
+
+from ft.config import Config
+from ft.errors import DatabaseUnavailable
+from ft.networks import load_networks
+from ft.sql.migrate import migrate, stored_partitions
+from ft.streams.registry import Registry
+from ft.streams.topics import Topics, create_topics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What :func:`prepare` did now; empty lists where all stood already."""
+
+    partitions: int
+    migrations: list[str] = field(default_factory=list)
+    topics: list[str] = field(default_factory=list)
+    subjects: list[str] = field(default_factory=list)
+
+
+def prepare(config: Config) -> Prepared:
+    """Migrate the database, create the topics and register the schemas. Safe to run again, and by two at once.
+
+    Raises what :func:`ft.sql.migrate.migrate`, :func:`ft.streams.topics.create_topics` and
+    :meth:`ft.streams.registry.Registry.codec` raise.
+    """
+    networks = load_networks(config.networks_file)
+    migrations = migrate(config.postgres, config)
+    partitions = partitions_of(config)
+    topics = create_topics(config, networks, partitions)
+    registry, subjects = Registry(config.schema_registry), []
+    for topic, record in Topics(config.topic_prefix).records(networks).items():
+        registry.codec(record, topic)
+        subjects.append(f"{topic}-value")
+    return Prepared(partitions=partitions, migrations=migrations, topics=topics, subjects=subjects)
+
+
+def partitions_of(config: Config) -> int:
+    """The stored number of partitions. Raises ConfigError where the database is not migrated."""
+    try:
+        with psycopg.connect(config.postgres) as conn:
+            return stored_partitions(conn)
+    except psycopg.OperationalError as exc:
+        raise DatabaseUnavailable(f"Postgres: expected a connection, got: {exc}") from exc
