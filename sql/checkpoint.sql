@@ -1,0 +1,55 @@
+-- name: add_row
+-- A partition that nobody has read yet starts at offset 0.
+INSERT INTO system.partition_owner (consumer, topic, partition)
+VALUES (%(consumer)s, %(topic)s, %(partition)s)
+ON CONFLICT DO NOTHING;
+
+-- name: lock_row
+-- The row lock makes two claims of one partition happen one after the other.
+SELECT epoch, next_offset, next_seq, owner, cluster_id, topic_id
+FROM system.partition_owner
+WHERE consumer = %(consumer)s AND topic = %(topic)s AND partition = %(partition)s
+FOR UPDATE;
+
+-- name: take_row
+-- A claim by the process that owns the row already keeps its epoch: a rebalance must not fence the worker itself.
+UPDATE system.partition_owner
+SET epoch = epoch + CASE WHEN owner = %(owner)s THEN 0 ELSE 1 END,
+    owner = %(owner)s, cluster_id = %(cluster_id)s, topic_id = %(topic_id)s, claimed_at = now(), updated_at = now()
+WHERE consumer = %(consumer)s AND topic = %(topic)s AND partition = %(partition)s
+RETURNING epoch, next_offset, next_seq;
+
+-- name: move
+-- The fence: only the epoch that read next_offset may move it. No row: somebody else owns the partition.
+UPDATE system.partition_owner
+SET next_offset = %(to_offset)s, next_seq = %(to_seq)s, updated_at = now()
+WHERE consumer = %(consumer)s AND topic = %(topic)s AND partition = %(partition)s
+  AND epoch = %(epoch)s AND next_offset = %(from_offset)s AND next_seq = %(from_seq)s;
+
+-- name: read_row
+-- Who holds the partition, after a refused move or a commit whose reply was lost.
+SELECT epoch, next_offset, next_seq, owner
+FROM system.partition_owner
+WHERE consumer = %(consumer)s AND topic = %(topic)s AND partition = %(partition)s;
+
+-- name: register_worker
+-- A worker is known from its start, and seen every few seconds.
+INSERT INTO system.workers (worker, agents, metrics_url)
+VALUES (%(worker)s, %(agents)s, %(metrics_url)s)
+ON CONFLICT (worker) DO UPDATE SET agents = excluded.agents, metrics_url = excluded.metrics_url, seen_at = now();
+
+-- name: forget_worker
+-- A worker that stops in order leaves no row.
+DELETE FROM system.workers WHERE worker = %(worker)s;
+
+-- name: forget_silent_workers
+-- Nobody refreshes the row of a worker that died.
+DELETE FROM system.workers WHERE seen_at < now() - interval '10 minutes';
+
+-- name: networks
+-- What the normalizer reads: one raw topic a network.
+SELECT network, family FROM ref.networks ORDER BY network;
+
+-- name: migrated
+-- Whether `ft migrate` has run here.
+SELECT to_regclass('system.settings') IS NOT NULL AND to_regclass('system.partition_owner') IS NOT NULL;

@@ -1,0 +1,261 @@
+"""Where a consumer stands: offsets in Postgres, claimed by one process at a time, moved with their effects.
+
+1. On assign a process claims a partition: the epoch rises, unless this very process owns it already.
+2. Every transaction of a batch ends by moving the fence; no row moved means that somebody else owns the partition.
+3. A commit whose reply was lost is decided by reading the fence again, never by trying again.
+"""
+
+import os
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import psutil
+import psycopg
+from psycopg import AsyncConnection, errors
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from ft.config import Config
+from ft.errors import DatabaseError, DatabaseUnavailable, Fenced, OffsetMismatch
+from ft.sql.queries import load
+
+Connection: TypeAlias = AsyncConnection[Any]
+
+_SESSION = (
+    "-c idle_in_transaction_session_timeout=5s -c lock_timeout=5s -c statement_timeout=30s -c timezone=UTC"
+)
+_TCP = {
+    "connect_timeout": 5,
+    "keepalives": 1,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+_PASSING = (
+    psycopg.OperationalError,  # connection lost, server restarting, lock and statement timeouts, too many connections
+    psycopg.InterfaceError,
+    errors.SerializationFailure,
+    errors.DeadlockDetected,
+)
+
+
+class Superseded(Fenced):
+    """This process holds the partition under a newer claim: the batch in hand is dropped and read again."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Claim:
+    """The right to write one partition of a consumer. Moves on with every commit."""
+
+    consumer: str
+    topic: str
+    partition: int
+    epoch: int
+    next_offset: int
+    """First offset whose effects are not in Postgres."""
+    next_seq: int
+    """ledger: next journal seq; others: last seq seen + 1."""
+    held: bool = True
+    """False once the group took the partition away: what is in hand for it is dropped."""
+
+    def key(self) -> dict[str, object]:
+        return {"consumer": self.consumer, "topic": self.topic, "partition": self.partition}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """Where a transaction leaves a claim: the first offset and the next seq after it."""
+
+    claim: Claim
+    next_offset: int
+    next_seq: int
+
+
+def process_name() -> str:
+    """``host:pid:start``: this very process, never another one with the same pid."""
+    return f"{socket.gethostname()}:{os.getpid()}:{int(psutil.Process().create_time() * 1000)}"
+
+
+async def connect_writer(config: Config, *, application: str = "ft") -> Connection:
+    """Open a connection in role ft_writer that gives up its locks within seconds when this process stops.
+
+    Autocommit is off. Raises DatabaseUnavailable.
+    """
+    url = config.postgres_as("ft_writer")
+    options = " ".join(filter(None, (str(conninfo_to_dict(url).get("options") or ""), _SESSION)))
+    try:
+        return await AsyncConnection.connect(make_conninfo(url, options=options, application_name=application, **_TCP))
+    except psycopg.Error as exc:
+        raise DatabaseUnavailable(f"expected Postgres to accept a writer, got: {exc}") from exc
+
+
+def translated(exc: psycopg.Error) -> DatabaseError:
+    """The driver's error as ours: DatabaseUnavailable where the same transaction may succeed later."""
+    text = str(exc).strip() or type(exc).__name__
+    if isinstance(exc, _PASSING) and not isinstance(exc, errors.DiskFull | errors.InvalidAuthorizationSpecification):
+        return DatabaseUnavailable(f"Postgres gave up a transaction: {text}")
+    return DatabaseError(f"Postgres refused ({exc.sqlstate}): {text}")
+
+
+async def claim(
+    conn: Connection, *, consumer: str, topic: str, partition: int, owner: str, cluster_id: str, topic_id: str
+) -> Claim:
+    """Take the partition for ``owner`` and commit. Raises OffsetMismatch if its offsets belong to another Kafka log."""
+    sql = load("checkpoint")
+    key = {"consumer": consumer, "topic": topic, "partition": partition}
+    async with conn.transaction():
+        await conn.execute(sql["add_row"], key)
+        row = await (await conn.execute(sql["lock_row"], key)).fetchone()
+        assert row is not None
+        _check_identity(f"{consumer} of {topic}-{partition}", stored=(row[4], row[5]), found=(cluster_id, topic_id))
+        taken = {**key, "owner": owner, "cluster_id": cluster_id, "topic_id": topic_id}
+        row = await (await conn.execute(sql["take_row"], taken)).fetchone()
+        assert row is not None
+    return Claim(
+        consumer=consumer, topic=topic, partition=partition, epoch=row[0], next_offset=row[1], next_seq=row[2]
+    )
+
+
+def _check_identity(what: str, *, stored: tuple[str, str], found: tuple[str, str]) -> None:
+    if stored not in (("", ""), found):
+        raise OffsetMismatch(
+            f"offsets of {what}: expected cluster {stored[0]} and topic id {stored[1]}, got {found[0]} and {found[1]}. "
+            "Point FT_KAFKA at the cluster that the database was filled from, or rebuild into an empty database."
+        )
+
+
+def check_bounds(held: Claim, *, earliest: int, end: int) -> None:
+    """Refuse a claim whose next offset is outside of the log. Raises OffsetMismatch."""
+    if earliest <= held.next_offset <= end:
+        return
+    raise OffsetMismatch(
+        f"next offset of {held.consumer} of {held.topic}-{held.partition}: expected {earliest} to {end}, the bounds of "
+        f"the log, got {held.next_offset}. Records are missing: restore the topic, or rebuild into an empty database."
+    )
+
+
+async def move_fence(conn: Connection, moves: Iterable[Move]) -> None:
+    """Move fences inside the caller's transaction. Raises Fenced for the first that does not move."""
+    for move in moves:
+        held = move.claim
+        values = {
+            **held.key(),
+            "epoch": held.epoch,
+            "from_offset": held.next_offset,
+            "from_seq": held.next_seq,
+            "to_offset": move.next_offset,
+            "to_seq": move.next_seq,
+        }
+        if (await conn.execute(load("checkpoint")["move"], values)).rowcount != 1:
+            raise Fenced(f"{held.consumer} of {held.topic}-{held.partition}: epoch {held.epoch} no longer holds it")
+
+
+Work: TypeAlias = Callable[[Connection], Awaitable[Sequence[Move]]]
+"""Does a batch's effects in the open transaction and says where each claim moves. Runs again after a passing error."""
+
+
+class Writer:
+    """One connection on which transactions are committed together with the fence."""
+
+    def __init__(self, config: Config, owner: str, *, application: str = "ft") -> None:
+        self._config = config
+        self._owner = owner
+        self._application = application
+        self._conn: Connection | None = None
+
+    async def connection(self) -> Connection:
+        """The open connection, reconnected if it was lost. Raises DatabaseUnavailable."""
+        if self._conn is None or self._conn.closed:
+            self._conn = await connect_writer(self._config, application=self._application)
+        return self._conn
+
+    async def close(self) -> None:
+        if self._conn is not None:
+            await self._conn.close()
+            self._conn = None
+
+    async def commit(self, work: Work) -> None:
+        """Run ``work``, move the fence, commit; then move the claims.
+
+        Raises DatabaseUnavailable (nothing was written: try again), DatabaseError, Superseded (drop the batch),
+        Fenced (another process owns the partition: stop).
+        """
+        conn = await self.connection()
+        moves: Sequence[Move] = ()
+        try:
+            moves = await work(conn)
+            await move_fence(conn, moves)
+        except psycopg.Error as exc:
+            await self._give_up(conn)
+            raise translated(exc) from exc
+        except Fenced:
+            await self._give_up(conn)
+            await self._settle(moves)
+            return
+        except BaseException:
+            await self._give_up(conn)
+            raise
+        try:
+            await conn.commit()
+        except psycopg.Error as exc:
+            await self._give_up(conn)
+            await self._settle(moves, cause=exc)
+            return
+        except BaseException:  # cancelled: what became of the commit is for the next reader of the fence to find out
+            await conn.close()
+            raise
+        _apply(moves)
+
+    async def _give_up(self, conn: Connection) -> None:
+        """Roll back; a connection that cannot even do that, or is mid-query, is thrown away."""
+        try:
+            await conn.rollback()
+        except psycopg.Error:
+            await conn.close()
+
+    async def _settle(self, moves: Sequence[Move], cause: psycopg.Error | None = None) -> None:
+        """Read the fence again: the moves happened (a lost reply), or did not (raise what that means)."""
+        conn = await self.connection()
+        states = []
+        try:
+            for move in moves:
+                cursor = await conn.execute(load("checkpoint")["read_row"], move.claim.key())
+                states.append(await cursor.fetchone())
+            await conn.rollback()
+        except psycopg.Error as exc:
+            raise translated(exc) from exc
+        verdicts = {_verdict(move, row, self._owner) for move, row in zip(moves, states, strict=True)}
+        if verdicts == {"moved"}:
+            _apply(moves)
+        elif "fenced" in verdicts:
+            raise Fenced(f"{_names(moves)}: another process owns the partition now; this one must stop writing it")
+        elif "superseded" in verdicts:
+            raise Superseded(f"{_names(moves)}: this process holds a newer claim, or none")
+        else:
+            for move, row in zip(moves, states, strict=True):
+                assert row is not None
+                move.claim.next_offset, move.claim.next_seq = row[1], row[2]
+            raise DatabaseUnavailable(f"{_names(moves)}: not committed, the batch is tried again ({cause})") from cause
+
+
+def _verdict(move: Move, row: tuple[Any, ...] | None, owner: str) -> str:
+    """moved | unmoved (or moved elsewhere under the same claim) | superseded | fenced."""
+    held = move.claim
+    if row is None:
+        return "fenced"
+    epoch, next_offset, next_seq, holder = row
+    if epoch == held.epoch:
+        return "moved" if (next_offset, next_seq) == (move.next_offset, move.next_seq) else "unmoved"
+    return "superseded" if holder == owner or not held.held else "fenced"
+
+
+def _apply(moves: Iterable[Move]) -> None:
+    for move in moves:
+        move.claim.next_offset = move.next_offset
+        move.claim.next_seq = move.next_seq
+
+
+def _names(moves: Iterable[Move]) -> str:
+    return ", ".join(f"{m.claim.consumer} of {m.claim.topic}-{m.claim.partition} epoch {m.claim.epoch}" for m in moves)

@@ -1,0 +1,107 @@
+"""The partitions that this process holds: claimed in Postgres when the group assigns them, dropped when it takes them."""
+
+import asyncio
+from collections.abc import Mapping
+
+import psycopg
+import structlog
+
+from ft.config import Config
+from ft.errors import DatabaseUnavailable
+from ft.streams import checkpoint
+from ft.streams.checkpoint import Claim, Connection
+from ft.streams.topics import TopicIdentity, topic_identities
+
+log = structlog.get_logger(__name__)
+
+TopicPartition = tuple[str, int]
+_TRIES = 5
+_TRY_AGAIN_S = 1.0
+
+
+class Claims:
+    """Registry of claims of one process, by topic and partition. One process reads a topic for one consumer."""
+
+    def __init__(self, config: Config, owner: str) -> None:
+        self._config = config
+        self.owner = owner
+        self._consumers: dict[str, str] = {}
+        self._known: dict[TopicPartition, Claim] = {}
+        self._lock = asyncio.Lock()
+
+    def serve(self, topic: str, consumer: str) -> None:
+        """Say for which consumer this process reads the topic."""
+        self._consumers[topic] = consumer
+
+    def get(self, topic: str, partition: int) -> Claim | None:
+        """The claim, if this process holds the partition now."""
+        found = self._known.get((topic, partition))
+        return found if found is not None and found.held else None
+
+    def held(self, consumer: str) -> list[Claim]:
+        """The claims that this process holds for a consumer, ordered by topic and partition."""
+        return [claim for _, claim in sorted(self._known.items()) if claim.held and claim.consumer == consumer]
+
+    def drop(self, partitions: list[TopicPartition]) -> None:
+        """The group takes the partitions away: what is in hand for them is dropped."""
+        for key in partitions:
+            if key in self._known:
+                self._known[key].held = False
+
+    async def take(self, bounds: Mapping[TopicPartition, tuple[int, int]]) -> list[Claim]:
+        """Claim partitions, given the first and the end offset of each one's log.
+
+        Raises OffsetMismatch (another Kafka, or outside of the log), DatabaseUnavailable after several tries.
+        """
+        wanted = {key: limits for key, limits in bounds.items() if key[0] in self._consumers}
+        async with self._lock:
+            identities = await asyncio.to_thread(topic_identities, self._config, {topic for topic, _ in wanted})
+            for attempt in range(_TRIES):
+                try:
+                    return await self._take(wanted, identities)
+                except DatabaseUnavailable as exc:
+                    if attempt == _TRIES - 1:
+                        raise
+                    log.warning("claim is tried again", error=str(exc))
+                    await asyncio.sleep(_TRY_AGAIN_S)
+        raise AssertionError("unreachable")
+
+    async def _take(
+        self, wanted: Mapping[TopicPartition, tuple[int, int]], identities: Mapping[str, TopicIdentity]
+    ) -> list[Claim]:
+        conn = await checkpoint.connect_writer(self._config, application="ft claims")
+        try:
+            return [
+                await self._take_one(conn, key, limits, identities[key[0]]) for key, limits in sorted(wanted.items())
+            ]
+        except psycopg.Error as exc:
+            raise checkpoint.translated(exc) from exc
+        finally:
+            await conn.close()
+
+    async def _take_one(
+        self, conn: Connection, key: TopicPartition, limits: tuple[int, int], identity: TopicIdentity
+    ) -> Claim:
+        fresh = await checkpoint.claim(
+            conn,
+            consumer=self._consumers[key[0]],
+            topic=key[0],
+            partition=key[1],
+            owner=self.owner,
+            cluster_id=identity.cluster_id,
+            topic_id=identity.topic_id,
+        )
+        checkpoint.check_bounds(fresh, earliest=limits[0], end=limits[1])
+        known = self._known.get(key)
+        if known is None or known.epoch != fresh.epoch:
+            if known is not None:
+                known.held = False
+            self._known[key] = fresh
+            log.info("claimed", topic=key[0], partition=key[1], epoch=fresh.epoch, offset=fresh.next_offset)
+            return fresh
+        # The same claim: a batch in hand may have moved it since the row was read. It only ever rises.
+        known.next_offset, known.next_seq = max(
+            (known.next_offset, known.next_seq), (fresh.next_offset, fresh.next_seq)
+        )
+        known.held = True
+        return known

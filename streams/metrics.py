@@ -1,0 +1,28 @@
+"""What the system watches itself: Prometheus metrics of this process, served at /metrics."""
+
+from typing import Final
+
+from prometheus_client import REGISTRY, Counter, Gauge
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+INGEST_LAG: Final = Gauge(
+    "ingest_lag", "The node's head minus the normalized head, in blocks; age of the normalized head, in seconds",
+    ["network", "unit"],
+)
+NORMALIZER_LAG: Final = Gauge(
+    "normalizer_lag", "Raw records that normalize has not committed", ["network", "partition"]
+)
+PROJECTION_LAG: Final = Gauge(
+    "projection_lag", "Records that a consumer has not committed", ["consumer", "partition"]
+)
+OUTBOX_UNPUBLISHED: Final = Gauge("outbox_unpublished", "Journal rows that are not announced yet", ["partition"])
+DLQ_DEPTH: Final = Gauge("dlq_depth", "Open dead letters")
+EVENTS_PROCESSED: Final = Counter("events_processed", "Records that an agent has committed", ["agent"])
+REORGS_DETECTED: Final = Counter("reorgs_detected", "Runs of reverted blocks that normalize has read", ["network"])
+REORG_DEPTH: Final = Gauge("reorgs_detected_depth", "Blocks that the last reorg reverted", ["network"])
+STUB_ASSETS: Final = Gauge("stub_assets_total", "Assets known by their existence only")
+
+
+def exposition() -> tuple[bytes, str]:
+    """The metrics of this process in Prometheus' text format, and its content type."""
+    return generate_latest(REGISTRY), CONTENT_TYPE_LATEST
