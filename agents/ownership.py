@@ -1,0 +1,82 @@
+"""Pure: who holds a token after an event, and after its retraction. The ledger and every subscriber apply this rule.
+
+Single holding (ERC-721 and the like): the account is ``to`` of the live event with the greatest chain position.
+Multi holding (ERC-1155): each account holds the sum of what came in less what went out.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ft.schemas.ids import NO_ACCOUNTS
+
+Position: TypeAlias = tuple[int, int, int]
+"""(block number, log_index, sub_index): orders the events of one network."""
+
+NOWHERE: Position = (-1, -1, -1)
+"""Before every event: of a balance without a known incoming event."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """One token, or some of it, leaves one account for another."""
+
+    from_account: str
+    to_account: str
+    position: Position
+    time: int | None = None
+    """Of the block, unix seconds; None for a reader that keeps no ``since``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """Who holds a single token, and the event that says so."""
+
+    account: str
+    position: Position
+    since: int | None
+    """Unix seconds; None: only the journal can tell."""
+    returned: bool = False
+    """Given back by a retraction; stands just before the position of what was retracted."""
+
+
+def apply(held: Holding | None, move: Move) -> Holding:
+    """The holding after ``move``; ``held`` itself where nothing changes.
+
+    1. nothing is known of the token: it is with ``to``
+    2. the move is later than what the row stands on: the same
+    3. the row was given back and the move takes it on from there (re-included lower than before): the same
+    4. an older move: nothing
+    """
+    if held is not None and move.position <= held.position and not (held.returned and move.from_account == held.account):
+        return held
+    return Holding(account=move.to_account, position=move.position, since=move.time)
+
+
+def retract(held: Holding | None, move: Move) -> Holding | None:
+    """The holding after ``move`` is undone; ``held`` itself where nothing changes.
+
+    1. the row stands on the move: the token is back with ``from``, by the chain's own word
+    2. the row was given back to the account that this older move had given it to: further back
+    3. any other move: nothing
+    """
+    if held is None:
+        return None
+    stands_on = not held.returned and move.position == held.position
+    further_back = held.returned and move.position <= held.position and move.to_account == held.account
+    if not stands_on and not further_back:
+        return held
+    block_number, log_index, sub_index = move.position
+    before = (block_number, log_index, sub_index - 1)
+    return Holding(account=move.from_account, position=before, since=None, returned=True)
+
+
+def movements(from_account: str, to_account: str, quantity: int, op: str) -> Iterator[tuple[str, int]]:
+    """(account, change) of one ERC-1155 event; reversed for op revert. None for a transfer to oneself or to no account."""
+    if from_account == to_account:
+        return
+    signed = -quantity if op == "revert" else quantity
+    if from_account not in NO_ACCOUNTS:
+        yield from_account, -signed
+    if to_account not in NO_ACCOUNTS:
+        yield to_account, signed
