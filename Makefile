@@ -1,0 +1,56 @@
+# Everything runs from .venv, which `make setup` makes: it needs python3 >= 3.11 (or PYTHON=...) and make, nothing else.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= $(firstword $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p; done))
+BIN := .venv/bin
+STAMP := .venv/.set-up
+UV := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--custom-compile-command "make lock" --quiet
+
+.PHONY: help setup up down demo check test bench lock clean
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{ printf "  %-8s %s\n", $$1, $$2 }'
+
+setup: $(STAMP) ## Make .venv with the locked dependencies and ft itself; quick when it is up to date
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "make: expected python3 of at least 3.11, found none: install one or name it, PYTHON=..." >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@
+
+up: setup ## Start the embedded Kafka, Postgres and schema registry
+	$(BIN)/ft up
+
+down: setup ## Stop them
+	$(BIN)/ft down
+
+demo: setup ## Show the whole way of the data on a local chain (NETWORK=..., RPC=... for a real one)
+	$(BIN)/ft demo $(if $(RPC),--rpc "$(RPC)") $(if $(NETWORK),--network "$(NETWORK)")
+
+check: setup ## What CI checks before it runs anything: lint, format, types, import directions
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: setup ## All tests, with real servers (ARGS=... goes to pytest)
+	$(BIN)/python -m pytest $(ARGS)
+
+bench: setup ## Measure throughput and latency on this machine
+	FT_KAFKA_JVM="$${FT_KAFKA_JVM:--Xms512m -Xmx512m -XX:+UseSerialGC}" $(BIN)/python -m tests.bench $(ARGS)
+
+lock: setup ## Resolve the dependencies and the server archives anew
+	$(UV) --upgrade --extra dev -o requirements.lock
+	$(UV) --upgrade --constraint requirements.lock -o requirements-run.lock
+	$(BIN)/python -m ft.embedded.lock
+
+clean: ## Stop the embedded servers and delete what was built, with their data; the download cache stays
+	if [ -x $(BIN)/ft ]; then $(BIN)/ft down --delete-data; fi
+	rm -rf .venv build dist ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
