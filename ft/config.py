@@ -25,23 +25,23 @@ class Config:
     """Every setting of a process. Build it with :meth:`from_env`."""
 
     home: Path
-    """``FT_HOME``: data, logs and passwords of the embedded servers, RocksDB folders. Default ``.ft`` in the checkout."""
+    """``FT_HOME``: data, logs and passwords of the embedded servers, RocksDB. Default ``.ft`` in the checkout."""
     cache: Path
     """``FT_CACHE``: downloaded server archives, checked against committed checksums. Default ``<home>/cache``."""
     addresses: Mapping[str, str] = field(repr=False)
-    """``FT_KAFKA`` (host:port, comma separated), ``FT_POSTGRES`` (URL), ``FT_SCHEMA_REGISTRY`` (URL); absent if unknown."""
+    """``FT_KAFKA`` (host:port, comma separated), ``FT_POSTGRES`` (URL), ``FT_SCHEMA_REGISTRY`` (URL); absent: unknown."""
     networks_file: Path | None = None
     """``FT_NETWORKS``: a TOML file of networks added to, or replacing, the built-in ones. Default: none."""
     topic_prefix: str = ""
-    """``FT_TOPIC_PREFIX``: put before every topic, consumer group and subject; lets deployments share a broker. Default empty."""
+    """``FT_TOPIC_PREFIX``: put before every topic, group and subject; lets deployments share a broker. Default empty."""
     partitions: int = 8
     """``FT_PARTITIONS``: partitions of the normalized and ledger topics, used at the first ``ft migrate`` only."""
     replication: int = 1
     """``FT_REPLICATION``: replication factor of topics that ``ft migrate`` creates. Default 1."""
     agents: frozenset[str] = frozenset(AGENTS)
-    """``FT_AGENTS``: comma separated subset of normalize, ledger, publisher, project that this worker runs. Default all."""
+    """``FT_AGENTS``: comma separated: those of normalize, ledger, publisher, project that this worker runs. Default all."""
     session_timeout_s: float = 10.0
-    """``FT_SESSION_TIMEOUT_S``: Kafka consumer session timeout of a worker, seconds. Default 10; heartbeats are a third."""
+    """``FT_SESSION_TIMEOUT_S``: Kafka session timeout of a worker, seconds. Default 10; heartbeats are a third."""
     batch_events_max: int = _BATCH_EVENTS_MAX
     """``FT_BATCH_EVENTS_MAX``: events in one ledger transaction, at most (one record may exceed it). Default 5000."""
     metrics_port: int = 0
@@ -126,7 +126,9 @@ def _addresses(env: Mapping[str, str], home: Path) -> dict[str, str]:
             stored = json.loads(left_running.read_text())
             found = {name: str(stored[name]) for name in ADDRESSES if name in stored}
         except (OSError, ValueError, TypeError) as exc:
-            raise ConfigError(f"{left_running} cannot be read ({exc}): expected a JSON object. Run `ft down`, then `ft up`.") from exc
+            raise ConfigError(
+                f"{left_running} cannot be read ({exc}): expected a JSON object. Run `ft down`, then `ft up`."
+            ) from exc
     found.update({name: env[name] for name in ADDRESSES if env.get(name)})
     return found
 

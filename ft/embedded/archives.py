@@ -86,7 +86,10 @@ def unpacked(archive: Archive, places: Places, progress: Progress) -> Path:
         progress.say(f"unpacking {archive.file_name}")
         with tarfile.open(tar) as source:
             # The filter came with Python 3.11.4; the checksum vouches for the content in any case.
-            source.extractall(staging / "content", **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+            if hasattr(tarfile, "data_filter"):
+                source.extractall(staging / "content", filter="data")
+            else:
+                source.extractall(staging / "content")
         (staging / "content").replace(folder)
     return folder
 
@@ -116,7 +119,8 @@ def _download(archive: Archive, staging: Path, progress: Progress) -> Path:
         except Exception as exc:  # noqa: BLE001 - whatever the network does is tried again, then reported
             failure = exc
     raise ServerError(
-        f"{archive.coordinates} could not be fetched in {_TRIES} tries: {failure}. Check the network, then run it again."
+        f"{archive.coordinates} could not be fetched in {_TRIES} tries: {failure}. "
+        "Check the network, then run it again."
     ) from failure
 
 
@@ -126,7 +130,7 @@ def _check(file: Path, archive: Archive) -> None:
     if actual != archive.sha256:
         raise ServerError(
             f"{archive.coordinates}: {file} is not the file that was locked: expected sha256 {archive.sha256}, "
-            f"got {actual}. It is not used. Delete it and run again; if it comes back, the repository is not to be trusted."
+            f"got {actual}. It is not used. Delete it and run again; if it comes back, do not trust where it came from."
         )
 
 

@@ -167,7 +167,7 @@ def own_addresses(places: Places, name: str) -> tuple[str, ...]:
 
 def known_ports(places: Places) -> dict[str, int]:
     """The remembered port of every name, 0 where none was chosen yet."""
-    return {name: 0 for name in ports.NAMES} | ports.remembered(places)
+    return dict.fromkeys(ports.NAMES, 0) | ports.remembered(places)
 
 
 def _write_servers_file(fleet: Fleet) -> None:
@@ -181,5 +181,7 @@ def _write_servers_file(fleet: Fleet) -> None:
 
 @contextmanager
 def _lock(places: Places, progress: Progress) -> Iterator[None]:
-    with locked(places.run / "lock", progress.say, f"another `ft up` or `ft down` is at work in {places.home}: waiting"):
+    with locked(
+        places.run / "lock", progress.say, f"another `ft up` or `ft down` is at work in {places.home}: waiting"
+    ):
         yield

@@ -131,9 +131,10 @@ class Postgres:
         staged.replace(self._data)
 
     def _run(self, command: list[str]) -> None:
-        identity = {} if self._uid is None else processes.as_user(self._uid)
         program = [str(self._binaries / "bin" / command[0]), *command[1:]]
-        done = subprocess.run(program, cwd=self._folder, capture_output=True, text=True, check=False, **identity)  # type: ignore[call-overload]
+        done = subprocess.run(
+            program, cwd=self._folder, capture_output=True, text=True, check=False, **processes.as_user(self._uid)
+        )
         if done.returncode != 0:
             raise ServerError(f"{command[0]} failed under {self._folder}:\n{done.stdout}{done.stderr}".rstrip())
 

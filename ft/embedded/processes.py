@@ -5,12 +5,14 @@ and is given to another, and a starter that is killed leaves no note.
 """
 
 import os
+import pwd
 import signal
 import subprocess
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypedDict
 
 import psutil
 
@@ -28,10 +30,9 @@ def spawn(
     ``user`` is the uid (and its group) to run as; None keeps this process's. Raises ServerError if it cannot start.
     """
     _rotate(log)
-    identity = {} if user is None else as_user(user)
     with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as out:
         try:
-            child = subprocess.Popen(  # type: ignore[call-overload]
+            child = subprocess.Popen(
                 list(command),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -39,7 +40,7 @@ def spawn(
                 cwd=cwd,
                 env={**os.environ, **(env or {})},
                 start_new_session=True,
-                **identity,
+                **as_user(user),
             )
         except OSError as exc:
             raise ServerError(f"{command[0]} cannot be started: {exc}.") from exc
@@ -47,10 +48,18 @@ def spawn(
     return psutil.Process(child.pid)
 
 
-def as_user(uid: int) -> dict[str, object]:
-    """Arguments of subprocess that drop root's rights to those of ``uid``."""
-    import pwd
+class Identity(TypedDict, total=False):
+    """The arguments of subprocess that say as whom a program runs; empty: as we do."""
 
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+def as_user(uid: int | None) -> Identity:
+    """Drop root's rights to those of ``uid``; None keeps our own."""
+    if uid is None:
+        return {}
     return {"user": uid, "group": pwd.getpwuid(uid).pw_gid, "extra_groups": []}
 
 
@@ -74,14 +83,18 @@ def is_alive(process: psutil.Process) -> bool:
         return False
 
 
-def await_answer(answers: Callable[[], bool], process: psutil.Process, *, name: str, log: Path, patience_s: float) -> None:
+def await_answer(
+    answers: Callable[[], bool], process: psutil.Process, *, name: str, log: Path, patience_s: float
+) -> None:
     """Return once ``answers()``. Raises ServerError, with the log's end, if the process dies or takes too long."""
     deadline = time.monotonic() + patience_s
     while not answers():
         if not is_alive(process):
             raise ServerError(f"{name} ended while it was starting.\n{log_end(log)}")
         if time.monotonic() > deadline:
-            raise ServerError(f"{name} runs (pid {process.pid}) but did not answer in {patience_s:g} s.\n{log_end(log)}")
+            raise ServerError(
+                f"{name} runs (pid {process.pid}) but did not answer in {patience_s:g} s.\n{log_end(log)}"
+            )
         time.sleep(_POLL_S)
 
 

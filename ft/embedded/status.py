@@ -24,7 +24,7 @@ class ServerStatus:
     pid: int | None
     version: str
     memory_bytes: int | None
-    """Resident memory of the process and its children; shared pages count in each."""
+    """Resident memory of the process and its children."""
     log: Path | None
 
 
@@ -69,6 +69,8 @@ def _external(name: str, address: str) -> ServerStatus:
 
 def _memory(process: psutil.Process) -> int | None:
     try:
-        return sum(each.memory_info().rss for each in (process, *process.children(recursive=True)))
+        processes = (process, *process.children(recursive=True))
+        # Postgres shares most of its memory among its processes: `pss` counts each page once, where the system tells it.
+        return sum(getattr(each.memory_full_info(), "pss", each.memory_info().rss) for each in processes)
     except psutil.Error:
         return None

@@ -109,7 +109,7 @@ def _runs(binaries: Path, uid: int) -> bool:
     command = [str(binaries / "bin" / "postgres"), "--version"]
     try:
         # From /: the folder we stand in may be closed to that user.
-        return subprocess.run(command, cwd="/", capture_output=True, check=False, **as_user(uid)).returncode == 0  # type: ignore[call-overload]
+        return subprocess.run(command, cwd="/", capture_output=True, check=False, **as_user(uid)).returncode == 0
     except OSError:
         return False
 
