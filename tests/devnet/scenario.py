@@ -193,7 +193,7 @@ class Scenario:
         self.look()
 
     def _deep_reorg(self) -> None:
-        """Depth 4, seen together with the next block: a mint, a sale and a transfer are gone, others come back elsewhere.
+        """Depth 4, seen together with the next block: a mint, a sale, two transfers are gone; others return.
 
         Whoever sends a transaction that comes back sends none that does not before it: its nonce would be missing.
         """
