@@ -20,7 +20,6 @@ import structlog
 
 from ft.errors import FtError, OffsetMismatch
 from ft.streams.checkpoint import Claim, Superseded
-from ft.streams.metrics import EVENTS_PROCESSED
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +65,8 @@ class Hop(Protocol):
     async def start(self) -> None:
         """Open connections, start timers. Called once, before the first batch."""
 
-    async def process(self, batch: Batch) -> None: ...
+    async def process(self, batch: Batch) -> None:
+        """Commit the effects of every record, then count them in metrics.EVENTS_PROCESSED."""
 
     async def stop(self) -> None:
         """Stop timers, close connections. Nothing that must be durable may wait for this."""
@@ -111,7 +111,6 @@ async def handle(events: Sequence[Any], hop: Hop, claims: HeldClaims) -> list[An
         try:
             if batch.messages:
                 await hop.process(batch)
-                EVENTS_PROCESSED.labels(agent=hop.consumer).inc(len(batch.messages))
             break
         except Superseded as exc:
             log.info("batch dropped", agent=hop.consumer, records=len(batch.messages), reason=str(exc))

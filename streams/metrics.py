@@ -1,8 +1,11 @@
-"""What the system watches itself: Prometheus metrics of this process, served at /metrics."""
+"""What the system watches itself: Prometheus metrics of this process, served at /metrics.
+
+The names are a contract. What only rises is a Gauge all the same: a Counter would be exposed as ``<name>_total``.
+"""
 
 from typing import Final
 
-from prometheus_client import REGISTRY, Counter, Gauge
+from prometheus_client import REGISTRY, Gauge
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 INGEST_LAG: Final = Gauge(
@@ -17,8 +20,8 @@ PROJECTION_LAG: Final = Gauge(
 )
 OUTBOX_UNPUBLISHED: Final = Gauge("outbox_unpublished", "Journal rows that are not announced yet", ["partition"])
 DLQ_DEPTH: Final = Gauge("dlq_depth", "Open dead letters")
-EVENTS_PROCESSED: Final = Counter("events_processed", "Records that an agent has committed", ["agent"])
-REORGS_DETECTED: Final = Counter("reorgs_detected", "Runs of reverted blocks that normalize has read", ["network"])
+EVENTS_PROCESSED: Final = Gauge("events_processed", "Records that an agent has committed", ["agent"])
+REORGS_DETECTED: Final = Gauge("reorgs_detected", "Runs of reverted blocks that normalize has read", ["network"])
 REORG_DEPTH: Final = Gauge("reorgs_detected_depth", "Blocks that the last reorg reverted", ["network"])
 STUB_ASSETS: Final = Gauge("stub_assets_total", "Assets known by their existence only")
 

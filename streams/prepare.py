@@ -32,10 +32,11 @@ def prepare(config: Config) -> Prepared:
     migrations = migrate(config.postgres, config)
     partitions = partitions_of(config)
     topics = create_topics(config, networks, partitions)
-    registry, subjects = Registry(config.schema_registry), []
-    for topic, record in Topics(config.topic_prefix).records(networks).items():
-        registry.codec(record, topic)
-        subjects.append(f"{topic}-value")
+    records = Topics(config.topic_prefix).records(networks)
+    with Registry(config.schema_registry) as registry:
+        for topic, record in records.items():
+            registry.codec(record, topic)
+    subjects = [f"{topic}-value" for topic in records]
     return Prepared(partitions=partitions, migrations=migrations, topics=topics, subjects=subjects)
 
 

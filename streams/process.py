@@ -1,0 +1,70 @@
+"""A worker process: how it starts, and that it really ends."""
+
+import asyncio
+import logging
+import os
+import random
+import socket
+import sys
+import threading
+from typing import Any, Final
+
+import faust
+import structlog
+
+from ft.errors import ServerError
+
+log = structlog.get_logger(__name__)
+
+SHUTDOWN_S: Final = 8.0
+"""A process that was told to end, or that crashed, is gone after so many seconds, whatever still hangs."""
+# Below the range from which Linux and macOS give ports to outgoing connections.
+_PORTS: Final = range(20_000, 32_000)
+_PORT_TRIES: Final = 200
+
+
+class Worker(faust.Worker):
+    """Faust's worker without its spinner, which would swallow log lines."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.spinner = None
+
+
+def end_within(seconds: float, *, code: int) -> threading.Timer:
+    """End this process after ``seconds``, from a thread that no event loop can hold up. Cancel the timer to undo."""
+    timer = threading.Timer(seconds, end, args=(code,))
+    timer.daemon = True
+    timer.start()
+    return timer
+
+
+def end(code: int) -> None:
+    """End this process now. Everything that must last is in Postgres and Kafka already."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+async def leave_group(app: Any, timeout_s: float) -> None:
+    """Tell the group coordinator that this process is gone, so that others need not wait for the session timeout."""
+    thread = getattr(getattr(app, "_consumer", None), "_thread", None)
+    consumer = getattr(thread, "_consumer", None)
+    if thread is None or consumer is None:
+        return
+    leaving = asyncio.run_coroutine_threadsafe(consumer.stop(), thread.thread_loop)
+    await asyncio.wait([asyncio.wrap_future(leaving)], timeout=timeout_s)
+
+
+def free_port(bind: str) -> int:
+    """A port on which this process could listen now. Raises ServerError if none is found."""
+    for _ in range(_PORT_TRIES):
+        port = random.choice(_PORTS)
+        with socket.socket(socket.AF_INET6 if ":" in bind else socket.AF_INET) as probe:
+            try:
+                probe.bind((bind, port))
+            except OSError:
+                continue
+            return port
+    raise ServerError(f"no free port found on {bind} between {_PORTS.start} and {_PORTS.stop} in {_PORT_TRIES} tries")
