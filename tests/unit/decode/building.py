@@ -1,0 +1,87 @@
+"""A node's answers, made up for decoder tests: blocks, receipts and logs as JSON, and words as topics."""
+
+import gzip
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ft.agents.decode.events import DecodedBlock
+from ft.agents.decode.evm import decode_block
+from ft.agents.decode.model import Log
+
+BLOCK_HASH = "0x" + "bb" * 32
+ALICE, BOB, CAROL = ("0x" + letter * 40 for letter in "abc")
+ZERO = "0x" + "0" * 40
+CONTRACT = "0x" + "77" * 20
+SENDER = "0x" + "5e" * 20
+TX = "0x" + "11" * 32
+
+Json = dict[str, Any]
+
+
+def word(value: int | str) -> str:
+    """A 32-byte word as hex without 0x: of a number, or of an address."""
+    return f"{value:064x}" if isinstance(value, int) else value[2:].rjust(64, "0")
+
+
+def log(topic0: str, indexed: list[int | str], data: list[int | str] | str = "", **changed: Any) -> Json:
+    """A log of ``CONTRACT`` in ``TX``; ``data`` is words, or hex with 0x."""
+    body = data if isinstance(data, str) and data.startswith("0x") else "0x" + "".join(word(each) for each in data)
+    return {
+        "address": CONTRACT,
+        "topics": [topic0, *("0x" + word(each) for each in indexed)],
+        "data": body,
+        "blockHash": BLOCK_HASH,
+        "transactionHash": TX,
+        "logIndex": "0x0",
+        "removed": False,
+    } | changed
+
+
+def as_log(built: Json) -> Log:
+    """What the node's JSON of a log is to a decoder."""
+    return Log(
+        address=built["address"],
+        topics=built["topics"],
+        data=built["data"],
+        log_index=built["logIndex"],
+        transaction_hash=built["transactionHash"],
+    )
+
+
+def block(transactions: list[Json] | None = None, **changed: Any) -> bytes:
+    """A block's JSON."""
+    known = [{"hash": TX, "from": SENDER, "input": "0x"}] if transactions is None else transactions
+    header = {"number": "0x10", "hash": BLOCK_HASH, "parentHash": "0x" + "aa" * 32, "timestamp": "0x64ea268f"}
+    return json.dumps(header | {"transactions": known} | changed).encode()
+
+
+def receipt(logs: list[Json], **changed: Any) -> Json:
+    """A receipt of ``TX``."""
+    return {
+        "transactionHash": TX,
+        "from": SENDER,
+        "to": CONTRACT,
+        "status": "0x1",
+        "contractAddress": None,
+        "logs": logs,
+    } | changed
+
+
+def decode_logs(logs: list[Json], network: str = "ethereum") -> DecodedBlock:
+    """Decode a block of one transaction; logs without an index of their own are numbered in order."""
+    numbered = [each | {"logIndex": hex(at)} if each["logIndex"] == "0x0" else each for at, each in enumerate(logs)]
+    return decode_block(network, block(), receipts=json.dumps([receipt(numbered)]).encode())
+
+
+def recorded(*names: str) -> bytes:
+    """A recorded answer from the shared fixtures, unpacked; skips the test that needs it where it is not there."""
+    root = Path(os.environ.get("FT_FIXTURES", Path(__file__).resolve().parents[3].parent / "shared" / "fixtures"))
+    path = root.joinpath(*names)
+    if not path.is_file():
+        pytest.skip(f"needs the recorded chain data {path}: set FT_FIXTURES to the folder that holds it")
+    body = path.read_bytes()
+    return gzip.decompress(body) if path.suffix == ".gz" else body
