@@ -246,3 +246,28 @@ async def test_a_dropped_log_is_missing_from_receipts_and_logs_and_nothing_else(
 
         assert await ask("eth_getLogs", block) == logs[:1] + logs[2:]
         assert [log for receipt in spoilt for log in receipt["logs"]] == logs[:1] + logs[2:]
+
+
+async def test_a_log_with_fewer_topics_than_the_filter_has_places_is_not_found(recording: Recording) -> None:
+    async with ReplayNode(recording, step=len(recording.steps) - 1) as node:
+        ask, every = Client(node), {"fromBlock": "earliest", "toBlock": "latest"}
+        logs = await ask("eth_getLogs", every)
+
+        found = await ask("eth_getLogs", {**every, "topics": [None, None, None, None]})
+
+    assert {len(log["topics"]) for log in logs} >= {3, 4}
+    assert found == [log for log in logs if len(log["topics"]) == 4]
+
+
+async def test_a_head_that_falls_back_takes_the_blocks_above_it_away(recording: Recording) -> None:
+    fallen = msgspec.structs.replace(recording.steps[10], head=5, chain={})
+    shorter = msgspec.structs.replace(recording, steps=[*recording.steps[:11], fallen])
+    async with ReplayNode(shorter, step=10) as node:
+        ask = Client(node)
+        above = await ask("eth_getBlockByNumber", "0x6", False)
+
+        node.advance()
+
+        assert await ask("eth_blockNumber") == "0x5"
+        assert await ask("eth_getBlockByNumber", "0x6", False) is None
+        assert await ask("eth_getBlockByHash", above["hash"], False) == above
