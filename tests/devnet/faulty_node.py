@@ -33,6 +33,8 @@ class Faults:
     """Seconds before every answer."""
     chain_id: int | None = None
     """The chain id it claims; its blocks stay the same."""
+    without_batches: bool = False
+    """Answer a batch with one error (-32600) instead of a list."""
     garbage: bool = False
     """Answer with HTTP 200 and something that is no JSON."""
 
@@ -65,6 +67,9 @@ class FaultyNode(ReplayNode):
             return web.Response(status=faults.http_status, text="no service")
         if faults.garbage:
             return web.Response(text="<html>maintenance</html>", content_type="text/html")
+        if faults.without_batches and (await request.read()).lstrip().startswith(b"["):
+            refusal = {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": "batches are not supported"}}
+            return web.json_response(refusal)
         return await super().serve(request)
 
     async def reply(self, method: str, params: list[Any]) -> bytes:

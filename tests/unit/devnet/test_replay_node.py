@@ -229,6 +229,9 @@ async def test_each_fault_shows_and_goes_when_it_is_switched_off(recording: Reco
         assert (await ask.post(b'{"method":"eth_chainId"}'))[0] == 200
         node.faults = Faults(http_status=429)
         assert (await ask.post(b'{"method":"eth_chainId"}'))[0] == 429
+        node.faults = Faults(without_batches=True)
+        assert msgspec.json.decode((await ask.post(b'[{"method":"eth_chainId"}]'))[1])["error"]["code"] == -32600
+        assert await ask("eth_chainId") == hex(31337)
         node.faults = Faults(garbage=True)
         assert (await ask.post(b'{"method":"eth_chainId"}'))[1].startswith(b"<html>")
         node.faults = Faults()
