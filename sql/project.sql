@@ -1,0 +1,119 @@
+-- ownership_changed -> projections (agents/project.py). Arrays are columns of equal length, in key order.
+
+-- name: plan
+-- A batch looks up hundreds of keys in tables of millions of rows: a plan made while a table was small must not scan it.
+SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+       set_config('enable_mergejoin', 'off', true)
+
+-- name: read_holdings
+-- The stored holdings of the slots that a batch touches.
+SELECT h.network, h.contract, h.token_id::text, h.slot, h.account, h.quantity::text,
+       h.block_number, h.log_index, h.sub_index, h.returned
+FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], %(slot)s::text[])
+     AS d (network, contract, token_id, slot)
+JOIN projection.holdings h USING (network, contract, token_id, slot)
+
+-- name: read_cards
+-- The stored cards of the assets that a batch touches.
+SELECT c.network, c.contract, c.token_id::text, c.standard, c.supply::text, c.owners, c.transfers, c.last_block,
+       extract(epoch FROM c.last_time)::bigint, c.version
+FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[]) AS d (network, contract, token_id)
+JOIN projection.asset_cards c USING (network, contract, token_id)
+
+-- name: read_holders
+-- How many visible holdings the accounts have that a batch gives some or takes some from.
+SELECT h.network, h.contract, h.account, h.holdings
+FROM unnest(%(network)s::text[], %(contract)s::text[], %(account)s::text[]) AS d (network, contract, account)
+JOIN projection.collection_holders h USING (network, contract, account)
+
+-- name: write_holdings
+-- Whole rows: what the pure rule made of the stored ones.
+INSERT INTO projection.holdings AS h
+    (network, contract, token_id, slot, account, quantity, block_number, log_index, sub_index, returned)
+SELECT * FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], %(slot)s::text[],
+    %(account)s::text[], %(quantity)s::numeric[], %(block_number)s::bigint[], %(log_index)s::integer[],
+    %(sub_index)s::integer[], %(returned)s::boolean[])
+ON CONFLICT (network, contract, token_id, slot) DO UPDATE SET
+    account = excluded.account, quantity = excluded.quantity, block_number = excluded.block_number,
+    log_index = excluded.log_index, sub_index = excluded.sub_index, returned = excluded.returned
+
+-- name: write_cards
+-- Whole rows; the version is the seq of the card's last record.
+INSERT INTO projection.asset_cards AS c
+    (network, contract, token_id, standard, supply, owners, transfers, last_block, last_time, version)
+SELECT network, contract, token_id, standard, supply, owners, transfers, last_block, to_timestamp(last_time), version
+FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], %(standard)s::text[],
+    %(supply)s::numeric[], %(owners)s::bigint[], %(transfers)s::bigint[], %(last_block)s::bigint[],
+    %(last_time)s::bigint[], %(version)s::bigint[])
+    AS d (network, contract, token_id, standard, supply, owners, transfers, last_block, last_time, version)
+ON CONFLICT (network, contract, token_id) DO UPDATE SET
+    standard = excluded.standard, supply = excluded.supply, owners = excluded.owners, transfers = excluded.transfers,
+    last_block = excluded.last_block, last_time = excluded.last_time, version = excluded.version
+
+-- name: write_holders
+-- Whole rows. An account that gave everything away stays at 0: an update costs less than a deletion and its return.
+INSERT INTO projection.collection_holders AS h (network, contract, account, holdings)
+SELECT * FROM unnest(%(network)s::text[], %(contract)s::text[], %(account)s::text[], %(holdings)s::bigint[])
+ON CONFLICT (network, contract, account) DO UPDATE SET holdings = excluded.holdings
+
+-- name: write_stats
+-- Differences; heights only widen.
+INSERT INTO projection.collection_stats AS s (network, contract, standard, owners, assets, supply, transfers, mints,
+    burns, first_block, last_block, version)
+SELECT * FROM unnest(%(network)s::text[], %(contract)s::text[], %(standard)s::text[], %(owners)s::bigint[],
+    %(assets)s::bigint[], %(supply)s::numeric[], %(transfers)s::bigint[], %(mints)s::bigint[], %(burns)s::bigint[],
+    %(first_block)s::bigint[], %(last_block)s::bigint[], %(version)s::bigint[])
+ON CONFLICT (network, contract) DO UPDATE SET
+    standard = excluded.standard, owners = s.owners + excluded.owners, assets = s.assets + excluded.assets,
+    supply = s.supply + excluded.supply, transfers = s.transfers + excluded.transfers, mints = s.mints + excluded.mints,
+    burns = s.burns + excluded.burns, first_block = least(s.first_block, excluded.first_block),
+    last_block = greatest(s.last_block, excluded.last_block), version = excluded.version
+
+-- name: write_activity
+-- Differences, by UTC day of the block (days since 1970).
+INSERT INTO projection.collection_activity AS a (network, contract, day, transfers, mints, burns)
+SELECT network, contract, date '1970-01-01' + day, transfers, mints, burns
+FROM unnest(%(network)s::text[], %(contract)s::text[], %(day)s::integer[], %(transfers)s::bigint[],
+    %(mints)s::bigint[], %(burns)s::bigint[]) AS d (network, contract, day, transfers, mints, burns)
+ON CONFLICT (network, contract, day) DO UPDATE SET
+    transfers = a.transfers + excluded.transfers, mints = a.mints + excluded.mints, burns = a.burns + excluded.burns
+
+-- name: add_assets
+-- Stubs: metadata comes later, from elsewhere, into the same row.
+INSERT INTO catalog.assets (network, contract, token_id, uuid, standard, is_stub, first_seen)
+SELECT network, contract, token_id, uuid, standard, true, to_timestamp(first_seen)
+FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], %(uuid)s::uuid[], %(standard)s::text[],
+    %(first_seen)s::bigint[]) AS d (network, contract, token_id, uuid, standard, first_seen)
+ON CONFLICT (network, contract, token_id) DO UPDATE SET first_seen = least(assets.first_seen, excluded.first_seen)
+
+-- name: seen_earlier
+-- Older blocks that came later: the catalog keeps the time of the oldest.
+UPDATE catalog.assets a SET first_seen = to_timestamp(d.first_seen)
+FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], %(first_seen)s::bigint[])
+     AS d (network, contract, token_id, first_seen)
+WHERE (a.network, a.contract, a.token_id) = (d.network, d.contract, d.token_id)
+  AND a.first_seen > to_timestamp(d.first_seen)
+
+-- name: write_head
+-- Copied from the record of kind finality, never compared.
+INSERT INTO system.partition_head
+    (consumer, partition, network, position, head_number, head_hash, head_time, safe, finalized)
+VALUES ('project', %(partition)s, %(network)s, %(position)s, %(head_number)s, %(head_hash)s,
+    to_timestamp(%(head_time)s), %(safe)s, %(finalized)s)
+ON CONFLICT (consumer, partition, network) DO UPDATE SET
+    position = excluded.position, head_number = excluded.head_number, head_hash = excluded.head_hash,
+    head_time = excluded.head_time, safe = excluded.safe, finalized = excluded.finalized, updated_at = now()
+
+-- name: add_dead_letter
+-- A record that cannot be read, kept whole; the same record read again adds nothing.
+INSERT INTO system.dlq (consumer, topic, partition, "offset", network, reason, error, payload)
+VALUES ('project', %(topic)s, %(partition)s, %(offset)s, %(network)s, %(reason)s, %(error)s, %(payload)s)
+ON CONFLICT (consumer, topic, partition, "offset", reason) DO NOTHING
+
+-- name: unreadable_before
+-- Whether the record just before this offset was put aside because it could not be read: its seq is then unknown.
+SELECT EXISTS (
+    SELECT FROM system.dlq
+    WHERE consumer = 'project' AND topic = %(topic)s AND partition = %(partition)s AND "offset" = %(offset)s - 1
+      AND reason = 'malformed_record'
+)
