@@ -1,0 +1,88 @@
+"""Source, EVM: how often a provider is asked. Pure but for the clock, which is passed in.
+
+Token bucket (its rate limit), circuit breaker (whether it is worth asking), back-off (when to ask again).
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+Clock = Callable[[], float]
+"""Seconds, never going back."""
+
+
+@dataclass(slots=True)
+class TokenBucket:
+    """At most ``rate`` requests a second, and so many at once as a second's worth. ``rate`` 0: no limit."""
+
+    rate: float
+    clock: Clock
+    _tokens: float = field(init=False)
+    _at: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._tokens = max(1.0, self.rate)
+        self._at = self.clock()
+
+    def take(self, count: int) -> float:
+        """Take ``count`` requests and return the seconds to wait before sending them.
+
+        The bucket may go below zero: who comes later waits longer, so order is kept and large batches pass.
+        """
+        if self.rate <= 0:
+            return 0.0
+        now = self.clock()
+        self._tokens = min(max(1.0, self.rate), self._tokens + (now - self._at) * self.rate)
+        self._at = now
+        self._tokens -= count
+        return max(0.0, -self._tokens / self.rate)
+
+
+@dataclass(slots=True)
+class Breaker:
+    """Opens after ``failures_max`` failures in a row, for ``rest_s``; then lets one trial through.
+
+    :meth:`pause` closes the door for a time that the provider itself asked for.
+    """
+
+    clock: Clock
+    failures_max: int = 5
+    rest_s: float = 30.0
+    _failures: int = 0
+    _closed_until: float = 0.0
+    _trial: bool = False
+
+    def wait_s(self) -> float:
+        """Seconds until this provider may be asked; 0: now."""
+        return max(0.0, self._closed_until - self.clock())
+
+    def allow(self) -> bool:
+        """Whether to ask now. Once the rest is over only one request is let through until its outcome is known."""
+        if self.wait_s() > 0:
+            return False
+        if self._failures >= self.failures_max:
+            if self._trial:
+                return False
+            self._trial = True
+        return True
+
+    def succeeded(self) -> None:
+        """An answer came: closed."""
+        self._failures, self._trial = 0, False
+
+    def failed(self) -> None:
+        """No answer came: one more in a row."""
+        self._failures += 1
+        self._trial = False
+        if self._failures >= self.failures_max:
+            self._closed_until = max(self._closed_until, self.clock() + self.rest_s)
+
+    def pause(self, seconds: float) -> None:
+        """The provider asked for patience; not a failure of its."""
+        self._trial = False
+        self._closed_until = max(self._closed_until, self.clock() + seconds)
+
+
+def backoff_s(attempt: int, *, longest_s: float = 60.0, jitter: Callable[[], float] = random.random) -> float:
+    """1, 2, 4, 8 ... at most ``longest_s`` seconds, of which up to a quarter is taken off at random."""
+    return float(min(longest_s, 2.0 ** min(attempt, 16))) * (1.0 - 0.25 * jitter())

@@ -1,0 +1,204 @@
+"""Source, EVM: JSON-RPC over HTTP. Results are slices of the answer, byte for byte, never encoded again.
+
+- calls of one batch go in one HTTP request, or one by one to a node that takes no batches
+- an error of one call is a value beside the other results; anything that concerns the node as a whole is raised
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, ClassVar, Final, TypeAlias
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+
+from ft.errors import FtError
+
+Call: TypeAlias = tuple[str, list[Any]]
+"""Method and parameters."""
+
+NULL: Final = b"null"
+_UNKNOWN_METHOD: Final = (-32601, -32004)
+_LIMIT: Final = -32005
+_LIMIT_WORDS: Final = ("rate limit", "too many request", "request limit", "exceeded the quota", "capacity")
+_UNKNOWN_WORDS: Final = ("does not exist", "not available", "not supported", "unsupported", "not found: eth_", "not whitelisted")
+
+
+class ProviderFailed(FtError):
+    """The node did not answer, or not as JSON-RPC. Another provider, or the same one later, may."""
+
+    retryable: ClassVar[bool] = True
+
+
+class RateLimited(ProviderFailed):
+    """The node wants fewer requests. ``retry_after_s``: what it asked for, None if it did not say."""
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(frozen=True, slots=True)
+class RpcError:
+    """What a node answered to one call instead of a result."""
+
+    code: int
+    message: str
+
+    @property
+    def unknown_method(self) -> bool:
+        """Whether the node does not have this method at all: asking again is of no use."""
+        if self.code in _UNKNOWN_METHOD:
+            return True
+        return self.code in (-32600, -32000, -32001) and any(word in self.message.lower() for word in _UNKNOWN_WORDS)
+
+    @property
+    def limited(self) -> bool:
+        """Whether the node asks for patience."""
+        if self.code in (_LIMIT, 429):
+            return True
+        return any(word in self.message.lower() for word in _LIMIT_WORDS) and self.code not in (-32602,)
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.code})"
+
+
+Reply: TypeAlias = bytes | RpcError
+
+
+class _Error(msgspec.Struct):
+    code: int = 0
+    message: str = ""
+
+
+class _Answer(msgspec.Struct):
+    id: int | str | None = None
+    result: msgspec.Raw = msgspec.Raw()
+    error: _Error | None = None
+
+
+_ANSWERS: Final = msgspec.json.Decoder(list[_Answer] | _Answer)
+
+
+class RpcClient:
+    """One node. ``name`` is its host and port: never a path or a query, where keys are."""
+
+    def __init__(
+        self, url: str, session: aiohttp.ClientSession, *, batch_max: int = 20, timeout_s: float = 30.0
+    ) -> None:
+        parts = urlsplit(url)
+        self.name = (parts.hostname or "?") + (f":{parts.port}" if parts.port else "")
+        self.batch_max = max(1, batch_max)
+        """Calls in one HTTP request; falls to 1 for a node that refuses batches."""
+        self._url = url
+        self._session = session
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(timeout_s, 10.0))
+
+    async def call(self, method: str, *params: Any) -> Reply:
+        """One call. Raises ProviderFailed."""
+        return (await self.batch([(method, list(params))]))[0]
+
+    async def batch(self, calls: Sequence[Call]) -> list[Reply]:
+        """All calls, in as few HTTP requests as the node takes; replies in the order of the calls.
+
+        Raises ProviderFailed, and RateLimited if any of the calls was refused for that.
+        """
+        size = self.batch_max
+        chunks = [calls[at : at + size] for at in range(0, len(calls), size)]
+        replies = [reply for chunk in await _all(self._chunk(chunk) for chunk in chunks) for reply in chunk]
+        for reply in replies:
+            if isinstance(reply, RpcError) and reply.limited:
+                raise RateLimited(f"{self.name} limits requests: {reply}")
+        return replies
+
+    async def _chunk(self, calls: Sequence[Call]) -> list[Reply]:
+        if len(calls) > 1:
+            answers = await self._post(_encode(calls))
+            if isinstance(answers, list):
+                return self._in_order(calls, answers)
+            self._refuse_batches(answers)
+            return [reply for one in await _all(self._chunk([call]) for call in calls) for reply in one]
+        answer = await self._post(_encode(calls)[1:-1])
+        if isinstance(answer, list):
+            answer = answer[0] if len(answer) == 1 else _Answer(error=_Error(message="a list for one call"))
+        return [_reply(answer)]
+
+    def _refuse_batches(self, answer: _Answer) -> None:
+        """One answer to many calls: the node takes no batches, unless it only wants fewer requests."""
+        reply = _reply(answer)
+        if isinstance(reply, RpcError) and reply.limited:
+            raise RateLimited(f"{self.name} limits requests: {reply}")
+        self.batch_max = 1
+
+    def _in_order(self, calls: Sequence[Call], answers: Sequence[_Answer]) -> list[Reply]:
+        by_id = {str(answer.id): answer for answer in answers}
+        if len(answers) == 1 and len(calls) > 1:  # some nodes wrap the one refusal of the whole batch in a list
+            self._refuse_batches(answers[0])
+            raise ProviderFailed(f"{self.name}: expected {len(calls)} answers of a batch, got 1; asking one by one")
+        if missing := [calls[at][0] for at in range(len(calls)) if str(at) not in by_id]:
+            raise ProviderFailed(f"{self.name}: expected {len(calls)} answers of a batch, none came for {missing[0]}")
+        return [_reply(by_id[str(at)]) for at in range(len(calls))]
+
+    async def _post(self, body: bytes) -> list[_Answer] | _Answer:
+        try:
+            async with self._session.post(self._url, data=body, headers=_HEADERS, timeout=self._timeout) as response:
+                text = await response.read()
+                status, retry_after = response.status, response.headers.get("Retry-After")
+        except (aiohttp.ClientError, TimeoutError, OSError) as exc:
+            raise ProviderFailed(f"{self.name}: expected an answer, got {type(exc).__name__}: {exc}") from exc
+        if status == 429:
+            raise RateLimited(f"{self.name} limits requests (HTTP 429)", _seconds(retry_after))
+        if status >= 500:
+            raise RateLimited(f"{self.name}: HTTP {status}", _seconds(retry_after)) if retry_after else ProviderFailed(
+                f"{self.name}: expected HTTP 200, got {status}"
+            )
+        try:
+            return _ANSWERS.decode(text)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as exc:
+            said = text[:120].decode("utf-8", "replace")
+            raise ProviderFailed(f"{self.name}: expected JSON-RPC, got HTTP {status} and {said!r}") from exc
+
+
+_HEADERS: Final = {"Content-Type": "application/json", "Accept": "application/json"}
+
+
+def _encode(calls: Sequence[Call]) -> bytes:
+    return msgspec.json.encode(
+        [{"jsonrpc": "2.0", "id": at, "method": method, "params": params} for at, (method, params) in enumerate(calls)]
+    )
+
+
+def _reply(answer: _Answer) -> Reply:
+    if answer.error is not None:
+        return RpcError(answer.error.code, answer.error.message[:300])
+    return bytes(answer.result) or NULL
+
+
+async def _all(work: Any) -> list[Any]:
+    """Every one at once; the first failure cancels the rest."""
+    coroutines = list(work)
+    if len(coroutines) == 1:
+        return [await coroutines[0]]
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(coroutine) for coroutine in coroutines]
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """The header's value: seconds, or a date."""
+    if not retry_after:
+        return None
+    try:
+        return max(0.0, float(retry_after))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None
