@@ -1,7 +1,7 @@
 """ERC-1155 single and batch transfers, also as other encoders write them and as attackers might."""
 
-import eth_abi
 import pytest
+from eth_abi.abi import encode
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,7 +42,7 @@ def test_a_transfer_that_does_not_index_its_parties_is_quarantined(topic0: str) 
 
 @pytest.mark.parametrize("size", [1, 10, 100])
 def test_a_batch_is_numbered_without_gaps(size: int) -> None:
-    data = eth_abi.encode(["uint256[]", "uint256[]"], [list(range(size)), [1] * size])
+    data = encode(["uint256[]", "uint256[]"], [list(range(size)), [1] * size])
 
     events = decode_logs([log(TRANSFER_BATCH, PARTIES, "0x" + data.hex())]).events
 
@@ -53,7 +53,7 @@ def test_a_batch_is_numbered_without_gaps(size: int) -> None:
 
 @given(st.lists(st.tuples(UINT, UINT), max_size=20))
 def test_what_the_abi_encodes_is_decoded_back(pairs: list[tuple[int, int]]) -> None:
-    data = eth_abi.encode(["uint256[]", "uint256[]"], [[pair[0] for pair in pairs], [pair[1] for pair in pairs]])
+    data = encode(["uint256[]", "uint256[]"], [[pair[0] for pair in pairs], [pair[1] for pair in pairs]])
 
     moved = erc1155.decode_batch(as_log(log(TRANSFER_BATCH, PARTIES, "0x" + data.hex())))
 
@@ -62,7 +62,7 @@ def test_what_the_abi_encodes_is_decoded_back(pairs: list[tuple[int, int]]) -> N
 
 @given(UINT, UINT)
 def test_any_single_transfer_is_decoded_back(token_id: int, amount: int) -> None:
-    data = eth_abi.encode(["uint256", "uint256"], [token_id, amount])
+    data = encode(["uint256", "uint256"], [token_id, amount])
 
     moved = erc1155.decode_single(as_log(log(TRANSFER_SINGLE, PARTIES, "0x" + data.hex())))
 
@@ -112,6 +112,7 @@ def test_ids_and_values_of_unequal_number_are_quarantined_and_not_cut() -> None:
         [64, 96, 2**256 - 1, 0],
         [64, 96, 2**64, 1],
         [64, 128, 1, 7, 2],
+        [64, 128, 2, 7, 2],
     ],
 )
 def test_a_stated_offset_or_length_outside_the_data_is_quarantined(words: list[int | str]) -> None:

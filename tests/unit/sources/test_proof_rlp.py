@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
-import rlp
+import rlp  # type: ignore[import-untyped]
 from hypothesis import given
 from hypothesis import strategies as st
 
