@@ -29,17 +29,17 @@ class Config:
     cache: Path
     """``FT_CACHE``: downloaded server archives, checked against committed checksums. Default ``<home>/cache``."""
     addresses: Mapping[str, str] = field(repr=False)
-    """``FT_KAFKA`` (host:port, comma separated), ``FT_POSTGRES`` (URL), ``FT_SCHEMA_REGISTRY`` (URL); absent: unknown."""
+    """``FT_KAFKA`` (host:port, ...), ``FT_POSTGRES`` (URL), ``FT_SCHEMA_REGISTRY`` (URL); absent if unknown."""
     networks_file: Path | None = None
     """``FT_NETWORKS``: a TOML file of networks added to, or replacing, the built-in ones. Default: none."""
     topic_prefix: str = ""
-    """``FT_TOPIC_PREFIX``: put before every topic, group and subject; lets deployments share a broker. Default empty."""
+    """``FT_TOPIC_PREFIX``: before every topic, group and subject: lets deployments share a broker. Default empty."""
     partitions: int = 8
     """``FT_PARTITIONS``: partitions of the normalized and ledger topics, used at the first ``ft migrate`` only."""
     replication: int = 1
     """``FT_REPLICATION``: replication factor of topics that ``ft migrate`` creates. Default 1."""
     agents: frozenset[str] = frozenset(AGENTS)
-    """``FT_AGENTS``: comma separated: those of normalize, ledger, publisher, project that this worker runs. Default all."""
+    """``FT_AGENTS``: what this worker runs of normalize, ledger, publisher, project, comma separated. Default all."""
     session_timeout_s: float = 10.0
     """``FT_SESSION_TIMEOUT_S``: Kafka session timeout of a worker, seconds. Default 10; heartbeats are a third."""
     batch_events_max: int = _BATCH_EVENTS_MAX

@@ -70,7 +70,7 @@ def _external(name: str, address: str) -> ServerStatus:
 def _memory(process: psutil.Process) -> int | None:
     try:
         processes = (process, *process.children(recursive=True))
-        # Postgres shares most of its memory among its processes: `pss` counts each page once, where the system tells it.
+        # Postgres' processes share most of their memory: `pss`, where the system tells it, counts each page once.
         return sum(getattr(each.memory_full_info(), "pss", each.memory_info().rss) for each in processes)
     except psutil.Error:
         return None

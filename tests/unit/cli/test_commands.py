@@ -1,0 +1,83 @@
+"""The command line imports what a command needs, and says errors in one message."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def _ft(home: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("FT_")}
+    return subprocess.run(
+        [sys.executable, "-c", "from ft.cli import main; main()", *words],
+        env={**inherited, "FT_HOME": str(home), **env},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("words", [["--help"], ["up", "--help"], ["status", "--help"]])
+def test_help_imports_neither_faust_nor_litestar(words: list[str], tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "from ft.cli import commands\n"
+        f"commands({words!r}, standalone_mode=False)\n"
+        "print(sorted({'faust', 'litestar', 'confluent_kafka', 'psycopg'} & set(sys.modules)), file=sys.stderr)"
+    )
+
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+
+    assert ran.stderr.strip() == "[]"
+    assert "Usage" in ran.stdout
+
+
+def test_every_command_has_a_line_of_help(tmp_path: Path) -> None:
+    lines = _ft(tmp_path, "--help").stdout.partition("Commands:\n")[2].splitlines()
+
+    assert {"up", "down", "status", "env"} <= {line.split()[0] for line in lines}
+    assert all(len(line.split()) > 1 for line in lines)
+
+
+def test_an_unknown_command_is_refused(tmp_path: Path) -> None:
+    ran = _ft(tmp_path, "no-such-command")
+
+    assert ran.returncode == 2
+    assert "No such command 'no-such-command'" in ran.stderr
+
+
+def test_env_without_servers_names_the_remedy(tmp_path: Path) -> None:
+    ran = _ft(tmp_path / "home", "env")
+
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("ft: FT_KAFKA is not set")
+    assert "Run `ft up`" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert not (tmp_path / "home").exists()
+
+
+def test_env_quotes_for_the_shell(tmp_path: Path) -> None:
+    stored = {"FT_KAFKA": "k:1", "FT_POSTGRES": "postgresql://u:a$b'c@h/d", "FT_SCHEMA_REGISTRY": "http://r"}
+    (tmp_path / "servers.json").write_text(json.dumps(stored))
+
+    lines = _ft(tmp_path, "env").stdout
+    shell = subprocess.run(
+        ["sh", "-c", f'{lines}printf "%s\\n" "$FT_KAFKA" "$FT_POSTGRES" "$FT_SCHEMA_REGISTRY"'],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert shell.stdout.splitlines() == list(stored.values())
+
+
+def test_status_and_down_before_any_start_make_nothing(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+
+    assert _ft(home, "status").stdout.count("stopped") == 3
+    assert _ft(home, "down").stdout == "nothing was running\n"
+    assert not home.exists()
