@@ -1,0 +1,80 @@
+"""The migrator and every named query, against the real Postgres."""
+
+import psycopg
+import pytest
+
+from ft.config import Config
+from ft.errors import DatabaseError, DatabaseUnavailable
+from ft.sql.migrate import migrate
+from ft.sql.queries import load, words
+from ft.streams.prepare import partitions_of
+
+QUERIES = [(word, name) for word in words() for name in load(word)]
+
+
+@pytest.mark.parametrize(("word", "name"), QUERIES)
+def test_every_query_prepares_on_a_migrated_database(migrated: str, word: str, name: str) -> None:
+    statement = psycopg._queries.PostgresQuery(psycopg.adapt.Transformer())
+    arguments = _Anything()
+    statement.convert(load(word)[name], arguments)
+
+    with psycopg.connect(migrated) as conn:
+        conn.execute(b"PREPARE q AS " + statement.query)
+
+
+@pytest.fixture
+def migrated(database: str) -> str:
+    return database
+
+
+class _Anything(dict[str, None]):
+    """Answers every parameter a query may name."""
+
+    def __contains__(self, key: object) -> bool:
+        return True
+
+    def __missing__(self, key: str) -> None:
+        return None
+
+
+def test_migrating_twice_applies_nothing(config: Config) -> None:
+    assert migrate(config.postgres, config) == []
+
+
+def test_an_edited_migration_is_refused(config: Config) -> None:
+    with psycopg.connect(config.postgres) as conn:
+        conn.execute("UPDATE system.migrations SET sha256 = 'other' WHERE name LIKE '0001%'")
+
+    with pytest.raises(DatabaseError, match="never edited once applied"):
+        migrate(config.postgres, config)
+
+
+def test_the_first_migration_chooses_the_partitions_for_good(config: Config) -> None:
+    migrate(config.postgres, Config(home=config.home, cache=config.cache, addresses=config.addresses, partitions=3))
+
+    assert partitions_of(config) == 8
+
+
+def test_a_database_that_is_away_is_named_in_the_error(config: Config) -> None:
+    with pytest.raises(DatabaseUnavailable, match="127.0.0.1:1/nowhere"):
+        migrate("postgresql://ft@127.0.0.1:1/nowhere", config)
+
+
+@pytest.mark.parametrize("at", ["2008-12-31Z", "2100-01-01Z"])
+def test_a_month_outside_of_the_chain_era_is_refused(database: str, at: str) -> None:
+    with psycopg.connect(database) as conn, pytest.raises(psycopg.errors.DatetimeFieldOverflow, match="2009 to 2099"):
+        conn.execute("SELECT ledger.ensure_month(%s)", (at,))
+
+
+def test_months_hold_their_events_at_both_ends(database: str) -> None:
+    with psycopg.connect(database) as conn:
+        for at in ("2024-02-29 23:59:59.999999Z", "2024-03-01 00:00:00Z", "2024-03-01 00:00:00Z"):
+            conn.execute("SELECT ledger.ensure_month(%s)", (at,))
+            conn.execute(
+                "INSERT INTO ledger.events SELECT 0, coalesce(max(seq), 0) + 1, 'n', 1, 'h', %s, 't', '', '', '', 0, 0, 0, 1,"
+                " 'apply', '', 1, '', '', NULL, 1, NULL FROM ledger.events",
+                (at,),
+            )
+        counts = conn.execute("SELECT tableoid::regclass::text, count(*) FROM ledger.events GROUP BY 1 ORDER BY 1").fetchall()
+
+    assert counts == [("ledger.events_202402", 1), ("ledger.events_202403", 2)]

@@ -1,0 +1,216 @@
+"""A random history of one partition as OwnershipChanged records, and a recount of what it comes to.
+
+The history knows mints, transfers, burns, self-transfers, ERC-1155 quantities, tokens first seen moving, reorgs
+with events that return elsewhere, and older blocks that arrive after younger ones (before the first reorg: what
+is given back by a reorg and was with the same account in a block that arrives later is beyond the ownership rule).
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from random import Random
+from typing import Any, Final
+
+from ft.schemas.events import OwnershipChanged
+from ft.schemas.ids import EVM_ZERO, NO_ACCOUNTS, asset_id, asset_uuid, event_id
+from ft.schemas.standards import HOLDING
+
+NETWORK: Final = "synthetic"
+CONTRACTS: Final = {f"0x{c:040x}": ("erc1155" if c % 3 == 0 else "erc721") for c in range(0xC1, 0xC5)}
+ACCOUNTS: Final = [f"0x{a:040x}" for a in range(0xA1, 0xA6)]
+_TIME: Final = 1_704_067_200
+_BLOCK_TIME_S: Final = 20_000  # a few blocks a day
+
+
+@dataclass
+class History:
+    """Records in the order in which a subscriber reads them."""
+
+    random: Random
+    records: list[OwnershipChanged] = field(default_factory=list)
+    live: dict[str, OwnershipChanged] = field(default_factory=dict)
+    """Event id -> its last record, for events in force."""
+    revisions: Counter[str] = field(default_factory=Counter)
+    _owners: dict[tuple[str, str], str] = field(default_factory=dict)
+    _chain: list[list[OwnershipChanged]] = field(default_factory=list)
+    _pending: list[OwnershipChanged] = field(default_factory=list)
+    _serial: int = 0
+
+    def grow(self, number: int) -> list[OwnershipChanged]:
+        """A block of possible moves; returns its events without announcing them."""
+        block = []
+        for log_index in range(self.random.randrange(5)):
+            event = self._returning() or self._fresh()
+            self._owners[(event.contract, event.token_id)] = event.to_account
+            block.append(
+                replace(
+                    event,
+                    block_number=number,
+                    block_hash=f"0x{self.random.randrange(1 << 64):064x}",
+                    block_time=_TIME + number * _BLOCK_TIME_S,
+                    log_index=log_index * 2,
+                    sub_index=self.random.randrange(2),
+                )
+            )
+        return block
+
+    def append(self, block: list[OwnershipChanged]) -> None:
+        """Announce a block."""
+        for event in block:
+            self._announce(event, "apply")
+
+    def follow(self, number: int) -> None:
+        """Grow by one block and announce it."""
+        self._chain.append(self.grow(number))
+        self.append(self._chain[-1])
+
+    def undo(self) -> int:
+        """Retract some of the youngest followed blocks, newest first; returns how many."""
+        depth = self.random.randint(0, min(3, len(self._chain)))
+        for _ in range(depth):
+            for event in reversed(self._chain.pop()):
+                self._announce(event, "revert")
+                self._owners[(event.contract, event.token_id)] = event.from_account
+                if self.random.random() < 0.6:
+                    self._pending.append(event)
+        return depth
+
+    def _announce(self, event: OwnershipChanged, op: str) -> None:
+        prev_seq = self.records[-1].seq if self.records else 0
+        self.revisions[event.event_id] += 1
+        revision = self.revisions[event.event_id]
+        seq = prev_seq + self.random.randint(1, 3)
+        record = replace(event, seq=seq, prev_seq=prev_seq, op=op, revision=revision)
+        self.records.append(record)
+        if op == "apply":
+            self.live[event.event_id] = record
+        else:
+            del self.live[event.event_id]
+
+    def _returning(self) -> OwnershipChanged | None:
+        """An undone event whose move is possible again, sometimes."""
+        while self._pending and self.random.random() < 0.7:
+            event = self._pending.pop(self.random.randrange(len(self._pending)))
+            owner = self._owners.get((event.contract, event.token_id))
+            if HOLDING[event.standard] == "multi" or owner == event.from_account:
+                return event
+        return None
+
+    def _fresh(self) -> OwnershipChanged:
+        contract = self.random.choice(list(CONTRACTS))
+        standard, token = CONTRACTS[contract], str(self.random.randrange(4))
+        # A token that was never seen moves first as often as it is minted.
+        source = self._owners.get((contract, token)) or self.random.choice([EVM_ZERO, *ACCOUNTS])
+        if standard == "erc1155":
+            source = self.random.choice([EVM_ZERO, *ACCOUNTS])
+        target = self.random.choice([EVM_ZERO, *ACCOUNTS] if source != EVM_ZERO else ACCOUNTS)
+        self._serial += 1
+        tx_hash = f"0x{self._serial:064x}"
+        return OwnershipChanged(
+            seq=0,
+            prev_seq=0,
+            kind="mint" if source == EVM_ZERO else "burn" if target == EVM_ZERO else "transfer",
+            op="apply",
+            network=NETWORK,
+            block_number=-1,
+            block_hash="",
+            block_time=0,
+            event_id=event_id(NETWORK, tx_hash, contract, "0xt0", 0, 0),
+            asset_id=asset_id(NETWORK, contract, token),
+            contract=contract,
+            token_id=token,
+            standard=standard,
+            from_account=source,
+            to_account=target,
+            quantity="1" if standard == "erc721" else str(self.random.choice((0, 1, 2, 2**256 - 1))),
+            tx_hash=tx_hash,
+        )
+
+
+def history(random: Random, blocks: int = 14) -> History:
+    """Old blocks withheld, young ones, the old ones (a backfill below a follower), then young ones with reorgs."""
+    made = History(random)
+    old = [made.grow(number) for number in range(1, random.randint(1, 4))]
+    number, backfill_at = 10, random.randrange(blocks)
+    for at in range(blocks):
+        if at == backfill_at:
+            for block in old:
+                made.append(block)
+        made.follow(number)
+        number += 1
+        if at >= backfill_at and random.random() < 0.4:
+            number -= made.undo()
+    return made
+
+
+def recount(made: History) -> dict[str, dict[Any, Any]]:
+    """The projections' rows from the history alone: visible holdings, then everything counted anew."""
+    holdings = _holders_of_singles(made) | _sums(made)
+    visible = {key: row for key, row in holdings.items() if row[1] > 0 and row[0] not in NO_ACCOUNTS}
+    assets = sorted({(r.network, r.contract, r.token_id) for r in made.records})
+    accounts = Counter((key[0], key[1], account) for key, (account, _) in visible.items())
+    return {
+        "holdings": visible,
+        "cards": {asset: _card(made, asset, visible) for asset in assets},
+        "holders": dict(accounts),
+        "stats": {c: _stats(made, c, visible, accounts) for c in sorted({asset[:2] for asset in assets})},
+        "activity": _activity(made),
+        "assets": {asset: _asset(made, asset) for asset in assets},
+    }
+
+
+def _holders_of_singles(made: History) -> dict[Any, tuple[str, int]]:
+    rows: dict[Any, tuple[str, int]] = {}
+    singles = {(r.network, r.contract, r.token_id): r for r in made.records if HOLDING[r.standard] == "single"}
+    for asset, last in singles.items():
+        live = [e for e in made.live.values() if (e.network, e.contract, e.token_id) == asset]
+        top = max(live, key=lambda e: (e.block_number, e.log_index, e.sub_index), default=None)
+        rows[(*asset, "")] = (top.to_account if top else last.from_account, 1)
+    return rows
+
+
+def _sums(made: History) -> dict[Any, tuple[str, int]]:
+    sums: Counter[tuple[str, str, str, str]] = Counter()
+    for event in made.live.values():
+        if HOLDING[event.standard] == "multi":
+            asset = (event.network, event.contract, event.token_id)
+            sums[(*asset, event.from_account)] -= int(event.quantity)
+            sums[(*asset, event.to_account)] += int(event.quantity)
+    return {key: (key[3], quantity) for key, quantity in sums.items()}
+
+
+def _card(made: History, asset: tuple[str, ...], visible: dict[Any, tuple[str, int]]) -> tuple[Any, ...]:
+    records = [r for r in made.records if (r.network, r.contract, r.token_id) == asset]
+    held = [quantity for key, (_, quantity) in visible.items() if key[:3] == asset]
+    transfers = sum(1 for e in made.live.values() if (e.network, e.contract, e.token_id) == asset)
+    last_block, last_time = max(r.block_number for r in records), max(r.block_time for r in records)
+    return (records[-1].standard, sum(held), len(held), transfers, last_block, last_time, records[-1].seq)
+
+
+def _stats(made: History, collection: tuple[str, ...], visible: dict[Any, Any], accounts: Any) -> tuple[Any, ...]:
+    records = [r for r in made.records if (r.network, r.contract) == collection]
+    kinds = Counter(e.kind for e in made.live.values() if (e.network, e.contract) == collection)
+    held = {key: quantity for key, (_, quantity) in visible.items() if key[:2] == collection}
+    return (
+        sum(1 for key in accounts if key[:2] == collection),
+        len({key[:3] for key in held}),
+        sum(held.values()),
+        *(kinds["transfer"], kinds["mint"], kinds["burn"]),
+        records[-1].standard,
+        min(r.block_number for r in records),
+        max(r.block_number for r in records),
+        records[-1].seq,
+    )
+
+
+def _activity(made: History) -> dict[Any, tuple[int, ...]]:
+    counted: dict[tuple[str, str, date], Counter[str]] = {}
+    for event in made.live.values():
+        day = datetime.fromtimestamp(event.block_time, UTC).date()
+        counted.setdefault((event.network, event.contract, day), Counter())[event.kind] += 1
+    return {key: (kinds["transfer"], kinds["mint"], kinds["burn"]) for key, kinds in counted.items()}
+
+
+def _asset(made: History, asset: tuple[str, str, str]) -> tuple[Any, ...]:
+    times = [r.block_time for r in made.records if (r.network, r.contract, r.token_id) == asset]
+    return (asset_uuid(asset_id(*asset)), CONTRACTS[asset[1]], min(times))
