@@ -1,0 +1,271 @@
+"""ledger.normalized -> the journal and who owns what, one Postgres transaction a batch.
+
+Guarantee: every slice takes effect exactly once, in the order of its partition. Unit of parallelism: the partition.
+A transaction:
+1. locks the fence, and reads what the ledger holds of the slices that the batch names
+2. posts the steps (``posting``: pure)
+3. appends the journal rows by one COPY
+4. writes slices, retractions, heads, holes and dead letters
+5. writes the ownership rows, netted and in key order
+6. moves the fence and commits (``checkpoint.Writer``); then the cache, then the publisher learn of it
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeAlias
+
+import psycopg
+import structlog
+
+from ft.agents import ledger_reads, ledger_writes
+from ft.agents.journal import Stretch, month_of
+from ft.agents.ledger_cache import Cache
+from ft.agents.posting import Known, NetworkKey, Posting, SliceKey, Standing, announce, post
+from ft.agents.steps import AnyStep, Append, Head, Refused, Revert, read
+from ft.config import Config
+from ft.errors import DatabaseUnavailable, Fenced, MalformedRecord
+from ft.schemas.codec import Codec
+from ft.sql.queries import load
+from ft.streams.checkpoint import Claim, Connection, Move, Superseded, Writer, translated
+from ft.streams.hop import Batch, Fail, Message
+
+log = structlog.get_logger(__name__)
+
+FINALITY_INTERVAL_S: Final = 1.0
+"""Least time between two finality rows of one partition and network."""
+TICK_S: Final = 0.25
+"""How often the timer looks for finality rows that were put off."""
+_MONTH_TRIES: Final = 3
+
+Incoming: TypeAlias = tuple[Message, AnyStep]
+Announced: TypeAlias = Callable[[Sequence[Stretch]], None]
+"""Told of every stretch that was committed, in order."""
+
+
+class LedgerClaims(Protocol):
+    """Which partitions this process may write."""
+
+    def held(self, consumer: str) -> list[Claim]: ...
+
+
+class MissingMonths(Exception):
+    """The journal lacks months that the transaction in hand needs; they are made outside of it."""
+
+    def __init__(self, months: set[tuple[int, int]]) -> None:
+        super().__init__(months)
+        self.months = months
+
+
+class Ledger:
+    """The hop. ``process`` and the timer never run at the same time."""
+
+    consumer = "ledger"
+
+    def __init__(
+        self,
+        config: Config,
+        claims: LedgerClaims,
+        codec: Codec,
+        *,
+        topic: str,
+        partitions: int,
+        owner: str,
+        cache: Cache | None = None,
+        on_commit: Announced | None = None,
+        fail: Fail | None = None,
+    ) -> None:
+        self._claims = claims
+        self._codec = codec
+        self._topic = topic
+        self._partitions = partitions
+        self._events_max = config.batch_events_max
+        self._cache = cache or Cache()
+        self._on_commit = on_commit
+        self._fail = fail
+        self._writer = Writer(config, owner, application="ft ledger")
+        self._lock = asyncio.Lock()
+        self._months: set[tuple[int, int]] = set()
+        self._last: dict[NetworkKey, tuple[Head, float]] = {}
+        self._timer: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Connect, and start the timer. Raises DatabaseUnavailable."""
+        await self._writer.connection()
+        self._timer = asyncio.create_task(self._run_timer(), name="ledger finality timer")
+
+    async def stop(self) -> None:
+        """Stop the timer and close the connection."""
+        if self._timer is not None:
+            self._timer.cancel()
+            await asyncio.gather(self._timer, return_exceptions=True)
+            self._timer = None
+        async with self._lock:
+            await self._writer.close()
+            self._cache.close()
+
+    async def process(self, batch: Batch) -> None:
+        """Commit the batch, in transactions of at most ``config.batch_events_max`` events."""
+        async with self._lock:
+            for chunk in cut(map(self._read, batch.messages), self._events_max):
+                held = {message.partition: batch.claims[message.partition] for message, _ in chunk}
+                await self._commit(_Work(self, chunk, held))
+
+    async def tick(self) -> None:
+        """Write the finality rows that were put off and are due now."""
+        async with self._lock:
+            claims = {claim.partition: claim for claim in self._claims.held(self.consumer)}
+            if any(not self._cache.holds(claim) for claim in claims.values()):
+                await self._commit(_Work(self, [], claims))  # only reads: who stands where
+            due = {key[0] for key, standing in self._cache.standings(claims).items() if self.is_due(key, standing)}
+            if due:
+                await self._commit(_Work(self, [], {partition: claims[partition] for partition in due}))
+
+    def is_due(self, key: NetworkKey, standing: Standing) -> bool:
+        """Head or marks moved since the last finality row, and that is long enough ago."""
+        if standing.position <= standing.announced_position or (standing.head.number < 0 and key not in self._last):
+            return False
+        head, at = self._last.get(key, (None, 0.0))
+        return head != standing.head and (head is None or time.monotonic() - at >= FINALITY_INTERVAL_S)
+
+    def _read(self, message: Message) -> Incoming:
+        try:
+            record = self._codec.decode(message.value)
+        except MalformedRecord as exc:
+            return message, Refused(network="", reason="unreadable", error=str(exc).replace("\0", "")[:500])
+        return message, read(record, message.partition)
+
+    async def _commit(self, work: "_Work") -> None:
+        try:
+            for _ in range(_MONTH_TRIES):
+                try:
+                    await self._writer.commit(work)
+                    break
+                except MissingMonths as exc:
+                    await self._ensure_months(exc.months)
+        except BaseException:
+            self._cache.forget()  # whatever happened there, the next batch reads it anew
+            raise
+        posting = work.posting
+        if posting is None:
+            self._cache.forget()
+            return
+        self._learn(posting, work.claims)
+
+    def _learn(self, posting: Posting, claims: Mapping[int, Claim]) -> None:
+        self._cache.learn(posting, claims)
+        now = time.monotonic()
+        for stretch in posting.stretches:
+            if stretch.op == "finality":
+                key = (stretch.partition, stretch.network)
+                self._last[key] = (posting.standings[key].head, now)
+        if self._on_commit is not None and posting.stretches:
+            self._on_commit(posting.stretches)
+
+    async def _ensure_months(self, months: Iterable[tuple[int, int]]) -> None:
+        conn = await self._writer.connection()
+        for year, month in sorted(months):
+            try:
+                await conn.execute(load("ledger")["ensure_month"], {"year": year, "month": month})
+                await conn.commit()
+            except psycopg.Error as exc:
+                await conn.close()
+                raise translated(exc) from exc
+            self._months.add((year, month))
+
+    async def _run_timer(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            try:
+                await self.tick()
+            except (DatabaseUnavailable, Superseded) as exc:
+                log.warning("finality rows are put off", error=str(exc))
+            except Exception as exc:  # noqa: BLE001 - a timer that dies in silence would stop finality
+                if self._fail is None:
+                    raise
+                await self._fail(exc)
+                return
+
+
+class _Work:
+    """The effects of one transaction; runs again, from the beginning, after a month was made."""
+
+    def __init__(self, ledger: Ledger, chunk: Sequence[Incoming], claims: Mapping[int, Claim]) -> None:
+        self._ledger = ledger
+        self._chunk = chunk
+        self.claims = claims
+        self.posting: Posting | None = None
+        """None until the transaction is whole; stays None where the fence has moved already."""
+
+    async def __call__(self, conn: Connection) -> Sequence[Move]:
+        self.posting = None
+        moves = self._moves({})
+        if not self.claims or not await ledger_reads.claims_fit(conn, self._ledger._topic, self.claims):
+            return moves
+        cache = self._ledger._cache
+        await cache.fill(conn, self.claims)
+        steps = [step for _, step in self._chunk]
+        known = await ledger_reads.known(
+            conn, steps, self.claims, standings=cache.standings(self.claims), live=cache.live(self.claims)
+        )
+        posting = post(steps, known, self._ledger._partitions)
+        announce(posting, known, self._due(posting))
+        self._check_months(posting.stretches)
+        await ledger_writes.write(conn, posting, [message for message, _ in self._chunk], self._ledger._topic)
+        self.posting = posting
+        return self._moves(posting.next_seq)
+
+    def _moves(self, next_seq: Mapping[int, int]) -> list[Move]:
+        ends = {message.partition: message.offset + 1 for message, _ in self._chunk}
+        return [
+            Move(
+                claim=claim,
+                next_offset=ends.get(partition, claim.next_offset),
+                next_seq=next_seq.get(partition, claim.next_seq),
+            )
+            for partition, claim in sorted(self.claims.items())
+        ]
+
+    def _due(self, posting: Posting) -> list[NetworkKey]:
+        standings = {**self._ledger._cache.standings(self.claims), **posting.standings}
+        return [key for key, standing in sorted(standings.items()) if self._ledger.is_due(key, standing)]
+
+    def _check_months(self, stretches: Iterable[Stretch]) -> None:
+        missing = {month_of(stretch.block.time) for stretch in stretches if len(stretch)} - self._ledger._months
+        if missing:
+            raise MissingMonths(missing)
+
+
+@dataclass(slots=True)
+class _Chunk:
+    """Records that go into one transaction."""
+
+    incoming: list[Incoming]
+    appended: set[SliceKey]
+    events: int = 0
+
+    def takes(self, step: AnyStep, events_max: int) -> bool:
+        """Not over the limit, and no revert of a slice that the same transaction appends: its rows are read back."""
+        if isinstance(step, Append):
+            return not self.incoming or self.events + len(step.columns) <= events_max
+        return not isinstance(step, Revert) or (step.partition, step.network, step.block.hash) not in self.appended
+
+    def add(self, incoming: Incoming) -> None:
+        step = incoming[1]
+        self.incoming.append(incoming)
+        if isinstance(step, Append):
+            self.events += len(step.columns)
+            self.appended.add((step.partition, step.network, step.block.hash))
+
+
+def cut(incoming: Iterable[Incoming], events_max: int) -> Iterator[list[Incoming]]:
+    """The records of a batch in order, in as few transactions as the limit and the reverts allow."""
+    chunk = _Chunk([], set())
+    for one in incoming:
+        if not chunk.takes(one[1], events_max):
+            yield chunk.incoming
+            chunk = _Chunk([], set())
+        chunk.add(one)
+    if chunk.incoming:
+        yield chunk.incoming

@@ -1,0 +1,88 @@
+"""What one transaction of the ledger reads: the fence, and what is held of the slices that a batch names."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ft.agents.columns import columns as arrays
+from ft.agents.posting import EventKey, Known, NetworkKey, Slice, SliceKey, Standing
+from ft.agents.steps import AnyStep, Append, Block, Columns, Revert
+from ft.sql.queries import load
+from ft.streams.checkpoint import Claim, Connection
+
+
+async def claims_fit(conn: Connection, topic: str, claims: Mapping[int, Claim]) -> bool:
+    """Lock the fences. False: one is not where this process left it, and moving it will be refused."""
+    values = {"topic": topic, "partitions": sorted(claims)}
+    cursor = await conn.execute(load("ledger")["lock_claims"], values, prepare=True)
+    found = {row[0]: tuple(row[1:]) for row in await cursor.fetchall()}
+    return all(
+        found.get(partition) == (claim.epoch, claim.next_offset, claim.next_seq) for partition, claim in claims.items()
+    )
+
+
+async def known(
+    conn: Connection,
+    steps: Sequence[AnyStep],
+    claims: Mapping[int, Claim],
+    *,
+    standings: Mapping[NetworkKey, Standing],
+    live: Mapping[NetworkKey, Mapping[bytes, str]],
+) -> Known:
+    """Everything that posting the steps needs to know; ``standings`` and ``live`` are remembered by the cache."""
+    slices = await _slices(conn, steps)
+    rows = {
+        key: await slice_rows(conn, key[0], found)
+        for key in _reverted_keys(steps)
+        if (found := slices.get(key)) is not None and found.applied
+    }
+    once_reverted = {key for key, standing in standings.items() if standing.reverted_max >= 0}
+    asked = [s for s in steps if isinstance(s, Append) and (s.partition, s.network) in once_reverted]
+    return Known(
+        standings=standings,
+        slices=slices,
+        rows=rows,
+        retracted=await _retracted(conn, asked),
+        live=live,
+        next_seq={partition: claim.next_seq for partition, claim in claims.items()},
+    )
+
+
+async def slice_rows(conn: Connection, partition: int, found: Slice) -> tuple[Columns, Sequence[int]]:
+    """The events of an applied slice, and their revisions."""
+    values = {"partition": partition, "seq_from": found.seq_from, "seq_to": found.seq_to, "time": found.block.time}
+    cursor = await conn.execute(load("ledger")["slice_rows"], values, prepare=True)
+    fields: list[Sequence[Any]] = list(zip(*await cursor.fetchall(), strict=True)) or [()] * 14
+    return columns_of(fields[:13]), fields[13]
+
+
+def columns_of(fields: Sequence[Sequence[Any]]) -> Columns:
+    """Thirteen columns in the order of :class:`Columns`."""
+    return Columns(**dict(zip(Columns.__slots__, fields, strict=True)))
+
+
+def _reverted_keys(steps: Iterable[AnyStep]) -> set[SliceKey]:
+    return {(step.partition, step.network, step.block.hash) for step in steps if isinstance(step, Revert)}
+
+
+async def _slices(conn: Connection, steps: Iterable[AnyStep]) -> dict[SliceKey, Slice]:
+    keys = {(s.partition, s.network, s.block.hash) for s in steps if isinstance(s, Append | Revert)}
+    if not keys:
+        return {}
+    values = arrays(("partition", "network", "block_hash"), sorted(keys))
+    cursor = await conn.execute(load("ledger")["slices"], values, prepare=True)
+    return {
+        (row[0], row[1], row[2]): Slice(
+            applied=row[3], block=Block(row[4], row[2], row[5]), digest=row[6], proof=row[7],
+            seq_from=row[8], seq_to=row[9],
+        )
+        for row in await cursor.fetchall()
+    }
+
+
+async def _retracted(conn: Connection, appends: Sequence[Append]) -> dict[EventKey, int]:
+    keys = sorted({(step.network, tx_hash) for step in appends for tx_hash in step.columns.tx_hash})
+    if not keys:
+        return {}
+    values = arrays(("network", "tx_hash"), keys)
+    cursor = await conn.execute(load("ledger")["retracted"], values, prepare=True)
+    return {(row[0], row[1], row[2], row[3], row[4], row[5]): row[6] for row in await cursor.fetchall()}

@@ -1,0 +1,294 @@
+"""Pure: the steps of a batch -> what one transaction writes. Knows the five rules of the ledger, no SQL, no clock.
+
+Step by step, in order:
+1. a step at or below the partition's position for its network is dropped, before any other rule
+2. a run of reverts that ends is announced by one control row, in one partition a network
+3. a slice is applied iff its block is absent or reverted here; an event id that is live under another unfinal block
+   sends the slice to quarantine
+4. a slice is reverted iff it is applied with that hash: its rows again, last first, with the next revision
+5. head and marks are copied
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from typing import Final, TypeAlias
+
+from ft.agents.journal import Stretch, reversed_columns
+from ft.agents.steps import TIME_MIN, AnyStep, Append, Block, Columns, Head, Refused, Revert, Unfit, Watermark, in_range
+from ft.schemas.ids import control_partition
+
+NetworkKey: TypeAlias = tuple[int, str]
+"""partition, network"""
+SliceKey: TypeAlias = tuple[int, str, str]
+"""partition, network, block hash"""
+EventKey: TypeAlias = tuple[str, str, str, str, int, int]
+"""network, tx_hash, contract, topic0, n, sub_index"""
+
+UNFINAL_BLOCKS_MAX: Final = 4096
+"""Heights below the head whose event ids are kept for the cross-check where a network names no final block."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Standing:
+    """A row of ``system.partition_head``: how far a partition has read a network."""
+
+    position: int = -1
+    head: Head = Head()
+    head_time: int = TIME_MIN
+    """Of the head, or the last one that the journal has a month for. Unix seconds."""
+    announced_position: int = -1
+    reorg_from: int | None = None
+    reorg_to: int | None = None
+    reverted_max: int = -1
+
+    def unfinal_from(self) -> int:
+        """The lowest height whose event ids are kept."""
+        return max(self.head.finalized + 1, self.head.number - UNFINAL_BLOCKS_MAX)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """A row of ``ledger.applied_blocks``."""
+
+    applied: bool
+    block: Block
+    digest: str
+    proof: str
+    seq_from: int
+    seq_to: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the ledger holds of the things that a batch names."""
+
+    standings: Mapping[NetworkKey, Standing]
+    slices: Mapping[SliceKey, Slice]
+    rows: Mapping[SliceKey, tuple[Columns, Sequence[int]]]
+    """Events and revisions of the slices that may be reverted."""
+    retracted: Mapping[EventKey, int]
+    """Highest retracted revision."""
+    live: Mapping[NetworkKey, Mapping[bytes, str]]
+    """Digest of an event id -> hash of the unfinal block under which it is live."""
+    next_seq: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dead:
+    """A record for ``system.dlq``; ``index`` is that of its step."""
+
+    index: int
+    refused: Refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hole:
+    """A slice for ``ingest.quarantine``; ``index`` is that of its step."""
+
+    index: int
+    unfit: Unfit
+
+
+@dataclass(slots=True, kw_only=True)
+class Posting:
+    """Everything one transaction writes, and what the cache learns from it."""
+
+    stretches: list[Stretch] = field(default_factory=list)
+    careful: set[int] = field(default_factory=set)
+    """Positions in ``stretches`` of those at or below a height that was ever reverted."""
+    standings: dict[NetworkKey, Standing] = field(default_factory=dict)
+    slices: dict[SliceKey, Slice] = field(default_factory=dict)
+    retracted: dict[EventKey, tuple[int, int, int]] = field(default_factory=dict)
+    """Event -> revision of the retraction, partition, seq."""
+    dead: list[Dead] = field(default_factory=list)
+    holes: list[Hole] = field(default_factory=list)
+    reverts: list[Revert] = field(default_factory=list)
+    live: dict[NetworkKey, dict[bytes, str]] = field(default_factory=dict)
+    """Digest of an event id -> hash of the unfinal block under which it became live; '' if it was retracted."""
+    unfinal: dict[SliceKey, list[bytes]] = field(default_factory=dict)
+    """Digests of the event ids of the unfinal slices that were applied."""
+    next_seq: dict[int, int] = field(default_factory=dict)
+
+
+def post(steps: Iterable[AnyStep], known: Known, partitions: int) -> Posting:
+    """What the steps, in order, write on top of what is known. ``partitions``: of the ledger's topics."""
+    poster = _Poster(known, partitions)
+    for index, step in enumerate(steps):
+        poster.take(index, step)
+    return poster.posting
+
+
+def announce(posting: Posting, known: Known, keys: Iterable[NetworkKey]) -> None:
+    """Add a finality row for each of the keys, after everything else of its partition."""
+    poster = _Poster(known, 1, posting)
+    for key in keys:
+        standing = poster.standing(key)
+        head = standing.head
+        marks = {"safe": head.safe, "finalized": head.finalized, "position": standing.position}
+        poster.control(key, "finality", Block(head.number, head.hash, standing.head_time), marks)
+        standing.announced_position = standing.position
+
+
+def event_digest(tx_hash: str, contract: str, topic0: str, n: int, sub_index: int) -> bytes:
+    """An event id in 16 bytes, for the cross-check of unfinal blocks."""
+    return blake2b(f"{tx_hash}:{contract}:{topic0}:{n}/{sub_index}".encode(), digest_size=16).digest()
+
+
+def event_digests(columns: Columns) -> list[bytes]:
+    """The digests of all events of a slice, in order."""
+    c = columns
+    return list(map(event_digest, c.tx_hash, c.contract, c.topic0, c.n, c.sub_index))
+
+
+def event_keys(network: str, columns: Columns) -> list[EventKey]:
+    """The natural keys of all events of a slice, in order."""
+    c = columns
+    return [
+        (network, *key) for key in zip(c.tx_hash, c.contract, c.topic0, c.n, c.sub_index, strict=True)
+    ]
+
+
+class _Poster:
+    def __init__(self, known: Known, partitions: int, posting: Posting | None = None) -> None:
+        self.known = known
+        self.partitions = partitions
+        self.posting = posting or Posting(next_seq=dict(known.next_seq))
+
+    def take(self, index: int, step: AnyStep) -> None:
+        if isinstance(step, Refused):
+            self.posting.dead.append(Dead(index=index, refused=step))
+            return
+        key = (step.partition, step.network)
+        standing = self.standing(key)
+        if step.position <= standing.position:
+            return
+        if not isinstance(step, Revert) and standing.reorg_from is not None:
+            self._end_reorg(key, standing)
+        match step:
+            case Append():
+                self._apply(index, step, standing)
+            case Unfit():
+                self.posting.holes.append(Hole(index=index, unfit=step))
+            case Revert():
+                self._revert(step, standing)
+            case Watermark():
+                pass
+        standing.position = step.position
+        standing.head = step.head
+        if in_range(step.head.time):
+            standing.head_time = step.head.time
+
+    def standing(self, key: NetworkKey) -> Standing:
+        """The posting's own copy of where the partition stands."""
+        mine = self.posting.standings.get(key)
+        if mine is None:
+            mine = self.posting.standings[key] = replace(self.known.standings.get(key) or Standing())
+        return mine
+
+    def control(self, key: NetworkKey, op: str, block: Block, control: Mapping[str, int]) -> None:
+        partition, network = key
+        self._write(
+            Stretch(
+                partition=partition, seq_from=self._seq(partition), network=network, block=block,
+                op="reorg" if op == "reorg" else "finality", control=control,
+            )
+        )
+
+    def _apply(self, index: int, step: Append, standing: Standing) -> None:
+        key = (step.partition, step.network, step.block.hash)
+        before = self._slice(key)
+        if before is not None and before.applied:
+            return
+        digests = event_digests(step.columns) if step.block.number > step.head.finalized else []
+        twice = self._live_elsewhere(step, digests)
+        if twice is not None:
+            self.posting.holes.append(Hole(index=index, unfit=_live_twice(step, twice)))
+            return
+        stretch = Stretch(
+            partition=step.partition, seq_from=self._seq(step.partition), network=step.network, block=step.block,
+            op="apply", columns=step.columns, revision=self._revisions(step, standing),
+        )
+        if step.block.number <= standing.reverted_max:
+            self.posting.careful.add(len(self.posting.stretches))
+        self._write(stretch)
+        self.posting.slices[key] = Slice(
+            applied=True, block=step.block, digest=step.digest, proof=step.proof,
+            seq_from=stretch.seq_from, seq_to=stretch.seq_to,
+        )
+        if digests:
+            self.posting.live.setdefault(key[:2], {}).update(dict.fromkeys(digests, step.block.hash))
+            self.posting.unfinal[key] = digests
+
+    def _revert(self, step: Revert, standing: Standing) -> None:
+        key = (step.partition, step.network, step.block.hash)
+        self.posting.reverts.append(step)
+        if step.reason != "replace" and step.partition == control_partition(step.network, self.partitions):
+            number = step.block.number
+            standing.reorg_from = max(number, standing.reorg_from if standing.reorg_from is not None else number)
+            standing.reorg_to = min(number, standing.reorg_to if standing.reorg_to is not None else number)
+        before = self._slice(key)
+        if before is None or not before.applied:
+            return
+        columns, revisions = self.known.rows[key]
+        stretch = Stretch(
+            partition=step.partition, seq_from=self._seq(step.partition), network=step.network, block=before.block,
+            op="revert", columns=reversed_columns(columns), revision=[r + 1 for r in reversed(revisions)],
+        )
+        self._write(stretch)
+        self.posting.slices[key] = replace(before, applied=False)
+        standing.reverted_max = max(standing.reverted_max, before.block.number)
+        for offset, event in enumerate(event_keys(step.network, stretch.columns)):
+            self.posting.retracted[event] = (stretch.revision[offset], step.partition, stretch.seq_from + offset)
+        live = self.posting.live.setdefault(key[:2], {})
+        live.update(dict.fromkeys(event_digests(columns), ""))
+
+    def _end_reorg(self, key: NetworkKey, standing: Standing) -> None:
+        """The head after the last revert is the ancestor."""
+        high, low = standing.reorg_from, standing.reorg_to
+        assert high is not None and low is not None
+        ancestor = Block(standing.head.number, standing.head.hash, standing.head_time)
+        self.control(key, "reorg", ancestor, {"from": high, "to": low, "depth": high - low + 1})
+        standing.reorg_from = standing.reorg_to = None
+
+    def _live_elsewhere(self, step: Append, digests: Sequence[bytes]) -> str | None:
+        """The hash of another unfinal block under which one of the slice's events is live."""
+        network = (step.partition, step.network)
+        known, mine = self.known.live.get(network, {}), self.posting.live.get(network, {})
+        if not digests or not (known or mine):
+            return None
+        for digest in digests:
+            found = mine.get(digest)
+            if found is None:
+                found = known.get(digest, "")
+            if found and found != step.block.hash:
+                return found
+        return None
+
+    def _revisions(self, step: Append, standing: Standing) -> Sequence[int]:
+        if standing.reverted_max < 0:
+            return [1] * len(step.columns)
+        known, mine = self.known.retracted, self.posting.retracted
+        return [
+            (mine[event][0] if event in mine else known.get(event, 0)) + 1
+            for event in event_keys(step.network, step.columns)
+        ]
+
+    def _slice(self, key: SliceKey) -> Slice | None:
+        return self.posting.slices.get(key) or self.known.slices.get(key)
+
+    def _seq(self, partition: int) -> int:
+        return self.posting.next_seq[partition]
+
+    def _write(self, stretch: Stretch) -> None:
+        self.posting.stretches.append(stretch)
+        self.posting.next_seq[stretch.partition] += len(stretch)
+
+
+def _live_twice(step: Append, other: str) -> Unfit:
+    return Unfit(
+        network=step.network, position=step.position, partition=step.partition, head=step.head, block=step.block,
+        contract="", reason="live_elsewhere",
+        error=f"event ids: expected none that is live under another block, got some of block {other}. "
+        "Once it is clear which block counts, correct the other with `ft replace`.",
+    )

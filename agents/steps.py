@@ -1,0 +1,233 @@
+"""Pure: a normalized record -> the step it asks of the ledger, or why it is refused.
+
+Nothing that comes from outside may stop a partition: whatever Postgres would choke on is found here.
+1. a record that breaks the rules of its topic is refused whole (a dead letter)
+2. a slice with a value that no journal row can hold, or with an impossible time, is quarantined whole
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from ft.errors import FtError
+from ft.schemas.ids import network_slug
+from ft.schemas.standards import HOLDING
+
+TIME_MIN: Final = 1_230_768_000
+"""2009-01-01 UTC: no chain is older. Unix seconds."""
+TIME_END: Final = 4_102_444_800
+"""2100-01-01 UTC. Unix seconds."""
+_TEXT_MAX: Final = 256  # characters: several of them must fit into one index entry of 2,700 bytes
+_DIGITS_MAX: Final = 78
+_TEXTS: Final = ("tx_hash", "tx_from", "contract", "topic0", "from", "to")
+_NUMBERS: Final = ("token_id", "quantity")
+_COLUMNS: Final = (*_TEXTS, *_NUMBERS, "n", "sub_index", "log_index", "standard", "operator")
+_BIGINT_END: Final = 2**63 - 1
+
+
+class Head(NamedTuple):
+    """A network's head after a step, as the record says it: heights are -1 and time 0 where unknown."""
+
+    number: int = -1
+    hash: str = ""
+    time: int = 0
+    safe: int = -1
+    finalized: int = -1
+
+
+class Block(NamedTuple):
+    """``time`` in unix seconds."""
+
+    number: int
+    hash: str
+    time: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """The events of a slice or of a stretch of the journal, one list a field, all of one length."""
+
+    tx_hash: Sequence[str]
+    tx_from: Sequence[str]
+    contract: Sequence[str]
+    topic0: Sequence[str]
+    n: Sequence[int]
+    sub_index: Sequence[int]
+    log_index: Sequence[int]
+    standard: Sequence[str]
+    token_id: Sequence[str]
+    from_account: Sequence[str]
+    to_account: Sequence[str]
+    operator: Sequence[str | None]
+    quantity: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.tx_hash)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What every readable record says."""
+
+    network: str
+    position: int
+    partition: int
+    head: Head
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Append(Step):
+    block: Block
+    proof: str
+    digest: str
+    columns: Columns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revert(Step):
+    block: Block
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watermark(Step):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfit(Step):
+    """An append whose slice goes to ``ingest.quarantine`` instead of the journal; the network's head moves on."""
+
+    block: Block
+    contract: str
+    reason: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A record that goes to ``system.dlq``, and changes nothing else."""
+
+    network: str
+    reason: str
+    error: str
+
+
+AnyStep: TypeAlias = Append | Revert | Watermark | Unfit | Refused
+
+
+def read(record: Mapping[str, Any], partition: int) -> AnyStep:
+    """The step of a decoded ``NormalizedBatch`` that was read from ``partition``."""
+    try:
+        network = network_slug(record["network"])
+    except FtError as exc:
+        return Refused(network="", reason="bad_network", error=str(exc)[:500])
+    broken = _broken_rule(record, partition)
+    if broken is not None:
+        return Refused(network=network, reason=broken[0], error=broken[1][:500])
+    head = Head(
+        record["head_number"], record["head_hash"], record["head_time"], record["safe"], record["finalized"]
+    )
+    position, op = record["position"], record["op"]
+    if op == "watermark":
+        return Watermark(network=network, position=position, partition=partition, head=head)
+    block = Block(record["block_number"], record["block_hash"], record["block_time"])
+    if op == "revert":
+        reason = record["reason"]
+        return Revert(network=network, position=position, partition=partition, head=head, block=block, reason=reason)
+    columns = _columns(record)
+    unfit = _unfit(columns, block)
+    if unfit is not None:
+        return Unfit(
+            network=network, position=position, partition=partition, head=head, block=block,
+            contract=_only(columns.contract), reason=unfit[0], error=unfit[1][:500],
+        )
+    return Append(
+        network=network, position=position, partition=partition, head=head, block=block,
+        proof=record["proof"], digest=record["digest"], columns=columns,
+    )
+
+
+def in_range(time: int) -> bool:
+    """Whether the journal has a month for it."""
+    return TIME_MIN <= time < TIME_END
+
+
+def _broken_rule(record: Mapping[str, Any], partition: int) -> tuple[str, str] | None:
+    op, position = record["op"], record["position"]
+    if op not in ("append", "revert", "watermark"):
+        return "unknown_op", f"op: expected append, revert or watermark, got {op!r}"
+    if record["partition"] != partition:
+        return "wrong_partition", f"partition: expected {partition}, where it was read, got {record['partition']}"
+    if not 0 <= position < _BIGINT_END:
+        return "bad_position", f"position: expected an offset, got {position}"
+    texts = [record[name] for name in ("block_hash", "head_hash", "proof", "digest", "reason")]
+    if not _clean(texts):
+        return "bad_text", f"block_hash, head_hash, proof, digest, reason: expected short plain text, got {texts!r}"
+    if op == "watermark":
+        return None
+    if record["block_number"] < 0 or not record["block_hash"]:
+        got = f"{record['block_number']}, {record['block_hash']!r}"
+        return "no_block", f"{op}: expected the block's number and hash, got {got}"
+    if op == "revert":
+        return None
+    lengths = {name: len(record[name]) for name in _COLUMNS}
+    if len(set(lengths.values())) != 1:
+        return "unequal_columns", f"columns: expected one length, got {lengths}"
+    if unknown := sorted(set(record["standard"]) - HOLDING.keys()):
+        return "unknown_standard", f"standard: expected one of {', '.join(HOLDING)}, got {unknown!r}"
+    return None
+
+
+def _columns(record: Mapping[str, Any]) -> Columns:
+    return Columns(
+        tx_hash=record["tx_hash"], tx_from=record["tx_from"], contract=record["contract"], topic0=record["topic0"],
+        n=record["n"], sub_index=record["sub_index"], log_index=record["log_index"], standard=record["standard"],
+        token_id=record["token_id"], from_account=record["from"], to_account=record["to"],
+        operator=record["operator"], quantity=record["quantity"],
+    )
+
+
+def _unfit(columns: Columns, block: Block) -> tuple[str, str] | None:
+    if not in_range(block.time):
+        return "bad_time", f"block time: expected 2009 to 2099, got {block.time} (unix seconds)"
+    if not len(columns):
+        return None
+    for name in _NUMBERS:
+        if not _decimal(getattr(columns, name)):
+            return "bad_value", f"{name}: expected decimal numbers of at most {_DIGITS_MAX} digits"
+    texts = (columns.tx_hash, columns.tx_from, columns.contract, columns.topic0, columns.from_account, columns.to_account)
+    if not _clean(list(chain(*texts, filter(None, columns.operator)))):
+        return "bad_value", f"{', '.join(_TEXTS)}, operator: expected plain text of at most {_TEXT_MAX} characters"
+    ids = set(zip(columns.tx_hash, columns.contract, columns.topic0, columns.n, columns.sub_index, strict=True))
+    if len(ids) != len(columns):
+        return "repeated_event", f"event ids: expected {len(columns)} different ones in the slice, got {len(ids)}"
+    return None
+
+
+def _decimal(column: Sequence[str]) -> bool:
+    """All are digits, none is empty or has a leading zero: one number has one spelling."""
+    lines = "\n".join(["", *column, ""])
+    digits = lines.replace("\n", "")
+    return (
+        digits.isascii()
+        and digits.isdigit()
+        and len(lines) - len(digits) == len(column) + 1
+        and "\n\n" not in lines
+        and lines.count("\n0") == lines.count("\n0\n")
+        and max(map(len, column)) <= _DIGITS_MAX
+    )
+
+
+def _clean(texts: Sequence[str]) -> bool:
+    """Plain ASCII without what COPY and array literals give a meaning to, short enough for an index."""
+    joined = "".join(texts)
+    if not joined.isascii() or (texts and max(map(len, texts)) > _TEXT_MAX):
+        return False
+    return not any(char in joined for char in '\t\n\r\\"\0')
+
+
+def _only(contracts: Sequence[str]) -> str:
+    """The one contract of a slice; '' where there are several, or it is not fit to be stored."""
+    return contracts[0] if len(set(contracts)) == 1 and _clean(contracts[:1]) else ""

@@ -1,0 +1,235 @@
+-- name: standings
+-- How far the partitions have read each network, once a claim.
+SELECT partition, network, position, head_number, head_hash, extract(epoch FROM head_time)::bigint, safe, finalized,
+       announced_position, reorg_from, reorg_to, reverted_max
+FROM system.partition_head
+WHERE consumer = 'ledger' AND partition = ANY(%(partitions)s::int[]);
+
+-- name: slices
+-- Which of a batch's slices are applied.
+SELECT a.partition, a.network, a.block_hash, a.state = 'applied', a.number, extract(epoch FROM a.time)::bigint,
+       a.digest, a.proof, a.seq_from, a.seq_to
+FROM unnest(%(partition)s::int[], %(network)s::text[], %(block_hash)s::text[]) AS k (partition, network, block_hash)
+JOIN ledger.applied_blocks a USING (partition, network, block_hash)
+WHERE a.consumer = 'ledger';
+
+-- name: slice_rows
+-- The journal rows of one slice, by seq; the block's time picks the month.
+SELECT tx_hash, tx_from, contract, topic0, n, sub_index, log_index, standard, token_id::text, "from", "to", operator,
+       quantity::text, revision
+FROM ledger.events
+WHERE partition = %(partition)s AND seq BETWEEN %(seq_from)s AND %(seq_to)s AND block_time = to_timestamp(%(time)s)
+  AND op = 'apply'
+ORDER BY seq;
+
+-- name: retracted
+-- The highest retracted revision of the events of these transactions: normally none.
+SELECT r.network, r.tx_hash, r.contract, r.topic0, r.n, r.sub_index, max(r.revision)
+FROM unnest(%(network)s::text[], %(tx_hash)s::text[]) AS k (network, tx_hash)
+JOIN ledger.retracted r USING (network, tx_hash)
+GROUP BY 1, 2, 3, 4, 5, 6;
+
+-- name: unfinal
+-- The slices above finality, newest first, for the cache of live event ids; months are few, their block index is used.
+SELECT DISTINCT ON (e.block_number, e.block_hash) e.block_number, e.block_hash, a.seq_from, a.seq_to,
+       extract(epoch FROM a.time)::bigint
+FROM ledger.events e
+JOIN ledger.applied_blocks a
+  ON a.consumer = 'ledger' AND a.network = e.network AND a.block_hash = e.block_hash AND a.partition = e.partition
+WHERE e.network = %(network)s AND e.block_number >= %(unfinal_from)s AND e.partition = %(partition)s
+  AND e.op = 'apply' AND a.state = 'applied';
+
+-- name: lock_claims
+-- First of all: a zombie, or a second delivery, waits here and then finds that its claim no longer fits.
+SELECT o.partition, o.epoch, o.next_offset, o.next_seq
+FROM system.partition_owner o
+WHERE o.consumer = 'ledger' AND o.topic = %(topic)s AND o.partition = ANY(%(partitions)s::int[])
+ORDER BY o.partition
+FOR UPDATE;
+
+-- name: ensure_month
+-- A month of the journal, with the API's indexes, in a transaction of its own.
+SELECT ledger.ensure_month(make_timestamptz(%(year)s, %(month)s, 1, 0, 0, 0, 'UTC'));
+
+-- name: copy_events
+-- Append journal rows.
+COPY ledger.events (tx_hash, tx_from, contract, topic0, n, sub_index, log_index, revision, standard, token_id,
+                    "from", "to", operator, quantity, seq,
+                    partition, network, block_number, block_hash, block_time, op, control) FROM STDIN;
+
+-- name: put_slices
+-- A slice is applied again after it was reverted: its newest seq range counts.
+INSERT INTO ledger.applied_blocks AS a
+    (consumer, network, block_hash, partition, state, number, time, digest, proof, seq_from, seq_to)
+SELECT 'ledger', network, block_hash, partition, CASE WHEN applied THEN 'applied' ELSE 'reverted' END, number,
+       to_timestamp(time), digest, proof, seq_from, seq_to
+FROM unnest(%(network)s::text[], %(block_hash)s::text[], %(partition)s::int[], %(applied)s::bool[],
+            %(number)s::bigint[], %(time)s::bigint[], %(digest)s::text[], %(proof)s::text[], %(seq_from)s::bigint[],
+            %(seq_to)s::bigint[])
+     AS k (network, block_hash, partition, applied, number, time, digest, proof, seq_from, seq_to)
+ON CONFLICT (consumer, network, block_hash, partition) DO UPDATE
+SET state = excluded.state, number = excluded.number, time = excluded.time, digest = excluded.digest,
+    proof = excluded.proof, seq_from = excluded.seq_from, seq_to = excluded.seq_to;
+
+-- name: put_retracted
+-- Two retractions of one revision cannot be: a repeat of a broken history is no reason to stop.
+INSERT INTO ledger.retracted (network, tx_hash, contract, topic0, n, sub_index, revision, partition, seq)
+SELECT * FROM unnest(%(network)s::text[], %(tx_hash)s::text[], %(contract)s::text[], %(topic0)s::text[], %(n)s::int[],
+                     %(sub_index)s::int[], %(revision)s::int[], %(partition)s::int[], %(seq)s::bigint[])
+ON CONFLICT DO NOTHING;
+
+-- name: put_standings
+-- Copied from the records of the batch.
+INSERT INTO system.partition_head AS h
+    (consumer, partition, network, position, head_number, head_hash, head_time, safe, finalized, announced_position,
+     reorg_from, reorg_to, reverted_max)
+SELECT 'ledger', partition, network, position, head_number, head_hash, to_timestamp(head_time), safe, finalized,
+       announced_position, reorg_from, reorg_to, reverted_max
+FROM unnest(%(partition)s::int[], %(network)s::text[], %(position)s::bigint[], %(head_number)s::bigint[],
+            %(head_hash)s::text[], %(head_time)s::bigint[], %(safe)s::bigint[], %(finalized)s::bigint[],
+            %(announced_position)s::bigint[], %(reorg_from)s::bigint[], %(reorg_to)s::bigint[],
+            %(reverted_max)s::bigint[])
+     AS k (partition, network, position, head_number, head_hash, head_time, safe, finalized, announced_position,
+           reorg_from, reorg_to, reverted_max)
+ON CONFLICT (consumer, partition, network) DO UPDATE
+SET position = excluded.position, head_number = excluded.head_number, head_hash = excluded.head_hash,
+    head_time = excluded.head_time, safe = excluded.safe, finalized = excluded.finalized,
+    announced_position = excluded.announced_position, reorg_from = excluded.reorg_from, reorg_to = excluded.reorg_to,
+    reverted_max = excluded.reverted_max, updated_at = now();
+
+-- name: single_latest
+-- One row a token; an older event changes nothing.
+INSERT INTO market.ownership_current AS o
+    (network, contract, token_id, slot, account, quantity, since, block_number, log_index, sub_index, standard)
+SELECT network, contract, token_id, '', account, 1, to_timestamp(since), block_number, log_index, sub_index, standard
+FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], %(account)s::text[],
+            %(since)s::bigint[], %(block_number)s::bigint[], %(log_index)s::int[], %(sub_index)s::int[],
+            %(standard)s::text[])
+     AS k (network, contract, token_id, account, since, block_number, log_index, sub_index, standard)
+ON CONFLICT (network, contract, token_id, slot) DO UPDATE
+SET account = excluded.account, since = excluded.since, block_number = excluded.block_number,
+    log_index = excluded.log_index, sub_index = excluded.sub_index, standard = excluded.standard, returned = false
+WHERE (excluded.block_number, excluded.log_index, excluded.sub_index) > (o.block_number, o.log_index, o.sub_index);
+
+-- name: single_held
+-- The rows that a retraction touches, and those that one gave back.
+SELECT o.network, o.contract, o.token_id::text, o.account, o.block_number, o.log_index, o.sub_index,
+       extract(epoch FROM o.since)::bigint, o.returned
+FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], %(touched)s::bool[])
+     AS k (network, contract, token_id, touched)
+JOIN market.ownership_current o USING (network, contract, token_id)
+WHERE o.slot = '' AND (k.touched OR o.returned);
+
+-- name: single_walked
+-- Rows that the rule has gone through event by event.
+INSERT INTO market.ownership_current AS o
+    (network, contract, token_id, slot, account, quantity, since, block_number, log_index, sub_index, standard, returned)
+SELECT network, contract, token_id, '', account, 1, to_timestamp(since), block_number, log_index, sub_index, standard,
+       returned
+FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], %(account)s::text[],
+            %(since)s::bigint[], %(block_number)s::bigint[], %(log_index)s::int[], %(sub_index)s::int[],
+            %(standard)s::text[], %(returned)s::bool[])
+     AS k (network, contract, token_id, account, since, block_number, log_index, sub_index, standard, returned)
+ON CONFLICT (network, contract, token_id, slot) DO UPDATE
+SET account = excluded.account, since = excluded.since, block_number = excluded.block_number,
+    log_index = excluded.log_index, sub_index = excluded.sub_index, standard = excluded.standard,
+    returned = excluded.returned;
+
+-- name: single_since
+-- Since when an account holds what was given back to it: its latest live event, where the journal is indexed.
+UPDATE market.ownership_current o
+SET since = (
+    SELECT e.block_time
+    FROM ledger.events e
+    WHERE e.network = o.network AND e.contract = o.contract AND e.token_id = o.token_id AND e."to" = o.account
+      AND e.op = 'apply'
+      AND e.block_time >= coalesce(
+          (SELECT (max(m.month) + interval '1 month') AT TIME ZONE 'UTC' FROM ledger.months m WHERE NOT m.indexed),
+          '-infinity')
+      AND NOT EXISTS (
+          SELECT FROM ledger.retracted r
+          WHERE (r.network, r.tx_hash, r.contract, r.topic0, r.n, r.sub_index)
+              = (e.network, e.tx_hash, e.contract, e.topic0, e.n, e.sub_index)
+            AND r.revision > e.revision)
+    ORDER BY e.block_number DESC, e.log_index DESC, e.sub_index DESC
+    LIMIT 1)
+FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[]) AS k (network, contract, token_id)
+WHERE (o.network, o.contract, o.token_id, o.slot) = (k.network, k.contract, k.token_id, '');
+
+-- name: multi_net
+-- One row an (asset, account); the position is that of the latest incoming event.
+INSERT INTO market.ownership_current AS o
+    (network, contract, token_id, slot, account, quantity, since, block_number, log_index, sub_index, standard)
+SELECT network, contract, token_id, account, account, quantity, to_timestamp(since), block_number, log_index, sub_index,
+       standard
+FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], %(account)s::text[],
+            %(quantity)s::numeric[], %(since)s::bigint[], %(block_number)s::bigint[], %(log_index)s::int[],
+            %(sub_index)s::int[], %(standard)s::text[])
+     AS k (network, contract, token_id, account, quantity, since, block_number, log_index, sub_index, standard)
+ON CONFLICT (network, contract, token_id, slot) DO UPDATE
+SET quantity = o.quantity + excluded.quantity,
+    standard = excluded.standard,
+    since = CASE WHEN (excluded.block_number, excluded.log_index, excluded.sub_index) > (o.block_number, o.log_index, o.sub_index)
+        THEN excluded.since ELSE o.since END,
+    block_number = CASE WHEN (excluded.block_number, excluded.log_index, excluded.sub_index) > (o.block_number, o.log_index, o.sub_index)
+        THEN excluded.block_number ELSE o.block_number END,
+    log_index = CASE WHEN (excluded.block_number, excluded.log_index, excluded.sub_index) > (o.block_number, o.log_index, o.sub_index)
+        THEN excluded.log_index ELSE o.log_index END,
+    sub_index = CASE WHEN (excluded.block_number, excluded.log_index, excluded.sub_index) > (o.block_number, o.log_index, o.sub_index)
+        THEN excluded.sub_index ELSE o.sub_index END;
+
+-- name: multi_positions
+-- What these balances stand on now.
+SELECT o.network, o.contract, o.token_id::text, o.account, o.block_number, o.log_index, o.sub_index
+FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], %(account)s::text[])
+     AS k (network, contract, token_id, account)
+JOIN market.ownership_current o
+  ON (o.network, o.contract, o.token_id, o.slot) = (k.network, k.contract, k.token_id, k.account);
+
+-- name: multi_since
+-- A balance whose latest incoming event was retracted stands on the one before, where the journal is indexed.
+UPDATE market.ownership_current o
+SET since = f.block_time, block_number = coalesce(f.block_number, -1), log_index = coalesce(f.log_index, -1),
+    sub_index = coalesce(f.sub_index, -1)
+FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], %(account)s::text[])
+     AS k (network, contract, token_id, account)
+LEFT JOIN LATERAL (
+    SELECT e.block_time, e.block_number, e.log_index, e.sub_index
+    FROM ledger.events e
+    WHERE e.network = k.network AND e.contract = k.contract AND e.token_id = k.token_id AND e."to" = k.account
+      AND e.op = 'apply'
+      AND e.block_time >= coalesce(
+          (SELECT (max(m.month) + interval '1 month') AT TIME ZONE 'UTC' FROM ledger.months m WHERE NOT m.indexed),
+          '-infinity')
+      AND NOT EXISTS (
+          SELECT FROM ledger.retracted r
+          WHERE (r.network, r.tx_hash, r.contract, r.topic0, r.n, r.sub_index)
+              = (e.network, e.tx_hash, e.contract, e.topic0, e.n, e.sub_index)
+            AND r.revision > e.revision)
+    ORDER BY e.block_number DESC, e.log_index DESC, e.sub_index DESC
+    LIMIT 1) AS f ON true
+WHERE (o.network, o.contract, o.token_id, o.slot) = (k.network, k.contract, k.token_id, k.account);
+
+-- name: put_dead
+-- What cannot be read does not stop the partition.
+INSERT INTO system.dlq (consumer, topic, partition, "offset", network, reason, error, payload)
+VALUES ('ledger', %(topic)s, %(partition)s, %(offset)s, %(network)s, %(reason)s, %(error)s, %(payload)s)
+ON CONFLICT DO NOTHING;
+
+-- name: put_hole
+-- A slice that cannot be applied: a hole in coverage; the same slice in another partition is the same hole.
+INSERT INTO ingest.quarantine
+    (network, block_number, block_hash, contract, reason, error, payload, raw_offset)
+VALUES (%(network)s, %(block_number)s, %(block_hash)s, %(contract)s, %(reason)s, %(error)s, %(payload)s,
+        %(position)s)
+ON CONFLICT (network, block_hash, contract, log_index, reason) DO UPDATE
+SET state = 'open', error = excluded.error, payload = excluded.payload, raw_offset = excluded.raw_offset;
+
+-- name: close_holes
+-- The block is gone; normalize may have read its revert before the ledger met the slice.
+UPDATE ingest.quarantine q
+SET state = 'reverted'
+FROM unnest(%(network)s::text[], %(block_number)s::bigint[], %(block_hash)s::text[], %(position)s::bigint[])
+     AS k (network, block_number, block_hash, position)
+WHERE (q.network, q.block_number, q.block_hash) = (k.network, k.block_number, k.block_hash)
+  AND q.state = 'open' AND q.raw_offset < k.position;
