@@ -19,6 +19,11 @@ from ft.schemas.events import RawBlock
 
 REPLACE: Final = "replace"
 """Reason of a revert that the operator ordered: it may take final rows too."""
+REORG: Final = "reorg"
+"""Reason of every other revert."""
+HEIGHT_MAX: Final = 2**62
+"""Nothing grows that high; what states more is not a block."""
+_NAME_MAX: Final = 256
 PROOFS: Final = {"none": 0, "logs": 1, "receipts": 2}
 """Proof -> how much it proves."""
 
@@ -170,16 +175,22 @@ class Chain:
             return self._revert(record)
         if record.op == "finalize":
             return self._finalize(record)
-        return Misfit(reason="unknown_op", error=f"op: expected claim, append, revert or finalize, got {record.op!r}")
+        return Misfit(reason="unknown_op", error=f"op: expected claim, append, revert or finalize, got {record.op!r:.100}")
 
     def _append(self, record: RawBlock, offset: int) -> Outcome:
         known = self.rows.get(record.height)
-        if record.height < 0 or not record.hash:
+        if not 0 <= record.height <= HEIGHT_MAX or not _is_name(record.hash) or not _is_name(record.parent_hash):
             return Misfit(
-                reason="no_block", error=f"append: expected a height and a hash, got {record.height}, {record.hash!r}"
+                reason="no_block",
+                error=f"append: expected a height, a hash and a parent, got {record.height}, {record.hash!r:.100}, "
+                f"{record.parent_hash!r:.100}",
+            )
+        if record.proof not in PROOFS:
+            return Misfit(
+                reason="unknown_proof", error=f"append: proof: expected {', '.join(PROOFS)}, got {record.proof!r:.100}"
             )
         if known is not None and known.hash == record.hash:
-            return Repeated(block=known, better_proof=PROOFS.get(record.proof, -1) > PROOFS.get(known.proof, -1))
+            return Repeated(block=known, better_proof=PROOFS[record.proof] > PROOFS.get(known.proof, -1))
         if known is not None:
             return Misfit(
                 reason="height_taken",
@@ -213,22 +224,22 @@ class Chain:
     def _revert(self, record: RawBlock) -> Outcome:
         block = self.rows.get(record.height)
         if block is None or block.hash != record.hash:
-            return Ignored(reason=f"revert of {record.height}: {record.hash} is not canonical")
+            return Ignored(reason=f"revert of {record.height}: {record.hash!r:.100} is not canonical")
         if record.reason != REPLACE and (block.final or block.number != self.head):
             state = "final" if block.final else f"below the head {self.head}"
             return Misfit(
                 reason="not_the_tip",
-                error=f"revert of {record.height} {record.hash}: expected the highest block, unfinal; it is {state}",
+                error=f"revert of {record.height} {block.hash}: expected the highest block, unfinal; it is {state}",
             )
         del self.rows[block.number]
         self._survey()
         self.safe = max(min(self.safe, self.head), self.finalized)
-        return Reverted(block=block, reason=record.reason or "reorg")
+        return Reverted(block=block, reason=REPLACE if record.reason == REPLACE else REORG)
 
     def _finalize(self, record: RawBlock) -> Outcome:
         block = self.rows.get(record.height)
         if block is None or block.hash != record.hash:
-            return Ignored(reason=f"finalize of {record.height}: {record.hash} is not canonical")
+            return Ignored(reason=f"finalize of {record.height}: {record.hash!r:.100} is not canonical")
         made_final: list[Block] = []
         lowest = self.lowest_unfinal
         while lowest is not None and block is not None and block.number >= lowest:
@@ -243,8 +254,8 @@ class Chain:
         self._mark_safe(record.safe)
         return Finalized(blocks=tuple(made_final))
 
-    def note_proof(self, block: Block) -> None:
-        """Put a canonical row that says more of itself than the one that is here."""
+    def note(self, block: Block) -> None:
+        """Put a canonical row that says more of itself (its digest, a better proof) than the one that is here."""
         self.rows[block.number] = block
 
     def _mark_safe(self, stated: int) -> None:
@@ -256,6 +267,10 @@ class Chain:
         self.head = max(self.rows, default=-1)
         self.finalized = max((height for height, row in self.rows.items() if row.final), default=-1)
         self.lowest_unfinal = min((height for height, row in self.rows.items() if not row.final), default=None)
+
+
+def _is_name(text: str) -> bool:
+    return 0 < len(text) <= _NAME_MAX and text.isascii() and text.isprintable()
 
 
 def needs_lease(record: RawBlock) -> bool:

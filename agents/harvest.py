@@ -1,0 +1,169 @@
+"""raw -> normalized, what a batch leaves in Postgres: collected while records are taken, written in one transaction."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ft.agents.canonical import Block, Chain
+from ft.agents.coverage import Coverage, Stretch
+from ft.sql.queries import load
+from ft.streams.checkpoint import Connection
+
+_COLUMNS = ("number", "hash", "parent", "time", "final", "proof", "raw_offset", "digest")
+BlockKey = tuple[int, str]
+
+
+@dataclass(slots=True, kw_only=True)
+class Harvest:
+    """Everything that one transaction of normalize writes, beside the fence."""
+
+    network: str
+    events: int = 0
+    canonical: dict[BlockKey, Block] = field(default_factory=dict)
+    reverted: dict[BlockKey, Block] = field(default_factory=dict)
+    ever_reverted: set[BlockKey] = field(default_factory=set)
+    covered: list[tuple[int, str | None, int]] = field(default_factory=list)
+    """(height, proof, raw offset) in the order of the log; no proof: uncovered."""
+    created: dict[BlockKey, list[tuple[str, str]]] = field(default_factory=dict)
+    quarantine: list[dict[str, Any]] = field(default_factory=list)
+    dead_letters: list[dict[str, Any]] = field(default_factory=list)
+    reorg_depth: int = 0
+    """Blocks that the reorg in progress has reverted so far."""
+    reorg_depths: list[int] = field(default_factory=list)
+    """Of the reorgs that ended."""
+
+    def put(self, block: Block) -> None:
+        """The row is canonical with this content."""
+        key = (block.number, block.hash)
+        self.canonical[key] = block
+        self.reverted.pop(key, None)
+
+    def retract(self, block: Block, raw_offset: int) -> None:
+        """The row is not canonical any more; what the block left goes with it."""
+        key = (block.number, block.hash)
+        self.canonical.pop(key, None)
+        self.reverted[key] = block
+        self.ever_reverted.add(key)
+        self.created.pop(key, None)
+        self.covered.append((block.number, None, raw_offset))
+
+    def end_reorg(self) -> None:
+        """Something else than a revert came."""
+        if self.reorg_depth:
+            self.reorg_depths.append(self.reorg_depth)
+            self.reorg_depth = 0
+
+
+async def write(conn: Connection, harvest: Harvest, chain: Chain) -> None:
+    """Write the harvest and where the fold stands now, in the open transaction."""
+    sql, network = load("normalize"), {"network": harvest.network}
+    if harvest.reverted:
+        await conn.execute(sql["write_reverted"], network | _columns(harvest.reverted.values()))
+    if harvest.canonical:
+        await conn.execute(sql["write_canonical"], network | _columns(harvest.canonical.values()))
+    if harvest.ever_reverted:
+        keys = sorted(harvest.ever_reverted)
+        gone = network | {"number": [number for number, _ in keys], "hash": [block_hash for _, block_hash in keys]}
+        await conn.execute(sql["forget_created"], gone)
+        await conn.execute(sql["revert_quarantine"], gone)
+    await _write_coverage(conn, harvest)
+    await _write_created(conn, harvest)
+    for row in harvest.quarantine:
+        state = "reverted" if (row["block_number"], row["block_hash"]) in harvest.reverted else "open"
+        await conn.execute(sql["write_quarantine"], row | {"state": state})
+    for row in harvest.dead_letters:
+        await conn.execute(sql["write_dead_letter"], row)
+    await conn.execute(sql["write_head"], network | _head(chain))
+
+
+def _columns(blocks: Iterable[Block]) -> dict[str, list[Any]]:
+    rows = sorted(blocks, key=lambda block: (block.number, block.hash))
+    return {name: [getattr(block, name) for block in rows] for name in _COLUMNS}
+
+
+def _head(chain: Chain) -> dict[str, Any]:
+    marks = chain.marks()
+    return {
+        "claim_offset": chain.claim_offset,
+        "broken": chain.broken,
+        "head_number": marks.head_number,
+        "head_hash": marks.head_hash,
+        "head_time": marks.head_time,
+        "safe": chain.safe,
+        "finalized": marks.finalized,
+        "position": chain.position,
+        "unfinal_from": chain.lowest_unfinal,
+    }
+
+
+async def _write_coverage(conn: Connection, harvest: Harvest) -> None:
+    if not harvest.covered:
+        return
+    sql, network = load("normalize"), {"network": harvest.network}
+    heights = [height for height, _, _ in harvest.covered]
+    cursor = await conn.execute(sql["coverage_around"], network | {"low": min(heights), "high": max(heights)})
+    coverage = Coverage(
+        Stretch(low=row[0], high=row[1], proof=row[2], raw_offset=row[3]) for row in await cursor.fetchall()
+    )
+    for height, proof, raw_offset in harvest.covered:
+        if proof is None:
+            coverage.cut(height, raw_offset)
+        else:
+            coverage.add(height, proof, raw_offset)
+    gone, written = coverage.changes()
+    if gone:
+        await conn.execute(sql["drop_coverage"], network | {"lows": gone})
+    if written:
+        names = ("low", "high", "proof", "raw_offset")
+        rows = {name: [getattr(stretch, name) for stretch in written] for name in names}
+        await conn.execute(sql["write_coverage"], network | rows)
+
+
+async def _write_created(conn: Connection, harvest: Harvest) -> None:
+    rows = [
+        (contract, number, block_hash, tx_hash)
+        for (number, block_hash), contracts in harvest.created.items()
+        for contract, tx_hash in contracts
+    ]
+    if rows:
+        columns = dict(zip(("contract", "number", "hash", "tx_hash"), map(list, zip(*rows, strict=True)), strict=True))
+        await conn.execute(load("normalize")["write_created"], {"network": harvest.network} | columns)
+
+
+async def load_chain(conn: Connection, network: str) -> Chain:
+    """The chain as the last committed batch left it."""
+    sql, key = load("normalize"), {"network": network}
+    row = await (await conn.execute(sql["head"], key)).fetchone()
+    if row is None:
+        return Chain()
+    chain = Chain(claim_offset=row[0], broken=row[1], safe=row[2], position=row[3])
+    chain.load(_blocks(await (await conn.execute(sql["standing_rows"], key)).fetchall()))
+    return chain
+
+
+async def load_rows(conn: Connection, network: str, heights: Sequence[int], reverted: Sequence[int]) -> list[Block]:
+    """Canonical rows at ``heights``, and those that may become the head once the rows at ``reverted`` are gone."""
+    sql, found = load("normalize"), []
+    if heights:
+        cursor = await conn.execute(sql["rows_at"], {"network": network, "heights": list(heights)})
+        found += _blocks(await cursor.fetchall())
+    if reverted:
+        cursor = await conn.execute(sql["rows_below"], {"network": network, "heights": list(reverted)})
+        found += _blocks(await cursor.fetchall())
+    return found
+
+
+def _blocks(rows: Iterable[Sequence[Any]]) -> list[Block]:
+    return [
+        Block(
+            number=row[0],
+            hash=row[1],
+            parent=row[2],
+            time=row[3],
+            final=row[4],
+            proof=row[5],
+            raw_offset=row[6],
+            digest=row[7],
+        )
+        for row in rows
+    ]

@@ -1,0 +1,328 @@
+"""raw -> normalized.
+
+Guarantee: every record that follows from a raw record carries the raw offset as its position, in raw order, with no
+gap; repeats are possible, and are dropped by their position. Unit of parallelism: a network.
+
+For a batch of raw records:
+1. read them, and the canonical rows that they name
+2. take each through the chain's rule, and send what follows: slices, reverts, watermarks
+3. wait until all of it is acknowledged
+4. write blocks, coverage, holes, dead letters and the head together with the fence, in one transaction
+5. keep the chain for the next batch
+Between batches a timer tells partitions that got nothing how far the network is.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, assert_never
+
+import psycopg
+import structlog
+
+from ft.agents import harvest as store
+from ft.agents import slices
+from ft.agents.canonical import (
+    HEIGHT_MAX,
+    REPLACE,
+    Appended,
+    Block,
+    Chain,
+    Claimed,
+    Finalized,
+    Ignored,
+    Misfit,
+    Repeated,
+    Reverted,
+    wanted,
+)
+from ft.agents.decode.events import DecodedBlock
+from ft.agents.harvest import Harvest
+from ft.agents.rawblock import clamped, decode
+from ft.agents.sender import Sender
+from ft.config import Config
+from ft.errors import DatabaseUnavailable, MalformedRecord
+from ft.schemas.codec import Codec
+from ft.schemas.events import RawBlock, from_record
+from ft.streams.checkpoint import Claim, Connection, Move, Writer, translated
+from ft.streams.claims import Claims
+from ft.streams.hop import Batch, Message
+from ft.streams.metrics import EVENTS_PROCESSED, REORG_DEPTH, REORGS_DETECTED
+
+log = structlog.get_logger(__name__)
+
+WATERMARK_S: Final = 0.5
+"""How often partitions that got nothing are told the network's head."""
+CHUNK_RECORDS_MAX: Final = 256
+CHUNK_BYTES_MAX: Final = 32 * 1024 * 1024
+"""One transaction's raw records, at most (one record may exceed it)."""
+_THREAD_BYTES: Final = 4 * 1024 * 1024
+"""A block from this size on is decoded outside of the event loop."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """What the normalizer must know of a network."""
+
+    slug: str
+    family: str
+    raw_topic: str
+
+
+class Normalize:
+    """The hop of one network."""
+
+    consumer = "normalize"
+
+    def __init__(
+        self,
+        config: Config,
+        claims: Claims,
+        network: Network,
+        codec: Codec,
+        make_sender: Callable[[str], Sender],
+        fail: Callable[[BaseException], Awaitable[None]],
+    ) -> None:
+        self._network = network
+        self._claims = claims
+        self._codec = codec
+        self._make_sender = make_sender
+        self._fail = fail
+        self._writer = Writer(config, claims.owner, application=f"ft normalize {network.slug}")
+        self._sender: Sender | None = None
+        self._held: tuple[Claim, Chain] | None = None
+        self._reorg_depth = 0
+        self._lock = asyncio.Lock()
+        self._timer: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Start the timer; what costs a connection waits for a claim that has something to say."""
+        self._timer = asyncio.create_task(self._tell_heads(), name=f"watermarks {self._network.slug}")
+
+    async def process(self, batch: Batch) -> None:
+        """Take the records of the network's one partition, a transaction for each chunk."""
+        for chunk in _chunks(batch.messages):
+            async with self._lock:
+                await self._take_chunk(batch.claims[chunk[0].partition], chunk)
+
+    async def stop(self) -> None:
+        """Stop the timer and disconnect."""
+        if self._timer is not None:
+            self._timer.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._timer
+        await self._writer.close()
+
+    async def _take_chunk(self, claim: Claim, chunk: Sequence[Message]) -> None:
+        known, sender = await self._chain(claim)
+        chain = known.copy()
+        harvest = Harvest(network=self._network.slug, reorg_depth=self._reorg_depth)
+        work = _Pass(network=self._network, chain=chain, harvest=harvest, sender=sender)
+        records = [(message, work.read(message, self._codec)) for message in chunk]  # 1
+        await self._load_rows(chain, [record for _, record in records if record is not None])
+        for message, record in records:  # 2
+            await work.take(message, record)
+            await asyncio.sleep(0)
+        await sender.acknowledged()  # 3
+        move = Move(claim=claim, next_offset=chunk[-1].offset + 1, next_seq=claim.next_seq)
+
+        async def write(conn: Connection) -> Sequence[Move]:
+            await store.write(conn, harvest, chain)
+            return (move,)
+
+        await self._writer.commit(write)  # 4
+        chain.trim()
+        self._held, self._reorg_depth = (claim, chain), harvest.reorg_depth  # 5
+        self._report(harvest, chain)
+
+    async def _chain(self, claim: Claim) -> tuple[Chain, Sender]:
+        """The chain as the claim's last transaction left it; read from Postgres for a claim that is new here."""
+        if self._sender is None:
+            self._sender = self._make_sender(self._network.slug)
+        if self._held is None or self._held[0] is not claim or self._held[1].position != claim.next_offset - 1:
+            try:
+                conn = await self._writer.connection()
+                chain = await store.load_chain(conn, self._network.slug)
+                await conn.rollback()
+            except psycopg.Error as exc:
+                raise translated(exc) from exc
+            chain.position = claim.next_offset - 1
+            self._held = (claim, chain)
+            self._reorg_depth = 0
+            self._sender.reset()
+        return self._held[1], self._sender
+
+    async def _load_rows(self, chain: Chain, records: Sequence[RawBlock]) -> None:
+        """Put the rows that the records name into the chain, where it does not have them."""
+        named = {height for record in records for height in wanted(record)} - chain.rows.keys()
+        heights = sorted(height for height in named if 0 <= height <= HEIGHT_MAX)
+        reverted = sorted({r.height for r in records if r.op == "revert" and 0 <= r.height <= HEIGHT_MAX})
+        if chain.position < 0 or not (heights or reverted):
+            return
+        try:
+            conn = await self._writer.connection()
+            chain.load(await store.load_rows(conn, self._network.slug, heights, reverted))
+            await conn.rollback()
+        except psycopg.Error as exc:
+            raise translated(exc) from exc
+
+    async def _tell_heads(self) -> None:
+        """Every half second: watermarks to the partitions that have seen less than what is committed."""
+        while True:
+            await asyncio.sleep(WATERMARK_S)
+            try:
+                async with self._lock:
+                    claim = self._claims.get(self._network.raw_topic, 0)
+                    if claim is not None and claim.next_offset > 0:
+                        chain, sender = await self._chain(claim)
+                        sender.tell(chain.position, chain.marks())
+            except DatabaseUnavailable as exc:
+                log.warning("watermarks wait", network=self._network.slug, error=str(exc))
+            except Exception as exc:  # noqa: BLE001 - a silent timer would look like a network that stands still
+                await self._fail(exc)
+
+    def _report(self, harvest: Harvest, chain: Chain) -> None:
+        EVENTS_PROCESSED.labels(agent=self.consumer).inc(harvest.events)
+        for depth in harvest.reorg_depths:
+            REORGS_DETECTED.labels(network=self._network.slug).inc()
+            REORG_DEPTH.labels(network=self._network.slug).set(depth)
+            log.warning("reorg", network=self._network.slug, depth=depth, block=chain.head, partition=0)
+        log.debug(
+            "normalized",
+            network=self._network.slug,
+            block=chain.head,
+            partition=0,
+            offset=chain.position,
+            events=harvest.events,
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Pass:
+    """One chunk's way through the rule: what it changes is in ``chain`` and ``harvest``, what follows is sent."""
+
+    network: Network
+    chain: Chain
+    harvest: Harvest
+    sender: Sender
+
+    def read(self, message: Message, codec: Codec) -> RawBlock | None:
+        """The record, or None for one that is dead-lettered."""
+        try:
+            record = from_record(RawBlock, codec.decode(message.value))
+        except MalformedRecord as exc:
+            self.sender.refuse(message, "malformed", str(exc), self.harvest)
+            return None
+        if record.network != self.network.slug:
+            error = f"network: expected {self.network.slug}, whose topic this is, got {record.network!r:.100}"
+            self.sender.refuse(message, "other_network", error, self.harvest)
+            return None
+        return record
+
+    async def take(self, message: Message, record: RawBlock | None) -> None:
+        """Take one record through the rule and send what follows."""
+        if record is None:
+            self.chain.position = message.offset
+            return
+        outcome = self.chain.step(replace(record, time=clamped(record.time)), message.offset)
+        if not isinstance(outcome, Reverted) or outcome.reason == REPLACE:
+            self.harvest.end_reorg()
+        match outcome:
+            case Appended(block=block):
+                await self._append(block, record, message)
+            case Reverted(block=block, reason=reason):
+                self.harvest.retract(block, message.offset)
+                self.harvest.reorg_depth += reason != REPLACE
+                self.sender.revert(message, block, self.chain.marks(), reason)
+            case Finalized(blocks=blocks):
+                for block in blocks:
+                    self.harvest.put(block)
+            case Repeated(block=block, better_proof=True):
+                await self._note_proof(block, record, message)
+            case Misfit(reason=reason, error=error):
+                self.sender.refuse(message, reason, error, self.harvest)
+            case Ignored() | Claimed() | Repeated():
+                log.debug("no change", network=record.network, op=record.op, block=record.height, offset=message.offset)
+            case _:
+                assert_never(outcome)
+
+    async def _append(self, block: Block, record: RawBlock, message: Message) -> None:
+        marks = self.chain.marks()
+        try:
+            decoded = await self._decode(record)
+        except MalformedRecord as exc:
+            self.sender.hole(
+                message, block, self.harvest, reason="malformed", error=str(exc), payload=message.value or b""
+            )
+            self.sender.quiet(message, marks, ())
+            digest = slices.block_digest({}, -1)
+        else:
+            digest = slices.block_digest(self._send(decoded, block, message), len(decoded.quarantined))
+        block = replace(block, digest=digest)
+        self.chain.note(block)
+        self.harvest.put(block)
+        self.harvest.covered.append((block.number, block.proof, message.offset))
+
+    def _send(self, decoded: DecodedBlock, block: Block, message: Message) -> dict[int, str]:
+        """Send a block's slices and holes; returns the slices' digests."""
+        for each in decoded.quarantined:
+            self.sender.hole(
+                message,
+                block,
+                self.harvest,
+                reason="mismatch",
+                error=each.reason,
+                payload=each.log,
+                contract=each.contract,
+                tx_hash=each.tx_hash,
+                log_index=each.log_index,
+                topic0=each.topic0,
+            )
+        if decoded.created:
+            created = [(each.contract, each.tx_hash) for each in decoded.created]
+            self.harvest.created[(block.number, block.hash)] = created
+        self.harvest.events += len(decoded.events)
+        return self.sender.append(message, block, self.chain.marks(), decoded.events, self.harvest)
+
+    async def _note_proof(self, block: Block, record: RawBlock, message: Message) -> None:
+        """A canonical block came again, better proven: the same content raises its proof, another one is a letter."""
+        try:
+            decoded = await self._decode(record)
+        except MalformedRecord as exc:
+            self.sender.refuse(message, "malformed", str(exc), self.harvest)
+            return
+        parts = slices.split(record.network, decoded.events, self.sender.partitions)
+        digests = {partition: slices.digest(part) for partition, part in parts.items()}
+        digest = slices.block_digest(digests, len(decoded.quarantined))
+        if digest != block.digest:
+            error = (
+                f"append of {block.number}: proof {record.proof}: expected content {block.digest}, got {digest}. "
+                "Replace the block to take what is better proven."
+            )
+            self.sender.refuse(message, "content_differs", error, self.harvest)
+            return
+        proven = replace(block, proof=record.proof)
+        self.chain.note(proven)
+        self.harvest.put(proven)
+        self.harvest.covered.append((block.number, record.proof, message.offset))
+
+    async def _decode(self, record: RawBlock) -> DecodedBlock:
+        if sum(len(part.bytes) for part in record.parts) < _THREAD_BYTES:
+            return decode(record, self.network.family)
+        return await asyncio.to_thread(decode, record, self.network.family)
+
+
+def _chunks(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
+    """Cut a batch into what one transaction takes."""
+    chunk: list[Message] = []
+    size = 0
+    for message in messages:
+        length = len(message.value or b"")
+        if chunk and (len(chunk) >= CHUNK_RECORDS_MAX or size + length > CHUNK_BYTES_MAX):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(message)
+        size += length
+    if chunk:
+        yield chunk

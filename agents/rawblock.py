@@ -1,0 +1,59 @@
+"""raw -> normalized, one raw block read by its network's family; what cannot be read is a hole, with the reason. Pure."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from ft.agents.decode.events import DecodedBlock
+from ft.agents.decode.evm import decode_block
+from ft.errors import ConfigError, MalformedRecord
+from ft.schemas.events import RawBlock
+
+TIME_MIN: Final = 1_230_768_000
+"""2009-01-01, unix seconds: no chain is older."""
+TIME_END: Final = 4_102_444_800
+"""2100-01-01, unix seconds: the journal has no months from here on."""
+
+
+def _evm(record: RawBlock) -> DecodedBlock:
+    parts = {part.name: part.bytes for part in record.parts}
+    if odd := [part.encoding for part in record.parts if part.encoding != "json"]:
+        raise MalformedRecord(f"parts: expected json, got {odd[0]!r}")
+    if "block" not in parts or ("receipts" in parts) == ("logs" in parts):
+        raise MalformedRecord(f"parts: expected block and either receipts or logs, got {', '.join(parts) or 'none'}")
+    return decode_block(
+        record.network,
+        parts["block"],
+        receipts=parts.get("receipts"),
+        logs=parts.get("logs"),
+        state_sync=parts.get("state_sync"),
+    )
+
+
+FAMILIES: Final[Mapping[str, Callable[[RawBlock], DecodedBlock]]] = MappingProxyType({"evm": _evm})
+"""Family -> its decoder."""
+
+
+def decoder(network: str, family: str) -> Callable[[RawBlock], DecodedBlock]:
+    """The decoder of a network. Raises ConfigError for a family that has none."""
+    found = FAMILIES.get(family)
+    if found is None:
+        raise ConfigError(f"network {network}: family: expected one of {', '.join(FAMILIES)}, got {family!r}")
+    return found
+
+
+def decode(record: RawBlock, family: str) -> DecodedBlock:
+    """Read the block that an append carries. Raises MalformedRecord if it is not the one that the envelope names."""
+    decoded = decoder(record.network, family)(record)
+    found = (decoded.number, decoded.hash, decoded.parent_hash, decoded.time)
+    stated = (record.height, record.hash, record.parent_hash, record.time)
+    if found != stated:
+        raise MalformedRecord(f"block: expected number, hash, parent and time {stated} of the envelope, got {found}")
+    if not TIME_MIN <= decoded.time < TIME_END:
+        raise MalformedRecord(f"block time: expected 2009 to 2099, got {decoded.time}")
+    return decoded
+
+
+def clamped(time: int) -> int:
+    """The time as every stage can store it, unix seconds."""
+    return min(max(time, TIME_MIN), TIME_END - 1)

@@ -1,0 +1,176 @@
+"""raw -> normalized, the records that follow from one raw record: slices, reverts, watermarks, holes, dead letters."""
+
+import re
+import secrets
+import time
+from collections.abc import Container, Mapping
+from typing import Any, Final
+
+import structlog
+
+from ft.agents import slices
+from ft.agents.canonical import Block, Marks
+from ft.agents.decode.events import Events
+from ft.agents.harvest import Harvest
+from ft.schemas.codec import Codec
+from ft.schemas.events import DeadLetter, NormalizedBatch, to_record
+from ft.streams.hop import Message
+from ft.streams.producer import Headers, Producer
+from ft.streams.topics import Topics
+
+log = structlog.get_logger(__name__)
+
+SLICE_BYTES_MAX: Final = 32 * 1024 * 1024
+"""A larger slice is quarantined: half of what a record may have."""
+QUIET_BLOCKS_MAX: Final = 256
+"""A partition that got nothing for so many blocks gets a watermark, though the batch goes on."""
+_TRACEPARENT: Final = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
+
+
+class Sender:
+    """Sends for one network, in raw order. Nothing counts as sent before :meth:`acknowledged` returns."""
+
+    def __init__(
+        self,
+        producer: Producer,
+        topics: Topics,
+        network: str,
+        partitions: int,
+        *,
+        normalized: Codec,
+        quarantine: Codec,
+        dead_letter: Codec,
+    ) -> None:
+        self._producer = producer
+        self._topics = topics
+        self._network = network
+        self.partitions = partitions
+        self._normalized = normalized
+        self._quarantine = quarantine
+        self._dead_letter = dead_letter
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was sent: for a new claim."""
+        self._sent = dict.fromkeys(range(self.partitions), -1)
+        self._quiet = dict.fromkeys(range(self.partitions), 0)
+
+    def append(
+        self, message: Message, block: Block, marks: Marks, events: Events, harvest: Harvest
+    ) -> dict[int, str]:
+        """Send a block's slices, each to its partition; returns their digests."""
+        digests = {}
+        parts = slices.split(self._network, events, self.partitions)
+        for partition, part in parts.items():
+            digests[partition] = slices.digest(part)
+            batch = slices.append(
+                self._network, message.offset, partition, block, marks, part, digests[partition]
+            )
+            value = self._normalized.encode(to_record(batch))
+            if len(value) > SLICE_BYTES_MAX:
+                self._quarantine_slice(message, block, harvest, part, len(value))
+            else:
+                self._send(batch, value, message)
+        self.quiet(message, marks, parts)
+        return digests
+
+    def revert(self, message: Message, block: Block, marks: Marks, reason: str) -> None:
+        """Tell every partition that the block does not count any more."""
+        for partition in range(self.partitions):
+            batch = slices.revert(self._network, message.offset, partition, block, marks, reason)
+            self._send(batch, self._normalized.encode(to_record(batch)), message)
+
+    def quiet(self, message: Message, marks: Marks, served: Container[int]) -> None:
+        """Count a block for the partitions that got nothing of it; long silence ends in a watermark."""
+        for partition in range(self.partitions):
+            if partition in served:
+                continue
+            self._quiet[partition] += 1
+            if self._quiet[partition] >= QUIET_BLOCKS_MAX and self._sent[partition] < message.offset:
+                batch = slices.watermark(self._network, message.offset, partition, marks)
+                self._send(batch, self._normalized.encode(to_record(batch)), message)
+
+    def tell(self, position: int, marks: Marks) -> None:
+        """Send a watermark at a committed position to every partition that has seen less."""
+        for partition, sent in self._sent.items():
+            if sent < position:
+                batch = slices.watermark(self._network, position, partition, marks)
+                self._send(batch, self._normalized.encode(to_record(batch)), None)
+
+    def hole(
+        self, message: Message, block: Block, harvest: Harvest, *, reason: str, error: str, payload: bytes,
+        contract: str = "", tx_hash: str = "", log_index: int = -1, topic0: str = "",
+    ) -> None:  # fmt: skip
+        """Quarantine a log, or (no contract) the whole block: a row, and a record of its own topic."""
+        where = {"block_number": block.number, "block_hash": block.hash, "contract": contract, "tx_hash": tx_hash}
+        harvest.quarantine.append(
+            {"network": self._network, **where, "log_index": log_index, "topic0": topic0, "reason": reason}
+            | {"error": _clean(error), "payload": payload, "raw_offset": message.offset}
+        )
+        letter = self._letter(message, reason, error, payload, **where, log_index=log_index)
+        self._producer.send(self._topics.quarantine, 0, self._quarantine.encode(to_record(letter)))
+        log.warning(
+            "quarantined", network=self._network, block=block.number, partition=message.partition,
+            offset=message.offset, contract=contract, reason=reason, error=error,
+        )  # fmt: skip
+
+    def refuse(self, message: Message, reason: str, error: str, harvest: Harvest) -> None:
+        """Dead-letter a raw record: a row, and a record of its own topic."""
+        at = {"topic": message.topic, "partition": message.partition, "offset": message.offset}
+        payload = message.value or b""
+        harvest.dead_letters.append(
+            {"consumer": "normalize", "network": self._network, **at, "reason": reason}
+            | {"error": _clean(error), "payload": payload}
+        )
+        letter = self._letter(message, reason, error, payload)
+        self._producer.send(self._topics.dead_letter, 0, self._dead_letter.encode(to_record(letter)))
+        log.error("dead letter", network=self._network, reason=reason, error=error, **at)
+
+    async def acknowledged(self) -> None:
+        """Return once all that was sent is acknowledged. Raises BrokerError."""
+        await self._producer.flush_acknowledged()
+
+    def _quarantine_slice(
+        self, message: Message, block: Block, harvest: Harvest, events: Events, size: int
+    ) -> None:
+        error = f"slice: expected at most {SLICE_BYTES_MAX} bytes, got {size}, in raw record {message.offset}"
+        for contract in sorted(set(events.contract)):
+            self.hole(
+                message, block, harvest, reason="slice_too_large", error=error, payload=b"", contract=contract
+            )
+
+    def _letter(self, message: Message, reason: str, error: str, payload: bytes, **where: Any) -> DeadLetter:
+        return DeadLetter(
+            stage="normalize",
+            reason=reason,
+            error=error,
+            payload=payload,
+            network=self._network,
+            topic=message.topic,
+            partition=message.partition,
+            offset=message.offset,
+            time=int(time.time()),
+            **where,
+        )
+
+    def _send(self, batch: NormalizedBatch, value: bytes, message: Message | None) -> None:
+        headers: Headers = [
+            ("position", str(batch.position).encode()),
+            ("traceparent", traceparent({} if message is None else message.headers)),
+        ]
+        self._producer.send(self._topics.normalized, batch.partition, value, headers)
+        self._sent[batch.partition] = max(batch.position, self._sent[batch.partition])
+        self._quiet[batch.partition] = 0
+
+
+def traceparent(headers: Mapping[str, bytes]) -> bytes:
+    """The trace that the raw record belongs to, or a new one (W3C Trace Context)."""
+    known = headers.get("traceparent", b"")
+    if _TRACEPARENT.match(known):
+        return known
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01".encode()
+
+
+def _clean(text: str) -> str:
+    """The text as Postgres can hold it."""
+    return text.replace("\x00", "\\x00")

@@ -1,0 +1,94 @@
+"""raw -> normalized, a block's events by partition: what one NormalizedBatch carries. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from hashlib import blake2b
+from typing import Any, Final
+
+from ft.agents.canonical import Block, Marks
+from ft.agents.decode.events import Events
+from ft.schemas.events import NormalizedBatch
+from ft.schemas.ids import partition_of
+
+COLUMNS: Final = tuple(column.name for column in fields(Events))
+_VALUES: Final = "\x1f"
+_END: Final = b"\x1e"
+
+
+def split(network: str, events: Events, partitions: int) -> dict[int, Events]:
+    """The events of each partition that has any, in the order of the chain."""
+    route = {contract: partition_of(f"{network}:{contract}", partitions) for contract in set(events.contract)}
+    targets = [route[contract] for contract in events.contract]
+    used = sorted(set(targets))
+    if len(used) <= 1:
+        return {used[0]: events} if used else {}
+    return {partition: _pick(events, [i for i, p in enumerate(targets) if p == partition]) for partition in used}
+
+
+def _pick(events: Events, rows: list[int]) -> Events:
+    columns: dict[str, Any] = {}
+    for name in COLUMNS:
+        column = getattr(events, name)
+        columns[name] = [column[row] for row in rows]
+    return Events(**columns)
+
+
+def digest(events: Events) -> str:
+    """blake2b-16 of the columns, hex: equal for equal content, whatever proved it."""
+    hashed = blake2b(digest_size=16)
+    for name in COLUMNS:
+        hashed.update(_VALUES.join(["" if v is None else str(v) for v in getattr(events, name)]).encode())
+        hashed.update(_END)
+    return hashed.hexdigest()
+
+
+def block_digest(digests: Mapping[int, str], holes: int) -> str:
+    """One digest of a block: of its slices' digests by partition, and of how many logs are quarantined."""
+    text = ",".join(f"{partition}:{value}" for partition, value in sorted(digests.items()))
+    return blake2b(f"{text};{holes}".encode(), digest_size=16).hexdigest()
+
+
+def append(
+    network: str, position: int, partition: int, block: Block, marks: Marks, events: Events, content: str
+) -> NormalizedBatch:
+    """A block's slice for one partition; ``content`` is its digest."""
+    return NormalizedBatch(
+        network=network,
+        op="append",
+        position=position,
+        partition=partition,
+        block_number=block.number,
+        block_hash=block.hash,
+        block_time=block.time,
+        proof=block.proof,
+        digest=content,
+        **_head(marks),
+        **{name: getattr(events, name) for name in COLUMNS},
+    )
+
+
+def revert(
+    network: str, position: int, partition: int, block: Block, marks: Marks, reason: str
+) -> NormalizedBatch:
+    """Whatever the partition holds of the block is retracted."""
+    return NormalizedBatch(
+        network=network,
+        op="revert",
+        position=position,
+        partition=partition,
+        reason=reason,
+        block_number=block.number,
+        block_hash=block.hash,
+        block_time=block.time,
+        proof=block.proof,
+        **_head(marks),
+    )
+
+
+def watermark(network: str, position: int, partition: int, marks: Marks) -> NormalizedBatch:
+    """Nothing for this partition up to ``position``; this is where the network's head stands."""
+    return NormalizedBatch(network=network, op="watermark", position=position, partition=partition, **_head(marks))
+
+
+def _head(marks: Marks) -> dict[str, Any]:
+    return {name: getattr(marks, name) for name in ("head_number", "head_hash", "head_time", "safe", "finalized")}
