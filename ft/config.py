@@ -103,6 +103,27 @@ class Config:
         query = f"{parts.query}&{option}" if parts.query else option
         return urlunsplit(parts._replace(query=query))
 
+    def environ(self) -> dict[str, str]:
+        """The environment variables that make another process read this configuration."""
+        values = {
+            "FT_HOME": self.home,
+            "FT_CACHE": self.cache,
+            "FT_NETWORKS": self.networks_file or "",
+            "FT_TOPIC_PREFIX": self.topic_prefix,
+            "FT_PARTITIONS": self.partitions,
+            "FT_REPLICATION": self.replication,
+            "FT_AGENTS": ",".join(sorted(self.agents)),
+            "FT_SESSION_TIMEOUT_S": self.session_timeout_s,
+            "FT_BATCH_EVENTS_MAX": self.batch_events_max,
+            "FT_METRICS_PORT": self.metrics_port,
+            "FT_WEB_BIND": self.web_bind,
+            "FT_WATCHDOG_S": self.watchdog_s,
+            "FT_KAFKA_JVM": self.kafka_jvm,
+            "FT_LOG_LEVEL": self.log_level,
+            "FT_LOG_FORMAT": self.log_format,
+        }
+        return dict(self.addresses) | {name: str(value) for name, value in values.items()}
+
     def _address(self, name: str, expected: str) -> str:
         value = self.addresses.get(name)
         if not value:

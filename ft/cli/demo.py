@@ -1,0 +1,25 @@
+"""Show the whole way of the data on a recorded or a live chain."""
+
+import click
+
+from ft.config import Config
+
+
+@click.command()
+@click.option("--rpc", metavar="URL", help="Read a live node instead of the recorded chain.")
+@click.option("--network", metavar="SLUG", help="The live node's network (default polygon); see `ft ingest --help`.")
+def command(rpc: str | None, network: str | None) -> None:
+    """Start the embedded servers, ingest a chain, and show what ft knows about it.
+
+    Without options: a recorded devnet with three reorgs goes through the raw topic, Faust, Postgres and the API; every
+    balance is compared with what the contracts said when it was recorded. With --rpc: the newest blocks of a live node.
+
+    The demo has a database (ft_demo) and topics of its own, made anew each time. Its API goes on until `ft down`.
+    """
+    from rich.console import Console
+
+    from ft.demo.run import demo
+
+    if network and not rpc:
+        raise click.UsageError("--network needs --rpc: the recorded chain is a network of its own")
+    demo(Config.from_env(), rpc=rpc, network=network, console=Console())

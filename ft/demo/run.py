@@ -1,0 +1,124 @@
+"""The whole way of the data, shown: chain -> raw topic -> Faust -> Postgres -> API."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import psycopg
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from ft import children, embedded
+from ft.children import FT, Child
+from ft.config import ADDRESSES, Config
+from ft.demo import compare, live, stage
+from ft.demo.node import ReplayNode, replaying
+from ft.demo.recording import Recording, load_recording
+from ft.embedded.progress import shown
+from ft.errors import ServerError
+from ft.networks import load_networks
+from ft.streams.prepare import prepare
+
+NETWORK: Final = "demo"
+_STEP_S: Final = 20.0
+_CAUGHT_UP_S: Final = 60.0
+
+_SEEN: Final = "SELECT FROM ingest.tail WHERE network = %s AND hash = %s AND raw_offset IS NOT NULL"
+_BEHIND: Final = """
+    SELECT count(*) FROM system.partition_owner o
+    WHERE o.consumer IN ('ledger', 'project')
+      AND NOT EXISTS (SELECT FROM system.partition_head h WHERE h.consumer = o.consumer AND h.partition = o.partition
+                      AND h.network = %s AND h.head_hash = %s)
+"""
+
+
+def demo(config: Config, *, rpc: str | None, network: str | None, console: Console) -> None:
+    """Run the demo on the recorded chain, or on ``network`` read from ``rpc``.
+
+    Raises ServerError where a process fails or the result is not what the contracts said.
+    """
+    began = time.monotonic()
+    missing = [name for name in ADDRESSES if name not in config.addresses]
+    if missing or config.home.joinpath("servers.json").is_file():
+        with shown() as progress:
+            embedded.start(config, progress)
+        config = Config.from_env()
+    networks_file = None if rpc else Path(__file__).with_name("networks.toml")
+    config = stage.fresh(config, networks_file)
+    prepare(config)
+    console.print(f"database {stage.DATABASE}, topics {config.topic_prefix}*; logs in {config.home / 'logs'}")
+    worker = stage.start_worker(config)
+    with children.running([worker]):
+        _, url = stage.start_api(config)
+        if rpc:
+            live.show(config, worker, url, rpc=rpc, network=load_networks(config.networks_file)[network or "polygon"], console=console)
+        else:
+            _recorded(config, worker, url, console)
+    console.print(f"\n{time.monotonic() - began:.0f} s. Open [bold]{url}/schema[/bold] (stop it all: `ft down`)")
+
+
+def _recorded(config: Config, worker: Child, url: str, console: Console) -> None:
+    recording = load_recording()
+    with replaying(ReplayNode(recording)) as node, psycopg.connect(config.postgres, autocommit=True) as conn:
+        ingest = children.start(config, "demo-ingest", (*FT, "ingest", NETWORK, "--rpc", node.url, "--follow"))
+        with children.running([ingest]):
+            _walk(node, recording, conn, [worker, ingest], console)
+    reader = compare.Reader(url)
+    try:
+        _show(config, reader, recording, url, console)
+    finally:
+        reader.close()
+
+
+def _walk(
+    node: ReplayNode, recording: Recording, conn: psycopg.Connection[tuple[object, ...]], processes: list[Child], console: Console
+) -> None:
+    """Let the node go on, block by block, as soon as the source has read where it stands."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=not console.is_terminal) as progress:
+        task = progress.add_task("chain, as a follower sees it", total=len(recording.steps))
+        while True:
+            head = node.view.canonical[node.view.head]
+            _wait(lambda head=head: _exists(conn, _SEEN, NETWORK, head), f"block {node.view.head} in the raw topic", processes, _STEP_S)
+            progress.advance(task)
+            if not node.advance():
+                break
+        _wait(lambda: not _count(conn, _BEHIND, NETWORK, head), "ledger and projections to reach the head", processes, _CAUGHT_UP_S)
+
+
+def _show(config: Config, reader: compare.Reader, recording: Recording, url: str, console: Console) -> None:
+    wrong = compare.differences(reader, NETWORK, recording)
+    table = Table(title=f"{len(recording.steps)} looks at a recorded devnet, {len(recording.blocks)} blocks")
+    for heading in ("collection", "standard", "supply", "assets", "owners", "events", "as the contracts say"):
+        table.add_column(heading, justify="left" if heading in ("collection", "standard") else "right")
+    for name in recording.expected.supply:
+        row = compare.collection_row(reader, NETWORK, name, recording.contracts[name].address)
+        verdict = "yes" if not wrong[name] else f"NO: {len(wrong[name])}"
+        table.add_row(row.name, row.standard, row.supply, str(row.assets), str(row.owners), str(row.transfers), verdict)
+    console.print(table)
+    announced = {(r.from_block, r.to_block, r.ancestor) for r in compare.announced_reorgs(config)}
+    recorded = {(r.from_block, r.to_block, r.ancestor) for r in recording.expected.reorgs}
+    for top, low, ancestor in sorted(announced):
+        console.print(f"reorg undone: blocks {top} to {low}, {top - low + 1} deep, back to {ancestor}")
+    problems = [f"{name}: {line}" for name, lines in wrong.items() for line in lines[:5]]
+    if announced != recorded:
+        problems.append(f"reorgs: expected {sorted(recorded)}, announced {sorted(announced)}")
+    if problems:
+        raise ServerError("the result is not what the contracts said:\n" + "\n".join(problems))
+    first = next(iter(recording.contracts[name].address for name in recording.expected.supply))
+    console.print(f"every balance is as the contracts say; for one: {url}/api/v1/collections/{NETWORK}:{first}")
+
+
+def _wait(condition: Callable[[], bool], what: str, processes: list[Child], timeout_s: float) -> None:
+    children.wait_for(condition, what, timeout_s=timeout_s, children=processes)
+
+
+def _exists(conn: psycopg.Connection[tuple[object, ...]], query: str, *args: object) -> bool:
+    return conn.execute(query.encode(), args).fetchone() is not None
+
+
+def _count(conn: psycopg.Connection[tuple[object, ...]], query: str, *args: object) -> int:
+    row = conn.execute(query.encode(), args).fetchone()
+    return int(str(row[0])) if row else 0
