@@ -120,7 +120,7 @@ def _download(archive: Archive, staging: Path, progress: Progress) -> Path:
             failure = exc
     raise ServerError(
         f"{archive.coordinates} could not be fetched in {_TRIES} tries: {failure}. "
-        "Check the network, then run it again."
+        "Check the network (behind a proxy with a certificate of its own: REQUESTS_CA_BUNDLE), then run it again."
     ) from failure
 
 

@@ -79,7 +79,11 @@ class Kafka:
         return f"127.0.0.1:{self._ports['kafka']}"
 
     def process(self) -> psutil.Process | None:
-        return processes.find(("kafka.Kafka", str(self._properties)), os.geteuid())
+        return processes.find((*self._words, f"-D{self._places.mark}"), os.geteuid())
+
+    def stray(self) -> psutil.Process | None:
+        """Called when :meth:`process` is None: one of an earlier home at this path."""
+        return processes.find(self._words, os.geteuid())
 
     def start(self) -> None:
         """Start it and return once it takes requests. Raises ServerError."""
@@ -91,6 +95,10 @@ class Kafka:
             self._cache.keep()
         else:
             self._cache.discard()
+
+    @property
+    def _words(self) -> tuple[str, str]:
+        return ("kafka.Kafka", str(self._properties))
 
     def _spawn(self) -> psutil.Process:
         classpath = self._classpath
@@ -105,7 +113,7 @@ class Kafka:
         write_private(self._properties, _PROPERTIES.format(**values))
         self._format(classpath, data)
         return processes.spawn(
-            [*self._java(), *self._cache.options(), "kafka.Kafka", str(self._properties)],
+            [*self._java(), *self._cache.options(), f"-D{self._places.mark}", *self._words],
             log=self.log,
             cwd=self._folder,
             env={"CLASSPATH": classpath},

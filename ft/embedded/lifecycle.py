@@ -2,13 +2,14 @@
 
 import json
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from ft.config import ADDRESSES, Config
-from ft.embedded import ports
+from ft.embedded import ports, processes
 from ft.embedded.kafka import Kafka
 from ft.embedded.places import Places, locked, write_private
 from ft.embedded.postgres import REGISTRY, Postgres
@@ -17,6 +18,7 @@ from ft.embedded.registry import Registry, Storage
 from ft.errors import FtError, ServerError
 
 Server = Kafka | Postgres | Registry
+_STRAY_PATIENCE_S = 30.0
 # Which of the ports belong to which server.
 _PORTS = {
     "kafka": ("kafka", "kafka_controller"),
@@ -65,6 +67,7 @@ def start(config: Config, progress: Progress | None = None) -> Config:
     with _lock(places, progress):
         before = Fleet.of(config, known_ports(places), progress)
         missing = frozenset(server.name for server in before.ours if server.process() is None)
+        _end_strays([server for server in before.ours if server.name in missing], progress)
         needed = frozenset(port for name in missing for port in _PORTS[name])
         fleet = Fleet.of(config, ports.choose(places, needed, progress.say), progress)
         _release_registry(before, fleet)
@@ -85,7 +88,7 @@ def stop(config: Config, progress: Progress | None = None) -> list[str]:
     places.create()
     with _lock(places, progress):
         fleet = Fleet.of(config, known_ports(places), progress)
-        running = [(server, process) for server in fleet.servers if (process := server.process())]
+        running = [(server, process) for server in fleet.servers if (process := server.process() or server.stray())]
         # The registry keeps its schemas in Postgres: it leaves first.
         for names in (("registry", "kafka"), ("postgres",)):
             with ThreadPoolExecutor() as pool:
@@ -100,10 +103,19 @@ def remove(config: Config, progress: Progress | None = None) -> None:
     places = Places.of(config)
     data = places.data("postgres")
     if data.is_symlink():
-        shutil.rmtree(data.resolve(), ignore_errors=True)
+        for folder in (data.readlink(), data.readlink().with_suffix(".old")):
+            shutil.rmtree(folder, ignore_errors=True)
         data.unlink()
     for folder in ("kafka", "postgres", "registry", "logs", "run", "secrets"):
         shutil.rmtree(places.home / folder, ignore_errors=True)
+
+
+def _end_strays(servers: list[Server], progress: Progress) -> None:
+    """Who deletes a home without `ft down` leaves servers behind that nobody can reach any more."""
+    for server in servers:
+        if stray := server.stray():
+            progress.say(f"ending {server.name} (pid {stray.pid}) of an earlier home that was deleted")
+            processes.end(stray, how=signal.SIGKILL, patience_s=_STRAY_PATIENCE_S)
 
 
 def _release_registry(before: Fleet, fleet: Fleet) -> None:

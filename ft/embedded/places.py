@@ -31,6 +31,12 @@ class Places:
         return hashlib.sha256(os.fsencode(self.home)).hexdigest()[:12]
 
     @property
+    def mark(self) -> str:
+        """Tells this home from an earlier one at the same path: a word on its servers' command lines."""
+        file = self.run / "home-id"
+        return f"ft.home={file.read_text() if file.exists() else 'none'}"
+
+    @property
     def servers_file(self) -> Path:
         """Addresses and pids of what runs; ft.config reads it."""
         return self.home / "servers.json"
@@ -49,6 +55,8 @@ class Places:
         """Make the folders, for the owner only. The cache's parents may be shared; the cache itself is not."""
         for folder in (self.home, self.run, self.home / "logs", self.cache):
             private_folder(folder)
+        if not (self.run / "home-id").exists():
+            write_private(self.run / "home-id", secrets.token_hex(8))
 
 
 def private_folder(folder: Path) -> Path:

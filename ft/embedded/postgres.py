@@ -58,12 +58,14 @@ class Postgres:
         return secret(private_folder(self._places.home / "secrets") / f"postgres-{role}")
 
     def process(self) -> psutil.Process | None:
-        owner = os.geteuid() if self._uid is None else self._uid
-        return processes.find(("-D", str(self._data)), owner)
+        return processes.find((*self._words, self._mark), self._owner)
+
+    def stray(self) -> psutil.Process | None:
+        """Called when :meth:`process` is None: one of an earlier home at this path."""
+        return processes.find(self._words, self._owner)
 
     def start(self) -> None:
         """Start it and return once it takes connections. Raises ServerError."""
-        self._create()
         for attempt in range(_TRIES):
             process = self.process() or self._spawn()
             try:
@@ -86,6 +88,18 @@ class Postgres:
         processes.end(process, how=signal.SIGINT, patience_s=_STOP_PATIENCE_S)
 
     @property
+    def _owner(self) -> int:
+        return os.geteuid() if self._uid is None else self._uid
+
+    @property
+    def _words(self) -> tuple[str, str]:
+        return ("-D", str(self._data))
+
+    @property
+    def _mark(self) -> str:
+        return f"cluster_name={self._places.mark}"
+
+    @property
     def _folder(self) -> Path:
         return data_folder(self._places, self._uid)
 
@@ -102,8 +116,9 @@ class Postgres:
         return installed if self._uid is None else reachable_binaries(installed, self._uid)
 
     def _spawn(self) -> psutil.Process:
+        self._create()
         settings = [word for name, value in self._settings().items() for word in ("-c", f"{name}={value}")]
-        command = [str(self._binaries / "bin" / "postgres"), "-D", str(self._data), *settings]
+        command = [str(self._binaries / "bin" / "postgres"), *self._words, "-c", self._mark, *settings]
         return processes.spawn(command, log=self.log, cwd=self._data, user=self._uid)
 
     def _create(self) -> None:
@@ -170,6 +185,9 @@ class Postgres:
         import psycopg
         from psycopg import sql
 
+        # In the template, because only a superuser may create it: every database made later has it.
+        with psycopg.connect(self.url(_ADMIN, "template1"), autocommit=True) as template:
+            template.execute("CREATE EXTENSION IF NOT EXISTS vector")
         with psycopg.connect(self.url(_ADMIN, "postgres"), autocommit=True) as admin:
             for role, database, rights in ((ROLE, DATABASE, "CREATEDB CREATEROLE"), (REGISTRY, REGISTRY, "")):
                 if not admin.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,)).fetchone():

@@ -76,7 +76,11 @@ class Registry:
         return f"http://127.0.0.1:{self._ports['registry']}{API}"
 
     def process(self) -> psutil.Process | None:
-        return processes.find((self._mark, "-jar"), os.geteuid())
+        return processes.find((*self._words, f"-D{self._places.mark}"), os.geteuid())
+
+    def stray(self) -> psutil.Process | None:
+        """Called when :meth:`process` is None: one of an earlier home at this path."""
+        return processes.find(self._words, os.geteuid())
 
     def fetch(self) -> Path:
         """The unpacked program; the download can go on while Postgres starts."""
@@ -105,10 +109,10 @@ class Registry:
             "quarkus.management.port": self._ports["registry_management"],
             "java.io.tmpdir": scratch,
         }
-        command = [str(java()), *_JVM_OPTIONS, *self._cache.options(), self._mark]
+        command = [str(java()), *_JVM_OPTIONS, *self._cache.options(), f"-D{self._places.mark}"]
         command += [f"-D{name}={value}" for name, value in settings.items()]
         return processes.spawn(
-            [*command, "-jar", str(program / "quarkus-run.jar")],
+            [*command, *self._words, str(program / "quarkus-run.jar")],
             log=self.log,
             cwd=program,
             env={
@@ -121,8 +125,8 @@ class Registry:
         )
 
     @property
-    def _mark(self) -> str:
-        return f"-Dft.registry={self._folder}"
+    def _words(self) -> tuple[str, str]:
+        return (f"-Dft.registry={self._folder}", "-jar")
 
     @property
     def _cache(self) -> StartupCache:

@@ -6,7 +6,6 @@ alone, with a link to it in the home; so do the binaries, copied, if the user ca
 
 import os
 import pwd
-import secrets
 import shutil
 import subprocess
 from pathlib import Path
@@ -45,9 +44,8 @@ def make_data_folder(places: Places, uid: int | None, say: Say) -> None:
     if uid is None:
         private_folder(folder)
         return
-    home_id = _home_id(places)
     _shared_folder()
-    if folder.exists() and not _belongs_to(folder, home_id):
+    if folder.exists() and not _belongs_to(folder, places):
         # The home was deleted and made again: its old data stand here, and nobody asks for them.
         kept = folder.with_suffix(".old")
         shutil.rmtree(kept, ignore_errors=True)
@@ -55,7 +53,7 @@ def make_data_folder(places: Places, uid: int | None, say: Say) -> None:
         say(f"Postgres data of an earlier {places.home} moved to {kept}")
     folder.mkdir(mode=0o700, exist_ok=True)
     if not (folder / "home").exists():
-        write_private(folder / "home", home_id)
+        write_private(folder / "home", f"{places.mark} {places.home}\n")
     os.chown(folder, uid, pwd.getpwuid(uid).pw_gid)
     link = places.data("postgres")
     if not link.is_symlink():
@@ -86,17 +84,10 @@ def reachable_binaries(installed: Path, uid: int) -> Path:
     return binaries
 
 
-def _home_id(places: Places) -> str:
-    file = places.run / "home-id"
-    if not file.exists():
-        write_private(file, secrets.token_hex(8))
-    return file.read_text()
-
-
-def _belongs_to(folder: Path, home_id: str) -> bool:
+def _belongs_to(folder: Path, places: Places) -> bool:
     try:
-        return (folder / "home").read_text() == home_id
-    except FileNotFoundError:
+        return (folder / "home").read_text().split()[0] in (places.mark, places.mark.removeprefix("ft.home="))
+    except (FileNotFoundError, IndexError):
         return False
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -291,3 +292,38 @@ def test_a_server_that_cannot_start_shows_its_log(new_home: Callable[..., Config
 
     with pytest.raises(ServerError, match="NoSuchOption"):
         embedded.start(broken)
+
+
+def test_a_home_deleted_under_its_servers_begins_anew(new_home: Callable[..., Config]) -> None:
+    home = new_home()
+    first = embedded.start(home)
+    pids = _pids(first)
+    _write_everywhere(first)
+    shutil.rmtree(first.home)
+
+    second = embedded.start(home)
+
+    assert not any(_lives(pid) for pid in pids.values())
+    assert _registry(second, "/subjects") == []
+    with psycopg.connect(second.postgres) as connection:
+        assert connection.execute("SELECT to_regclass('kept')").fetchone() == (None,)
+    assert AdminClient({"bootstrap.servers": second.kafka}).list_topics(timeout=20).topics.keys() <= {
+        "__consumer_offsets"
+    }
+
+
+def test_vectors_are_there_for_the_role_without_rights(running: Config) -> None:
+    with psycopg.connect(running.postgres) as connection:
+        assert connection.execute("SELECT '[3,4]'::vector <-> '[0,0]'").fetchone() == (5.0,)
+
+
+def test_a_record_of_64_mib_passes(filled: Config) -> None:
+    config = embedded.start(filled)
+    size = 63 << 20
+    limits = {"message.max.bytes": 64 << 20, "compression.type": "none"}
+    producer = Producer({"bootstrap.servers": config.kafka, **limits})
+    failures: list[object] = []
+    producer.produce("kept", bytes(size), partition=0, on_delivery=lambda error, _: failures.append(error))
+
+    assert producer.flush(60) == 0
+    assert failures == [None]
