@@ -1,0 +1,172 @@
+"""``/api/v1/assets``: one NFT, who holds it, and all that happened to it."""
+
+from datetime import datetime
+from typing import Annotated, Final, Protocol
+from uuid import UUID
+
+from litestar import Response, Router, get
+from litestar.params import Dependency, Parameter
+
+from ft.api import cursors, parameters, views
+from ft.api.answers import AssetAnswer, Holder, Page, Transfer
+from ft.api.freshness import as_of, as_of_block, finality
+from ft.api.minimum import HeadReads, await_block
+from ft.api.parameters import CursorText, Height, Limit, MinBlockHeader, Order
+from ft.api.problems import Problem, invalid, not_found
+from ft.api.reads import Holders, TransferKey, Transfers, TransfersAsk
+from ft.api.responses import CONDITIONAL, IMMUTABLE, PAGED, conditional, not_modified
+from ft.api.rows import AssetRow
+from ft.schemas.ids import AssetKey
+
+
+class AssetReads(HeadReads, Protocol):
+    """What one asset asks the database."""
+
+    async def asset_by_uuid(self, uuid: UUID) -> AssetKey | None: ...
+    async def asset(self, key: AssetKey) -> AssetRow | None: ...
+    async def asset_version(self, key: AssetKey) -> str: ...
+
+
+class HolderReads(AssetReads, Protocol):
+    """What the holders of an asset ask the database."""
+
+    async def asset_owners(self, key: AssetKey, after: str | None, rows: int) -> Holders | None: ...
+    async def asset_owners_at(
+        self, key: AssetKey, at: int | datetime, after: str | None, rows: int
+    ) -> Holders | None: ...
+
+
+class HistoryReads(AssetReads, Protocol):
+    """What the history of an asset asks the database."""
+
+    async def transfers(self, ask: TransfersAsk) -> Transfers: ...
+    async def asset_is_known(self, key: AssetKey) -> bool: ...
+
+
+AssetId = Annotated[
+    str,
+    Parameter(description="`<network>:<contract>:<token_id>` in any usual spelling, `ton:<item address>`, or a uuid."),
+]
+IfNoneMatch = Annotated[str | None, Parameter(header="If-None-Match", required=False)]
+_Reads = Annotated[AssetReads, Dependency(skip_validation=True)]
+
+
+@get("/{asset_id:str}", summary="One asset", responses=CONDITIONAL)
+async def asset(
+    asset_id: AssetId,
+    reads: _Reads,
+    min_block: MinBlockHeader = None,
+    if_none_match: IfNoneMatch = None,
+) -> Response[AssetAnswer]:
+    """Who holds an NFT, since when and how surely. 404 with `X-Data-Status: pending` if no event of it is in force."""
+    key = await _resolve(reads, asset_id)
+    await await_block(reads, min_block, key.network, key.contract)
+    if if_none_match is not None and (unchanged := not_modified(if_none_match, await reads.asset_version(key))):
+        return unchanged
+    row = await reads.asset(key)
+    if row is None:
+        raise _unknown(key)
+    return conditional(views.asset_answer(row), row.version)
+
+
+@get("/{asset_id:str}/owners", summary="Holders of an asset", responses=PAGED)
+async def owners(
+    asset_id: AssetId,
+    reads: Annotated[HolderReads, Dependency(skip_validation=True)],
+    limit: Limit = parameters.LIMIT_DEFAULT,
+    cursor: CursorText = None,
+    at_block: Height = None,
+    at_time: Annotated[
+        str | None, Parameter(required=False, description="RFC 3339; the last block not later than this.")
+    ] = None,
+    min_block: MinBlockHeader = None,
+) -> Response[Page[Holder]]:
+    """Who holds an NFT now, or once a past block was applied (`at_block` or `at_time`), by account.
+
+    The past comes out of the journal of live events. A block that is not applied yet: 409. Months without
+    indexes: 503 `range_not_indexed`.
+    """
+    at = _moment(at_block, at_time)
+    key = await _resolve(reads, asset_id)
+    await await_block(reads, min_block, key.network, key.contract)
+    filters = cursors.digest("asset_owners", key, at)
+    after = cursors.decode(cursor, filters, cursors.AccountKey).account if cursor else None
+    if at is None:
+        found = await reads.asset_owners(key, after, limit + 1)
+    else:
+        found = await reads.asset_owners_at(key, at, after, limit + 1)
+    if found is None:
+        raise _unknown(key)
+    return _holders(key, found, limit, filters)
+
+
+@get("/{asset_id:str}/history", summary="History of an asset", responses=PAGED)
+async def history(
+    asset_id: AssetId,
+    reads: Annotated[HistoryReads, Dependency(skip_validation=True)],
+    limit: Limit = parameters.LIMIT_DEFAULT,
+    cursor: CursorText = None,
+    order: Order = "desc",
+    block_from: Height = None,
+    block_to: Height = None,
+    min_block: MinBlockHeader = None,
+) -> Page[Transfer]:
+    """Mints, transfers and burns of one NFT that are in force, by chain position, newest first."""
+    key = await _resolve(reads, asset_id)
+    await await_block(reads, min_block, key.network, key.contract)
+    filters = cursors.digest("asset_history", key, order, block_from, block_to)
+    after = cursors.decode(cursor, filters, TransferKey) if cursor else None
+    found = await reads.transfers(
+        TransfersAsk(
+            network=key.network,
+            contract=key.contract,
+            token_id=key.token_id,
+            block_from=block_from,
+            block_to=block_to,
+            newest_first=order == "desc",
+            after=after,
+            rows=limit + 1,
+        )
+    )
+    if not found.rows and not await reads.asset_is_known(key):
+        raise _unknown(key)
+    return views.transfers_page(found, limit, filters, key.network)
+
+
+router: Final = Router("/api/v1/assets", route_handlers=[asset, owners, history], tags=["assets"])
+
+
+async def _resolve(reads: AssetReads, text: str) -> AssetKey:
+    named = parameters.asset_key(text)
+    if isinstance(named, AssetKey):
+        return named
+    key = await reads.asset_by_uuid(named)
+    if key is None:
+        raise not_found("asset_not_found", f"no asset with uuid {named} has been seen")
+    return key
+
+
+def _moment(at_block: int | None, at_time: str | None) -> int | datetime | None:
+    if at_block is not None and at_time is not None:
+        raise invalid("at_time", "contradiction", "expected at_block or at_time, got both")
+    return parameters.instant(at_time, "at_time") if at_time is not None else at_block
+
+
+def _unknown(key: AssetKey) -> Problem:
+    return not_found("asset_not_found", f"no event of {key} is in force")
+
+
+def _holders(key: AssetKey, found: Holders, limit: int, filters: str) -> Response[Page[Holder]]:
+    head = found.head
+    if not found.reached:
+        detail = "the ledger has not reached that block or time"
+        raise Problem(409, "block_not_reached", detail, headers={"Retry-After": "1"}, as_of=as_of(head, key.network))
+    headers: dict[str, str] = {}
+    at = as_of(head, key.network)
+    if found.number is not None and head is not None:
+        at = as_of_block(head, found.number, found.block)
+        headers = IMMUTABLE if finality(found.number, head) == "finalized" else {}
+    page = views.page(
+        found.rows, limit, filters, lambda row: (row.slot,), lambda row: views.holder(key.network, row, head), at
+    )
+    return Response(page, headers=headers)

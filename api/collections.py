@@ -1,0 +1,102 @@
+"""``/api/v1/collections``: a contract, its assets, its owners."""
+
+from typing import Annotated, Final, Protocol
+
+from litestar import Response, Router, get
+from litestar.params import Dependency, Parameter
+
+from ft.api import cursors, parameters, views
+from ft.api.answers import Asset, CollectionAnswer, CollectionOwner, Page
+from ft.api.assets import IfNoneMatch
+from ft.api.freshness import as_of
+from ft.api.minimum import HeadReads, await_block
+from ft.api.parameters import CursorText, Limit, MinBlockHeader
+from ft.api.problems import Problem, not_found
+from ft.api.reads import Assets, Collection, CollectionOwners
+from ft.api.responses import CONDITIONAL, PAGED, conditional, not_modified
+
+
+class CollectionReads(HeadReads, Protocol):
+    """What a collection asks the database."""
+
+    async def collection(self, network: str, contract: str) -> Collection | None: ...
+    async def collection_assets(self, network: str, contract: str, after: str, rows: int) -> Assets | None: ...
+    async def collection_owners(
+        self, network: str, contract: str, after: str, rows: int
+    ) -> CollectionOwners | None: ...
+
+
+CollectionId = Annotated[str, Parameter(description="`<network>:<contract>` in any usual spelling.")]
+_Reads = Annotated[CollectionReads, Dependency(skip_validation=True)]
+
+
+@get("/{collection_id:str}", summary="One collection", responses=CONDITIONAL)
+async def collection(
+    collection_id: CollectionId, reads: _Reads, min_block: MinBlockHeader = None, if_none_match: IfNoneMatch = None
+) -> Response[CollectionAnswer]:
+    """A contract's counters. 404 with `X-Data-Status: pending` if no event of it is in force."""
+    network, contract = parameters.collection_key(collection_id)
+    await await_block(reads, min_block, network, contract, "project")
+    found = await reads.collection(network, contract)
+    if found is None:
+        raise _unknown(network, contract)
+    if if_none_match is not None and (unchanged := not_modified(if_none_match, found.row.version)):
+        return unchanged
+    return conditional(views.collection_answer(network, contract, found.row, found.held), found.row.version)
+
+
+@get("/{collection_id:str}/assets", summary="Assets of a collection", responses=PAGED)
+async def assets(
+    collection_id: CollectionId,
+    reads: _Reads,
+    limit: Limit = parameters.LIMIT_DEFAULT,
+    cursor: CursorText = None,
+    min_block: MinBlockHeader = None,
+) -> Page[Asset]:
+    """Assets that somebody holds, by token id."""
+    network, contract = parameters.collection_key(collection_id)
+    await await_block(reads, min_block, network, contract)
+    filters = cursors.digest("collection_assets", network, contract)
+    after = cursors.decode(cursor, filters, cursors.TokenKey).token_id if cursor else "-1"
+    found = await reads.collection_assets(network, contract, after, limit + 1)
+    if found is None:
+        raise _unknown(network, contract)
+    return views.listed(
+        [views.asset(row, found.head) for row in found.rows],
+        limit,
+        cursors.encode(filters, (found.rows[-1].token_id,)) if found.more else None,
+        as_of(found.head, network),
+    )
+
+
+@get("/{collection_id:str}/owners", summary="Owners of a collection", responses=PAGED)
+async def owners(
+    collection_id: CollectionId,
+    reads: _Reads,
+    limit: Limit = parameters.LIMIT_DEFAULT,
+    cursor: CursorText = None,
+    min_block: MinBlockHeader = None,
+) -> Page[CollectionOwner]:
+    """One entry an account, with the quantity it holds of the whole collection, by account."""
+    network, contract = parameters.collection_key(collection_id)
+    await await_block(reads, min_block, network, contract)
+    filters = cursors.digest("collection_owners", network, contract)
+    after = cursors.decode(cursor, filters, cursors.AccountKey).account if cursor else ""
+    found = await reads.collection_owners(network, contract, after, limit + 1)
+    if found is None:
+        raise _unknown(network, contract)
+    return views.page(
+        found.rows,
+        limit,
+        filters,
+        lambda row: (row.account,),
+        lambda row: views.collection_owner(network, row, found.head),
+        as_of(found.head, network),
+    )
+
+
+router: Final = Router("/api/v1/collections", route_handlers=[collection, assets, owners], tags=["collections"])
+
+
+def _unknown(network: str, contract: str) -> Problem:
+    return not_found("collection_not_found", f"no event of {network}:{contract} is in force")

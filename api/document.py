@@ -1,0 +1,66 @@
+"""``/schema``: OpenAPI 3.1 as JSON, and as one page of HTML that loads nothing from anywhere."""
+
+from html import escape
+from typing import Any, Final
+
+from litestar import Request, Response, Router, get
+from msgspec import json
+
+_MEDIA_TYPE: Final = "application/vnd.oai.openapi+json"
+_STYLE: Final = (
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}"
+    "code{background:#f2f2f2;padding:.1em .3em;border-radius:3px}h2{margin-top:2.5rem;border-top:1px solid #ddd;"
+    "padding-top:1rem}table{border-collapse:collapse}td{padding:.2rem .8rem .2rem 0;vertical-align:top}"
+)
+
+
+@get(["/", "/openapi.json"], include_in_schema=False)
+async def document(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """JSON, unless a browser asks for the bare path."""
+    schema = request.app.openapi_schema.to_schema()
+    wants_page = "text/html" in request.headers.get("accept", "") and not request.url.path.endswith(".json")
+    if wants_page:
+        return Response(_page(schema).encode(), media_type="text/html; charset=utf-8")
+    return Response(json.encode(schema), media_type=_MEDIA_TYPE)
+
+
+router: Final = Router("/schema", route_handlers=[document])
+
+
+def _page(schema: dict[str, Any]) -> str:
+    operations = [
+        _operation(method, path, operation)
+        for path, item in schema["paths"].items()
+        for method, operation in item.items()
+        if isinstance(operation, dict)
+    ]
+    info = schema["info"]
+    return (
+        f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(info['title'])} API</title>"
+        f"<style>{_STYLE}</style><h1>{escape(info['title'])} API {escape(info['version'])}</h1>"
+        f"<p>{_text(info.get('description', ''))}</p>"
+        '<p>For programs: <a href="/schema/openapi.json"><code>/schema/openapi.json</code></a> (OpenAPI 3.1).</p>'
+        f"{''.join(operations)}</html>"
+    )
+
+
+def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
+    parameters = "".join(
+        f"<tr><td><code>{escape(each['name'])}</code><td>{escape(each['in'])}<td>{_text(each.get('description', ''))}"
+        for each in operation.get("parameters", [])
+    )
+    responses = "".join(
+        f"<tr><td><code>{escape(status)}</code><td>{_text(answer.get('description', ''))}"
+        for status, answer in operation.get("responses", {}).items()
+    )
+    return (
+        f"<h2><code>{escape(method.upper())} {escape(path)}</code></h2>"
+        f"<p><b>{escape(operation.get('summary', ''))}.</b> {_text(operation.get('description', ''))}</p>"
+        f"<table>{parameters}</table><h3>Answers</h3><table>{responses}</table>"
+    )
+
+
+def _text(text: str) -> str:
+    """Escaped, with `code` as code."""
+    parts = escape(text).split("`")
+    return "".join(f"<code>{part}</code>" if place % 2 else part for place, part in enumerate(parts))

@@ -1,0 +1,39 @@
+"""Logs of the API's process: one JSON object a line on stderr, cheap enough for one line a request."""
+
+import logging
+import sys
+from typing import Any, Final
+
+import structlog
+from msgspec import json
+
+from ft.config import Config
+
+_LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+def configure(config: Config) -> None:
+    """Send structlog's lines to stderr as the configuration asks; libraries' warnings in the ordinary way."""
+    level = _LEVELS[config.log_level]
+    logging.basicConfig(
+        level=max(level, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
+    )
+    console = config.log_format == "console" or (config.log_format == "auto" and sys.stderr.isatty())
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    rendering: list[Any] = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_encode)]
+    structlog.configure(
+        processors=[*shared, *([structlog.dev.ConsoleRenderer()] if console else rendering)],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr)
+        if console
+        else structlog.BytesLoggerFactory(sys.stderr.buffer),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _encode(entry: Any, **_: Any) -> bytes:
+    return json.encode(entry, enc_hook=str)

@@ -1,0 +1,72 @@
+"""The Litestar application: every resource, one error shape, OpenAPI 3.1 at /schema."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any, Final
+
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.types import ASGIApp, Send
+
+from ft.api import assets, collections, document, owners, problems, status, transfers
+from ft.api.database import Database
+from ft.api.observe import ApiMetrics, Observed
+from ft.api.reads import Reads
+from ft.config import Config
+
+_RESOURCES: Final = (assets.router, collections.router, owners.router, transfers.router, status.router, document.router)
+_ABOUT: Final = (
+    "Who owns an NFT, since when, and how sure it is. Every answer says which block it is the state of (`as_of`), "
+    "every on-chain fact how final it is, every error is a problem document (RFC 9457) with a stable `code`. "
+    "Quantities and token ids are decimal strings; times are RFC 3339 in UTC."
+)
+
+
+def application(config: Config) -> ASGIApp:
+    """The API over the configured database; it starts, and says 503, while that is away."""
+    database = Database(config.postgres_as("ft_api"))
+
+    @asynccontextmanager
+    async def connected(_: Litestar) -> AsyncIterator[None]:
+        await database.open()
+        try:
+            yield
+        finally:
+            await database.close()
+
+    return build(Reads(database), lifespan=[connected])
+
+
+def build(reads: Any, lifespan: Any = ()) -> ASGIApp:
+    """The API over ``reads``: anything that has the methods the resources ask for."""
+    api_metrics = ApiMetrics()
+    app = Litestar(
+        route_handlers=list(_RESOURCES),
+        dependencies={
+            "reads": Provide(lambda: reads, sync_to_thread=False),
+            "api_metrics": Provide(lambda: api_metrics, sync_to_thread=False),
+        },
+        exception_handlers={Exception: problems.answer},
+        lifespan=list(lifespan),
+        logging_config=None,
+        openapi_config=OpenAPIConfig(
+            title="ft",
+            version=version("ft-supply"),
+            description=_ABOUT,
+            path="/schema/framework",  # its own pages load scripts from elsewhere and answer errors as HTML
+            render_plugins=[JsonRenderPlugin()],
+        ),
+    )
+    return Observed(app, api_metrics, _unforeseen)
+
+
+async def _unforeseen(exc: Exception, send: Send) -> None:
+    """The last net: an error that not even the framework's handlers caught."""
+    problem = problems.problem_of(exc)
+    body = problems.document(problem)
+    headers = [(b"content-type", problems.MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -1,0 +1,37 @@
+"""``X-Min-Block``: an answer no older than a block, or 409 with the head."""
+
+from typing import Protocol
+
+from ft.api.freshness import as_of, reached
+from ft.api.parameters import min_block
+from ft.api.problems import Problem
+from ft.api.rows import HeadRow
+
+
+class HeadReads(Protocol):
+    """What waiting for a block asks the database."""
+
+    async def head(self, network: str, contract: str | None, consumer: str) -> HeadRow | None: ...
+
+
+async def await_block(
+    reads: HeadReads, header: str | None, network: str | None, contract: str | None = None, consumer: str = "ledger"
+) -> None:
+    """Wait for the block in ``header`` where (network, contract) is kept; elsewhere for all partitions.
+
+    Raises Problem 409 after 2 s, 422 for a header that cannot be read.
+    """
+    asked = min_block(header)
+    if asked is None:
+        return
+    where = contract if network == asked.network else None
+    head = await reached(asked.number, lambda: reads.head(asked.network, where, consumer))
+    if head is None or head.head_number < asked.number:
+        got = "nothing" if head is None else f"block {head.head_number}"
+        raise Problem(
+            409,
+            "block_not_reached",
+            f"expected {asked.network} at block {asked.number}, got {got}; ask again later",
+            headers={"Retry-After": "1"},
+            as_of=as_of(head, asked.network),
+        )

@@ -1,0 +1,131 @@
+"""Around the whole API: request ids, one access line a request, metrics, and a last net under every error."""
+
+import re
+import time
+from contextvars import ContextVar
+from typing import Any, Final
+from uuid import uuid4
+
+import structlog
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:\-]{1,128}\Z")
+_request_id: ContextVar[str] = ContextVar("request_id", default="")
+_log = structlog.get_logger("ft.api.access")
+
+
+def current_request_id() -> str:
+    """The id of the request that is being answered; empty outside of one."""
+    return _request_id.get()
+
+
+class ApiMetrics:
+    """Request rate, latency and errors, by method, route template and status."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        labels = ("method", "route", "status")
+        self._requests = Counter("ft_api_requests", "Requests answered.", labels, registry=self._registry)
+        self._errors = Counter("ft_api_errors", "Requests answered with 5xx.", labels, registry=self._registry)
+        self._seconds = Histogram(
+            "ft_api_request_seconds",
+            "Seconds from a request's arrival to its answer's last byte.",
+            ("method", "route"),
+            registry=self._registry,
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+        )
+        self._in_flight = Gauge("ft_api_requests_in_flight", "Requests being answered.", registry=self._registry)
+        self._children: dict[tuple[str, str, int], tuple[Any, Any]] = {}
+
+    def begin(self) -> None:
+        self._in_flight.inc()
+
+    def end(self, method: str, route: str, status: int, seconds: float) -> None:
+        self._in_flight.dec()
+        key = (method, route, status)
+        if key not in self._children:
+            self._children[key] = (self._requests.labels(*map(str, key)), self._seconds.labels(method, route))
+        requests, latency = self._children[key]
+        requests.inc()
+        latency.observe(seconds)
+        if status >= 500:
+            self._errors.labels(*map(str, key)).inc()
+
+    def text(self) -> bytes:
+        """Prometheus' text format."""
+        return generate_latest(self._registry)
+
+
+class Observed:
+    """The ASGI application that everything else runs inside."""
+
+    def __init__(self, app: ASGIApp, metrics: ApiMetrics, unforeseen: Any) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._unforeseen = unforeseen
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        await _Exchange(scope, send, self._metrics).run(self._app, receive, self._unforeseen)
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(self, scope: Any, send: Send, metrics: ApiMetrics) -> None:
+        self._scope = scope
+        self._send = send
+        self._metrics = metrics
+        self._status = 0
+        self._head = scope["method"] == "HEAD"
+        self._id = _incoming_id(scope) or uuid4().hex
+
+    async def run(self, app: ASGIApp, receive: Receive, unforeseen: Any) -> None:
+        token = _request_id.set(self._id)
+        method, began = self._scope["method"], time.perf_counter()
+        if self._head:
+            self._scope["method"] = "GET"
+        self._metrics.begin()
+        try:
+            await app(self._scope, receive, self._forward)
+        except Exception as exc:
+            if self._status:
+                raise
+            await unforeseen(exc, self._forward)
+        finally:
+            seconds = time.perf_counter() - began
+            route = self._scope.get("path_template") or "unmatched"
+            self._metrics.end(_known(method), route, self._status or 500, seconds)
+            _log.info(
+                "request",
+                request_id=self._id,
+                method=method,
+                path=self._scope["path"],
+                status=self._status,
+                ms=round(seconds * 1000, 2),
+            )
+            _request_id.reset(token)
+
+    async def _forward(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            message["headers"] = [*message.get("headers", []), (b"x-request-id", self._id.encode())]
+        elif message["type"] == "http.response.body" and self._head:
+            message["body"] = b""
+        await self._send(message)
+
+
+def _incoming_id(scope: Any) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _REQUEST_ID.match(value):
+            return str(value.decode())
+    return ""
+
+
+def _known(method: str) -> str:
+    # A label takes no more values than there are methods, whatever is sent.
+    return method if method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS") else "OTHER"

@@ -1,0 +1,64 @@
+"""``/api/v1/owners``: what an account holds."""
+
+from collections.abc import Sequence
+from typing import Annotated, Final, Protocol
+
+from litestar import Router, get
+from litestar.params import Dependency, Parameter
+
+from ft.api import cursors, parameters, views
+from ft.api.answers import Asset, Page
+from ft.api.freshness import as_of, oldest
+from ft.api.minimum import HeadReads, await_block
+from ft.api.parameters import CursorText, Limit, MinBlockHeader
+from ft.api.reads import HoldingKey, OwnerAssets
+from ft.api.responses import PAGED
+from ft.api.rows import NetworkRow
+
+
+class OwnerReads(HeadReads, Protocol):
+    """What an account asks the database."""
+
+    async def networks(self) -> list[NetworkRow]: ...
+    async def owner_assets(
+        self, account: str, networks: Sequence[str], after: HoldingKey | None, rows: int
+    ) -> OwnerAssets: ...
+
+
+@get("/{account:str}/assets", summary="Assets of an account", responses=PAGED)
+async def assets(
+    account: Annotated[str, Parameter(description="`<network>:<address>`, or an address: then on every network.")],
+    reads: Annotated[OwnerReads, Dependency(skip_validation=True)],
+    limit: Limit = parameters.LIMIT_DEFAULT,
+    cursor: CursorText = None,
+    network: Annotated[str | None, Parameter(required=False, description="Only this network.")] = None,
+    min_block: MinBlockHeader = None,
+) -> Page[Asset]:
+    """Everything an account holds, by network, contract and token id; `ownership` is the account's own part.
+
+    `as_of` of an answer about several networks is the one whose head is oldest.
+    """
+    wanted = parameters.network_slug(network) if network is not None else None
+    on, address = parameters.account_on(account, wanted)
+    await await_block(reads, min_block, on)
+    filters = cursors.digest("owner_assets", on, address)
+    after = cursors.decode(cursor, filters, HoldingKey) if cursor else None
+    networks = [on] if on is not None else await _networks(reads, address)
+    found = await reads.owner_assets(address, networks, after, limit + 1)
+    pairs = zip(found.assets, found.holdings, strict=True)
+    last = found.holdings[-1] if found.more else None
+    heads = [head for head in found.heads.values() if head is not None]
+    return views.listed(
+        [views.held_asset(address, row, holding, found.heads.get(row.network)) for row, holding in pairs],
+        limit,
+        cursors.encode(filters, HoldingKey(last.network, last.contract, last.token_id)) if last else None,
+        as_of(oldest(heads), on),
+    )
+
+
+router: Final = Router("/api/v1/owners", route_handlers=[assets], tags=["owners"])
+
+
+async def _networks(reads: OwnerReads, address: str) -> list[str]:
+    family = parameters.family_of_account(address)
+    return sorted(row.network for row in await reads.networks() if row.family == family)

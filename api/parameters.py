@@ -1,0 +1,152 @@
+"""What a request asks with -> canonical ids, keys and bounds. Everything wrong is a Problem 422."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Final, Literal
+from uuid import UUID
+
+from litestar.params import Parameter
+from msgspec import Struct
+
+from ft.api.problems import invalid
+from ft.schemas import ids
+from ft.schemas.ids import AssetKey, InvalidId
+
+LIMIT_MAX: Final = 100
+LIMIT_DEFAULT: Final = 50
+HEIGHT_MAX: Final = 2**63 - 1
+_TEXT_MAX: Final = 256
+_PRINTABLE: Final = re.compile(r"[\x21-\x7e]+\Z")
+_HEIGHT: Final = re.compile(r"[0-9]{1,19}\Z")
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}\Z")
+_BASE58: Final = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}\Z")
+
+Limit = Annotated[int, Parameter(ge=1, le=LIMIT_MAX, required=False, description="Entries of a page, 1 to 100.")]
+CursorText = Annotated[
+    str | None,
+    Parameter(query="cursor", required=False, description="`page.next_cursor` of the page before; never expires."),
+]
+Height = Annotated[int | None, Parameter(ge=0, le=HEIGHT_MAX, required=False)]
+Order = Literal["desc", "asc"]
+MinBlockHeader = Annotated[
+    str | None,
+    Parameter(
+        header="X-Min-Block",
+        required=False,
+        description="`polygon:123`: wait up to 2 s until that block is applied, else answer 409 with the head.",
+    ),
+]
+
+
+class MinBlock(Struct, frozen=True, kw_only=True):
+    """A block that an answer must not be older than."""
+
+    network: str
+    number: int
+
+
+def plain(field: str, text: str) -> str:
+    """Ids are short printable ASCII; anything else is refused before it meets a parser."""
+    if len(text) > _TEXT_MAX or not _PRINTABLE.match(text):
+        raise invalid(field, "invalid_id", f"expected at most {_TEXT_MAX} printable characters, got {text[:64]!r}")
+    return text
+
+
+def asset_key(text: str) -> AssetKey | UUID:
+    """A natural key in any usual spelling, or the uuid."""
+    plain("id", text)
+    if _UUID.match(text):
+        return UUID(text)
+    try:
+        return ids.parse_asset_id(text)
+    except InvalidId as exc:
+        raise invalid("id", "invalid_id", f"{exc}; or the asset's uuid") from exc
+
+
+def collection_key(text: str, field: str = "id") -> tuple[str, str]:
+    """``<network>:<contract>``."""
+    try:
+        return ids.parse_collection_id(plain(field, text))
+    except InvalidId as exc:
+        raise invalid(field, "invalid_id", str(exc)) from exc
+
+
+def network_slug(text: str, field: str = "network") -> str:
+    try:
+        return ids.network_slug(plain(field, text))
+    except InvalidId as exc:
+        raise invalid(field, "invalid_network", str(exc)) from exc
+
+
+def address(network: str, text: str, field: str) -> str:
+    """An address on a network that is known already."""
+    try:
+        return ids.address(network, plain(field, text))
+    except InvalidId as exc:
+        raise invalid(field, "invalid_address", str(exc)) from exc
+
+
+def account_on(text: str, network: str | None, field: str = "account") -> tuple[str | None, str]:
+    """``<network>:<address>``, or an address, on ``network`` if one is named: (network or None, address)."""
+    plain(field, text)
+    prefix, sep, rest = text.partition(":")
+    if sep and prefix[:1].isalpha():
+        named = network_slug(prefix, field)
+        if network is not None and network != named:
+            raise invalid("network", "contradiction", f"the account is on {named}, the query asks for {network}")
+        return named, address(named, rest, field)
+    if network is not None:
+        return network, address(network, text, field)
+    return None, _bare(text, field)
+
+
+def _bare(text: str, field: str) -> str:
+    if text[:2] in ("0x", "0X"):
+        return address("ethereum", text, field)
+    try:
+        return ids.address("ton", text)
+    except InvalidId:
+        pass
+    if _BASE58.match(text):
+        return text
+    raise invalid(field, "invalid_address", f"expected <network>:<address> or an address, got {text!r}")
+
+
+def family_of_account(account: str) -> str:
+    """Which networks an address without one can be on."""
+    if account.startswith("0x"):
+        return "evm"
+    return "ton" if ":" in account or account == "addr_none" else "solana"
+
+
+def min_block(text: str | None) -> MinBlock | None:
+    """``<network>:<number>`` of the header X-Min-Block."""
+    if text is None:
+        return None
+    network, _, number = plain("X-Min-Block", text).partition(":")
+    if not _HEIGHT.match(number) or int(number) > HEIGHT_MAX:
+        raise invalid("X-Min-Block", "invalid_block", f"expected <network>:<block number>, got {text!r}")
+    return MinBlock(network=network_slug(network, "X-Min-Block"), number=int(number))
+
+
+def instant(text: str, field: str) -> datetime:
+    """An RFC 3339 time with its offset; in UTC."""
+    try:
+        at = datetime.fromisoformat(text)
+        if at.tzinfo is None:
+            raise ValueError("no offset")
+        return at.astimezone(UTC)
+    except (ValueError, OverflowError) as exc:
+        expected = "expected RFC 3339 such as 2024-05-01T00:00:00Z"
+        raise invalid(field, "invalid_time", f"{expected}, got {text[:64]!r}") from exc
+
+
+def matches(if_none_match: str | None, etag: str) -> bool:
+    """Weak comparison of RFC 9110, 13.1.2."""
+    if if_none_match is None:
+        return False
+    if if_none_match.strip() == "*":
+        return True
+    tags: Sequence[str] = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
+    return etag.removeprefix("W/") in tags

@@ -1,0 +1,47 @@
+"""What is the same in many answers: validators, caching, and the errors that OpenAPI lists."""
+
+from typing import Any, Final, TypeVar
+
+from litestar import Response
+from litestar.openapi import ResponseSpec
+
+from ft.api.parameters import matches
+from ft.api.problems import MEDIA_TYPE, ProblemDetails
+
+T = TypeVar("T")
+IMMUTABLE: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
+_REVALIDATE: Final = "no-cache"
+_SHAPE: Final = "1"
+
+
+def _spec(description: str) -> ResponseSpec:
+    return ResponseSpec(ProblemDetails, description=description, media_type=MEDIA_TYPE, generate_examples=False)
+
+
+_ERRORS: Final = {
+    404: _spec("Not seen (yet): `X-Data-Status: pending`."),
+    409: _spec("The block of `X-Min-Block` is not reached; `as_of` is the head."),
+    422: _spec("Something in the request cannot be read; `errors` names it."),
+    503: _spec("The database is away, or `range_not_indexed`; `Retry-After`."),
+}
+READY: Final = _spec("Not ready: the database is away or not migrated; `Retry-After`.")
+CONDITIONAL: Final = {304: ResponseSpec(None, description="Unchanged since that `ETag`."), **_ERRORS}
+PAGED: Final = {400: _spec("`invalid_cursor`, or `cursor_filter_mismatch`: the cursor is of other filters."), **_ERRORS}
+
+
+def conditional(answer: T, version: str) -> Response[T]:
+    """200 with the validator that belongs to ``version``."""
+    return Response(answer, headers={"ETag": _etag(version), "Cache-Control": _REVALIDATE})
+
+
+def not_modified(if_none_match: str, version: str) -> Response[Any] | None:
+    """304 without a body if the client's copy is of ``version``, else None."""
+    etag = _etag(version)
+    if not matches(if_none_match, etag):
+        return None
+    return Response(None, status_code=304, headers={"ETag": etag, "Cache-Control": _REVALIDATE})
+
+
+def _etag(version: str) -> str:
+    # Weak: lag_ms differs from one answer to the next of the same state.
+    return f'W/"{_SHAPE}-{version}"'

@@ -1,0 +1,224 @@
+"""Postgres -> what the reads return: one row type a query. Numbers of 256 bits are decimal strings."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import fields
+from psycopg import AsyncCursor
+
+from ft.errors import DatabaseError
+
+R = TypeVar("R", bound=Struct)
+
+
+class HeadRow(Struct, frozen=True, kw_only=True):
+    """How far one partition of a consumer has read a network; heights are -1 where unknown."""
+
+    network: str
+    partition: int
+    position: int
+    head_number: int
+    head_hash: str
+    head_time: datetime | None
+    safe: int
+    finalized: int
+
+
+class NetworkRow(Struct, frozen=True, kw_only=True):
+    """A configured network."""
+
+    network: str
+    family: str
+    chain_id: int | None
+    start_block: int
+    confirmed: str
+    finalized: str
+
+
+class AssetRow(Struct, frozen=True, kw_only=True):
+    """An asset with the head of its partition (null fields: that partition has not read the network)."""
+
+    network: str
+    contract: str
+    token_id: str
+    uuid: UUID | None
+    is_stub: bool
+    standard: str | None
+    owners: int
+    supply: str
+    account: str | None
+    quantity: str | None
+    since: datetime | None
+    block_number: int | None
+    updated_at: datetime | None
+    transfers: int
+    integrity: str
+    version: str
+    partition: int | None
+    position: int | None
+    head_number: int | None
+    head_hash: str | None
+    head_time: datetime | None
+    safe: int | None
+    finalized: int | None
+
+
+class CollectionRow(Struct, frozen=True, kw_only=True):
+    """A collection's counters (null: `project` has not reached it) and the head they belong to."""
+
+    standard: str | None
+    owners: int | None
+    assets: int | None
+    supply: str | None
+    transfers: int | None
+    mints: int | None
+    burns: int | None
+    first_block: int | None
+    last_block: int | None
+    held: bool
+    integrity: str
+    version: str
+    network: str | None
+    partition: int | None
+    position: int | None
+    head_number: int | None
+    head_hash: str | None
+    head_time: datetime | None
+    safe: int | None
+    finalized: int | None
+
+
+class HeldCountersRow(Struct, frozen=True, kw_only=True):
+    """Counters of a collection taken from the ledger's holdings."""
+
+    standard: str | None
+    owners: int
+    assets: int
+    supply: str | None
+    first_block: int | None
+    last_block: int | None
+
+
+class HolderRow(Struct, frozen=True, kw_only=True):
+    """One holder of one asset; ``slot`` orders the holders."""
+
+    account: str
+    quantity: str
+    since: datetime | None
+    block_number: int
+    slot: str
+
+
+class OwnerRow(Struct, frozen=True, kw_only=True):
+    """One account and all it holds of a collection."""
+
+    account: str
+    quantity: str
+    assets: int
+    block_number: int
+
+
+class HoldingRow(Struct, frozen=True, kw_only=True):
+    """One asset of an account."""
+
+    network: str
+    contract: str
+    token_id: str
+    quantity: str
+    since: datetime | None
+    block_number: int
+
+
+class TransferRow(Struct, frozen=True, kw_only=True):
+    """One live event of the journal."""
+
+    partition: int
+    seq: int
+    network: str
+    block_number: int
+    block_hash: str
+    block_time: datetime
+    tx_hash: str
+    contract: str
+    topic0: str
+    n: int
+    sub_index: int
+    log_index: int
+    revision: int
+    standard: str
+    token_id: str
+    from_: str
+    to: str
+    operator: str | None
+    quantity: str
+
+
+class BlockRow(Struct, frozen=True, kw_only=True):
+    """A canonical block that was read."""
+
+    number: int
+    hash: str
+    time: datetime
+
+
+class ChainRow(Struct, frozen=True, kw_only=True):
+    """A network's folded chain, its node and its coverage."""
+
+    network: str
+    family: str
+    start_block: int
+    head_number: int | None
+    head_hash: str | None
+    head_time: datetime | None
+    safe: int | None
+    finalized: int | None
+    position: int | None
+    node_head: int | None
+    node_time: datetime | None
+    stretches: int
+    covered_from: int | None
+    quarantined: int
+
+
+class PartitionRow(Struct, frozen=True, kw_only=True):
+    """How far one partition of one consumer is."""
+
+    consumer: str
+    network: str
+    partition: int
+    position: int
+    head_number: int
+    head_time: datetime | None
+    safe: int
+    finalized: int
+
+
+class BacklogRow(Struct, frozen=True, kw_only=True):
+    """What waits somewhere in the system."""
+
+    outbox_unpublished: str
+    outbox_blocked: int
+    dlq_depth: str
+    findings: int
+    months_unindexed: int
+    workers: int
+
+
+def of(kind: type[R]) -> Callable[[AsyncCursor[Any]], Callable[[Sequence[Any]], R]]:
+    """A psycopg row factory for ``kind``; columns that it does not name are left out."""
+    wanted = [field.name for field in fields(kind)]
+
+    def factory(cursor: AsyncCursor[Any]) -> Callable[[Sequence[Any]], R]:
+        columns = {column.name: place for place, column in enumerate(cursor.description or ())}
+        try:
+            places = [(name, columns[name.rstrip("_")]) for name in wanted]
+        except KeyError as exc:
+            if not columns:
+                return lambda values: kind()
+            raise DatabaseError(f"{kind.__name__}: expected column {exc}, got {', '.join(columns)}") from exc
+        return lambda values: kind(**{name: values[place] for name, place in places})
+
+    return factory

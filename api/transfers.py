@@ -1,0 +1,117 @@
+"""``/api/v1/transfers``: what moved on a network."""
+
+from typing import Annotated, Final, Protocol
+
+from litestar import Router, get
+from litestar.params import Dependency, Parameter
+from msgspec import Struct
+
+from ft.api import cursors, parameters, views
+from ft.api.answers import Page, Transfer
+from ft.api.minimum import HeadReads, await_block
+from ft.api.parameters import CursorText, Height, Limit, MinBlockHeader, Order
+from ft.api.problems import invalid
+from ft.api.reads import TransferKey, Transfers, TransfersAsk
+from ft.api.responses import PAGED
+from ft.schemas.ids import AssetKey
+
+
+class TransferReads(HeadReads, Protocol):
+    """What a page of transfers asks the database."""
+
+    async def transfers(self, ask: TransfersAsk) -> Transfers: ...
+
+
+class Where(Struct, frozen=True, kw_only=True):
+    """What the filters come to: one network, and what narrows it."""
+
+    network: str
+    contract: str | None = None
+    token_id: str | None = None
+    account: str | None = None
+
+
+@get("/", summary="Transfers of a network", responses=PAGED)
+async def transfers(
+    reads: Annotated[TransferReads, Dependency(skip_validation=True)],
+    network: Annotated[
+        str | None, Parameter(required=False, description="Needed unless another filter names it.")
+    ] = None,
+    contract: Annotated[
+        str | None, Parameter(required=False, description="An address, or `<network>:<contract>`.")
+    ] = None,
+    asset: Annotated[str | None, Parameter(required=False, description="`<network>:<contract>:<token_id>`.")] = None,
+    account: Annotated[
+        str | None, Parameter(required=False, description="Sender or receiver: an address, or `<network>:<address>`.")
+    ] = None,
+    block_from: Height = None,
+    block_to: Height = None,
+    order: Order = "desc",
+    limit: Limit = parameters.LIMIT_DEFAULT,
+    cursor: CursorText = None,
+    min_block: MinBlockHeader = None,
+) -> Page[Transfer]:
+    """Mints, transfers and burns that are in force, by chain position, newest first; bounds are inclusive.
+
+    A range with months that are not indexed yet: 503 `range_not_indexed`.
+    """
+    where = narrow(network, contract, asset, account)
+    await await_block(reads, min_block, where.network, where.contract)
+    filters = cursors.digest(
+        "transfers", where.network, where.contract, where.token_id, where.account, block_from, block_to, order
+    )
+    found = await reads.transfers(
+        TransfersAsk(
+            network=where.network,
+            contract=where.contract,
+            token_id=where.token_id,
+            account=where.account,
+            block_from=block_from,
+            block_to=block_to,
+            newest_first=order == "desc",
+            after=cursors.decode(cursor, filters, TransferKey) if cursor else None,
+            rows=limit + 1,
+        )
+    )
+    return views.transfers_page(found, limit, filters, where.network)
+
+
+router: Final = Router("/api/v1/transfers", route_handlers=[transfers], tags=["transfers"])
+
+
+def narrow(network: str | None, contract: str | None, asset: str | None, account: str | None) -> Where:
+    """Canonical filters. Raises Problem 422 where they name no network, or two."""
+    on = parameters.network_slug(network) if network is not None else None
+    of = token = None
+    if asset is not None:
+        key = parameters.asset_key(asset)
+        if not isinstance(key, AssetKey):
+            raise invalid("asset", "invalid_id", "expected <network>:<contract>:<token_id>, got a uuid")
+        on, of, token = _same(on, key.network, "asset"), key.contract, key.token_id
+    if contract is not None:
+        on, named = _contract(contract, on)
+        if of is not None and of != named:
+            raise invalid("contract", "contradiction", f"the asset is of {of}, the contract is {named}")
+        of = named
+    holder = None
+    if account is not None:
+        on, holder = parameters.account_on(account, on)
+    if on is None:
+        raise invalid("network", "missing", "expected a network, as network= or in contract=, asset= or account=")
+    return Where(network=on, contract=of, token_id=token, account=holder)
+
+
+def _contract(text: str, network: str | None) -> tuple[str, str]:
+    parameters.plain("contract", text)
+    if text[:1].isalpha() and ":" in text:
+        named, address = parameters.collection_key(text, "contract")
+        return _same(network, named, "contract"), address
+    if network is None:
+        raise invalid("network", "missing", "expected network= beside a contract that does not name one")
+    return network, parameters.address(network, text, "contract")
+
+
+def _same(network: str | None, named: str, field: str) -> str:
+    if network is not None and network != named:
+        raise invalid(field, "contradiction", f"it is on {named}, the query asks for {network}")
+    return named

@@ -1,0 +1,243 @@
+"""Rows -> answers: pure, but for the clock in ``lag_ms``."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
+
+from ft.api import answers, cursors
+from ft.api.answers import (
+    Asset,
+    AssetAnswer,
+    CollectionAnswer,
+    CollectionOwner,
+    CollectionRef,
+    CollectionStats,
+    Holder,
+    Integrity,
+    Ownership,
+    Page,
+    PageInfo,
+    Transfer,
+)
+from ft.api.freshness import AsOf, as_of, finality
+from ft.api.reads import TransferKey, Transfers
+from ft.api.rows import (
+    AssetRow,
+    CollectionRow,
+    HeadRow,
+    HeldCountersRow,
+    HolderRow,
+    HoldingRow,
+    OwnerRow,
+    TransferRow,
+)
+from ft.schemas import ids
+
+R = TypeVar("R")
+A = TypeVar("A")
+
+
+def page(
+    rows: Sequence[R], limit: int, filters: str, key: Callable[[R], tuple[Any, ...]], show: Callable[[R], A], at: AsOf
+) -> Page[A]:
+    """A page of ``limit`` entries out of one row more, if there is one."""
+    more = len(rows) > limit
+    shown = rows[:limit]
+    return listed([show(row) for row in shown], limit, cursors.encode(filters, key(shown[-1])) if more else None, at)
+
+
+def listed(data: list[A], limit: int, next_cursor: str | None, at: AsOf) -> Page[A]:
+    """A page whose rows are cut already."""
+    info = PageInfo(next_cursor=next_cursor, has_more=next_cursor is not None, limit=limit)
+    return Page(data=data, page=info, as_of=at)
+
+
+def transfers_page(found: Transfers, limit: int, filters: str, network: str) -> Page[Transfer]:
+    """A page of transfers; one head speaks for all of it."""
+    return page(
+        found.rows,
+        limit,
+        filters,
+        lambda row: TransferKey(row.block_number, row.log_index, row.sub_index, row.partition, row.seq),
+        lambda row: transfer(row, found.head),
+        as_of(found.head, network),
+    )
+
+
+def head_of(row: AssetRow | CollectionRow) -> HeadRow | None:
+    """The head that came with a row; None if its partition has not read the network."""
+    if row.position is None or row.partition is None or row.head_number is None:
+        return None
+    return HeadRow(
+        network=cast(str, row.network),
+        partition=row.partition,
+        position=row.position,
+        head_number=row.head_number,
+        head_hash=row.head_hash or "",
+        head_time=row.head_time,
+        safe=-1 if row.safe is None else row.safe,
+        finalized=-1 if row.finalized is None else row.finalized,
+    )
+
+
+def asset(row: AssetRow, head: HeadRow | None) -> Asset:
+    return Asset(**_asset_fields(row), ownership=_ownership(row, head))
+
+
+def asset_answer(row: AssetRow) -> AssetAnswer:
+    head = head_of(row)
+    return AssetAnswer(**_asset_fields(row), ownership=_ownership(row, head), as_of=as_of(head, row.network))
+
+
+def _asset_fields(row: AssetRow) -> dict[str, Any]:
+    natural = ids.asset_id(row.network, row.contract, row.token_id)
+    return {
+        "asset_id": natural,
+        "id": row.uuid or ids.asset_uuid(natural),
+        "network": row.network,
+        "contract": row.contract,
+        "token_id": row.token_id,
+        "standard": row.standard,
+        "collection": CollectionRef(id=f"{row.network}:{row.contract}"),
+        "name": None,
+        "image": None,
+        "is_stub": row.is_stub,
+        "supply": row.supply,
+        "owners": row.owners,
+        "market": None,
+        "rarity": None,
+        "spam": None,
+        "trust": None,
+        "metadata": None,
+        "integrity": row.integrity,
+        "updated_at": row.updated_at,
+    }
+
+
+def _ownership(row: AssetRow, head: HeadRow | None) -> Ownership | None:
+    if row.owners != 1 or row.account is None or row.quantity is None:
+        return None
+    return Ownership(
+        holder=row.account,
+        beneficial_owner=row.account,
+        quantity=row.quantity,
+        custody=None,
+        acquired_at=row.since,
+        finality_status=finality(row.block_number, head),
+    )
+
+
+def held_asset(account: str, row: AssetRow, holding: HoldingRow, head: HeadRow | None) -> Asset:
+    """An asset among those of ``account``: its ownership is that account's part."""
+    ownership = Ownership(
+        holder=account,
+        beneficial_owner=account,
+        quantity=holding.quantity,
+        custody=None,
+        acquired_at=holding.since,
+        finality_status=finality(holding.block_number, head),
+    )
+    return Asset(**_asset_fields(row), ownership=ownership)
+
+
+def collection_answer(
+    network: str, contract: str, row: CollectionRow, held: HeldCountersRow | None
+) -> CollectionAnswer:
+    """A collection by ``project``'s counters, or by the ledger's holdings where those are missing."""
+    head = head_of(row)
+    return CollectionAnswer(
+        id=f"{network}:{contract}",
+        network=network,
+        contract=contract,
+        standard=held.standard if held else row.standard,
+        name=None,
+        slug=None,
+        image=None,
+        is_stub=True,
+        stats=_held_stats(held, head) if held else _stats(row, head),
+        market=None,
+        integrity=cast(Integrity, row.integrity),
+        as_of=as_of(head, network),
+    )
+
+
+def _stats(row: CollectionRow, head: HeadRow | None) -> CollectionStats:
+    return CollectionStats(
+        owners=row.owners or 0,
+        assets=row.assets or 0,
+        supply=row.supply or "0",
+        transfers=row.transfers,
+        mints=row.mints,
+        burns=row.burns,
+        first_block=row.first_block,
+        last_block=row.last_block,
+        finality_status=finality(row.last_block, head),
+    )
+
+
+def _held_stats(held: HeldCountersRow, head: HeadRow | None) -> CollectionStats:
+    return CollectionStats(
+        owners=held.owners,
+        assets=held.assets,
+        supply=held.supply or "0",
+        transfers=None,
+        mints=None,
+        burns=None,
+        first_block=held.first_block,
+        last_block=held.last_block,
+        finality_status=finality(held.last_block, head),
+    )
+
+
+def holder(network: str, row: HolderRow, head: HeadRow | None) -> Holder:
+    return Holder(
+        owner=row.account,
+        account=f"{network}:{row.account}",
+        quantity=row.quantity,
+        acquired_at=row.since,
+        block_number=row.block_number,
+        finality_status=finality(row.block_number, head),
+    )
+
+
+def collection_owner(network: str, row: OwnerRow, head: HeadRow | None) -> CollectionOwner:
+    return CollectionOwner(
+        owner=row.account,
+        account=f"{network}:{row.account}",
+        quantity=row.quantity,
+        assets=row.assets,
+        finality_status=finality(row.block_number, head),
+    )
+
+
+def transfer(row: TransferRow, head: HeadRow | None) -> Transfer:
+    return Transfer(
+        transfer_id=ids.event_id(row.network, row.tx_hash, row.contract, row.topic0, row.n, row.sub_index),
+        revision=row.revision,
+        asset_id=ids.asset_id(row.network, row.contract, row.token_id),
+        network=row.network,
+        contract=row.contract,
+        token_id=row.token_id,
+        standard=row.standard,
+        kind=kind_of(row.from_, row.to),
+        from_=row.from_,
+        to=row.to,
+        quantity=row.quantity,
+        operator=row.operator,
+        tx_hash=row.tx_hash,
+        log_n=row.n,
+        sub_index=row.sub_index,
+        log_index=row.log_index,
+        block_number=row.block_number,
+        block_hash=row.block_hash,
+        block_time=row.block_time,
+        finality_status=finality(row.block_number, head),
+        status="live",
+    )
+
+
+def kind_of(from_account: str, to_account: str) -> answers.Kind:
+    """From nobody: mint. To nobody: burn. Both or neither: transfer."""
+    minted, burned = from_account in ids.NO_ACCOUNTS, to_account in ids.NO_ACCOUNTS
+    if minted == burned:
+        return "transfer"
+    return "mint" if minted else "burn"

@@ -1,0 +1,118 @@
+-- The API's pages of assets and holders. `rows` is one more than the page shows: it tells whether more follow.
+
+-- name: collection_tokens
+-- A loose index scan: one step a token id, however many accounts hold it.
+WITH RECURSIVE token (token_id, place) AS (
+    (SELECT o.token_id, 1
+     FROM projection.ownership_view o
+     WHERE o.network = %(network)s AND o.contract = %(contract)s AND o.token_id > %(after)s::numeric
+     ORDER BY o.token_id
+     LIMIT 1)
+    UNION ALL
+    SELECT following.token_id, t.place + 1
+    FROM token t
+    CROSS JOIN LATERAL (
+        SELECT o.token_id
+        FROM projection.ownership_view o
+        WHERE o.network = %(network)s AND o.contract = %(contract)s AND o.token_id > t.token_id
+        ORDER BY o.token_id
+        LIMIT 1
+    ) following
+    WHERE t.place < %(rows)s
+)
+SELECT token_id FROM token ORDER BY token_id;
+
+-- name: collection_is_known
+-- Whether anything in force is known of a collection.
+SELECT EXISTS (SELECT FROM projection.ownership_view o WHERE o.network = %(network)s AND o.contract = %(contract)s)
+    OR EXISTS (SELECT FROM projection.collection_stats s
+               WHERE s.network = %(network)s AND s.contract = %(contract)s
+                 AND s.transfers + s.mints + s.burns > 0) AS known;
+
+-- name: collection_owners
+-- An account and all it holds of a collection, in the order of accounts: that order does not move.
+SELECT o.account, sum(o.quantity) AS quantity, count(*) AS assets, max(o.block_number) AS block_number
+FROM projection.ownership_view o
+WHERE o.network = %(network)s AND o.contract = %(contract)s AND o.account > %(after)s
+GROUP BY o.account
+ORDER BY o.account
+LIMIT %(rows)s;
+
+-- name: asset_owners
+-- Who holds an asset: at most one row where a token has one holder (slot ''), else one an account.
+SELECT o.account, o.quantity, o.since, o.block_number, o.slot
+FROM projection.ownership_view o
+WHERE o.network = %(network)s AND o.contract = %(contract)s AND o.token_id = %(token_id)s::numeric
+  AND (%(after)s::text IS NULL OR o.slot > %(after)s)
+ORDER BY o.slot
+LIMIT %(rows)s;
+
+-- name: owner_holdings
+-- What an account holds, network by network; each starts behind its own (contract, token id).
+SELECT p.network, p.contract, p.token_id, p.quantity, p.since, p.block_number
+FROM unnest(%(networks)s::text[], %(contracts)s::text[], %(token_ids)s::numeric[])
+     WITH ORDINALITY AS k (network, contract, token_id, place)
+CROSS JOIN LATERAL (
+    SELECT h.network, h.contract, h.token_id, h.quantity, h.since, h.block_number
+    FROM projection.portfolio_assets h
+    WHERE h.network = k.network AND h.account = %(account)s
+      AND (h.contract, h.token_id) > (k.contract, k.token_id)
+    ORDER BY h.contract, h.token_id
+    LIMIT %(rows)s
+) p
+ORDER BY k.place, p.contract, p.token_id
+LIMIT %(rows)s;
+
+-- name: holder_at
+-- Who a token with one holder belonged to once a block was applied: `to` of the last live event up to it.
+SELECT t."to" AS account, t.quantity, t.block_time AS since, t.block_number, ''::text AS slot
+FROM projection.transfers t
+WHERE t.network = %(network)s AND t.contract = %(contract)s AND t.token_id = %(token_id)s::numeric
+  AND t.block_number <= %(number)s
+ORDER BY t.block_number DESC, t.log_index DESC, t.sub_index DESC
+LIMIT 1;
+
+-- name: holders_at
+-- The same for a token of many holders: the sum of the live events up to that block.
+SELECT side.account, sum(side.delta) AS quantity,
+       max(t.block_time) FILTER (WHERE side.delta >= 0) AS since, max(t.block_number) AS block_number,
+       side.account AS slot
+FROM projection.transfers t
+CROSS JOIN LATERAL (VALUES (t."from", -t.quantity), (t."to", t.quantity)) AS side (account, delta)
+WHERE t.network = %(network)s AND t.contract = %(contract)s AND t.token_id = %(token_id)s::numeric
+  AND t.block_number <= %(number)s
+  AND side.account <> ALL(%(nobody)s::text[])
+  AND (%(after)s::text IS NULL OR side.account > %(after)s)
+GROUP BY side.account
+HAVING sum(side.delta) > 0
+ORDER BY side.account
+LIMIT %(rows)s;
+
+-- name: block_at
+-- The canonical block of a height, if it was read.
+SELECT number, hash, time FROM projection.blocks WHERE network = %(network)s AND number = %(number)s;
+
+-- name: block_at_time
+-- The highest canonical block not later than a time. Times rise with heights, so bisecting the primary key
+-- finds it without an index by time; gaps between heights are stepped over.
+WITH RECURSIVE step (low, high) AS (
+    SELECT min(b.number), max(b.number) FROM projection.blocks b WHERE b.network = %(network)s
+    UNION ALL
+    SELECT CASE WHEN probe.time <= %(at)s THEN probe.number ELSE s.low END,
+           CASE WHEN probe.time <= %(at)s THEN s.high ELSE (s.low + s.high + 1) / 2 - 1 END
+    FROM step s
+    CROSS JOIN LATERAL (
+        SELECT b.number, b.time FROM projection.blocks b
+        WHERE b.network = %(network)s AND b.number >= (s.low + s.high + 1) / 2
+        ORDER BY b.number
+        LIMIT 1
+    ) probe
+    WHERE s.low < s.high
+)
+SELECT b.number, b.hash, b.time
+FROM step s
+JOIN LATERAL (
+    SELECT c.number, c.hash, c.time FROM projection.blocks c
+    WHERE c.network = %(network)s AND c.number = s.low AND c.time <= %(at)s
+) b ON true
+WHERE s.low = s.high;

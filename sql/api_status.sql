@@ -1,0 +1,33 @@
+-- The API's page about the system itself.
+
+-- name: chain_heads
+-- How far each network's chain is folded, how far its node is, and what of it was read.
+SELECT n.network, n.family, n.start_block, c.head_number, c.head_hash, c.head_time, c.safe, c.finalized, c.position,
+       j.node_head, j.node_time,
+       (SELECT count(*) FROM projection.coverage g WHERE g.network = n.network) AS stretches,
+       (SELECT min(g."from") FROM projection.coverage g WHERE g.network = n.network) AS covered_from,
+       (SELECT count(*) FROM projection.quarantined q WHERE q.network = n.network) AS quarantined
+FROM projection.networks n
+LEFT JOIN projection.chain_heads c ON c.network = n.network
+LEFT JOIN LATERAL (
+    SELECT i.node_head, i.node_time FROM projection.ingest_jobs i
+    WHERE i.network = n.network AND i.node_head IS NOT NULL
+    ORDER BY i.updated_at DESC
+    LIMIT 1
+) j ON true
+ORDER BY n.network;
+
+-- name: partition_heads
+-- How far each partition of each consumer is.
+SELECT consumer, network, partition, position, head_number, head_hash, head_time, safe, finalized
+FROM projection.heads
+ORDER BY network, consumer, partition;
+
+-- name: backlog
+-- What waits: journal rows to be announced, records that nobody could read, partitions that are stuck.
+SELECT (SELECT coalesce(sum(p.unpublished), 0) FROM projection.publishing p) AS outbox_unpublished,
+       (SELECT count(*) FROM projection.publishing p WHERE p.blocked IS NOT NULL) AS outbox_blocked,
+       (SELECT coalesce(sum(d.open), 0) FROM projection.dead_letters d) AS dlq_depth,
+       (SELECT count(*) FROM projection.findings) AS findings,
+       (SELECT count(*) FROM projection.months m WHERE NOT m.indexed) AS months_unindexed,
+       (SELECT count(*) FROM projection.workers w WHERE w.seen_at > now() - interval '1 minute') AS workers;
