@@ -1,4 +1,4 @@
-"""Source, EVM: new heads pushed by a node over a WebSocket (eth_subscribe). Only a hint to look: nothing is believed."""
+"""Source, EVM: new heads pushed over a WebSocket (eth_subscribe). Only a hint to look: nothing is believed."""
 
 import asyncio
 from collections.abc import Sequence

@@ -24,7 +24,7 @@ NULL: Final = b"null"
 _UNKNOWN_METHOD: Final = (-32601, -32004)
 _LIMIT: Final = -32005
 _LIMIT_WORDS: Final = ("rate limit", "too many request", "request limit", "exceeded the quota", "capacity")
-_UNKNOWN_WORDS: Final = ("does not exist", "not available", "not supported", "unsupported", "not found: eth_", "not whitelisted")
+_UNKNOWN_WORDS: Final = ("does not exist", "not available", "not supported", "unsupported", "not whitelisted")
 
 
 class ProviderFailed(FtError):
@@ -152,14 +152,17 @@ class RpcClient:
         if status == 429:
             raise RateLimited(f"{self.name} limits requests (HTTP 429)", _seconds(retry_after))
         if status >= 500:
-            raise RateLimited(f"{self.name}: HTTP {status}", _seconds(retry_after)) if retry_after else ProviderFailed(
-                f"{self.name}: expected HTTP 200, got {status}"
+            raise (
+                RateLimited(f"{self.name}: HTTP {status}", _seconds(retry_after))
+                if retry_after
+                else ProviderFailed(f"{self.name}: expected HTTP 200, got {status}")
             )
         try:
-            return _ANSWERS.decode(text)
+            answers: list[_Answer] | _Answer = _ANSWERS.decode(text)
         except (msgspec.MsgspecError, ValueError, RecursionError) as exc:
             said = text[:120].decode("utf-8", "replace")
             raise ProviderFailed(f"{self.name}: expected JSON-RPC, got HTTP {status} and {said!r}") from exc
+        return answers
 
 
 _HEADERS: Final = {"Content-Type": "application/json", "Accept": "application/json"}

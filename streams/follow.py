@@ -1,0 +1,275 @@
+"""source -> raw, above finality: claim, settle what changed while nobody looked, then extend block by block.
+
+What is written counts once the log was read back up to it without another claim; only then the tail says so.
+1. the tail gets a row, 2. the append is sent, 3. acknowledged and read back, 4. the row gets its offset
+1. rows to be reverted lose their offset, 2. the reverts are sent, 3. acknowledged and read back, 4. the rows go
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+from types import MappingProxyType
+from typing import Self
+
+import structlog
+
+from ft.streams.backfill import Progress
+from ft.streams.linking import Fit, Row, anchor, finalizable, fit, missing, reconcile, unfinal
+from ft.streams.raw import NO_LEASE, RawLog
+from ft.streams.sources import Block, Marks, Source, SourceError
+from ft.streams.stopping import Stopping
+from ft.streams.tail import Tail
+
+CHUNK_BLOCKS = 16
+FINAL_BLOCKS = 64
+CHUNK_BYTES = 32 << 20
+FORKS_MAX = 20
+_PROBE = 64
+log = structlog.get_logger(__name__)
+
+
+class Chain:
+    """The upper end of one network's log, held under a claim. Use as a context manager; begin with :meth:`claim`."""
+
+    def __init__(
+        self, source: Source, raw: RawLog, tail: Tail, owner: str, stopping: Stopping, progress: Progress
+    ) -> None:
+        self.rows: dict[int, Row] = {}
+        self.lacking: int | None = None
+        """After :meth:`extend`: the first height that no provider had; None: it had all."""
+        self._source = source
+        self._raw = raw
+        self._tail = tail
+        self._owner = owner
+        self._stopping = stopping
+        self._progress = progress
+        self._lease = -1
+        self._open = ExitStack()
+        self._log = log.bind(network=raw.network)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    @property
+    def top(self) -> Row | None:
+        """The highest block of the tail, final or not."""
+        return self.rows[max(self.rows)] if self.rows else None
+
+    async def claim(self, marks: Marks, below: Row | None = None) -> None:
+        """Take the network over, then make the log agree with the node. Raises LeaseLost, FinalityContradicted.
+
+        ``below``: the highest block that this process has appended as final, to stand on.
+        """
+        await self._agrees_to_anchor()
+        self._open.close()
+        self._lease = await self._raw.claim(self._owner)
+        self._watch = self._open.enter_context(self._raw.watch(self._lease))
+        await self._tail.take(self._lease)
+        self.rows = {row.height: row for row in await self._tail.rows()}
+        self._log.info("claimed", lease=self._lease, tail=len(self.rows))
+        await self._finish_finalizing(marks)
+        if below is not None and below.height not in self.rows:
+            self.rows[below.height] = below
+            await self._stand_on([below])
+        await self.settle(marks, every_row=True)
+
+    async def settle(self, marks: Marks, *, every_row: bool = False) -> None:
+        """Revert what the node denies, append what it has instead. Raises FinalityContradicted, SourceError."""
+        for attempt in range(FORKS_MAX):
+            plan = reconcile(self._raw.network, list(self.rows.values()), await self._node_says(every_row))
+            if plan.reverts:
+                await self._revert(plan.reverts, marks)
+            if not plan.appends or await self._again(plan.appends, marks):
+                return
+            self._log.info("chain moved while settling", attempt=attempt)
+            await self._stopping.sleep(min(0.2 * attempt, 2.0))
+        raise SourceError(f"{self._raw.network}: the providers' chains still disagree after {FORKS_MAX} tries")
+
+    async def extend(self, first: int, last: int, marks: Marks) -> bool:
+        """Append what is missing at these heights, as far as the node has it. False: a block does not fit the tail."""
+        self.lacking = None
+        for low, high in missing(self.rows, first, last):
+            if not await self._stretch(low, high, marks):
+                return False
+        return True
+
+    async def finalize(self, marks: Marks) -> None:
+        """Say what has become final, if the node still agrees to it."""
+        row = finalizable(list(self.rows.values()), marks.finalized)
+        if row is None:
+            return
+        says = (await self._stopping.unless(self._source.hashes([row.height])))[row.height]
+        if says is None:
+            return
+        if says != row.hash:
+            await self.settle(marks)
+            return
+        await self._tail.mark_final(row)
+        self._raw.finalize(row, marks, lease=self._lease)
+        await self._sealed()
+        await self._tail.drop_below()
+        self.rows = {height: kept for height, kept in self.rows.items() if height > row.height}
+        self.rows[row.height] = replace(row, final=True)
+
+    async def top_stands(self, marks: Marks) -> bool:
+        """Whether the node still has the highest of our blocks that it can: a reorg need not lengthen the chain."""
+        height = max((height for height in self.rows if marks.head < 0 or height <= marks.head), default=None)
+        if height is None:
+            return True
+        says = (await self._stopping.unless(self._source.hashes([height])))[height]
+        return says in (None, self.rows[height].hash)
+
+    async def alive(self) -> None:
+        """Nobody else may have claimed, also while nothing happens. Raises LeaseLost."""
+        await self._watch.clear_now()
+        await self._tail.seen()
+
+    async def _agrees_to_anchor(self) -> None:
+        """Before anything is written: the node knows the block that this network stands on."""
+        standing = anchor(await self._tail.rows())
+        if standing is not None:
+            says = await self._stopping.unless(self._source.hashes([standing.height]))
+            reconcile(self._raw.network, [standing], says)
+
+    async def _finish_finalizing(self, marks: Marks) -> None:
+        """A row was marked final, and we died before the rows below it went: say it again."""
+        standing = anchor(list(self.rows.values()))
+        if standing is None or min(self.rows) == standing.height:
+            return
+        self._raw.finalize(standing, marks, lease=self._lease)
+        await self._sealed()
+        await self._tail.drop_below()
+        self.rows = {height: row for height, row in self.rows.items() if height >= standing.height}
+
+    async def _node_says(self, every_row: bool) -> dict[int, str | None]:
+        """The node's hashes at the tail's heights; from the top down to one it agrees to, where all below is linked."""
+        heights = sorted(self.rows, reverse=True)
+        if every_row:
+            return dict(await self._stopping.unless(self._source.hashes(heights)))
+        says: dict[int, str | None] = {}
+        size = _PROBE
+        while heights:
+            asked, heights = heights[:size], heights[size:]
+            says |= await self._stopping.unless(self._source.hashes(asked))
+            lowest = asked[-1]
+            if says[lowest] == self.rows[lowest].hash and self._linked_below(lowest):
+                return {**{height: self.rows[height].hash for height in heights}, **says}
+            size *= 4
+        return says
+
+    def _linked_below(self, height: int) -> bool:
+        at = height
+        while (below := self.rows.get(at - 1)) is not None and below.hash == self.rows[at].parent:
+            at -= 1
+        return at == min(self.rows)
+
+    async def _revert(self, reverts: Sequence[Row], marks: Marks) -> None:
+        lowest = reverts[-1].height
+        await self._tail.doubt_from(lowest)
+        for row in reverts:
+            self._raw.revert(row, marks, lease=self._lease)
+        await self._sealed()
+        await self._tail.drop_from(lowest)
+        self.rows = {height: row for height, row in self.rows.items() if height < lowest or row.final}
+        self._log.warning("reorg", depth=len(reverts), block=lowest, top=reverts[0].height, hash=reverts[-1].hash)
+
+    async def _again(self, heights: Sequence[int], marks: Marks) -> bool:
+        """Append these heights, whether their rows are still there or not. False: the chain moved meanwhile."""
+        waiting = {height: self.rows.pop(height) for height in heights if height in self.rows}
+        try:
+            for first, last in _runs(heights):
+                if not await self._stretch(first, last, marks, waiting):
+                    return False
+        finally:
+            for height, row in waiting.items():
+                self.rows.setdefault(height, row)
+        return all(self.rows[height].offset is not None for height in waiting)
+
+    async def _stretch(
+        self, first: int, last: int, marks: Marks, expected: Mapping[int, Row] = MappingProxyType({})
+    ) -> bool:
+        """Append these heights as far as the node has them. ``expected``: rows that a block must be, if it is there."""
+        chunk: list[tuple[Block, bool]] = []
+        size, covers_from, fits, following = 0, first, True, first
+        async for block in self._stopping.until(self._source.blocks(first, last)):
+            how = self._fit(block, expected)
+            if how is Fit.FORKED:
+                fits = False
+                break
+            if how is Fit.STARTS_RANGE:
+                covers_from = block.height
+            self.rows[block.height] = Row(height=block.height, hash=block.hash, parent=block.parent_hash)
+            chunk.append((block, how is Fit.STARTS_RANGE))
+            size += block.size
+            following = block.height + 1
+            if len(chunk) >= (CHUNK_BLOCKS if block.height > marks.finalized else FINAL_BLOCKS) or size >= CHUNK_BYTES:
+                await self._append(chunk, covers_from, marks)
+                chunk, size = [], 0
+        await self._append(chunk, covers_from, marks)
+        self._stopping.check()
+        if fits and following <= last and self.lacking is None:
+            self.lacking = following
+        return fits
+
+    def _fit(self, block: Block, expected: Mapping[int, Row]) -> Fit:
+        row = expected.get(block.height)
+        if row is not None and row.hash != block.hash:
+            return Fit.FORKED
+        return fit(self.rows, block.height, block.hash, block.parent_hash)
+
+    async def _append(self, chunk: Sequence[tuple[Block, bool]], covers_from: int, marks: Marks) -> None:
+        """Final blocks need no row and no lease; the last of them becomes what the tail stands on."""
+        if not chunk:
+            return
+        await self._tail.add(block for block, _ in chunk if block.height > marks.finalized)
+        offsets: dict[int, int] = {}
+        for block, starts in chunk:
+            self._raw.append(
+                block,
+                marks,
+                lease=NO_LEASE if block.height <= marks.finalized else self._lease,
+                covers_from=covers_from,
+                starts_range=starts,
+                on_offset=partial(offsets.__setitem__, block.height),
+            )
+        await self._sealed()
+        for block, _ in chunk:
+            self._progress.add(block)
+        landed = [replace(self.rows[block.height], offset=offsets[block.height]) for block, _ in chunk]
+        self.rows |= {row.height: row for row in landed}
+        await self._stand_on([row for row in landed if row.height <= marks.finalized])
+        await self._tail.acknowledge(row for row in landed if row.height > marks.finalized)
+        self._progress.report(self._progress)
+
+    async def _stand_on(self, final: Sequence[Row]) -> None:
+        """Of blocks that were appended as final, remember the highest, unless a row below waits to be finalized."""
+        if not final:
+            return
+        kept = {height: row for height, row in self.rows.items() if row not in final}
+        standing = anchor(list(kept.values()))
+        waiting = any(row.height < final[0].height for row in unfinal(list(kept.values())))
+        if not waiting and (standing is None or standing.height < final[-1].height):
+            row = replace(final[-1], final=True)
+            await self._tail.anchor(row)
+            kept = {height: other for height, other in kept.items() if not other.final} | {row.height: row}
+        self.rows = kept
+
+    async def _sealed(self) -> None:
+        """What was sent is in the log, and nobody else's claim before it. Raises LeaseLost."""
+        await self._raw.acknowledged()
+        await self._watch.clear_up_to(self._raw.last_offset)
+
+
+def _runs(heights: Sequence[int]) -> list[tuple[int, int]]:
+    """Ascending heights as unbroken stretches."""
+    runs: list[tuple[int, int]] = []
+    for height in heights:
+        if runs and runs[-1][1] == height - 1:
+            runs[-1] = (runs[-1][0], height)
+        else:
+            runs.append((height, height))
+    return runs

@@ -1,0 +1,174 @@
+"""source -> raw: the jobs of ``ft ingest``. A range, which ends; or following, which does not.
+
+A range is split at finality (and below the lowest row of the tail): below it is a backfill, above it is claimed and
+treated as the follower does.
+"""
+
+import time
+from dataclasses import replace
+
+import structlog
+
+from ft.networks import Network
+from ft.streams.backfill import Backfill, Progress
+from ft.streams.follow import Chain
+from ft.streams.linking import check_final
+from ft.streams.raw import RawLog
+from ft.streams.sources import Marks, Source, SourceError
+from ft.streams.stopping import Stopped, Stopping
+from ft.streams.tail import Tail
+
+_DOUBT_EVERY_S = 30.0
+_CURSOR_EVERY_S = 2.0
+_MISSING_TRIES = 4
+_PORTION = 2_000
+log = structlog.get_logger(__name__)
+
+
+class Ingest:
+    """One process's work on one network."""
+
+    def __init__(
+        self,
+        network: Network,
+        source: Source,
+        raw: RawLog,
+        tail: Tail,
+        owner: str,
+        stopping: Stopping,
+        progress: Progress | None = None,
+    ) -> None:
+        self._network = network
+        self._source = source
+        self._raw = raw
+        self._tail = tail
+        self._owner = owner
+        self._stopping = stopping
+        self._progress = progress or Progress()
+        self._log = log.bind(network=network.slug)
+
+    async def range(self, first: int, last: int | None) -> int:
+        """Ingest ``first`` to ``last`` (None: the node's head) and return the last height.
+
+        Raises Stopped, LeaseLost, FinalityContradicted, SourceError, BrokerError, DatabaseError.
+        """
+        job = f"range:{self._network.slug}:{first}-{'' if last is None else last}"
+        marks = await self._marks()
+        end = marks.head if last is None else last
+        if end < 0:
+            raise SourceError(f"{self._network.slug}: no provider says what its head is. Give --to.")
+        backfill = Backfill(self._source, self._raw, self._tail, job, self._stopping, self._progress)
+        at = await self._resumed(job, first, end)
+        while at <= (split := min(end, await self._final_below(marks))):
+            await backfill.run(at, split, marks)
+            at = split + 1
+            marks = await self._marks()
+        if at <= end:
+            await backfill.agrees(0, at - 1)
+            with self._chain() as chain:
+                try:
+                    await chain.claim(marks, backfill.last and replace(backfill.last, final=True))
+                    await chain.finalize(marks)
+                    await self._reach(chain, at, end, marks)
+                finally:
+                    await self._tail.let_go()
+        await self._tail.save_cursor(job, end + 1, marks)
+        return end
+
+    async def follow(self, first: int | None) -> None:
+        """Catch up from ``first`` (None: from where following stopped, else from the finalized block), then follow.
+
+        Ends only by an exception: Stopped, LeaseLost, FinalityContradicted, BrokerError, DatabaseError, SourceError.
+        """
+        job = f"follow:{self._network.slug}"
+        marks = await self._marks()
+        await self._agrees_to_log(marks)
+        with self._chain() as chain:
+            try:
+                await chain.claim(marks)
+                await self._keep_on(chain, job, await self._start(job, first, marks))
+            finally:
+                await self._tail.let_go()
+
+    async def _keep_on(self, chain: Chain, job: str, start: int) -> None:
+        doubted = saved = time.monotonic()
+        poll_s = min(2.0, max(0.1, self._network.block_time_s / 2))
+        while True:
+            marks = await self._marks()
+            before = chain.top
+            await self._step(chain, start, marks)
+            now, moved = time.monotonic(), chain.top != before
+            if moved or now - saved > _CURSOR_EVERY_S:
+                saved = now
+                await self._tail.save_cursor(job, self._next_height(chain, start), marks)
+                self._progress.next_height = self._next_height(chain, start)
+                self._progress.report(self._progress)
+            if now - doubted > _DOUBT_EVERY_S:
+                doubted = now
+                if heights := await self._tail.doubtful():
+                    self._log.warning("blocks did not become canonical, claiming anew", block=heights[0])
+                    await chain.claim(marks)
+            if not moved:
+                await chain.alive()
+                await self._stopping.unless(self._source.wait_for_head(poll_s))
+
+    async def _step(self, chain: Chain, start: int, marks: Marks) -> None:
+        """1. what became final, 2. a reorg that made the chain no longer, 3. what is new."""
+        await chain.finalize(marks)
+        first = self._next_height(chain, start)
+        if marks.head < first and not await chain.top_stands(marks):
+            await chain.settle(marks)
+        # In portions, so that finality and the cursor move on a long way up.
+        if first <= marks.head and not await chain.extend(first, min(marks.head, first + _PORTION - 1), marks):
+            await chain.settle(marks)
+
+    async def _reach(self, chain: Chain, first: int, last: int, marks: Marks) -> None:
+        """Bring the log to ``last``. Raises SourceError where no provider has so much."""
+        for attempt in range(_MISSING_TRIES):
+            while not await chain.extend(first, last, marks):
+                await chain.settle(marks)
+            if chain.lacking is None:
+                return
+            first = chain.lacking
+            await self._stopping.sleep(2.0**attempt / 2)
+            marks = await self._marks()
+        raise SourceError(f"{self._network.slug}: block {first}: no provider has it (head {marks.head})")
+
+    @staticmethod
+    def _next_height(chain: Chain, start: int) -> int:
+        top = chain.top
+        return start if top is None else max(start, top.height + 1)
+
+    async def _start(self, job: str, first: int | None, marks: Marks) -> int:
+        cursor = await self._tail.cursor(job)
+        if first is not None:
+            return first if cursor is None else max(first, cursor)
+        if cursor is not None:
+            return cursor
+        return max(self._network.start_block, marks.finalized, 0)
+
+    async def _resumed(self, job: str, first: int, last: int) -> int:
+        """Where a range that was interrupted goes on; one that was finished begins again."""
+        cursor = await self._tail.cursor(job)
+        if cursor is None or not first < cursor <= last:
+            return first
+        self._log.info("resumed", job=job, block=cursor)
+        return cursor
+
+    async def _final_below(self, marks: Marks) -> int:
+        lowest = await self._tail.lowest_unfinal()
+        return marks.finalized if lowest is None else min(marks.finalized, lowest - 1)
+
+    async def _agrees_to_log(self, marks: Marks) -> None:
+        """Before anything is written: the node has the highest block that the log has as final."""
+        if final := await self._tail.known_final(0, max(marks.head, 0), 1):
+            check_final(self._network.slug, final, await self._stopping.unless(self._source.hashes(list(final))))
+
+    async def _marks(self) -> Marks:
+        return await self._stopping.unless(self._source.marks())
+
+    def _chain(self) -> Chain:
+        return Chain(self._source, self._raw, self._tail, self._owner, self._stopping, self._progress)
+
+
+__all__ = ["Ingest", "Stopped"]
