@@ -65,7 +65,7 @@ def tokens(stretches: Iterable[Stretch]) -> set[Token]:
 def walk(
     stretches: Iterable[Stretch], wanted: Collection[Token], held: Mapping[Token, Holding]
 ) -> dict[Token, tuple[Holding, str]]:
-    """The holdings of the wanted tokens after all their events, in record order, with the standard; changed ones only."""
+    """The wanted tokens' holdings after all their events, in record order, and the standard; changed ones only."""
     after: dict[Token, Holding | None] = {token: held.get(token) for token in wanted}
     standards: dict[Token, str] = {}
     for stretch in stretches:

@@ -13,8 +13,19 @@ from ft.agents.steps import Block, Columns
 
 Op: TypeAlias = Literal["apply", "revert", "finality", "reorg"]
 NONE: Final = Columns(
-    tx_hash=(), tx_from=(), contract=(), topic0=(), n=(), sub_index=(), log_index=(), standard=(),
-    token_id=(), from_account=(), to_account=(), operator=(), quantity=(),
+    tx_hash=(),
+    tx_from=(),
+    contract=(),
+    topic0=(),
+    n=(),
+    sub_index=(),
+    log_index=(),
+    standard=(),
+    token_id=(),
+    from_account=(),
+    to_account=(),
+    operator=(),
+    quantity=(),
 )
 _CONTROL_ROW: Final = "\t\t\t\t0\t0\t-1\t0\t\t\\N\t\t\t\\N\t\\N\t"
 """The fields of COLUMNS before seq, for a row that is no event."""

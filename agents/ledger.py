@@ -12,7 +12,7 @@ A transaction:
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
@@ -22,10 +22,10 @@ import structlog
 from ft.agents import ledger_reads, ledger_writes
 from ft.agents.journal import Stretch, month_of
 from ft.agents.ledger_cache import Cache
-from ft.agents.posting import Known, NetworkKey, Posting, SliceKey, Standing, announce, post
+from ft.agents.posting import NetworkKey, Posting, SliceKey, Standing, announce, post
 from ft.agents.steps import AnyStep, Append, Head, Refused, Revert, read
 from ft.config import Config
-from ft.errors import DatabaseUnavailable, Fenced, MalformedRecord
+from ft.errors import DatabaseUnavailable, MalformedRecord
 from ft.schemas.codec import Codec
 from ft.sql.queries import load
 from ft.streams.checkpoint import Claim, Connection, Move, Superseded, Writer, translated
@@ -40,14 +40,22 @@ TICK_S: Final = 0.25
 _MONTH_TRIES: Final = 3
 
 Incoming: TypeAlias = tuple[Message, AnyStep]
-Announced: TypeAlias = Callable[[Sequence[Stretch]], None]
-"""Told of every stretch that was committed, in order."""
 
 
 class LedgerClaims(Protocol):
     """Which partitions this process may write."""
 
     def held(self, consumer: str) -> list[Claim]: ...
+
+
+class Announcing(Protocol):
+    """What announces the journal: it runs as long as the ledger, and is told of every stretch that was committed."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    def offer(self, stretches: Sequence[Stretch]) -> None: ...
 
 
 class MissingMonths(Exception):
@@ -73,7 +81,7 @@ class Ledger:
         partitions: int,
         owner: str,
         cache: Cache | None = None,
-        on_commit: Announced | None = None,
+        publisher: Announcing | None = None,
         fail: Fail | None = None,
     ) -> None:
         self._claims = claims
@@ -82,7 +90,7 @@ class Ledger:
         self._partitions = partitions
         self._events_max = config.batch_events_max
         self._cache = cache or Cache()
-        self._on_commit = on_commit
+        self._publisher = publisher
         self._fail = fail
         self._writer = Writer(config, owner, application="ft ledger")
         self._lock = asyncio.Lock()
@@ -91,12 +99,16 @@ class Ledger:
         self._timer: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Connect, and start the timer. Raises DatabaseUnavailable."""
+        """Connect, start the timer and the publisher. Raises DatabaseUnavailable."""
         await self._writer.connection()
         self._timer = asyncio.create_task(self._run_timer(), name="ledger finality timer")
+        if self._publisher is not None:
+            await self._publisher.start()
 
     async def stop(self) -> None:
-        """Stop the timer and close the connection."""
+        """Stop the timer and the publisher, and close the connection."""
+        if self._publisher is not None:
+            await self._publisher.stop()
         if self._timer is not None:
             self._timer.cancel()
             await asyncio.gather(self._timer, return_exceptions=True)
@@ -160,8 +172,8 @@ class Ledger:
             if stretch.op == "finality":
                 key = (stretch.partition, stretch.network)
                 self._last[key] = (posting.standings[key].head, now)
-        if self._on_commit is not None and posting.stretches:
-            self._on_commit(posting.stretches)
+        if self._publisher is not None and posting.stretches:
+            self._publisher.offer(posting.stretches)
 
     async def _ensure_months(self, months: Iterable[tuple[int, int]]) -> None:
         conn = await self._writer.connection()
@@ -181,7 +193,7 @@ class Ledger:
                 await self.tick()
             except (DatabaseUnavailable, Superseded) as exc:
                 log.warning("finality rows are put off", error=str(exc))
-            except Exception as exc:  # noqa: BLE001 - a timer that dies in silence would stop finality
+            except Exception as exc:
                 if self._fail is None:
                     raise
                 await self._fail(exc)

@@ -72,8 +72,12 @@ async def _slices(conn: Connection, steps: Iterable[AnyStep]) -> dict[SliceKey, 
     cursor = await conn.execute(load("ledger")["slices"], values, prepare=True)
     return {
         (row[0], row[1], row[2]): Slice(
-            applied=row[3], block=Block(row[4], row[2], row[5]), digest=row[6], proof=row[7],
-            seq_from=row[8], seq_to=row[9],
+            applied=row[3],
+            block=Block(row[4], row[2], row[5]),
+            digest=row[6],
+            proof=row[7],
+            seq_from=row[8],
+            seq_to=row[9],
         )
         for row in await cursor.fetchall()
     }

@@ -5,9 +5,7 @@ from typing import Any
 
 from ft.agents.columns import columns as arrays
 from ft.agents.holdings import (
-    SINGLE,
     Account,
-    Net,
     Token,
     multi_rows,
     multis,

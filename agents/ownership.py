@@ -48,7 +48,11 @@ def apply(held: Holding | None, move: Move) -> Holding:
     3. the row was given back and the move takes it on from there (re-included lower than before): the same
     4. an older move: nothing
     """
-    if held is not None and move.position <= held.position and not (held.returned and move.from_account == held.account):
+    if (
+        held is not None
+        and move.position <= held.position
+        and not (held.returned and move.from_account == held.account)
+    ):
         return held
     return Holding(account=move.to_account, position=move.position, since=move.time)
 
@@ -72,7 +76,7 @@ def retract(held: Holding | None, move: Move) -> Holding | None:
 
 
 def movements(from_account: str, to_account: str, quantity: int, op: str) -> Iterator[tuple[str, int]]:
-    """(account, change) of one ERC-1155 event; reversed for op revert. None for a transfer to oneself or to no account."""
+    """(account, change) of one ERC-1155 event; reversed for op revert. A transfer to oneself has none."""
     if from_account == to_account:
         return
     signed = -quantity if op == "revert" else quantity

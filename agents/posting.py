@@ -25,6 +25,7 @@ SliceKey: TypeAlias = tuple[int, str, str]
 EventKey: TypeAlias = tuple[str, str, str, str, int, int]
 """network, tx_hash, contract, topic0, n, sub_index"""
 
+NO_HEAD: Final = Head()
 UNFINAL_BLOCKS_MAX: Final = 4096
 """Heights below the head whose event ids are kept for the cross-check where a network names no final block."""
 
@@ -34,7 +35,7 @@ class Standing:
     """A row of ``system.partition_head``: how far a partition has read a network."""
 
     position: int = -1
-    head: Head = Head()
+    head: Head = NO_HEAD
     head_time: int = TIME_MIN
     """Of the head, or the last one that the journal has a month for. Unix seconds."""
     announced_position: int = -1
@@ -144,9 +145,7 @@ def event_digests(columns: Columns) -> list[bytes]:
 def event_keys(network: str, columns: Columns) -> list[EventKey]:
     """The natural keys of all events of a slice, in order."""
     c = columns
-    return [
-        (network, *key) for key in zip(c.tx_hash, c.contract, c.topic0, c.n, c.sub_index, strict=True)
-    ]
+    return [(network, *key) for key in zip(c.tx_hash, c.contract, c.topic0, c.n, c.sub_index, strict=True)]
 
 
 class _Poster:
@@ -190,8 +189,12 @@ class _Poster:
         partition, network = key
         self._write(
             Stretch(
-                partition=partition, seq_from=self._seq(partition), network=network, block=block,
-                op="reorg" if op == "reorg" else "finality", control=control,
+                partition=partition,
+                seq_from=self._seq(partition),
+                network=network,
+                block=block,
+                op="reorg" if op == "reorg" else "finality",
+                control=control,
             )
         )
 
@@ -206,15 +209,24 @@ class _Poster:
             self.posting.holes.append(Hole(index=index, unfit=_live_twice(step, twice)))
             return
         stretch = Stretch(
-            partition=step.partition, seq_from=self._seq(step.partition), network=step.network, block=step.block,
-            op="apply", columns=step.columns, revision=self._revisions(step, standing),
+            partition=step.partition,
+            seq_from=self._seq(step.partition),
+            network=step.network,
+            block=step.block,
+            op="apply",
+            columns=step.columns,
+            revision=self._revisions(step, standing),
         )
         if step.block.number <= standing.reverted_max:
             self.posting.careful.add(len(self.posting.stretches))
         self._write(stretch)
         self.posting.slices[key] = Slice(
-            applied=True, block=step.block, digest=step.digest, proof=step.proof,
-            seq_from=stretch.seq_from, seq_to=stretch.seq_to,
+            applied=True,
+            block=step.block,
+            digest=step.digest,
+            proof=step.proof,
+            seq_from=stretch.seq_from,
+            seq_to=stretch.seq_to,
         )
         if digests:
             self.posting.live.setdefault(key[:2], {}).update(dict.fromkeys(digests, step.block.hash))
@@ -232,8 +244,13 @@ class _Poster:
             return
         columns, revisions = self.known.rows[key]
         stretch = Stretch(
-            partition=step.partition, seq_from=self._seq(step.partition), network=step.network, block=before.block,
-            op="revert", columns=reversed_columns(columns), revision=[r + 1 for r in reversed(revisions)],
+            partition=step.partition,
+            seq_from=self._seq(step.partition),
+            network=step.network,
+            block=before.block,
+            op="revert",
+            columns=reversed_columns(columns),
+            revision=[r + 1 for r in reversed(revisions)],
         )
         self._write(stretch)
         self.posting.slices[key] = replace(before, applied=False)
@@ -246,7 +263,8 @@ class _Poster:
     def _end_reorg(self, key: NetworkKey, standing: Standing) -> None:
         """The head after the last revert is the ancestor."""
         high, low = standing.reorg_from, standing.reorg_to
-        assert high is not None and low is not None
+        assert high is not None
+        assert low is not None
         ancestor = Block(standing.head.number, standing.head.hash, standing.head_time)
         self.control(key, "reorg", ancestor, {"from": high, "to": low, "depth": high - low + 1})
         standing.reorg_from = standing.reorg_to = None
@@ -287,8 +305,13 @@ class _Poster:
 
 def _live_twice(step: Append, other: str) -> Unfit:
     return Unfit(
-        network=step.network, position=step.position, partition=step.partition, head=step.head, block=step.block,
-        contract="", reason="live_elsewhere",
+        network=step.network,
+        position=step.position,
+        partition=step.partition,
+        head=step.head,
+        block=step.block,
+        contract="",
+        reason="live_elsewhere",
         error=f"event ids: expected none that is live under another block, got some of block {other}. "
         "Once it is clear which block counts, correct the other with `ft replace`.",
     )

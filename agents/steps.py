@@ -126,9 +126,7 @@ def read(record: Mapping[str, Any], partition: int) -> AnyStep:
     broken = _broken_rule(record, partition)
     if broken is not None:
         return Refused(network=network, reason=broken[0], error=broken[1][:500])
-    head = Head(
-        record["head_number"], record["head_hash"], record["head_time"], record["safe"], record["finalized"]
-    )
+    head = Head(record["head_number"], record["head_hash"], record["head_time"], record["safe"], record["finalized"])
     position, op = record["position"], record["op"]
     if op == "watermark":
         return Watermark(network=network, position=position, partition=partition, head=head)
@@ -140,12 +138,24 @@ def read(record: Mapping[str, Any], partition: int) -> AnyStep:
     unfit = _unfit(columns, block)
     if unfit is not None:
         return Unfit(
-            network=network, position=position, partition=partition, head=head, block=block,
-            contract=_only(columns.contract), reason=unfit[0], error=unfit[1][:500],
+            network=network,
+            position=position,
+            partition=partition,
+            head=head,
+            block=block,
+            contract=_only(columns.contract),
+            reason=unfit[0],
+            error=unfit[1][:500],
         )
     return Append(
-        network=network, position=position, partition=partition, head=head, block=block,
-        proof=record["proof"], digest=record["digest"], columns=columns,
+        network=network,
+        position=position,
+        partition=partition,
+        head=head,
+        block=block,
+        proof=record["proof"],
+        digest=record["digest"],
+        columns=columns,
     )
 
 
@@ -182,10 +192,19 @@ def _broken_rule(record: Mapping[str, Any], partition: int) -> tuple[str, str] |
 
 def _columns(record: Mapping[str, Any]) -> Columns:
     return Columns(
-        tx_hash=record["tx_hash"], tx_from=record["tx_from"], contract=record["contract"], topic0=record["topic0"],
-        n=record["n"], sub_index=record["sub_index"], log_index=record["log_index"], standard=record["standard"],
-        token_id=record["token_id"], from_account=record["from"], to_account=record["to"],
-        operator=record["operator"], quantity=record["quantity"],
+        tx_hash=record["tx_hash"],
+        tx_from=record["tx_from"],
+        contract=record["contract"],
+        topic0=record["topic0"],
+        n=record["n"],
+        sub_index=record["sub_index"],
+        log_index=record["log_index"],
+        standard=record["standard"],
+        token_id=record["token_id"],
+        from_account=record["from"],
+        to_account=record["to"],
+        operator=record["operator"],
+        quantity=record["quantity"],
     )
 
 
@@ -197,7 +216,14 @@ def _unfit(columns: Columns, block: Block) -> tuple[str, str] | None:
     for name in _NUMBERS:
         if not _decimal(getattr(columns, name)):
             return "bad_value", f"{name}: expected decimal numbers of at most {_DIGITS_MAX} digits"
-    texts = (columns.tx_hash, columns.tx_from, columns.contract, columns.topic0, columns.from_account, columns.to_account)
+    texts = (
+        columns.tx_hash,
+        columns.tx_from,
+        columns.contract,
+        columns.topic0,
+        columns.from_account,
+        columns.to_account,
+    )
     if not _clean(list(chain(*texts, filter(None, columns.operator)))):
         return "bad_value", f"{', '.join(_TEXTS)}, operator: expected plain text of at most {_TEXT_MAX} characters"
     ids = set(zip(columns.tx_hash, columns.contract, columns.topic0, columns.n, columns.sub_index, strict=True))

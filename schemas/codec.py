@@ -55,6 +55,11 @@ class Codec:
         self._fetch = fetch
         self._writers: dict[int, Any] = {schema_id: self._schema}
 
+    @property
+    def frame(self) -> bytes:
+        """What comes before every Avro body of this record: the magic byte and the schema id."""
+        return self._header
+
     def encode(self, record: Mapping[str, Any]) -> bytes:
         """Frame and encode. Raises SchemaError if a field is missing or of the wrong type."""
         out = BytesIO()
@@ -62,7 +67,9 @@ class Codec:
         try:
             fastavro.schemaless_writer(out, self._schema, record)
         except (ValueError, TypeError, KeyError, AttributeError) as exc:
-            raise SchemaError(f"{self.name}: expected its schema's fields, got a record that does not fit: {exc}") from exc
+            raise SchemaError(
+                f"{self.name}: expected its schema's fields, got a record that does not fit: {exc}"
+            ) from exc
         return out.getvalue()
 
     def decode(self, value: bytes | None) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A ledger on a real Postgres, fed with records as normalize sends them."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ async def make_ledger(config: Config) -> AsyncIterator[MakeLedger]:
     """Opens ledgers on one database; two of them are two processes."""
     opened: list[LedgerHarness] = []
 
-    async def make(*, owner: str = "one", partitions: int = 1, **settings: object) -> LedgerHarness:
+    async def make(*, owner: str = "one", partitions: int = 1, **settings: Any) -> LedgerHarness:
         harness = await LedgerHarness.open(config, owner=owner, partitions=partitions, **settings)
         opened.append(harness)
         return harness

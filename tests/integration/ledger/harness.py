@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import psycopg
 
-
 from ft.agents.ledger import Ledger
 from ft.config import Config
 from ft.schemas.codec import Codec, parsed
@@ -162,7 +161,13 @@ class LedgerHarness:
         conn = await checkpoint.connect_writer(self.config)
         try:
             fresh = await checkpoint.claim(
-                conn, consumer="ledger", topic=TOPIC, partition=partition, owner=self.owner, cluster_id="k", topic_id="t"
+                conn,
+                consumer="ledger",
+                topic=TOPIC,
+                partition=partition,
+                owner=self.owner,
+                cluster_id="k",
+                topic_id="t",
             )
         finally:
             await conn.close()
@@ -239,5 +244,3 @@ def journal(config: Config, ops: Iterable[str] = ("apply", "revert")) -> list[tu
 def tx(name: str) -> str:
     """The hash that :class:`Event` gives a transaction of this name."""
     return "0x" + name.encode().hex().rjust(64, "0")
-
-

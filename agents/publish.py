@@ -1,0 +1,320 @@
+"""The journal -> ledger.ownership_changed, ledger.finality, ledger.reorg_detected, catalog.asset_created.
+
+Guarantee: every row of the journal is announced at least once, in order, partition p on partition p of each topic;
+a repeat has the seq it had. Unit of parallelism: the ledger's partition, under the ledger's claim.
+A round:
+1. takes what follows each partition's cursor, from memory if the ledger committed it just now, else from the journal
+2. sends its records in order, and waits until all are acknowledged
+3. moves the cursors, under the epoch of the claims
+A broker that is away is waited for. A record refused five times stops its partition until `ft dlq replay`.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any, Final, Protocol
+
+import psycopg
+import structlog
+
+from ft.agents.announcements import TOPICS, Announcement, Announcer, Cursor, Marks, Topic, traceparent
+from ft.agents.columns import columns as arrays
+from ft.agents.handover import Handover
+from ft.agents.journal import Stretch
+from ft.agents.steps import Block, Columns
+from ft.config import Config
+from ft.errors import BrokerError, DatabaseUnavailable
+from ft.schemas.codec import Codec
+from ft.sql.queries import load
+from ft.streams.checkpoint import Claim, Connection, connect_writer
+from ft.streams.hop import Fail
+from ft.streams.metrics import OUTBOX_UNPUBLISHED
+from ft.streams.outbox import Outbox
+from ft.streams.producer import Headers
+from ft.streams.topics import Topics
+
+log = structlog.get_logger(__name__)
+
+ROWS_MAX: Final = 4_000
+"""Journal rows of one partition that a round takes."""
+POLL_S: Final = 0.5
+"""How long a round waits for a commit before it asks the journal."""
+TRIES: Final = 5
+"""How often a refused record is sent before its partition is blocked."""
+_RETRY_S: Final = 1.0
+_NAMES: Final = ("partition", "epoch", "seq_before", "seq", "ownership_seq", "finality_seq", "reorg_seq", "created_seq")
+
+
+class LedgerClaims(Protocol):
+    """Which partitions of the ledger this process holds."""
+
+    def held(self, consumer: str) -> list[Claim]: ...
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where a partition's announcing stands under one claim."""
+
+    claim: Claim
+    epoch: int
+    cursor: Cursor
+    blocked: bool
+
+
+class Publisher:
+    """Runs beside the ledger, in the same process, for the partitions that it holds."""
+
+    def __init__(
+        self, config: Config, claims: LedgerClaims, codecs: Mapping[Topic, Codec], *, topic: str,
+        fail: Fail | None = None,
+    ) -> None:  # fmt: skip
+        """``topic``: the normalized topic, under which the ledger's claims are."""
+        topics = Topics(config.topic_prefix)
+        self._config = config
+        self._claims = claims
+        self._topic = topic
+        self._names: dict[Topic, str] = {name: getattr(topics, name) for name in TOPICS}
+        self._announcer = Announcer(codecs)
+        self._fail = fail
+        self._handover = Handover()
+        self._places: dict[int, _Place] = {}
+        self._outbox: Outbox | None = None
+        self._conn: Connection | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def offer(self, stretches: Sequence[Stretch]) -> None:
+        """The ledger has committed these: they need not be read back."""
+        self._handover.offer(stretches)
+
+    async def start(self) -> None:
+        """Start announcing in the background."""
+        self._task = asyncio.create_task(self._run(), name="publisher")
+
+    async def stop(self) -> None:
+        """Stop; what was sent and not noted is sent again by the next holder."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        await self._let_go()
+
+    async def round(self) -> int:
+        """Announce what follows each cursor; returns the number of journal rows."""
+        places = await self._held()
+        marks = await self._marks(places)
+        before = {place.claim.partition: replace(place.cursor) for place in places}
+        try:
+            for place in places:
+                await self._send_next(place, marks)
+                await asyncio.sleep(0)
+            if self._outbox is not None:
+                await self._outbox.flush()
+        except BrokerError as exc:
+            log.warning("a record was refused; what was not acknowledged is sent one by one", error=str(exc))
+            self._drop_outbox()
+            for place in places:
+                place.cursor = before[place.claim.partition]
+            return sum([await self._one_by_one(place, marks) for place in places])
+        await self._move(places, before)
+        return sum(place.cursor.seq - before[place.claim.partition].seq for place in places)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                if not await self.round():
+                    await self._handover.wait(POLL_S)
+            except (psycopg.Error, DatabaseUnavailable) as exc:
+                log.warning("announcing waits for Postgres", error=str(exc))
+                await self._let_go()
+                await asyncio.sleep(_RETRY_S)
+            except Exception as exc:
+                if self._fail is None:
+                    raise
+                await self._fail(exc)
+                return
+
+    async def _held(self) -> list[_Place]:
+        """The partitions to announce now: held, and not blocked. Cursors are read once a claim."""
+        claims = {claim.partition: claim for claim in self._claims.held("ledger")}
+        self._handover.keep(claims)
+        self._places = {
+            partition: place
+            for partition, place in self._places.items()
+            if partition in claims and not place.blocked and place.epoch == claims[partition].epoch
+        }
+        missing = sorted(set(claims) - set(self._places))
+        if missing:
+            conn = await self._connection()
+            await conn.execute(load("publish")["add_cursors"], {"partitions": missing})
+            rows = await (await conn.execute(load("publish")["cursors"], {"partitions": missing})).fetchall()
+            await conn.commit()
+            for partition, seq, changed, finality, reorg, created, blocked in rows:
+                cursor = Cursor(
+                    seq=seq, ownership_changed=changed, finality=finality, reorg_detected=reorg, asset_created=created
+                )
+                claim = claims[partition]
+                self._places[partition] = _Place(claim, claim.epoch, cursor, blocked is not None)
+        for place in self._places.values():
+            unpublished = max(place.claim.next_seq - 1 - place.cursor.seq, 0)
+            OUTBOX_UNPUBLISHED.labels(partition=place.claim.partition).set(unpublished)
+        return [place for place in self._places.values() if not place.blocked and self._behind(place)]
+
+    def _behind(self, place: _Place) -> bool:
+        return place.claim.next_seq - 1 > place.cursor.seq
+
+    async def _marks(self, places: Sequence[_Place]) -> dict[tuple[int, str], Marks]:
+        if not places:
+            return {}
+        conn = await self._connection()
+        values = {"partitions": [place.claim.partition for place in places]}
+        rows = await (await conn.execute(load("publish")["marks"], values, prepare=True)).fetchall()
+        await conn.commit()
+        return {(row[0], row[1]): Marks(row[2], row[3]) for row in rows}
+
+    async def _next(self, place: _Place, rows_max: int = ROWS_MAX) -> list[Stretch]:
+        partition, after = place.claim.partition, place.cursor.seq
+        found, before = self._handover.take(partition, after, rows_max)
+        if found:
+            return found
+        conn = await self._connection()
+        values = {"partition": partition, "after": after, "before": before, "rows_max": rows_max}
+        rows = await (await conn.execute(load("publish")["journal_rows"], values, prepare=True)).fetchall()
+        await conn.commit()
+        return stretches_of(partition, rows)
+
+    async def _send_next(self, place: _Place, marks: Mapping[tuple[int, str], Marks]) -> None:
+        for stretch in await self._next(place):
+            headers = _headers(stretch)
+            for announcement in self._announced(place, stretch, marks):
+                self._send(place, announcement, headers)
+
+    def _announced(self, place: _Place, stretch: Stretch, marks: Mapping[tuple[int, str], Marks]) -> Any:
+        known = marks.get((stretch.partition, stretch.network), Marks())
+        return self._announcer.announce(stretch, place.cursor, known)
+
+    def _send(self, place: _Place, announcement: Announcement, headers: Headers | None) -> None:
+        if self._outbox is None:
+            self._outbox = Outbox(self._config.kafka)
+        self._outbox.send(self._names[announcement.topic], place.claim.partition, announcement.value, headers)
+
+    async def _move(self, places: Sequence[_Place], before: Mapping[int, Cursor]) -> None:
+        moved = [place for place in places if place.cursor.seq != before[place.claim.partition].seq]
+        if not moved:
+            return
+        rows = []
+        for place in moved:
+            c = place.cursor
+            where = (place.claim.partition, place.epoch, before[place.claim.partition].seq)
+            rows.append((*where, c.seq, c.ownership_changed, c.finality, c.reorg_detected, c.asset_created))
+        conn = await self._connection()
+        values = {**arrays(_NAMES, rows), "topic": self._topic}
+        done = await (await conn.execute(load("publish")["move_cursors"], values, prepare=True)).fetchall()
+        await conn.commit()
+        for lost in {place.claim.partition for place in moved} - {row[0] for row in done}:
+            log.info("another process announces the partition now", partition=lost)
+            self._places.pop(lost, None)
+
+    async def _one_by_one(self, place: _Place, marks: Mapping[tuple[int, str], Marks]) -> int:
+        """Announce the rows of one round singly, so that the one which is refused is known."""
+        start = place.cursor.seq
+        for stretch in await self._next(place):
+            headers = _headers(stretch)
+            for seq in range(max(stretch.seq_from, place.cursor.seq + 1), stretch.seq_to + 1):
+                before = replace(place.cursor)
+                for announcement in self._announced(place, row_of(stretch, seq), marks):
+                    error = await self._insist(place, announcement, headers)
+                    if error is not None:
+                        place.cursor = before
+                        await self._block(place, stretch.network, announcement, error)
+                        return seq - 1 - start
+                await self._move([place], {place.claim.partition: before})
+        return place.cursor.seq - start
+
+    async def _insist(self, place: _Place, announcement: Announcement, headers: Headers | None) -> str | None:
+        """Send one record until it is acknowledged, five times at most; returns why it is refused."""
+        error = ""
+        for _ in range(TRIES):
+            try:
+                self._send(place, announcement, headers)
+                assert self._outbox is not None
+                await self._outbox.flush()
+                return None
+            except BrokerError as exc:
+                error = str(exc)
+                self._drop_outbox()
+        return error
+
+    async def _block(self, place: _Place, network: str, refused: Announcement, error: str) -> None:
+        partition, topic = place.claim.partition, self._names[refused.topic]
+        log.error("announcing is blocked", partition=partition, topic=topic, seq=refused.seq, error=error)
+        conn = await self._connection()
+        await conn.execute(load("publish")["put_dead"], {
+            "topic": topic, "partition": partition, "seq": refused.seq, "network": network, "error": error[:500],
+            "payload": refused.value,
+        })  # fmt: skip
+        await conn.execute(load("publish")["block_cursor"], {
+            "reason": f"{topic}: {error}"[:500], "partition": partition, "epoch": place.epoch, "topic": self._topic,
+        })  # fmt: skip
+        await conn.commit()
+        place.blocked = True
+
+    async def _connection(self) -> Connection:
+        if self._conn is None or self._conn.closed:
+            self._conn = await connect_writer(self._config, application="ft publisher")
+        return self._conn
+
+    def _drop_outbox(self) -> None:
+        if self._outbox is not None:
+            self._outbox.close()
+            self._outbox = None
+
+    async def _let_go(self) -> None:
+        """Close everything; the next round reads the cursors again."""
+        self._drop_outbox()
+        self._places.clear()
+        if self._conn is not None:
+            await self._conn.close()
+            self._conn = None
+
+
+def stretches_of(partition: int, rows: Sequence[tuple[Any, ...]]) -> list[Stretch]:
+    """Rows of the query ``journal_rows`` as the stretches that they were written as, or pieces of them."""
+    found = []
+    for (network, number, block_hash, time, op, _), group in groupby(rows, key=_stretch_key):
+        piece = list(group)
+        control = piece[0][6]
+        if control is not None:
+            block = Block(number, block_hash, time)
+            found += [
+                Stretch(partition=partition, seq_from=row[0], network=network, block=block, op=op, control=row[6])
+                for row in piece
+            ]
+            continue
+        fields = list(zip(*[row[8:] for row in piece], strict=True))
+        found.append(
+            Stretch(
+                partition=partition, seq_from=piece[0][0], network=network, block=Block(number, block_hash, time),
+                op=op, columns=Columns(**dict(zip(Columns.__slots__, fields, strict=True))),
+                revision=[row[7] for row in piece],
+            )
+        )
+    return found
+
+
+def row_of(stretch: Stretch, seq: int) -> Stretch:
+    """One row of a stretch as a stretch."""
+    if stretch.control is not None:
+        return stretch
+    at = seq - stretch.seq_from
+    columns = Columns(**{name: getattr(stretch.columns, name)[at : at + 1] for name in Columns.__slots__})
+    return replace(stretch, seq_from=seq, columns=columns, revision=stretch.revision[at : at + 1])
+
+
+def _stretch_key(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (*row[1:6], row[6] is None)
+
+
+def _headers(stretch: Stretch) -> Headers | None:
+    trace = traceparent(stretch.block.hash)
+    return None if trace is None else [("traceparent", trace)]

@@ -1,0 +1,76 @@
+"""Records out without a gap: after a record that the broker refuses, nothing more is sent.
+
+An ordinary idempotent producer drops the refused record and sends the next one; a subscriber would see a loss that
+no later record can mend. With librdkafka's gapless guarantee the refusal is fatal for the producer instead.
+"""
+
+import asyncio
+from typing import Any, Final
+
+from confluent_kafka import KafkaError, KafkaException, Message
+from confluent_kafka import Producer as RdKafkaProducer
+
+from ft.errors import BrokerError
+from ft.streams.producer import Headers, settings
+
+_POLL_S: Final = 0.02
+
+
+class Outbox:
+    """One producer's life: the first refusal ends it. Open another one to go on."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._refused: BrokerError | None = None
+        self._rd = RdKafkaProducer(
+            settings(bootstrap)
+            | {
+                "enable.gapless.guarantee": True,
+                "delivery.report.only.error": True,
+                "on_delivery": self._delivered,
+                "error_cb": self._error,
+            }
+        )
+        self.send_count = 0
+
+    def send(self, topic: str, partition: int, value: bytes, headers: Headers | None = None) -> None:
+        """Enqueue one record. Raises BrokerError for a record, or after a record, that is refused for good."""
+        self.send_count += 1
+        while True:
+            try:
+                self._rd.produce(topic, value, None, partition, headers=headers)
+                break
+            except BufferError:
+                self._rd.poll(_POLL_S)
+            except KafkaException as exc:
+                raise BrokerError(f"record for {topic}[{partition}] of {len(value)} bytes refused: {exc}") from exc
+        if not self.send_count & 0x3F:
+            self._rd.poll(0)
+            self._check()
+
+    async def flush(self) -> None:
+        """Return once everything sent is acknowledged; waits for ever for a broker that is away. Raises BrokerError."""
+        self._rd.poll(0)
+        self._check()
+        while len(self._rd):
+            await asyncio.to_thread(self._rd.flush, _POLL_S)
+            self._check()
+        self._rd.poll(0)
+        self._check()
+
+    def close(self) -> None:
+        """Drop what is not acknowledged."""
+        self._rd.purge(in_queue=True, in_flight=True, blocking=False)
+        self._rd.poll(0)
+
+    def _check(self) -> None:
+        if self._refused is not None:
+            raise self._refused
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None and self._refused is None:
+            where = f"{message.topic()}[{message.partition()}]"
+            self._refused = BrokerError(f"record for {where} refused: {error.str()}")
+
+    def _error(self, error: Any) -> None:
+        if error.fatal() and self._refused is None:
+            self._refused = BrokerError(f"Kafka: {error.str()}")
