@@ -1,0 +1,209 @@
+"""ownership_changed on a real broker, projections in a real Postgres: each record takes effect exactly once."""
+
+import asyncio
+from dataclasses import replace
+from random import Random
+
+import psycopg
+import pytest
+
+from ft.agents.project import LostRecords
+from ft.config import Config
+from ft.errors import DatabaseUnavailable, Fenced
+from ft.schemas.codec import Codec
+from ft.schemas.events import OwnershipChanged
+from ft.streams.hop import Message
+from tests.integration.project.subscribing import Process, codec_of, encoded, publish, read_all, tables
+from tests.synthetic.changes import History, history, recount
+
+
+@pytest.fixture
+def codec(config: Config) -> Codec:
+    return codec_of(config)
+
+
+@pytest.fixture
+def made() -> History:
+    return history(Random(7), blocks=120)
+
+
+@pytest.fixture
+async def messages(config: Config, codec: Codec, made: History) -> list[Message]:
+    await publish(config, encoded(codec, made.records))
+    return read_all(config)
+
+
+async def test_a_single_delivery_gives_what_a_recount_gives(
+    config: Config, codec: Codec, made: History, messages: list[Message]
+) -> None:
+    await Process(config, codec, "one").work_through(messages, 50)
+
+    assert tables(config.postgres) == recount(made)
+
+
+async def test_a_second_delivery_changes_nothing(
+    config: Config, codec: Codec, made: History, messages: list[Message]
+) -> None:
+    await Process(config, codec, "one").work_through(messages, 50)
+    await Process(config, codec, "two").work_through(messages, 31)
+
+    assert tables(config.postgres) == recount(made)
+
+
+async def test_records_published_twice_take_effect_once(config: Config, codec: Codec, made: History) -> None:
+    half = len(made.records) // 2
+    await publish(config, encoded(codec, [*made.records[:half], *made.records[half - 40 :]]))
+
+    await Process(config, codec, "one").work_through(read_all(config), 50)
+
+    assert tables(config.postgres) == recount(made)
+
+
+async def test_of_two_at_once_the_one_with_the_newer_claim_writes(
+    config: Config, codec: Codec, made: History, messages: list[Message]
+) -> None:
+    async with Process(config, codec, "old") as old, Process(config, codec, "new") as new:
+        await old.claim()
+        await old.deliver(messages[:20])
+        await new.claim()
+
+        results = await asyncio.gather(old.deliver(messages), new.deliver(messages), return_exceptions=True)
+
+    assert [type(result) for result in results] == [Fenced, type(None)]
+    assert tables(config.postgres) == recount(made)
+
+
+async def test_a_crash_after_the_commit_and_before_the_acknowledgement_repeats_nothing(
+    config: Config, codec: Codec, made: History, messages: list[Message]
+) -> None:
+    async with Process(config, codec, "killed") as killed:
+        await killed.claim()
+        await killed.deliver(messages[:70])
+
+    await Process(config, codec, "restarted").work_through(messages, 50)
+
+    assert tables(config.postgres) == recount(made)
+
+
+async def test_a_crash_before_the_commit_loses_nothing(
+    config: Config, codec: Codec, made: History, messages: list[Message], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Process(config, codec, "killed") as killed:
+        await killed.claim()
+        await killed.deliver(messages[:70])
+        with monkeypatch.context() as patched:
+            patched.setattr(psycopg.AsyncConnection, "commit", _cut_off)
+            with pytest.raises(DatabaseUnavailable):
+                await killed.deliver(messages[70:140])
+
+    await Process(config, codec, "restarted").work_through(messages, 50)
+
+    assert tables(config.postgres) == recount(made)
+
+
+async def _cut_off(conn: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
+    await conn.close()
+    raise psycopg.OperationalError("connection lost")
+
+
+async def test_a_rebuild_from_the_beginning_gives_equal_rows(
+    config: Config, codec: Codec, messages: list[Message]
+) -> None:
+    await Process(config, codec, "one").work_through(messages, 50)
+    before = _everything(config.postgres)
+    with psycopg.connect(config.postgres) as conn:
+        conn.execute(
+            "TRUNCATE projection.holdings, projection.asset_cards, projection.collection_holders, catalog.assets,"
+            " projection.collection_stats, projection.collection_activity, system.partition_owner"
+        )
+
+    await Process(config, codec, "anew").work_through(messages, 17)
+
+    assert _everything(config.postgres) == before
+
+
+def _everything(url: str) -> list[object]:
+    names = ("holdings", "asset_cards", "collection_stats")
+    with psycopg.connect(url) as conn:
+        return [conn.execute(f"SELECT * FROM projection.{n} ORDER BY 1, 2, 3, 4".encode()).fetchall() for n in names]
+
+
+def finality(seq: int, prev_seq: int) -> OwnershipChanged:
+    return OwnershipChanged(
+        seq=seq,
+        prev_seq=prev_seq,
+        kind="finality",
+        op="finality",
+        network="synthetic",
+        block_number=500,
+        block_hash="0xhead",
+        block_time=1_704_070_000,
+        safe=490,
+        finalized=480,
+        position=77,
+    )
+
+
+async def test_the_head_comes_from_the_record_of_kind_finality(config: Config, codec: Codec, made: History) -> None:
+    last = made.records[-1].seq
+    await publish(config, encoded(codec, [*made.records, finality(last + 1, last)]))
+
+    await Process(config, codec, "one").work_through(read_all(config), 1000)
+
+    with psycopg.connect(config.postgres) as conn:
+        head = conn.execute(
+            "SELECT partition, network, position, head_number, head_hash, safe, finalized FROM system.partition_head"
+            " WHERE consumer = 'project'"
+        ).fetchall()
+        next_seq = conn.execute("SELECT next_seq FROM system.partition_owner").fetchone()
+    assert head == [(3, "synthetic", 77, 500, "0xhead", 490, 480)]
+    assert next_seq == (last + 2,)
+    assert tables(config.postgres) == recount(made)
+
+
+async def test_a_lost_record_stops_the_process(config: Config, codec: Codec, made: History) -> None:
+    await publish(config, encoded(codec, [*made.records[:10], *made.records[11:]]))
+    async with Process(config, codec, "one") as process:
+        await process.claim()
+
+        with pytest.raises(LostRecords, match=f"expected a record that follows seq {made.records[9].seq}"):
+            await process.deliver(read_all(config))
+
+
+async def test_a_subscriber_may_begin_where_the_topic_begins(config: Config, codec: Codec) -> None:
+    await publish(config, encoded(codec, [finality(1000, 999)]))
+
+    await Process(config, codec, "one").work_through(read_all(config), 10)
+
+    with psycopg.connect(config.postgres) as conn:
+        assert conn.execute("SELECT next_seq FROM system.partition_owner").fetchone() == (1001,)
+
+
+@pytest.mark.parametrize("batch_size", [1, 50])
+async def test_what_cannot_be_read_is_a_dead_letter_and_the_rest_goes_on(
+    config: Config, codec: Codec, made: History, batch_size: int
+) -> None:
+    *records, last = made.records
+    unknown = [
+        replace(last, kind="auction"),
+        replace(last, op="amend", seq=last.seq + 1, prev_seq=last.seq),
+        replace(last, standard="erc9999", seq=last.seq + 2, prev_seq=last.seq + 1),
+        replace(last, token_id="one", seq=last.seq + 3, prev_seq=last.seq + 2),
+        replace(last, to_account="\0", seq=last.seq + 4, prev_seq=last.seq + 3),
+        replace(last, block_time=9_000_000_000, seq=last.seq + 5, prev_seq=last.seq + 4),
+        replace(last, schema_version=2, seq=last.seq + 6, prev_seq=last.seq + 5),
+    ]
+    values = encoded(codec, [*records, *unknown])
+    await publish(config, [*values, b"\0\0", *encoded(codec, [finality(last.seq + 9, last.seq + 8)])])
+
+    await Process(config, codec, "one").work_through(read_all(config), batch_size)
+
+    with psycopg.connect(config.postgres) as conn:
+        reasons = conn.execute('SELECT reason FROM system.dlq ORDER BY "offset"').fetchall()
+        payload = conn.execute('SELECT payload FROM system.dlq ORDER BY "offset" LIMIT 1').fetchone()
+        next_seq = conn.execute("SELECT next_seq FROM system.partition_owner").fetchone()
+    unfit = ["unfit_value"] * 3
+    words = ["unknown_kind", "unknown_op", "unknown_standard", *unfit, "unknown_schema_version", "malformed_record"]
+    assert [reason for (reason,) in reasons] == words
+    assert payload == (values[len(records)],)
+    assert next_seq == (last.seq + 10,)

@@ -1,0 +1,148 @@
+"""The projections' arithmetic against a recount from nothing."""
+
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from random import Random
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ft.agents.projection import Asset, Card, Holding, NewAsset, Slot, changed_rows, fold, net, touched
+from ft.schemas.events import OwnershipChanged
+from tests.synthetic.changes import ACCOUNTS, CONTRACTS, history, recount
+
+
+@dataclass
+class Tables:
+    """The stored rows, written as the SQL writes them."""
+
+    holdings: dict[Slot, Holding] = field(default_factory=dict)
+    cards: dict[Asset, Card] = field(default_factory=dict)
+    holders: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    stats: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
+    days: dict[tuple[str, str, int], list[int]] = field(default_factory=dict)
+    assets: dict[Asset, NewAsset] = field(default_factory=dict)
+
+    def project(self, changes: list[OwnershipChanged]) -> None:
+        """One batch, seeing of the stored rows only what the rule asks for."""
+        slots, assets = touched(changes)
+        stored = {slot: self.holdings[slot] for slot in slots if slot in self.holdings}
+        folded = fold(changes, stored)
+        gained = net(folded.holdings, stored)
+        cards = {asset: self.cards[asset] for asset in assets if asset in self.cards}
+        holders = {key: self.holders[key] for key in gained.accounts if key in self.holders}
+        changed = changed_rows(folded, gained, cards, holders)
+        self.holdings |= changed.holdings
+        self.cards |= changed.cards
+        self.holders |= changed.holders
+        for collection, row in changed.stats.items():
+            self._add_stats(collection, [row.owners, row.assets, row.supply, *row.seen.counts], row.seen)
+        for day, counts in changed.days.items():
+            before = self.days.get(day, [0, 0, 0])
+            self.days[day] = [a + b for a, b in zip(before, counts, strict=True)]
+        assert not set(self.assets) & set(changed.assets)
+        self.assets |= changed.assets
+        for asset, time in changed.seen_earlier.items():
+            known = self.assets[asset]
+            self.assets[asset] = replace(known, first_seen=min(known.first_seen, time))
+
+    def _add_stats(self, collection: tuple[str, str], differences: list[int], seen: Any) -> None:
+        before = self.stats.get(collection, [0] * 6 + ["", seen.first_block, seen.last_block, 0])
+        sums = [a + b for a, b in zip(before, differences, strict=False)]
+        first, last = min(before[7], seen.first_block), max(before[8], seen.last_block)
+        self.stats[collection] = [*sums, seen.standard, first, last, seen.version]
+
+    def rows(self) -> dict[str, dict[Any, Any]]:
+        """As the recount writes them."""
+        epoch = date(1970, 1, 1)
+        return {
+            "holdings": {k: (h.account, h.quantity) for k, h in self.holdings.items() if h.visible},
+            "cards": {
+                k: (c.standard, c.supply, c.owners, c.transfers, c.last_block, c.last_time, c.version)
+                for k, c in self.cards.items()
+            },
+            "holders": {k: n for k, n in self.holders.items() if n},
+            "stats": {k: tuple(row) for k, row in self.stats.items()},
+            "activity": {(*k[:2], epoch + timedelta(days=k[2])): tuple(n) for k, n in self.days.items() if any(n)},
+            "assets": {k: (a.uuid, a.standard, a.first_seen) for k, a in self.assets.items()},
+        }
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 30))
+def test_any_history_in_any_batches_gives_what_a_recount_gives(seed: int, batch_size_max: int) -> None:
+    made = history(Random(seed))
+    batches = Random(seed + 1)
+    tables, records = Tables(), list(made.records)
+
+    while records:
+        size = batches.randint(1, batch_size_max)
+        tables.project(records[:size])
+        records = records[size:]
+
+    assert tables.rows() == recount(made)
+
+
+SINGLE = next(contract for contract, standard in CONTRACTS.items() if standard == "erc721")
+MULTI = next(contract for contract, standard in CONTRACTS.items() if standard == "erc1155")
+A, B, C = ACCOUNTS[:3]
+
+
+def change(seq: int, *, source: str, target: str, op: str = "apply", **fields: Any) -> OwnershipChanged:
+    values: dict[str, Any] = {"contract": SINGLE, "standard": "erc721", "block_number": seq, "quantity": "1"} | fields
+    return OwnershipChanged(
+        seq=seq,
+        prev_seq=seq - 1,
+        kind="transfer",
+        op=op,
+        network="synthetic",
+        block_hash="0xb",
+        block_time=1_700_000_000 + values["block_number"],
+        token_id="1",
+        from_account=source,
+        to_account=target,
+        log_index=0,
+        **values,
+    )
+
+
+def test_the_retraction_of_a_first_seen_move_gives_the_token_back() -> None:
+    tables = Tables()
+    tables.project([change(1, source=A, target=B)])
+
+    tables.project([change(2, source=A, target=B, op="revert", block_number=1)])
+
+    assert tables.holders == {("synthetic", SINGLE, A): 1, ("synthetic", SINGLE, B): 0}
+    assert tables.stats[("synthetic", SINGLE)][:6] == [1, 1, 1, 0, 0, 0]
+
+
+def test_an_event_that_returns_lower_than_before_is_taken_on() -> None:
+    tables = Tables()
+    tables.project([change(1, source=A, target=B, block_number=9)])
+
+    tables.project([change(2, source=A, target=B, op="revert", block_number=9)])
+    tables.project([change(3, source=A, target=B, block_number=8)])
+
+    assert tables.rows()["holdings"] == {("synthetic", SINGLE, "1", ""): (B, 1)}
+
+
+def test_a_negative_sum_counts_for_nobody() -> None:
+    tables = Tables()
+
+    tables.project([change(1, source=A, target=B, contract=MULTI, standard="erc1155", quantity="5")])
+
+    assert tables.holdings[("synthetic", MULTI, "1", A)].quantity == -5
+    assert tables.holders == {("synthetic", MULTI, B): 1}
+    assert tables.cards[("synthetic", MULTI, "1")].supply == 5
+
+
+def test_an_older_block_that_comes_later_lowers_the_first_seen_time_only() -> None:
+    tables = Tables()
+    tables.project([change(1, source=B, target=C, block_number=9)])
+
+    tables.project([change(2, source=A, target=B, block_number=3)])
+
+    asset = ("synthetic", SINGLE, "1")
+    assert tables.assets[asset].first_seen == 1_700_000_003
+    assert (tables.cards[asset].last_block, tables.holders) == (9, {("synthetic", SINGLE, C): 1})
