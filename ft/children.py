@@ -67,7 +67,12 @@ class Child:
 
 
 def start(
-    config: Config, name: str, command: Sequence[str], *, environ: Mapping[str, str] | None = None, detached: bool = False
+    config: Config,
+    name: str,
+    command: Sequence[str],
+    *,
+    environ: Mapping[str, str] | None = None,
+    detached: bool = False,
 ) -> Child:
     """Run this Python with ``command`` (:data:`WORKER`, or :data:`FT` and a command's words) under ``config``.
 

@@ -7,8 +7,7 @@ are unix seconds; 256-bit numbers are decimal strings.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from functools import cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_args
 
 SCHEMA_VERSION: Final = 1
 _RENAMED: Final = {"from_account": "from", "to_account": "to", "from_block": "from", "to_block": "to"}
@@ -201,14 +200,15 @@ Event = RawBlock | NormalizedBatch | OwnershipChanged | Finality | ReorgDetected
 E = TypeVar("E", bound=Event)
 
 
-@cache
-def _names(kind: type[Any]) -> tuple[tuple[str, str], ...]:
-    return tuple((f.name, _RENAMED.get(f.name, f.name)) for f in fields(kind))
+_NAMES: Final[Mapping[type[Any], tuple[tuple[str, str], ...]]] = {
+    kind: tuple((f.name, _RENAMED.get(f.name, f.name)) for f in fields(kind)) for kind in get_args(Event)
+}
+"""Record -> (name here, name in the .avsc) of each field."""
 
 
 def to_record(event: Event) -> dict[str, Any]:
     """The event as the dict that its .avsc describes."""
-    record = {avro: getattr(event, name) for name, avro in _names(type(event))}
+    record = {avro: getattr(event, name) for name, avro in _NAMES[type(event)]}
     if isinstance(event, RawBlock):
         record["parts"] = [{"name": p.name, "encoding": p.encoding, "bytes": p.bytes} for p in event.parts]
     return record
@@ -216,7 +216,7 @@ def to_record(event: Event) -> dict[str, Any]:
 
 def from_record(kind: type[E], record: Mapping[str, Any]) -> E:
     """The dict that :meth:`ft.schemas.codec.Codec.decode` returns, as its dataclass."""
-    values = {name: record[avro] for name, avro in _names(kind)}
+    values = {name: record[avro] for name, avro in _NAMES[kind]}
     if kind is RawBlock:
         values["parts"] = [RawPart(**part) for part in values["parts"]]
     return kind(**values)

@@ -117,7 +117,7 @@ def asset_uuid(natural_key: str) -> UUID:
 
 
 def source_event_id(network: str, tx_hash: str, contract: str, topic0: str, n: int) -> str:
-    """EVM: ``network:tx_hash:contract:topic0:n``, n counted among the transaction's logs of that contract and topic0."""
+    """EVM: ``network:tx_hash:contract:topic0:n``; n counts the transaction's logs of that contract and topic0."""
     return f"{network}:{tx_hash}:{contract}:{topic0}:{n}"
 
 

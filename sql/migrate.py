@@ -1,6 +1,7 @@
 """The migrator: roles, numbered SQL files, and reference data from configuration."""
 
 import hashlib
+from contextlib import suppress
 from importlib.resources import files
 from typing import Any, Final
 
@@ -69,10 +70,9 @@ def _ensure_roles(conn: psycopg.Connection[Any]) -> None:
     for role in ROLES:
         name = sql.Identifier(role)
         if conn.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,)).fetchone() is None:
-            try:
+            # Roles belong to the cluster: another database's migration may be quicker.
+            with suppress(psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
                 conn.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(name))
-            except (psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
-                pass  # roles belong to the cluster: another database's migration was quicker
         member = conn.execute("SELECT pg_has_role(current_user, %s, 'SET')", (role,)).fetchone()
         if member is None or not member[0]:
             conn.execute(sql.SQL("GRANT {} TO CURRENT_USER WITH SET TRUE, INHERIT TRUE").format(name))

@@ -92,8 +92,8 @@ def create_topics(config: Config, networks: Iterable[str], partitions: int) -> l
     """
     topics, admin = Topics(config.topic_prefix), _admin(config)
     wanted = {topics.raw(network): (1, _KEEP) for network in networks}
-    wanted |= {name: (partitions, _KEEP) for name in topics.partitioned}
-    wanted |= {name: (1, _KEEP) for name in (topics.dead_letter, topics.quarantine)}
+    wanted |= dict.fromkeys(topics.partitioned, (partitions, _KEEP))
+    wanted |= dict.fromkeys((topics.dead_letter, topics.quarantine), (1, _KEEP))
     wanted[topics.normalized] = (partitions, _MONTH)
     existing = _partition_counts(admin)
     _refuse_other_counts({name: count for name, (count, _) in wanted.items()}, existing)

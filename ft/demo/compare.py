@@ -82,22 +82,20 @@ def differences(reader: Reader, network: str, recording: Recording) -> dict[str,
         want = _holdings(recording, name)
         have = _held(reader, network, contract, want)
         found[name] += [
-            f"token {token} of {account}: expected {want.get((token, account), '0')}, got {have.get((token, account), '0')}"
-            for token, account in sorted(want.keys() | have.keys())
-            if want.get((token, account)) != have.get((token, account))
+            f"token {key[0]} of {key[1]}: expected {want.get(key, '0')}, got {have.get(key, '0')}"
+            for key in sorted(want.keys() | have.keys())
+            if want.get(key) != have.get(key)
         ]
     return found
 
 
 def _holdings(recording: Recording, name: str) -> dict[tuple[str, str], str]:
-    owners = {(token, owner): "1" for token, owner in recording.expected.owners.get(name, {}).items()}
+    owners = dict.fromkeys(recording.expected.owners.get(name, {}).items(), "1")
     balances = recording.expected.balances.get(name, {})
     return owners | {(t, account): quantity for t, held in balances.items() for account, quantity in held.items()}
 
 
-def _held(
-    reader: Reader, network: str, contract: str, want: dict[tuple[str, str], str]
-) -> dict[tuple[str, str], str]:
+def _held(reader: Reader, network: str, contract: str, want: dict[tuple[str, str], str]) -> dict[tuple[str, str], str]:
     """Every holding in the collection, by way of its owners' portfolios."""
     owners = {entry["owner"] for entry in reader.all(f"/api/v1/collections/{network}:{contract}/owners")}
     held: dict[tuple[str, str], str] = {}

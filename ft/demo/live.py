@@ -1,4 +1,4 @@
-"""The demo on a live node: its newest blocks, the collections that moved in them, and the node's word on some owners."""
+"""The demo on a live node: its newest blocks, what moved in them, and the node's word on some owners."""
 
 import json
 from typing import Any, Final
@@ -27,8 +27,14 @@ _CAUGHT_UP: Final = """
     LEFT JOIN system.partition_head h ON (h.consumer, h.partition) = (o.consumer, o.partition) AND h.network = %s
     WHERE o.consumer IN ('ledger', 'project')
 """
-_BUSIEST: Final = "SELECT contract FROM projection.collection_stats WHERE network = %s ORDER BY transfers + mints + burns DESC LIMIT %s"
-_SAMPLE: Final = "SELECT contract, token_id::text, account FROM projection.ownership_view WHERE network = %s AND standard = 'erc721' LIMIT %s"
+_BUSIEST: Final = """
+    SELECT contract FROM projection.collection_stats WHERE network = %s
+    ORDER BY transfers + mints + burns DESC, contract LIMIT %s
+"""
+_SAMPLE: Final = """
+    SELECT contract, token_id::text, account FROM projection.ownership_view
+    WHERE network = %s AND standard = 'erc721' LIMIT %s
+"""
 
 
 def show(config: Config, worker: Child, url: str, *, rpc: str, network: Network, console: Console) -> None:
@@ -49,7 +55,8 @@ def show(config: Config, worker: Child, url: str, *, rpc: str, network: Network,
         )
         reader = compare.Reader(url)
         try:
-            _table(reader, network.slug, [str(row[0]) for row in _rows(conn, _BUSIEST, network.slug, _COLLECTIONS)], console)
+            busiest = [str(row[0]) for row in _rows(conn, _BUSIEST, network.slug, _COLLECTIONS)]
+            _table(reader, network.slug, busiest, console)
         finally:
             reader.close()
         _ask_owners(rpc, head, _rows(conn, _SAMPLE, network.slug, _ASKED), console)

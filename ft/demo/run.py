@@ -1,7 +1,7 @@
 """The whole way of the data, shown: chain -> raw topic -> Faust -> Postgres -> API."""
 
 import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -17,17 +17,18 @@ from ft.demo import compare, live, stage
 from ft.demo.node import ReplayNode, replaying
 from ft.demo.recording import Recording, load_recording
 from ft.embedded.progress import shown
-from ft.errors import ServerError
-from ft.networks import load_networks
+from ft.errors import ConfigError, ServerError
+from ft.networks import Network, load_networks
 from ft.streams.prepare import prepare
 
+Connection = psycopg.Connection[tuple[object, ...]]
 NETWORK: Final = "demo"
 _STEP_S: Final = 20.0
 _CAUGHT_UP_S: Final = 60.0
 
 _SEEN: Final = "SELECT FROM ingest.tail WHERE network = %s AND hash = %s AND raw_offset IS NOT NULL"
 _BEHIND: Final = """
-    SELECT count(*) FROM system.partition_owner o
+    SELECT FROM system.partition_owner o
     WHERE o.consumer IN ('ledger', 'project')
       AND NOT EXISTS (SELECT FROM system.partition_head h WHERE h.consumer = o.consumer AND h.partition = o.partition
                       AND h.network = %s AND h.head_hash = %s)
@@ -53,7 +54,7 @@ def demo(config: Config, *, rpc: str | None, network: str | None, console: Conso
     with children.running([worker]):
         _, url = stage.start_api(config)
         if rpc:
-            live.show(config, worker, url, rpc=rpc, network=load_networks(config.networks_file)[network or "polygon"], console=console)
+            live.show(config, worker, url, rpc=rpc, network=_known(config, network or "polygon"), console=console)
         else:
             _recorded(config, worker, url, console)
     console.print(f"\n{time.monotonic() - began:.0f} s. Open [bold]{url}/schema[/bold] (stop it all: `ft down`)")
@@ -72,20 +73,32 @@ def _recorded(config: Config, worker: Child, url: str, console: Console) -> None
         reader.close()
 
 
-def _walk(
-    node: ReplayNode, recording: Recording, conn: psycopg.Connection[tuple[object, ...]], processes: list[Child], console: Console
-) -> None:
+def _known(config: Config, slug: str) -> Network:
+    networks = load_networks(config.networks_file)
+    if slug not in networks:
+        raise ConfigError(f"network: expected one of {', '.join(sorted(networks))}, got {slug!r}; see FT_NETWORKS")
+    return networks[slug]
+
+
+def _walk(node: ReplayNode, recording: Recording, conn: Connection, processes: list[Child], console: Console) -> None:
     """Let the node go on, block by block, as soon as the source has read where it stands."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=not console.is_terminal) as progress:
         task = progress.add_task("chain, as a follower sees it", total=len(recording.steps))
         while True:
-            head = node.view.canonical[node.view.head]
-            _wait(lambda head=head: _exists(conn, _SEEN, NETWORK, head), f"block {node.view.head} in the raw topic", processes, _STEP_S)
+            height = node.view.head
+            seen = partial(_exists, conn, _SEEN, NETWORK, node.view.canonical[height])
+            children.wait_for(seen, f"block {height} in the raw topic", timeout_s=_STEP_S, children=processes)
             progress.advance(task)
             if not node.advance():
                 break
-        _wait(lambda: not _count(conn, _BEHIND, NETWORK, head), "ledger and projections to reach the head", processes, _CAUGHT_UP_S)
+        head = node.view.canonical[node.view.head]
+        children.wait_for(
+            lambda: not _exists(conn, _BEHIND, NETWORK, head),
+            "ledger and projections to reach the head",
+            timeout_s=_CAUGHT_UP_S,
+            children=processes,
+        )
 
 
 def _show(config: Config, reader: compare.Reader, recording: Recording, url: str, console: Console) -> None:
@@ -111,14 +124,5 @@ def _show(config: Config, reader: compare.Reader, recording: Recording, url: str
     console.print(f"every balance is as the contracts say; for one: {url}/api/v1/collections/{NETWORK}:{first}")
 
 
-def _wait(condition: Callable[[], bool], what: str, processes: list[Child], timeout_s: float) -> None:
-    children.wait_for(condition, what, timeout_s=timeout_s, children=processes)
-
-
-def _exists(conn: psycopg.Connection[tuple[object, ...]], query: str, *args: object) -> bool:
+def _exists(conn: Connection, query: str, *args: object) -> bool:
     return conn.execute(query.encode(), args).fetchone() is not None
-
-
-def _count(conn: psycopg.Connection[tuple[object, ...]], query: str, *args: object) -> int:
-    row = conn.execute(query.encode(), args).fetchone()
-    return int(str(row[0])) if row else 0

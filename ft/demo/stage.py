@@ -58,7 +58,8 @@ def start_api(config: Config) -> tuple[Child, str]:
         port = free.getsockname()[1]
     api = children.start(config, "demo-api", (*FT, "api", "--host", "127.0.0.1", "--port", str(port)), detached=True)
     _note(config).parent.mkdir(parents=True, exist_ok=True)
-    _note(config).write_text(json.dumps({"pid": api.process.pid, "started": psutil.Process(api.process.pid).create_time()}))
+    left = {"pid": api.process.pid, "started": psutil.Process(api.process.pid).create_time()}
+    _note(config).write_text(json.dumps(left))
     url = f"http://127.0.0.1:{port}"
     children.wait_for(lambda: _answers(url), "the API to answer", timeout_s=_START_S, children=[api])
     return api, url

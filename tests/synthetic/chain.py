@@ -202,10 +202,22 @@ def append(block: Block, network: str, *, lease: int = 0, finalized: int = -1, *
 def block_json(block: Block) -> bytes:
     """What eth_getBlockByNumber(number, true) would answer, as far as ft reads it."""
     transactions = [
-        {"hash": tx.hash, "from": tx.sender, "to": tx.moves[0].contract, "transactionIndex": hex(i), "value": "0x0", "input": "0x"}
+        {
+            "hash": tx.hash,
+            "from": tx.sender,
+            "to": tx.moves[0].contract,
+            "transactionIndex": hex(i),
+            "value": "0x0",
+            "input": "0x",
+        }
         for i, tx in enumerate(block.txs)
     ]
-    head = {"number": hex(block.number), "hash": block.hash, "parentHash": block.parent_hash, "timestamp": hex(block.time)}
+    head = {
+        "number": hex(block.number),
+        "hash": block.hash,
+        "parentHash": block.parent_hash,
+        "timestamp": hex(block.time),
+    }
     return json.dumps(head | {"logsBloom": BLOOM, "transactions": transactions}).encode()
 
 

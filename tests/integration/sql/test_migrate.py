@@ -19,6 +19,9 @@ def test_every_query_prepares_on_a_migrated_database(migrated: str, word: str, n
     statement.convert(load(word)[name], arguments)
 
     with psycopg.connect(migrated) as conn:
+        if statement.query.startswith(b"COPY"):  # cannot be prepared: taken with no rows
+            with conn.cursor().copy(statement.query):
+                return
         conn.execute(b"PREPARE q AS " + statement.query)
 
 
@@ -56,7 +59,7 @@ def test_the_first_migration_chooses_the_partitions_for_good(config: Config) -> 
 
 
 def test_a_database_that_is_away_is_named_in_the_error(config: Config) -> None:
-    with pytest.raises(DatabaseUnavailable, match="127.0.0.1:1/nowhere"):
+    with pytest.raises(DatabaseUnavailable, match=r"127\.0\.0\.1:1/nowhere"):
         migrate("postgresql://ft@127.0.0.1:1/nowhere", config)
 
 
@@ -71,10 +74,12 @@ def test_months_hold_their_events_at_both_ends(database: str) -> None:
         for at in ("2024-02-29 23:59:59.999999Z", "2024-03-01 00:00:00Z", "2024-03-01 00:00:00Z"):
             conn.execute("SELECT ledger.ensure_month(%s)", (at,))
             conn.execute(
-                "INSERT INTO ledger.events SELECT 0, coalesce(max(seq), 0) + 1, 'n', 1, 'h', %s, 't', '', '', '', 0, 0, 0, 1,"
-                " 'apply', '', 1, '', '', NULL, 1, NULL FROM ledger.events",
+                "INSERT INTO ledger.events SELECT 0, coalesce(max(seq), 0) + 1, 'n', 1, 'h', %s, 't', '', '', '', 0, 0,"
+                " 0, 1, 'apply', '', 1, '', '', NULL, 1, NULL FROM ledger.events",
                 (at,),
             )
-        counts = conn.execute("SELECT tableoid::regclass::text, count(*) FROM ledger.events GROUP BY 1 ORDER BY 1").fetchall()
+        counts = conn.execute(
+            "SELECT tableoid::regclass::text, count(*) FROM ledger.events GROUP BY 1 ORDER BY 1"
+        ).fetchall()
 
     assert counts == [("ledger.events_202402", 1), ("ledger.events_202403", 2)]
