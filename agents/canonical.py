@@ -175,7 +175,9 @@ class Chain:
             return self._revert(record)
         if record.op == "finalize":
             return self._finalize(record)
-        return Misfit(reason="unknown_op", error=f"op: expected claim, append, revert or finalize, got {record.op!r:.100}")
+        return Misfit(
+            reason="unknown_op", error=f"op: expected claim, append, revert or finalize, got {record.op!r:.100}"
+        )
 
     def _append(self, record: RawBlock, offset: int) -> Outcome:
         known = self.rows.get(record.height)

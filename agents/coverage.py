@@ -49,7 +49,10 @@ class Coverage:
         if at is None:
             return
         found = self._now[at]
-        parts = (replace(found, high=height - 1, raw_offset=raw_offset), replace(found, low=height + 1, raw_offset=raw_offset))
+        parts = (
+            replace(found, high=height - 1, raw_offset=raw_offset),
+            replace(found, low=height + 1, raw_offset=raw_offset),
+        )
         self._now[at : at + 1] = [part for part in parts if part.low <= part.high]
 
     def changes(self) -> tuple[list[int], list[Stretch]]:

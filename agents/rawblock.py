@@ -1,4 +1,4 @@
-"""raw -> normalized, one raw block read by its network's family; what cannot be read is a hole, with the reason. Pure."""
+"""raw -> normalized, one raw block read by its network's family; what cannot be read is a hole with a reason. Pure."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType

@@ -55,17 +55,13 @@ class Sender:
         self._sent = dict.fromkeys(range(self.partitions), -1)
         self._quiet = dict.fromkeys(range(self.partitions), 0)
 
-    def append(
-        self, message: Message, block: Block, marks: Marks, events: Events, harvest: Harvest
-    ) -> dict[int, str]:
+    def append(self, message: Message, block: Block, marks: Marks, events: Events, harvest: Harvest) -> dict[int, str]:
         """Send a block's slices, each to its partition; returns their digests."""
         digests = {}
         parts = slices.split(self._network, events, self.partitions)
         for partition, part in parts.items():
             digests[partition] = slices.digest(part)
-            batch = slices.append(
-                self._network, message.offset, partition, block, marks, part, digests[partition]
-            )
+            batch = slices.append(self._network, message.offset, partition, block, marks, part, digests[partition])
             value = self._normalized.encode(to_record(batch))
             if len(value) > SLICE_BYTES_MAX:
                 self._quarantine_slice(message, block, harvest, part, len(value))
@@ -130,14 +126,10 @@ class Sender:
         """Return once all that was sent is acknowledged. Raises BrokerError."""
         await self._producer.flush_acknowledged()
 
-    def _quarantine_slice(
-        self, message: Message, block: Block, harvest: Harvest, events: Events, size: int
-    ) -> None:
+    def _quarantine_slice(self, message: Message, block: Block, harvest: Harvest, events: Events, size: int) -> None:
         error = f"slice: expected at most {SLICE_BYTES_MAX} bytes, got {size}, in raw record {message.offset}"
         for contract in sorted(set(events.contract)):
-            self.hole(
-                message, block, harvest, reason="slice_too_large", error=error, payload=b"", contract=contract
-            )
+            self.hole(message, block, harvest, reason="slice_too_large", error=error, payload=b"", contract=contract)
 
     def _letter(self, message: Message, reason: str, error: str, payload: bytes, **where: Any) -> DeadLetter:
         return DeadLetter(

@@ -67,9 +67,7 @@ def append(
     )
 
 
-def revert(
-    network: str, position: int, partition: int, block: Block, marks: Marks, reason: str
-) -> NormalizedBatch:
+def revert(network: str, position: int, partition: int, block: Block, marks: Marks, reason: str) -> NormalizedBatch:
     """Whatever the partition holds of the block is retracted."""
     return NormalizedBatch(
         network=network,

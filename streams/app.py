@@ -21,10 +21,12 @@ from mode.supervisors import CrashingSupervisor  # noqa: E402
 from ft.config import AGENTS, Config  # noqa: E402
 from ft.errors import FtError  # noqa: E402
 from ft.streams import process  # noqa: E402
-from ft.streams.checkpoint import process_name  # noqa: E402
+from ft.streams.checkpoint import Claim, process_name  # noqa: E402
 from ft.streams.claims import Claims  # noqa: E402
 from ft.streams.hop import Batch, Hop, run_hop  # noqa: E402
 from ft.streams.log import configure, logging_config  # noqa: E402
+from ft.streams.metrics import exposition  # noqa: E402
+from ft.streams.watch import Watch  # noqa: E402
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +38,8 @@ _RESUBSCRIBE_S: Final = 1.0
 
 class Consumer(driver.Consumer):
     """Claims what the group assigns, and reads from where Postgres says."""
+
+    app: "App"
 
     _assignments: int = 0
     """Raised by every assignment and revocation, so that a claim which took too long is noticed."""
@@ -125,6 +129,10 @@ class App(faust.App):
 
         return self.agent(channel, name=name, concurrency=1, supervisor_strategy=CrashingSupervisor)(agent)
 
+    def serve(self, service: Any) -> None:
+        """Start ``service`` once the worker runs, and stop it with it."""
+        self.service(service)
+
     async def wait_for_batches(self, timeout_s: float) -> None:
         """Wait until no hop has a batch in hand, or the time is over (the fence is what protects, not this)."""
         waits = [asyncio.ensure_future(running.idle.wait()) for running in self._running]
@@ -132,6 +140,11 @@ class App(faust.App):
             _, pending = await asyncio.wait(waits, timeout=timeout_s)
             for wait in pending:
                 wait.cancel()
+
+    async def ends(self, claims: list[Claim]) -> Mapping[Claim, int]:
+        """The end offset of each claim's partition, asked from the broker and not from what was fetched."""
+        found = await self.consumer.highwaters(*(TP(claim.topic, claim.partition) for claim in claims))
+        return {claim: found[TP(claim.topic, claim.partition)] for claim in claims}
 
     async def fail(self, exc: BaseException) -> None:
         """Leave the group if that is quickly done, then end the process with code 1. Does not return."""
@@ -232,5 +245,14 @@ def create_app(config: Config) -> App:
         logging_config=logging_config(config),
     )
     app.transport = Transport(app.conf.broker_consumer, app)
-    app.topics._resubscribe_sleep_lock_seconds = _RESUBSCRIBE_S
+    conductor: Any = app.topics
+    conductor._resubscribe_sleep_lock_seconds = _RESUBSCRIBE_S
+    app.page("/metrics")(_metrics)
+    url = f"http://{config.web_bind}:{app.conf.web_port}/metrics"
+    app.serve(Watch(config, app.claims, app.ends, app.fail, url))
     return app
+
+
+async def _metrics(web: Any, request: Any) -> Any:
+    body, content_type = exposition()
+    return web.bytes(body, headers={"Content-Type": content_type})

@@ -22,9 +22,7 @@ from ft.sql.queries import load
 
 Connection: TypeAlias = AsyncConnection[Any]
 
-_SESSION = (
-    "-c idle_in_transaction_session_timeout=5s -c lock_timeout=5s -c statement_timeout=30s -c timezone=UTC"
-)
+_SESSION = "-c idle_in_transaction_session_timeout=5s -c lock_timeout=5s -c statement_timeout=30s -c timezone=UTC"
 _TCP = {
     "connect_timeout": 5,
     "keepalives": 1,
@@ -113,9 +111,7 @@ async def claim(
         taken = {**key, "owner": owner, "cluster_id": cluster_id, "topic_id": topic_id}
         row = await (await conn.execute(sql["take_row"], taken)).fetchone()
         assert row is not None
-    return Claim(
-        consumer=consumer, topic=topic, partition=partition, epoch=row[0], next_offset=row[1], next_seq=row[2]
-    )
+    return Claim(consumer=consumer, topic=topic, partition=partition, epoch=row[0], next_offset=row[1], next_seq=row[2])
 
 
 def _check_identity(what: str, *, stored: tuple[str, str], found: tuple[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""The partitions that this process holds: claimed in Postgres when the group assigns them, dropped when it takes them."""
+"""The partitions that this process holds: claimed in Postgres when the group assigns them, dropped when it revokes."""
 
 import asyncio
 from collections.abc import Mapping

@@ -82,15 +82,13 @@ Fail: TypeAlias = Callable[[BaseException], Awaitable[None]]
 """Ends the process; in a worker it does not return."""
 
 
-async def run_hop(
-    stream: Any, hop: Hop, claims: HeldClaims, fail: Fail, *, max_records: int, within_s: float
-) -> None:
+async def run_hop(stream: Any, hop: Hop, claims: HeldClaims, fail: Fail, *, max_records: int, within_s: float) -> None:
     """Run ``hop`` over a Faust stream of raw values until the stream ends. Takes ``max_records`` at a time, at most,
     waiting ``within_s`` for more."""
     async for events in _batches(stream, max_records, within_s):
         try:
             done = await handle(events, hop, claims)
-        except Exception as exc:  # noqa: BLE001 - whatever it is, going on would lose the batch
+        except Exception as exc:
             log.error("hop failed", agent=hop.consumer, error=repr(exc), exc_info=exc)
             await fail(exc)
             return

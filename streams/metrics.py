@@ -9,15 +9,14 @@ from prometheus_client import REGISTRY, Gauge
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 INGEST_LAG: Final = Gauge(
-    "ingest_lag", "The node's head minus the normalized head, in blocks; age of the normalized head, in seconds",
+    "ingest_lag",
+    "The node's head minus the normalized head, in blocks; age of the normalized head, in seconds",
     ["network", "unit"],
 )
 NORMALIZER_LAG: Final = Gauge(
     "normalizer_lag", "Raw records that normalize has not committed", ["network", "partition"]
 )
-PROJECTION_LAG: Final = Gauge(
-    "projection_lag", "Records that a consumer has not committed", ["consumer", "partition"]
-)
+PROJECTION_LAG: Final = Gauge("projection_lag", "Records that a consumer has not committed", ["consumer", "partition"])
 OUTBOX_UNPUBLISHED: Final = Gauge("outbox_unpublished", "Journal rows that are not announced yet", ["partition"])
 DLQ_DEPTH: Final = Gauge("dlq_depth", "Open dead letters")
 EVENTS_PROCESSED: Final = Gauge("events_processed", "Records that an agent has committed", ["agent"])

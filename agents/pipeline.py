@@ -1,0 +1,137 @@
+"""Every agent of the pipeline, in the order of the flow. ``faust -A ft worker`` runs those that FT_AGENTS names.
+
+    chain.<network>.raw -> normalize -> ledger.normalized -> ledger -> journal -> publish -> ledger.ownership_changed,
+    ledger.finality, ledger.reorg_detected, catalog.asset_created -> project -> projection.*
+
+Importing this module reads the environment and connects to nothing; what the agents need is checked when the worker
+starts.
+"""
+
+import asyncio
+from typing import Any, Final
+
+import structlog
+from mode import Service
+
+from ft.agents.normalize import Network, Normalize
+from ft.agents.rawblock import FAMILIES
+from ft.agents.sender import Sender
+from ft.config import Config
+from ft.errors import FtError
+from ft.streams.app import App, create_app
+from ft.streams.facts import Facts, known_networks, verify
+from ft.streams.producer import Producer
+
+log = structlog.get_logger(__name__)
+
+NEW_NETWORKS_S: Final = 3.0
+"""How often a running worker looks for networks that were added."""
+_LATENCY_S: Final = 0.05
+"""A batch that is not full waits so long for more records."""
+
+
+class Pipeline:
+    """The agents of one worker process."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+        self.config = app.config
+        self.facts: Facts
+        self._networks: set[str] = set()
+
+    async def prepare(self) -> None:
+        """Check database, topics and registry, then make the agents. Raises FtError with the remedy."""
+        self.facts = await asyncio.to_thread(verify, self.config)
+        chosen = self.config.agents
+        if "normalize" in chosen:
+            for slug, family in self.facts.networks.items():
+                await self.normalize(slug, family)
+        if "ledger" in chosen:
+            self.ledger()
+        if "project" in chosen:
+            self.project()
+
+    async def normalize(self, slug: str, family: str) -> Any:
+        """raw -> normalized. Repeats are possible and carry their position; a network is done by one process."""
+        self._networks.add(slug)
+        if family not in FAMILIES:
+            log.warning("network is not normalized: no decoder for its family", network=slug, family=family)
+            return None
+        topic = self.facts.topics.raw(slug)
+        codec = await asyncio.to_thread(self.facts.registry.codec, "raw_block", topic)
+        network = Network(slug=slug, family=family, raw_topic=topic)
+        hop = Normalize(self.config, self.app.claims, network, codec, self._sender, self.app.fail)
+        return self.app.run(
+            hop, topic, name=f"normalize-{slug}", max_records=256, within_s=_LATENCY_S, buffer=64
+        )  # raw records are whole blocks: few of them are held in memory
+
+    def ledger(self) -> None:
+        """normalized -> journal and ownership. Every slice takes effect exactly once; a partition is one process's.
+
+        With it the publisher, under the same claims: journal -> the ledger's topics, in order; repeats carry their seq.
+        """
+
+    def project(self) -> None:
+        """ownership_changed -> projection.*. Every record takes effect exactly once; a partition is one process's."""
+
+    async def add_networks(self) -> None:
+        """Start agents for networks that were added since, without a restart."""
+        found = await asyncio.to_thread(known_networks, self.config)
+        for slug, family in found.items():
+            if slug in self._networks:
+                continue
+            agent = await self.normalize(slug, family)
+            if agent is not None:
+                agents: Any = self.app.agents
+                agents.update_topic_index()
+                await agent.maybe_start()
+                log.info("network added", network=slug)
+
+    def _sender(self, slug: str) -> Sender:
+        facts = self.facts
+        return Sender(
+            Producer(self.config.kafka),
+            facts.topics,
+            slug,
+            facts.partitions,
+            normalized=facts.codecs[facts.topics.normalized],
+            quarantine=facts.codecs[facts.topics.quarantine],
+            dead_letter=facts.codecs[facts.topics.dead_letter],
+        )
+
+
+class NewNetworks(Service):
+    """Looks for networks that were added while the worker runs."""
+
+    def __init__(self, pipeline: Pipeline, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._pipeline = pipeline
+
+    @Service.task
+    async def _look(self) -> None:
+        while not self.should_stop:
+            await self.sleep(NEW_NETWORKS_S)
+            try:
+                await self._pipeline.add_networks()
+            except FtError as exc:
+                log.warning("new networks wait", error=str(exc))
+
+
+def build(config: Config) -> App:
+    """The app with the agents that the configuration selects. Raises ConfigError if no Kafka is known."""
+    app = create_app(config)
+    pipeline = Pipeline(app)
+    app.prepare = pipeline.prepare
+    if "normalize" in config.agents:
+        app.serve(NewNetworks(pipeline))
+    return app
+
+
+def _build() -> App:
+    try:
+        return build(Config.from_env())
+    except FtError as exc:
+        raise SystemExit(f"ft: {exc}") from exc
+
+
+app = _build()

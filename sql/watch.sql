@@ -1,0 +1,22 @@
+-- name: ingest_lag
+-- The node's head against the normalized one, for networks that somebody follows.
+SELECT c.network, greatest(c.node_head - h.head_number, 0),
+       CASE WHEN c.node_head > h.head_number THEN greatest(extract(epoch FROM now() - h.head_time), 0)::float ELSE 0 END
+FROM system.sync_cursors c
+JOIN ingest.heads h USING (network)
+WHERE starts_with(c.job, 'follow:') AND c.node_head IS NOT NULL;
+
+-- name: outbox
+-- Journal rows that are not announced yet, of the partitions that this worker holds.
+SELECT o.partition, greatest(o.next_seq - 1 - coalesce(c.seq, 0), 0)
+FROM system.partition_owner o
+LEFT JOIN system.publish_cursor c USING (partition)
+WHERE o.consumer = 'ledger' AND o.partition = ANY(%(partitions)s);
+
+-- name: dlq_depth
+-- Letters that nobody has dealt with.
+SELECT count(*) FROM system.dlq WHERE state = 'open';
+
+-- name: stub_assets
+-- Assets that are known by their existence only.
+SELECT count(*) FROM catalog.assets WHERE is_stub;

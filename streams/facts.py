@@ -1,0 +1,60 @@
+"""What a worker must find before it starts: a migrated database, the topics as they were chosen, the schemas."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import psycopg
+
+from ft.config import Config
+from ft.errors import ConfigError, DatabaseError, DatabaseUnavailable
+from ft.schemas.codec import Codec
+from ft.sql.migrate import stored_partitions
+from ft.sql.queries import load
+from ft.streams.registry import Registry
+from ft.streams.topics import Topics, verify_topics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the agents of one worker work with."""
+
+    topics: Topics
+    partitions: int
+    """Of the normalized and the ledger's topics."""
+    networks: Mapping[str, str]
+    """Slug -> family, of ref.networks."""
+    registry: Registry
+    codecs: Mapping[str, Codec]
+    """Topic -> codec, of every topic but the raw ones."""
+
+
+def verify(config: Config) -> Facts:
+    """Look at everything once. Blocking. Raises ConfigError or ServerError with the remedy, DatabaseUnavailable."""
+    config.schema_registry  # noqa: B018 - a missing address is told before anything else is tried
+    partitions, networks = _read(config)
+    verify_topics(config, networks, partitions)
+    topics, registry = Topics(config.topic_prefix), Registry(config.schema_registry)
+    codecs = {topic: registry.codec(record, topic) for topic, record in topics.records(()).items()}
+    return Facts(topics=topics, partitions=partitions, networks=networks, registry=registry, codecs=codecs)
+
+
+def known_networks(config: Config) -> dict[str, str]:
+    """Slug -> family, as ref.networks has them now. Blocking. Raises as :func:`verify`."""
+    return _read(config)[1]
+
+
+def _read(config: Config) -> tuple[int, dict[str, str]]:
+    sql = load("checkpoint")
+    try:
+        with psycopg.connect(config.postgres_as("ft_writer"), connect_timeout=5, autocommit=True) as conn:
+            row = conn.execute(sql["migrated"]).fetchone()
+            if row is None or not row[0]:
+                raise ConfigError("the database is not migrated: expected ft's tables, found none. Run `ft migrate`.")
+            return stored_partitions(conn), dict(conn.execute(sql["networks"]).fetchall())
+    except psycopg.OperationalError as exc:
+        raise DatabaseUnavailable(
+            f"Postgres: expected a connection, got: {str(exc).strip()}. "
+            "Is it running (`ft status`), and is FT_POSTGRES right?"
+        ) from exc
+    except psycopg.Error as exc:
+        raise DatabaseError(f"Postgres: expected ft's tables, got: {str(exc).strip()}. Run `ft migrate`.") from exc

@@ -1,0 +1,162 @@
+"""What a worker watches of itself: progress (or it exits), its gauges, its row in system.workers."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+import psycopg
+import structlog
+from mode import Service
+
+from ft.config import Config
+from ft.errors import FtError
+from ft.sql.queries import load
+from ft.streams import metrics, process
+from ft.streams.checkpoint import Claim, Connection, connect_writer
+from ft.streams.claims import Claims
+
+log = structlog.get_logger(__name__)
+
+TICK_S: Final = 2.0
+"""How often lags are read, and this worker's row is refreshed."""
+SLOW_TICKS: Final = 15
+"""Every so many ticks: what is dear to count."""
+
+
+class Stalled(FtError):
+    """Records wait, and none was committed for too long."""
+
+
+class Progress:
+    """Notices a claim whose offset stands still while records wait. Pure: the clock is the caller's."""
+
+    def __init__(self, patience_s: float) -> None:
+        self._patience_s = patience_s
+        self._seen: dict[tuple[str, str, int], tuple[int, int, float]] = {}
+
+    def stalled(self, claims: Mapping[Claim, int], now: float) -> Claim | None:
+        """The first claim without progress, given every claim's end offset. Claims that went away are forgotten."""
+        seen, found = self._seen, None
+        self._seen = {}
+        for claim, end in claims.items():
+            key = (claim.consumer, claim.topic, claim.partition)
+            epoch, offset, since = seen.get(key, (-1, -1, now))
+            moved = (epoch, offset) != (claim.epoch, claim.next_offset)
+            if moved or claim.next_offset >= end:
+                since = now
+            self._seen[key] = (claim.epoch, claim.next_offset, since)
+            if now - since >= self._patience_s and found is None:
+                found = claim
+        return found
+
+
+class Watch(Service):
+    """Ticks while the worker runs; a tick that does not come ends the process from a thread."""
+
+    def __init__(
+        self,
+        config: Config,
+        claims: Claims,
+        ends: Callable[[list[Claim]], Awaitable[Mapping[Claim, int]]],
+        fail: Callable[[BaseException], Awaitable[None]],
+        metrics_url: str,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self._config = config
+        self._claims = claims
+        self._ends = ends
+        self._fail = fail
+        self._url = metrics_url
+        self._progress = Progress(config.watchdog_s)
+        self._conn: Connection | None = None
+        self._alarm: threading.Timer | None = None
+
+    async def on_started(self) -> None:
+        """Begin to tick."""
+        log.info("worker started", worker=self._claims.owner, metrics=self._url, agents=sorted(self._config.agents))
+        self.add_future(self._run())
+
+    async def on_stop(self) -> None:
+        """Leave no row behind."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        try:
+            conn = await self._connection()
+            await conn.execute(load("checkpoint")["forget_worker"], {"worker": self._claims.owner})
+            await conn.close()
+        except (psycopg.Error, FtError) as exc:
+            log.warning("worker's row stays", error=str(exc))
+
+    async def _run(self) -> None:
+        loop, ticks = asyncio.get_running_loop(), 0
+        while not self.should_stop:
+            self._rearm()
+            try:
+                await self._tick(loop.time(), slow=ticks % SLOW_TICKS == 0)
+            except (psycopg.Error, FtError, TimeoutError) as exc:
+                log.warning("gauges are old", error=str(exc) or type(exc).__name__)
+            except Exception as exc:  # noqa: BLE001 - a watch that dies in silence watches nothing
+                await self._fail(exc)
+            ticks += 1
+            await self.sleep(TICK_S)
+
+    def _rearm(self) -> None:
+        """The event loop is alive: put off the end of this process."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = process.end_within(self._config.watchdog_s + TICK_S, code=1)
+
+    async def _tick(self, now: float, *, slow: bool) -> None:
+        held = [claim for consumer in ("normalize", "ledger", "project") for claim in self._claims.held(consumer)]
+        ends = await asyncio.wait_for(self._ends(held), timeout=10.0) if held else {}
+        self._set_lags(ends)
+        stalled = self._progress.stalled(ends, now)
+        if stalled is not None:
+            await self._fail(
+                Stalled(
+                    f"{stalled.consumer} of {stalled.topic}-{stalled.partition}: expected progress within "
+                    f"{self._config.watchdog_s:g} s, got none at offset {stalled.next_offset} of {ends[stalled]}"
+                )
+            )
+        await self._read_database(slow=slow)
+
+    def _set_lags(self, ends: Mapping[Claim, int]) -> None:
+        metrics.NORMALIZER_LAG.clear()
+        metrics.PROJECTION_LAG.clear()
+        for claim, end in ends.items():
+            lag = max(0, end - claim.next_offset)
+            if claim.consumer == "normalize":
+                network = claim.topic.removeprefix(self._config.topic_prefix).split(".")[1]
+                metrics.NORMALIZER_LAG.labels(network=network, partition=claim.partition).set(lag)
+            else:
+                metrics.PROJECTION_LAG.labels(consumer=claim.consumer, partition=claim.partition).set(lag)
+
+    async def _read_database(self, *, slow: bool) -> None:
+        sql, conn = load("watch"), await self._connection()
+        worker = {"worker": self._claims.owner, "agents": ",".join(sorted(self._config.agents))}
+        await conn.execute(load("checkpoint")["register_worker"], worker | {"metrics_url": self._url})
+        for network, blocks, seconds in await _rows(conn, sql["ingest_lag"]):
+            metrics.INGEST_LAG.labels(network=network, unit="blocks").set(blocks)
+            metrics.INGEST_LAG.labels(network=network, unit="seconds").set(seconds)
+        partitions = [claim.partition for claim in self._claims.held("ledger")]
+        metrics.OUTBOX_UNPUBLISHED.clear()
+        for partition, unpublished in await _rows(conn, sql["outbox"], partitions=partitions):
+            metrics.OUTBOX_UNPUBLISHED.labels(partition=partition).set(unpublished)
+        for (depth,) in await _rows(conn, sql["dlq_depth"]):
+            metrics.DLQ_DEPTH.set(depth)
+        if slow:
+            for (stubs,) in await _rows(conn, sql["stub_assets"]):
+                metrics.STUB_ASSETS.set(stubs)
+            await conn.execute(load("checkpoint")["forget_silent_workers"])
+
+    async def _connection(self) -> Connection:
+        if self._conn is None or self._conn.closed:
+            self._conn = await connect_writer(self._config, application="ft watch")
+            await self._conn.set_autocommit(True)
+        return self._conn
+
+
+async def _rows(conn: Connection, query: str, **values: object) -> list[tuple[Any, ...]]:
+    return await (await conn.execute(query, values)).fetchall()
