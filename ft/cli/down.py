@@ -10,8 +10,11 @@ from ft.embedded.progress import shown
 @click.command()
 @click.option("--delete-data", is_flag=True, help="Also delete their data, logs and passwords. Downloads stay.")
 def command(delete_data: bool) -> None:
-    """Stop the servers of this home, in order, and wait until they are gone. Their data stay."""
+    """Stop the servers of this home (and a demo's API), in order, and wait until they are gone. Their data stay."""
+    from ft.demo.stage import stop_api
+
     config = Config.from_env()
+    stop_api(config)
     with shown() as progress:
         stopped = embedded.stop(config, progress)
         if delete_data:
