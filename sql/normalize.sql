@@ -19,10 +19,10 @@ WHERE network = %(network)s AND state = 'canonical' AND number = ANY(%(heights)s
 -- name: rows_below
 -- What may become the head, or the highest final row, once these heights are reverted.
 SELECT b.number, b.hash, b.parent, extract(epoch FROM b.time)::bigint, b.final, b.proof, b.raw_offset, b.digest
-FROM unnest(%(heights)s::bigint[]) AS h (height), (VALUES (true), (false)) AS only (final)
+FROM unnest(%(heights)s::bigint[]) AS h (height), (VALUES (true), (false)) AS wanted (final)
 CROSS JOIN LATERAL (
     SELECT * FROM ingest.blocks
-    WHERE network = %(network)s AND state = 'canonical' AND number < h.height AND (NOT only.final OR blocks.final)
+    WHERE network = %(network)s AND state = 'canonical' AND number < h.height AND (NOT wanted.final OR blocks.final)
     ORDER BY number DESC LIMIT 1
 ) AS b;
 
