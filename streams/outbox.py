@@ -5,6 +5,7 @@ no later record can mend. With librdkafka's gapless guarantee the refusal is fat
 """
 
 import asyncio
+from contextlib import suppress
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Message
@@ -35,32 +36,36 @@ class Outbox:
     def send(self, topic: str, partition: int, value: bytes, headers: Headers | None = None) -> None:
         """Enqueue one record. Raises BrokerError for a record, or after a record, that is refused for good."""
         self.send_count += 1
-        while True:
-            try:
-                self._rd.produce(topic, value, None, partition, headers=headers)
-                break
-            except BufferError:
-                self._rd.poll(_POLL_S)
-            except KafkaException as exc:
-                raise BrokerError(f"record for {topic}[{partition}] of {len(value)} bytes refused: {exc}") from exc
-        if not self.send_count & 0x3F:
-            self._rd.poll(0)
-            self._check()
+        try:
+            while True:
+                try:
+                    self._rd.produce(topic, value, None, partition, headers=headers)
+                    break
+                except BufferError:
+                    self._rd.poll(_POLL_S)
+            if not self.send_count & 0x3F:
+                self._rd.poll(0)
+                self._check()
+        except KafkaException as exc:
+            raise BrokerError(f"record for {topic}[{partition}] of {len(value)} bytes refused: {exc}") from exc
 
     async def flush(self) -> None:
         """Return once everything sent is acknowledged; waits for ever for a broker that is away. Raises BrokerError."""
-        self._rd.poll(0)
-        self._check()
-        while len(self._rd):
-            await asyncio.to_thread(self._rd.flush, _POLL_S)
-            self._check()
-        self._rd.poll(0)
+        try:
+            self._rd.poll(0)
+            while len(self._rd):
+                self._check()
+                await asyncio.to_thread(self._rd.flush, _POLL_S)
+            self._rd.poll(0)
+        except KafkaException as exc:
+            raise BrokerError(f"record refused: {exc}") from exc
         self._check()
 
     def close(self) -> None:
         """Drop what is not acknowledged."""
         self._rd.purge(in_queue=True, in_flight=True, blocking=False)
-        self._rd.poll(0)
+        with suppress(KafkaException):
+            self._rd.poll(0)
 
     def _check(self) -> None:
         if self._refused is not None:

@@ -1,0 +1,283 @@
+"""The journal announced on a real Kafka."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import psycopg
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+
+from ft.agents.announcements import TOPICS, Topic, traceparent
+from ft.agents.handover import Handover
+from ft.agents.publish import Publisher
+from ft.config import Config
+from ft.schemas.codec import Codec
+from ft.schemas.ids import asset_uuid
+from ft.streams.topics import Topics, create_topics
+from tests.integration.ledger.harness import NETWORK, TOPIC, Block, Event, LedgerHarness, Log, account, rows, tx
+
+
+@dataclass
+class Outlet:
+    """A ledger, its publisher, and a subscriber."""
+
+    config: Config
+    harness: LedgerHarness
+    publisher: Publisher
+    codecs: dict[Topic, Codec]
+    published: dict[str, int] = field(default_factory=dict)
+
+    async def publish_all(self) -> None:
+        while await self.publisher.round():
+            pass
+
+    def read(self, topic: Topic, partition: int = 0) -> list[dict[str, Any]]:
+        return [record for record, _ in self.read_with_headers(topic, partition)]
+
+    def read_with_headers(self, topic: Topic, partition: int = 0) -> list[tuple[dict[str, Any], dict[str, bytes]]]:
+        """Everything on the partition now."""
+        name = getattr(Topics(self.config.topic_prefix), topic)
+        consumer = Consumer({"bootstrap.servers": self.config.kafka, "group.id": "reader", "enable.auto.commit": False})
+        try:
+            where = TopicPartition(name, partition, 0)
+            consumer.assign([where])
+            end = consumer.get_watermark_offsets(TopicPartition(name, partition), timeout=10)[1]
+            found: list[tuple[dict[str, Any], dict[str, bytes]]] = []
+            while len(found) < end:
+                message = consumer.poll(10)
+                assert message is not None
+                assert message.error() is None
+                found.append((self.codecs[topic].decode(message.value()), dict(message.headers() or [])))
+            return found
+        finally:
+            consumer.close()
+
+
+MakeOutlet = Callable[..., Any]
+
+
+@pytest.fixture
+async def make_outlet(config: Config) -> AsyncIterator[MakeOutlet]:
+    create_topics(config, [], 2)
+    codecs: dict[Topic, Codec] = {name: Codec(name, number, _no_other) for number, name in enumerate(TOPICS, 300)}
+    opened: list[Outlet] = []
+
+    async def make(owner: str = "one", *, remembers: bool = True, **settings: Any) -> Outlet:
+        harness = await LedgerHarness.open(config, owner=owner, **settings)
+        publisher = Publisher(config, _Claims(harness), codecs, topic=TOPIC)
+        if remembers:
+            harness.ledger._publisher = publisher
+        opened.append(Outlet(config, harness, publisher, codecs))
+        return opened[-1]
+
+    yield make
+    for outlet in opened:
+        await outlet.publisher.stop()
+        await outlet.harness.close()
+
+
+def _no_other(schema_id: int) -> NoReturn:
+    raise AssertionError(schema_id)
+
+
+class _Claims:
+    def __init__(self, harness: LedgerHarness) -> None:
+        self.harness = harness
+
+    def held(self, _consumer: str) -> list[Any]:
+        return [claim for claim in self.harness.claims.values() if claim.held]
+
+
+def story() -> Log:
+    """A mint, a transfer with an operator, a batch of an ERC-1155, a reorg, a burn."""
+    log = Log(finalized=1)
+    log.append(Block(1, [Event(tx="mint", target="alice")]))
+    log.append(lost := Block(2, [Event(tx="move", source="alice", target="bob")]), operator=[account("op")])
+    log.append(Block(3, [Event(tx="batch", token=t, target="carol", quantity=2**200, standard="erc1155", contract="m",
+                               sub_index=t) for t in range(3)]))  # fmt: skip
+    log.revert(log.chain[-1])
+    log.revert(lost)
+    log.append(Block(2, [Event(tx="burn", source="alice")], fork="b"))
+    return log
+
+
+@pytest.mark.parametrize("remembers", [True, False], ids=["from memory", "from the journal"])
+async def test_every_row_is_announced_in_order_with_its_seq(make_outlet: MakeOutlet, *, remembers: bool) -> None:
+    outlet = await make_outlet(remembers=remembers)
+    await outlet.harness.read(story())
+
+    await outlet.publish_all()
+
+    changes = outlet.read("ownership_changed")
+    told = [(c["op"], c["kind"], c["from"][-6:], c["to"][-6:], c["revision"]) for c in changes if c["kind"] != "finality"]
+    zero, alice, bob, carol = ("000000", account("alice")[-6:], account("bob")[-6:], account("carol")[-6:])
+    assert told == [
+        ("apply", "mint", zero, alice, 1),
+        ("apply", "transfer", alice, bob, 1),
+        *[("apply", "mint", zero, carol, 1)] * 3,
+        *[("revert", "mint", zero, carol, 2)] * 3,
+        ("revert", "transfer", alice, bob, 2),
+        ("apply", "burn", alice, zero, 1),
+    ]
+    for topic in TOPICS:
+        records = outlet.read(topic)
+        assert [r["prev_seq"] for r in records] == [0, *[r["seq"] for r in records]][:-1], topic
+
+
+async def test_a_record_says_everything_about_its_event(make_outlet: MakeOutlet) -> None:
+    outlet = await make_outlet()
+    log = story()
+    await outlet.harness.read(log)
+
+    await outlet.publish_all()
+
+    change, headers = outlet.read_with_headers("ownership_changed")[1]
+    block = Block(2)
+    assert change == {
+        "schema_version": 1, "seq": 2, "prev_seq": 1, "kind": "transfer", "op": "apply", "revision": 1,
+        "event_id": f"{NETWORK}:{tx('move')}:{account('c')}:0xddf2:0/0", "asset_id": f"{NETWORK}:{account('c')}:1",
+        "network": NETWORK, "contract": account("c"), "token_id": "1", "standard": "erc721", "from": account("alice"),
+        "to": account("bob"), "operator": account("op"), "quantity": "1", "tx_hash": tx("move"), "log_n": 0,
+        "sub_index": 0, "log_index": 0, "block_number": 2, "block_hash": block.hash, "block_time": block.time,
+        "finality_status": "pending", "safe": -1, "finalized": -1, "position": -1,
+    }  # fmt: skip
+    assert headers == {"traceparent": traceparent(block.hash)}
+    created = outlet.read("asset_created")
+    assert [(c["op"], c["token_id"], c["quantity"]) for c in created] == [
+        ("apply", "1", "1"),
+        *[("apply", str(token), str(2**200)) for token in range(3)],
+        *[("revert", str(token), str(2**200)) for token in (2, 1, 0)],
+    ]
+    assert created[0]["uuid"] == str(asset_uuid(f"{NETWORK}:{account('c')}:1"))
+    assert created[0]["finality_status"] == "finalized"
+
+
+async def test_a_reorg_and_the_head_have_topics_of_their_own(
+    make_outlet: MakeOutlet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ft.agents.ledger.FINALITY_INTERVAL_S", 0.0)
+    outlet = await make_outlet()
+    await outlet.harness.read(story())
+
+    await outlet.publish_all()
+
+    (reorg,) = outlet.read("reorg_detected")
+    assert (reorg["from"], reorg["to"], reorg["depth"], reorg["ancestor"]) == (3, 2, 2, 1)
+    assert reorg["ancestor_hash"] == Block(1).hash
+    head = outlet.read("finality")[-1]
+    last = outlet.read("ownership_changed")[-1]
+    assert (head["head_number"], head["head_hash"], head["finalized"]) == (2, Block(2, fork="b").hash, 1)
+    assert (last["kind"], last["block_number"], last["finalized"], last["position"]) == ("finality", 2, 1, head["position"])
+
+
+async def test_a_publisher_killed_between_acknowledgement_and_cursor_repeats_with_the_same_seq(
+    make_outlet: MakeOutlet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outlet = await make_outlet()
+    await outlet.harness.read(story())
+
+    async def die(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as patch, pytest.raises(asyncio.CancelledError):
+        patch.setattr(outlet.publisher, "_move", die)
+        await outlet.publisher.round()
+    await outlet.publisher.stop()
+    second = await make_outlet("two")
+    await second.publish_all()
+
+    seqs = [c["seq"] for c in outlet.read("ownership_changed")]
+    once = sorted(set(seqs))
+    assert seqs == once + once
+    assert rows(outlet.config, "SELECT seq, ownership_seq FROM system.publish_cursor") == [(once[-1], once[-1])]
+
+
+async def test_a_publisher_with_an_old_epoch_moves_no_cursor(make_outlet: MakeOutlet) -> None:
+    zombie = await make_outlet()
+    await zombie.harness.read(story())
+    await make_outlet("two")
+
+    await zombie.publisher.round()
+
+    assert rows(zombie.config, "SELECT seq FROM system.publish_cursor") == [(0,)]
+
+
+async def test_a_refused_record_blocks_its_partition_until_it_is_cleared_and_leaves_no_gap(
+    make_outlet: MakeOutlet,
+) -> None:
+    outlet = await make_outlet(partitions=2)
+    log = Log(partitions=2)
+    log.append(Block(1, [Event(tx="mint", target="alice")]))
+    noise = {name: [secrets.token_urlsafe(180)] for name in ("tx_hash", "topic0", "contract", "to_account", "operator")}
+    log.append(Block(2, [Event(tx="big")]), **noise)
+    log.append(Block(3, [Event(tx="move", source="alice", target="bob")]))
+    log.append(Block(4, [Event(tx="other", target="dora")]), partition=1)
+    name = Topics(outlet.config.topic_prefix).ownership_changed
+    await outlet.harness.read(log)
+    _limit(outlet.config, name, 1_000)
+
+    await outlet.publish_all()
+
+    assert [c["seq"] for c in outlet.read("ownership_changed")] == [1]
+    assert list(dict.fromkeys(c["seq"] for c in outlet.read("ownership_changed", 1))) == [1, 2]
+    dead = 'SELECT topic, partition, "offset", reason, state FROM system.dlq'
+    assert rows(outlet.config, dead) == [(name, 0, 2, "refused", "open")]
+    assert rows(outlet.config, "SELECT blocked IS NOT NULL FROM system.publish_cursor ORDER BY partition") == [
+        (True,), (False,),
+    ]  # fmt: skip
+
+    _limit(outlet.config, name, 1_000_000)
+    with psycopg.connect(outlet.config.postgres) as conn:
+        conn.execute("UPDATE system.publish_cursor SET blocked = NULL")
+    await outlet.publish_all()
+    assert [c["seq"] for c in outlet.read("ownership_changed")] == [1, 2, 3, 4]
+
+
+async def test_a_running_publisher_follows_commits(make_outlet: MakeOutlet) -> None:
+    outlet = await make_outlet()
+    await outlet.publisher.start()
+
+    await outlet.harness.read(story())
+
+    async with asyncio.timeout(10):
+        while rows(outlet.config, "SELECT seq FROM system.publish_cursor") != [(outlet.harness.claims[0].next_seq - 1,)]:
+            await asyncio.sleep(0.02)
+    assert outlet.read("ownership_changed")[0]["seq"] == 1
+
+
+async def test_rows_that_memory_no_longer_holds_are_read_from_the_journal(
+    make_outlet: MakeOutlet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ft.agents.handover.KEEP_ROWS_MAX", 2)
+    outlet = await make_outlet()
+    log = story()
+
+    await outlet.harness.read_one_by_one(log)
+    await outlet.publish_all()
+
+    assert outlet.publisher._handover.take(0, 0, 10)[0] == []
+    seqs = sorted({r["seq"] for topic in TOPICS for r in outlet.read(topic)})
+    assert seqs == list(range(1, outlet.harness.claims[0].next_seq))
+
+
+async def test_waiting_ends_with_a_commit() -> None:
+    handover = Handover()
+    waiting = asyncio.create_task(handover.wait(30))
+    await asyncio.sleep(0)
+
+    handover.offer([])
+
+    await asyncio.wait_for(waiting, 1)
+
+
+def _limit(config: Config, topic: str, size: int) -> None:
+    admin = AdminClient({"bootstrap.servers": config.kafka})
+    entry = ConfigEntry("max.message.bytes", str(size), incremental_operation=AlterConfigOpType.SET)
+    for future in admin.incremental_alter_configs(
+        [ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])]
+    ).values():
+        future.result(10)
