@@ -34,24 +34,34 @@ class LeaseLost(FtError):
 class RawLog:
     """Writes ``chain.<network>.raw``. Make it with :meth:`open`."""
 
-    def __init__(self, network: str, topic: str, topic_id: str, codec: Codec, producer: Producer, kafka: str) -> None:
+    def __init__(
+        self, network: str, topic: str, topic_id: str, registry: Registry, producer: Producer, kafka: str
+    ) -> None:
         self.network = network
         self.topic = topic
         self.topic_id = topic_id
         self.last_offset = -1
         """Highest offset that a record of ours has landed at."""
-        self._codec = codec
+        self._registry = registry
+        self._codec = registry.codec("raw_block", topic)
         self._producer = producer
         self._kafka = kafka
+
+    def close(self) -> None:
+        """Close what asks the registry. What was not acknowledged by now is lost."""
+        self._registry.close()
 
     @classmethod
     async def open(cls, config: Config, network: str) -> Self:
         """Raises ConfigError where the topic does not exist, BrokerUnavailable, ServerError."""
         topic = Topics(config.topic_prefix).raw(network)
-        identity = (await asyncio.to_thread(topic_identities, config, [topic]))[topic]
-        codec = await asyncio.to_thread(lambda: Registry(config.schema_registry).codec("raw_block", topic))
-        producer = Producer(config.kafka, offsets=True)
-        return cls(network, topic, identity.topic_id, codec, producer, config.kafka)
+
+        def opened() -> Self:
+            topic_id = topic_identities(config, [topic])[topic].topic_id
+            producer, registry = Producer(config.kafka, offsets=True), Registry(config.schema_registry)
+            return cls(network, topic, topic_id, registry, producer, config.kafka)
+
+        return await asyncio.to_thread(opened)
 
     async def claim(self, owner: str) -> int:
         """Write a claim; its offset is the lease. Raises BrokerError."""

@@ -100,6 +100,7 @@ async def _run(
         return 0 if follow else 128 + (stopping.signal or signal.SIGINT)
     finally:
         await tail.close()
+        raw.close()
     return 0
 
 

@@ -1,0 +1,182 @@
+"""One network's ingestion against a replaying node: real Kafka, real Postgres, and a reader of what was written."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import psycopg
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+from ft.config import Config
+from ft.demo.recording import Recording, load_recording
+from ft.networks import Mark, Network
+from ft.schemas.codec import Codec
+from ft.streams.checkpoint import process_name
+from ft.streams.ingest import Ingest
+from ft.streams.raw import RawLog
+from ft.streams.registry import Registry
+from ft.streams.sources.evm.source import open_evm
+from ft.streams.stopping import Stopped, Stopping
+from ft.streams.tail import Tail
+from ft.streams.topics import create_topics
+from tests.devnet.faulty_node import FaultyNode
+from tests.integration.ingest.fold import Chain
+
+DEVNET = Network(
+    slug="devnet",
+    family="evm",
+    chain_id=31337,
+    confirmed=Mark(tag="safe", depth=4),
+    finalized=Mark(tag="finalized", depth=8),
+    block_time_s=0.1,
+    requests_per_s=0,
+)
+
+
+@dataclass(slots=True)
+class Running:
+    """A follower at work in this event loop."""
+
+    task: "asyncio.Task[None]"
+    stopping: Stopping
+    owner: str
+
+    async def stop(self) -> None:
+        """As SIGTERM does."""
+        self.stopping.stop()
+        with pytest.raises(Stopped):
+            await self.task
+
+    async def kill(self) -> None:
+        """As near to kill -9 as one process allows: nothing is drained."""
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+
+class Lab:
+    """Everything around one test's network."""
+
+    def __init__(self, config: Config, codec: Codec) -> None:
+        self.config = config
+        self.network = DEVNET
+        self.topic = f"{config.topic_prefix}chain.devnet.raw"
+        self._codec = codec
+        self._owners = 0
+
+    @asynccontextmanager
+    async def job(self, *urls: str, network: Network | None = None, give_up_s: float = 20.0) -> AsyncIterator[Ingest]:
+        """An ingestion over these nodes."""
+        network = network or self.network
+        self._owners += 1
+        owner, stopping = f"{process_name()}#{self._owners}", Stopping()
+        async with AsyncExitStack() as stack:
+            raw = await RawLog.open(self.config, network.slug)
+            stack.callback(raw.close)
+            tail = Tail(self.config, network.slug, raw.topic_id, owner)
+            stack.push_async_callback(tail.close)
+            source = await stack.enter_async_context(open_evm(network, urls, give_up_s=give_up_s, timeout_s=5.0))
+            yield Ingest(network, source, raw, tail, owner, stopping)
+
+    async def range(self, first: int, last: int | None, *urls: str, network: Network | None = None) -> None:
+        """Ingest a range to its end."""
+        async with self.job(*urls, network=network) as job:
+            await job.range(first, last)
+
+    async def follow(self, first: int | None, *urls: str) -> Running:
+        """Begin to follow."""
+        self._owners += 1
+        owner, stopping = f"{process_name()}#{self._owners}", Stopping()
+
+        async def run() -> None:
+            raw = await RawLog.open(self.config, self.network.slug)
+            tail = Tail(self.config, self.network.slug, raw.topic_id, owner)
+            try:
+                async with open_evm(self.network, urls, timeout_s=5.0) as source:
+                    await Ingest(self.network, source, raw, tail, owner, stopping).follow(first)
+            finally:
+                await tail.close()
+                raw.close()
+
+        return Running(asyncio.create_task(run()), stopping, owner)
+
+    def records(self) -> list[tuple[int, dict[str, Any]]]:
+        """The whole raw log."""
+        return [(offset, self._codec.decode(value)) for offset, value, _ in self.messages()]
+
+    def messages(self) -> list[tuple[int, bytes, list[tuple[str, bytes]]]]:
+        """Offset, value and headers of each record."""
+        consumer = Consumer({"bootstrap.servers": self.config.kafka, "group.id": "t", "auto.offset.reset": "earliest"})
+        try:
+            at = TopicPartition(self.topic, 0, 0)
+            _, end = consumer.get_watermark_offsets(at, timeout=10)
+            consumer.assign([at])
+            found: list[tuple[int, bytes, list[tuple[str, bytes]]]] = []
+            while len(found) < end:
+                for message in consumer.consume(500, 1.0):
+                    assert message.error() is None, message.error()
+                    found.append((message.offset() or 0, message.value() or b"", message.headers() or []))
+            return found
+        finally:
+            consumer.close()
+
+    def chain(self) -> Chain:
+        """The raw log, folded."""
+        return Chain().read(self.records())
+
+    def write(self, **record: Any) -> int:
+        """One record by somebody else; returns its offset."""
+        from ft.schemas.events import RawBlock, to_record
+        from ft.streams.producer import Producer
+
+        value = self._codec.encode(to_record(RawBlock(network="devnet", **record)))
+        producer, landed = Producer(self.config.kafka, offsets=True), list[int]()
+        producer.send(self.topic, 0, value, on_offset=landed.append)
+        producer._rd.flush(10)
+        return landed[0]
+
+    def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.config.postgres, autocommit=True) as conn:
+            cursor = conn.execute(statement, values)
+            return cursor.fetchall() if cursor.description else []
+
+    def tail(self) -> dict[int, str]:
+        return dict(self.sql("SELECT height, hash FROM ingest.tail WHERE network = 'devnet'"))
+
+
+async def until(condition: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
+    """Wait for a condition, at most so long."""
+    deadline = time.monotonic() + seconds
+    while not await asyncio.to_thread(condition):
+        assert time.monotonic() < deadline, f"expected within {seconds} s: {what}"
+        await asyncio.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def recording() -> Recording:
+    return load_recording()
+
+
+@pytest.fixture
+def lab(config: Config) -> Iterator[Lab]:
+    create_topics(config, ["devnet"], 1)
+    with Registry(config.schema_registry) as registry:
+        yield Lab(config, registry.codec("raw_block", f"{config.topic_prefix}chain.devnet.raw"))
+
+
+@pytest.fixture
+async def node(recording: Recording) -> AsyncIterator[FaultyNode]:
+    async with FaultyNode(recording) as serving:
+        yield serving
+
+
+def at_step(node: FaultyNode, step: int) -> FaultyNode:
+    """Serve a step, whatever was served before."""
+    node.view = node._chain.view_at(step)
+    return node
+
+
+def no_tags(network: Network = DEVNET) -> Network:
+    return replace(network, confirmed=Mark(tag=None, depth=4), finalized=Mark(tag=None, depth=8))
