@@ -13,11 +13,15 @@ from typing import Any, Final
 import structlog
 from mode import Service
 
+from ft.agents.announcements import TOPICS, Topic
+from ft.agents.ledger import Ledger
 from ft.agents.normalize import Network, Normalize
+from ft.agents.publish import Publisher
 from ft.agents.rawblock import FAMILIES
 from ft.agents.sender import Sender
 from ft.config import Config
 from ft.errors import FtError
+from ft.schemas.codec import Codec
 from ft.streams.app import App, create_app
 from ft.streams.facts import Facts, known_networks, verify
 from ft.streams.producer import Producer
@@ -70,6 +74,24 @@ class Pipeline:
 
         With it the publisher, under the same claims: journal -> the ledger's topics, in order; repeats carry their seq.
         """
+        facts, topics = self.facts, self.facts.topics
+        publisher = None
+        if "publisher" in self.config.agents:
+            codecs: dict[Topic, Codec] = {name: facts.codecs[getattr(topics, name)] for name in TOPICS}
+            publisher = Publisher(
+                self.config, self.app.claims, codecs, topic=topics.normalized, fail=self.app.fail
+            )
+        hop = Ledger(
+            self.config,
+            self.app.claims,
+            facts.codecs[topics.normalized],
+            topic=topics.normalized,
+            partitions=facts.partitions,
+            owner=self.app.owner,
+            publisher=publisher,
+            fail=self.app.fail,
+        )
+        self.app.run(hop, topics.normalized, name="ledger", max_records=400, within_s=_LATENCY_S)
 
     def project(self) -> None:
         """ownership_changed -> projection.*. Every record takes effect exactly once; a partition is one process's."""
