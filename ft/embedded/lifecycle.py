@@ -103,8 +103,9 @@ def remove(config: Config, progress: Progress | None = None) -> None:
     places = Places.of(config)
     data = places.data("postgres")
     if data.is_symlink():
-        for folder in (data.readlink(), data.readlink().with_suffix(".old")):
-            shutil.rmtree(folder, ignore_errors=True)
+        elsewhere = data.readlink()
+        shutil.rmtree(elsewhere, ignore_errors=True)
+        shutil.rmtree(elsewhere.with_suffix(".old"), ignore_errors=True)
         data.unlink()
     for folder in ("kafka", "postgres", "registry", "logs", "run", "secrets"):
         shutil.rmtree(places.home / folder, ignore_errors=True)
