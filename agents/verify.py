@@ -1,0 +1,234 @@
+"""journal, ownership, projections -> proof: what must hold between the tables, counted anew from the journal.
+
+Everything is read in one snapshot (REPEATABLE READ), so a running pipeline may go on meanwhile. Findings are written
+afterwards, in a transaction of their own.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+import psycopg
+
+from ft.agents.columns import columns
+from ft.config import Config
+from ft.errors import ConfigError, DatabaseError, DatabaseUnavailable
+from ft.schemas import ids
+from ft.schemas.standards import HOLDING
+from ft.sql.queries import load
+from ft.streams.topics import Topics
+
+DIFFERENCES_MAX: Final = 20
+"""Differences of one check that are listed; all are counted."""
+_POLL_S: Final = 0.5
+_ROWS_AT_ONCE: Final = 10_000
+_SESSION: Final = "SET LOCAL work_mem = '128MB'; SET LOCAL jit = off; SET LOCAL statement_timeout = 0"
+
+Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing to prove. ``claim`` is filled with the counts of the query ``<name>_facts``."""
+
+    name: str
+    claim: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One thing that is not as it must be."""
+
+    what: str
+    expected: str
+    got: str
+
+    def __str__(self) -> str:
+        return f"{self.what}: expected {self.expected}, got {self.got}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of a check. ``count`` differences in all, the first :data:`DIFFERENCES_MAX` of them listed."""
+
+    name: str
+    claim: str
+    count: int = 0
+    differences: Sequence[Difference] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A token whose events do not add up although all of them are known: the contract's doing, shown in answers."""
+
+    network: str
+    contract: str
+    token_id: str
+    detail: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        asset = ids.asset_id(self.network, self.contract, self.token_id)
+        sums = ", ".join(f"{s['account']}: {s['quantity']}" for s in self.detail["sums"][:4])
+        return f"{asset}: {self.detail['reason']} ({sums})"
+
+
+@dataclass(slots=True, kw_only=True)
+class Report:
+    """Everything that was proved, and what was not."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    healed: int = 0
+    unread_events: int = 0
+    """Journal events that project had not read in the snapshot."""
+
+    @property
+    def differences(self) -> int:
+        return sum(outcome.count for outcome in self.outcomes)
+
+
+CHECKS: Final = (
+    Check(name="journal", claim="{0:,} journal rows in {1} partitions: seq runs from 1 without a gap or a repeat"),
+    Check(name="ids", claim="{0:,} live events: no id is live twice; {1:,} retractions repeat what they retract"),
+    Check(name="retracted", claim="{0:,} retractions are listed for the next revision"),
+    Check(name="slices", claim="{0:,} block slices hold exactly their rows; {1:,} are in force"),
+    Check(name="chain", claim="{0:,} canonical blocks are linked up to the head; {1:,} are reverted"),
+    Check(name="blocks", claim="{0} partitions agree with the canonical chain ({1} are on their way, not compared)"),
+    Check(name="singles", claim="{0:,} tokens are with the receiver of their last live event ({1:,} were given back)"),
+    Check(name="multis", claim="{0:,} balances are the sums of what came in and went out"),
+    Check(name="coverage", claim="{0:,} collections, {1:,} with their whole history: sums checked for those"),
+    Check(name="holdings", claim="{0:,} projected holdings equal the ledger's"),
+    Check(name="cards", claim="{0:,} asset cards equal a recount"),
+    Check(name="holders", claim="{0:,} holders of collections equal a recount"),
+    Check(name="stats", claim="{0:,} collections' figures equal a recount"),
+    Check(name="activity", claim="{0:,} days of activity equal a recount"),
+    Check(name="assets", claim="{0:,} assets are in the catalog since their oldest block"),
+    Check(name="uuids", claim="{0:,} assets have the uuid of their id"),
+    Check(name="heads", claim="{0} heads are as the ledger announced them"),
+)
+"""In the order of the flow."""
+
+OnCheck: TypeAlias = Callable[[Check], None]
+OnOutcome: TypeAlias = Callable[[Outcome], None]
+
+
+def verify(config: Config, *, wait_s: float, on_check: OnCheck, on_outcome: OnOutcome) -> Report:
+    """Prove everything, telling of each check before and after it.
+
+    Waits up to ``wait_s`` seconds for ``project`` to read what the journal holds. Raises DatabaseUnavailable,
+    ConfigError for a database that is not migrated, DatabaseError.
+    """
+    try:
+        with psycopg.connect(config.postgres_as("ft_writer"), application_name="ft verify") as conn:
+            values = parameters(config)
+            _wait_for_project(conn, values, wait_s)
+            report = _prove(conn, values, on_check, on_outcome)
+            report.healed = _keep_findings(conn, report.findings)
+            return report
+    except psycopg.OperationalError as exc:
+        raise DatabaseUnavailable(f"Postgres: expected an answer, got: {exc}") from exc
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName, psycopg.errors.UndefinedColumn) as exc:
+        raise ConfigError(f"the database is not migrated to this version ({exc}). Run `ft migrate`.") from exc
+    except psycopg.Error as exc:
+        raise DatabaseError(f"Postgres refused: {exc}") from exc
+
+
+def parameters(config: Config) -> dict[str, Any]:
+    """What the queries of sql/verify.sql are given."""
+    topics = Topics(config.topic_prefix)
+    return {
+        "normalized": topics.normalized,
+        "changed": topics.ownership_changed,
+        "single": sorted(standard for standard, holding in HOLDING.items() if holding == "single"),
+        "nobody": sorted(ids.NO_ACCOUNTS),
+        "most": DIFFERENCES_MAX,
+    }
+
+
+def _wait_for_project(conn: Connection, values: Mapping[str, Any], wait_s: float) -> None:
+    deadline = time.monotonic() + wait_s
+    while _unread(conn, values) and time.monotonic() < deadline:
+        conn.rollback()
+        time.sleep(_POLL_S)
+    conn.rollback()
+
+
+def _unread(conn: Connection, values: Mapping[str, Any]) -> int:
+    return int(_one(conn, "ahead", values)[0])
+
+
+def _prove(conn: Connection, values: Mapping[str, Any], on_check: OnCheck, on_outcome: OnOutcome) -> Report:
+    conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    report = Report()
+    with conn.transaction():
+        conn.execute(_SESSION)
+        report.unread_events = _unread(conn, values)
+        for check in CHECKS:
+            on_check(check)
+            started = time.monotonic()
+            outcome = _outcome(conn, check, values, report, started)
+            report.outcomes.append(outcome)
+            on_outcome(outcome)
+    conn.isolation_level = None
+    return report
+
+
+def _outcome(conn: Connection, check: Check, values: Mapping[str, Any], report: Report, started: float) -> Outcome:
+    if check.name == "uuids":
+        counted, rows = _check_uuids(conn)
+        facts: Sequence[Any] = (counted,)
+    else:
+        facts = _one(conn, f"{check.name}_facts", values)
+        if check.name == "coverage":
+            report.findings = [_finding(row) for row in _query(conn, "nonconserving", values)]
+            rows = []
+        else:
+            rows = _query(conn, check.name, values).fetchall()
+    return Outcome(
+        name=check.name,
+        claim=check.claim.format(*facts),
+        count=rows[0][3] if rows else 0,
+        differences=[Difference(what=row[0], expected=row[1], got=row[2]) for row in rows],
+        seconds=time.monotonic() - started,
+    )
+
+
+def _query(conn: Connection, name: str, values: Mapping[str, Any]) -> psycopg.Cursor[tuple[Any, ...]]:
+    return conn.execute(load("verify")[name], values)
+
+
+def _one(conn: Connection, name: str, values: Mapping[str, Any]) -> tuple[Any, ...]:
+    row = _query(conn, name, values).fetchone()
+    assert row is not None
+    return row
+
+
+def _check_uuids(conn: Connection) -> tuple[int, list[tuple[str, str, str, int]]]:
+    """How many assets there are, and those with another uuid than their id gives."""
+    counted, wrong = 0, []
+    with conn.cursor("uuids") as cursor:
+        cursor.itersize = _ROWS_AT_ONCE
+        cursor.execute(load("verify")["uuids"])
+        for network, contract, token_id, uuid in cursor:
+            counted += 1
+            asset = ids.asset_id(network, contract, token_id)
+            if ids.asset_uuid(asset) != uuid:
+                wrong.append((asset, str(ids.asset_uuid(asset)), str(uuid)))
+    return counted, [(*row, len(wrong)) for row in wrong[:DIFFERENCES_MAX]]
+
+
+def _finding(row: tuple[Any, ...]) -> Finding:
+    return Finding(network=row[0], contract=row[1], token_id=row[2], detail=row[3])
+
+
+def _keep_findings(conn: Connection, findings: Sequence[Finding]) -> int:
+    """Write what was found, delete what healed; returns how many healed."""
+    names = ("network", "contract", "token_id", "detail")
+    rows = [(f.network, f.contract, f.token_id, json.dumps(f.detail)) for f in findings]
+    values = columns(names, rows) or dict.fromkeys(names, "{}")
+    with conn.transaction():
+        _query(conn, "write_findings", values)
+        return _query(conn, "heal_findings", values).rowcount

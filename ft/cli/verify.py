@@ -1,0 +1,69 @@
+"""``ft verify``: Prove that journal, ownership and projections agree; list what does not."""
+
+import sys
+
+import click
+
+from ft.config import Config
+from ft.errors import FtError
+
+PROVEN, DIFFERENT, CANNOT_RUN = 0, 1, 2
+
+
+@click.command()
+@click.option("--wait", "wait_s", default=10.0, show_default=True, help="Seconds to wait for `project` to catch up.")
+@click.option("--allow-lag", is_flag=True, help="Exit 0 although `project` has not read the whole journal.")
+@click.option("--strict", is_flag=True, help="Exit 1 for findings too: tokens whose events do not add up.")
+def command(wait_s: float, allow_lag: bool, strict: bool) -> None:
+    """Prove that journal, ownership and projections agree; list what does not.
+
+    Everything is recounted from the journal, in one snapshot; a running pipeline may go on meanwhile:
+
+    \b
+    journal      seq has no gap and no repeat, and ends where its owner says
+    ids          no event is live twice; revisions alternate apply, revert, apply
+    slices       each block's slice holds its rows, applied or retracted whole
+    chain        canonical blocks are linked; the ledger's partitions agree with them
+    ownership    each token is where its last live event put it; balances are sums
+    conservation no negative sum and no second holder, where the whole history is known
+    projections  holdings, cards, holders, figures, activity, assets equal a recount
+
+    A token whose events do not add up although all of them are known is a finding: it is kept in system.findings,
+    marks the API's answers `nonconserving`, and goes away once it heals. Without its whole history (every block from
+    the collection's creation, or the network's start block, up to the head) nothing is a finding.
+
+    Exit code: 0 proven; 1 differences, or `project` is behind (see --allow-lag); 2 the check could not run.
+    """
+    from ft.agents.verify import Check, Outcome, verify
+
+    def on_check(check: Check) -> None:
+        if sys.stderr.isatty():
+            click.echo(f"\r… {check.name:<12}", err=True, nl=False)
+
+    def on_outcome(outcome: Outcome) -> None:
+        if sys.stderr.isatty():
+            click.echo(f"\r{' ' * 14}\r", err=True, nl=False)
+        click.echo(f"{'differs' if outcome.count else 'proved ':7}  {outcome.claim}  ({outcome.seconds:.1f} s)")
+        for difference in outcome.differences:
+            click.echo(f"         {difference}")
+        if outcome.count > len(outcome.differences):
+            click.echo(f"         … and {outcome.count - len(outcome.differences):,} more")
+
+    try:
+        report = verify(Config.from_env(), wait_s=wait_s, on_check=on_check, on_outcome=on_outcome)
+    except FtError as exc:
+        click.echo(f"ft: {exc}", err=True)
+        sys.exit(CANNOT_RUN)
+    for finding in report.findings[:20]:
+        click.echo(f"finding  {finding}")
+    if report.findings or report.healed:
+        click.echo(f"findings {len(report.findings):,} nonconserving tokens kept, {report.healed:,} healed")
+    if report.unread_events:
+        click.echo(
+            f"behind   project has not read {report.unread_events:,} events of the journal: its rows are compared as "
+            "far as it has read. Wait for it, see `ft status`, or pass --allow-lag."
+        )
+    behind = report.unread_events > 0 and not allow_lag
+    different = report.differences > 0 or behind or (strict and bool(report.findings))
+    click.echo(f"{report.differences:,} differences" if report.differences else "no differences")
+    sys.exit(DIFFERENT if different else PROVEN)

@@ -1,0 +1,518 @@
+-- What `ft verify` proves (agents/verify.py). A query named <check>_facts counts what the check looked at; the query
+-- <check> lists differences: what, expected, got, and how many there are in all. Set-based: hash joins and sorts.
+
+-- name: ahead
+-- What each partition's project has not read: events beyond its next seq.
+SELECT count(*)
+FROM ledger.events e
+LEFT JOIN system.partition_owner o ON o.consumer = 'project' AND o.topic = %(changed)s AND o.partition = e.partition
+WHERE e.op IN ('apply', 'revert') AND e.seq >= coalesce(o.next_seq, 1)
+
+-- name: journal_facts
+-- Rows and partitions of the journal.
+SELECT count(*), count(DISTINCT partition) FROM ledger.events
+
+-- name: journal
+-- seq is 1, 2, 3, ... in each partition, across months, up to the owner's next seq.
+WITH numbered AS (
+    SELECT partition, seq, lag(seq, 1, 0::bigint) OVER (PARTITION BY partition ORDER BY seq) AS before
+    FROM ledger.events
+), ends AS (
+    SELECT partition, max(seq) AS seq FROM ledger.events GROUP BY partition
+), found AS (
+    SELECT format('partition %%s, seq %%s', partition, seq) AS what, format('seq %%s', before + 1) AS expected,
+           format('seq %%s', seq) AS got
+    FROM numbered WHERE seq <> before + 1
+    UNION ALL
+    SELECT format('partition %%s, last seq', coalesce(o.partition, e.partition)),
+           format('%%s, by partition_owner', coalesce(o.next_seq, 1) - 1), coalesce(e.seq, 0)::text
+    FROM ends e
+    FULL JOIN (SELECT * FROM system.partition_owner WHERE consumer = 'ledger' AND topic = %(normalized)s) o
+        USING (partition)
+    WHERE coalesce(o.next_seq, 1) - 1 <> coalesce(e.seq, 0)
+)
+SELECT what, expected, got, count(*) OVER () FROM found ORDER BY what LIMIT %(most)s
+
+-- name: ids_facts
+-- Live events and retractions.
+SELECT count(*) FILTER (WHERE op = 'apply') - count(*) FILTER (WHERE op = 'revert'),
+       count(*) FILTER (WHERE op = 'revert')
+FROM ledger.events
+
+-- name: ids
+-- An event id is applied, reverted, applied, ... with revisions 1, 2, 3, ...; a retraction repeats what it retracts.
+WITH several AS (
+    SELECT network, tx_hash, contract, topic0, n, sub_index
+    FROM ledger.events
+    WHERE op IN ('apply', 'revert')
+    GROUP BY network, tx_hash, contract, topic0, n, sub_index
+    HAVING count(*) > 1 OR max(revision) <> 1 OR max(op) <> 'apply'
+), told AS (
+    SELECT e.*, row_number() OVER w AS nth,
+           lag((e.block_number, e.block_hash, e.log_index, e."from", e."to", e.quantity, e.token_id)) OVER w AS before,
+           (e.block_number, e.block_hash, e.log_index, e."from", e."to", e.quantity, e.token_id) AS now
+    FROM ledger.events e
+    JOIN several USING (network, tx_hash, contract, topic0, n, sub_index)
+    WHERE e.op IN ('apply', 'revert')
+    WINDOW w AS (PARTITION BY e.network, e.tx_hash, e.contract, e.topic0, e.n, e.sub_index ORDER BY e.partition, e.seq)
+)
+SELECT format('event %%s:%%s:%%s:%%s:%%s/%%s (partition %%s, seq %%s)', network, tx_hash, contract, topic0, n, sub_index,
+              partition, seq),
+       CASE WHEN nth %% 2 = 1 THEN format('apply, revision %%s', nth)
+            ELSE format('revert, revision %%s, of what it retracts %%s', nth, before) END,
+       format('%%s, revision %%s %%s', op, revision, now), count(*) OVER ()
+FROM told
+WHERE revision <> nth OR op <> CASE WHEN nth %% 2 = 1 THEN 'apply' ELSE 'revert' END
+   OR (nth %% 2 = 0 AND now IS DISTINCT FROM before)
+ORDER BY partition, seq LIMIT %(most)s
+
+-- name: retracted_facts
+-- Rows of ledger.retracted.
+SELECT count(*) FROM ledger.retracted
+
+-- name: retracted
+-- ledger.retracted names exactly the retractions of the journal.
+SELECT format('retraction of %%s:%%s:%%s:%%s:%%s/%%s, revision %%s', network, tx_hash, contract, topic0, n, sub_index,
+              revision),
+       coalesce(format('partition %%s, seq %%s', e.partition, e.seq), 'no retraction in the journal'),
+       CASE WHEN r.seq IS NULL THEN 'none' ELSE format('partition %%s, seq %%s', r.partition, r.seq) END,
+       count(*) OVER ()
+FROM (SELECT * FROM ledger.events WHERE op = 'revert') e
+FULL JOIN ledger.retracted r USING (network, tx_hash, contract, topic0, n, sub_index, revision)
+WHERE (e.partition, e.seq) IS DISTINCT FROM (r.partition, r.seq)
+ORDER BY 1 LIMIT %(most)s
+
+-- name: slices_facts
+-- Slices, and those of them in force.
+SELECT count(*), count(*) FILTER (WHERE state = 'applied') FROM ledger.applied_blocks WHERE consumer = 'ledger'
+
+-- name: slices
+-- A slice's seq range holds its rows and only them; applied slices are live, reverted ones are retracted whole.
+WITH rows AS (
+    SELECT partition, network, block_hash, seq, op, block_number, block_time
+    FROM ledger.events WHERE op IN ('apply', 'revert')
+), counted AS (
+    SELECT coalesce(a.partition, e.partition) AS partition, coalesce(a.network, e.network) AS network,
+           coalesce(a.block_hash, e.block_hash) AS block_hash, a.state, a.seq_from, a.seq_to,
+           count(e.seq) FILTER (WHERE e.op = 'apply' AND e.seq BETWEEN a.seq_from AND a.seq_to
+                                AND e.block_number = a.number AND e.block_time = a.time) AS in_range,
+           count(e.seq) FILTER (WHERE e.op = 'apply') - count(e.seq) FILTER (WHERE e.op = 'revert') AS live
+    FROM (SELECT * FROM ledger.applied_blocks WHERE consumer = 'ledger') a
+    FULL JOIN rows e ON (e.partition, e.network, e.block_hash) = (a.partition, a.network, a.block_hash)
+    GROUP BY 1, 2, 3, a.state, a.seq_from, a.seq_to
+)
+SELECT format('slice of %%s block %%s in partition %%s', network, block_hash, partition),
+       CASE WHEN state IS NULL THEN 'a row of applied_blocks'
+            ELSE format('%%s: %%s rows in seq %%s to %%s, %%s live', state, seq_to - seq_from + 1, seq_from, seq_to,
+                        CASE WHEN state = 'applied' THEN seq_to - seq_from + 1 ELSE 0 END) END,
+       format('%%s rows there, %%s live', in_range, live), count(*) OVER ()
+FROM counted
+WHERE state IS NULL OR in_range <> seq_to - seq_from + 1
+   OR live <> CASE WHEN state = 'applied' THEN seq_to - seq_from + 1 ELSE 0 END
+ORDER BY 1 LIMIT %(most)s
+
+-- name: chain_facts
+-- Canonical and reverted blocks.
+SELECT count(*) FILTER (WHERE state = 'canonical'), count(*) FILTER (WHERE state = 'reverted') FROM ingest.blocks
+
+-- name: chain
+-- Canonical blocks are linked; the head is the highest of them, finalized the highest final one.
+WITH tops AS (
+    SELECT network, max(number) AS number, coalesce(max(number) FILTER (WHERE final), -1) AS final
+    FROM ingest.blocks WHERE state = 'canonical' GROUP BY network
+), found AS (
+    SELECT format('%%s block %%s %%s', child.network, child.number, child.hash) AS what,
+           format('parent %%s', parent.hash) AS expected, format('parent %%s', child.parent) AS got
+    FROM ingest.blocks child
+    JOIN ingest.blocks parent ON parent.network = child.network AND parent.number = child.number - 1
+         AND parent.state = 'canonical'
+    WHERE child.state = 'canonical' AND child.parent <> parent.hash
+    UNION ALL
+    SELECT format('head of %%s', network),
+           format('block %%s, final to %%s', coalesce(t.number, -1), coalesce(t.final, -1)),
+           format('block %%s, final to %%s', h.head_number, h.finalized)
+    FROM ingest.heads h LEFT JOIN tops t USING (network)
+    WHERE (h.head_number, h.finalized) <> (coalesce(t.number, -1), coalesce(t.final, -1))
+)
+SELECT what, expected, got, count(*) OVER () FROM found ORDER BY what LIMIT %(most)s
+
+-- name: blocks_facts
+-- Partitions' positions that are at normalize's, and those that are not: the latter cannot be compared block by block.
+SELECT count(*) FILTER (WHERE p.position = h.position), count(*) FILTER (WHERE p.position <> h.position)
+FROM system.partition_head p JOIN ingest.heads h USING (network)
+WHERE p.consumer = 'ledger'
+
+-- name: blocks
+-- Where the ledger has read as far as normalize: slices of canonical blocks are applied, of reverted ones reverted,
+-- and the partition's head is the network's.
+WITH level AS (
+    SELECT p.partition, p.network, p.head_number, p.head_hash, p.safe, p.finalized, h.head_number AS number,
+           h.head_hash AS hash, h.safe AS chain_safe, h.finalized AS chain_finalized
+    FROM system.partition_head p JOIN ingest.heads h USING (network)
+    WHERE p.consumer = 'ledger' AND p.position = h.position
+), found AS (
+    SELECT format('slice of %%s block %%s %%s in partition %%s', a.network, a.number, a.block_hash, a.partition) AS what,
+           coalesce(CASE b.state WHEN 'canonical' THEN 'applied' ELSE 'reverted' END, 'a row of ingest.blocks')
+               AS expected, a.state AS got
+    FROM ledger.applied_blocks a
+    JOIN level USING (partition, network)
+    LEFT JOIN ingest.blocks b ON (b.network, b.number, b.hash) = (a.network, a.number, a.block_hash)
+    WHERE a.consumer = 'ledger'
+      AND a.state IS DISTINCT FROM CASE b.state WHEN 'canonical' THEN 'applied' WHEN 'reverted' THEN 'reverted' END
+    UNION ALL
+    SELECT format('head of %%s in partition %%s', network, partition),
+           format('block %%s %%s, safe %%s, finalized %%s', number, hash, chain_safe, chain_finalized),
+           format('block %%s %%s, safe %%s, finalized %%s', head_number, head_hash, safe, finalized)
+    FROM level
+    WHERE (head_number, head_hash, safe, finalized) IS DISTINCT FROM (number, hash, chain_safe, chain_finalized)
+)
+SELECT what, expected, got, count(*) OVER () FROM found ORDER BY what LIMIT %(most)s
+
+-- name: singles_facts
+-- Single holdings, and those that a retraction gave back.
+SELECT count(*), count(*) FILTER (WHERE returned) FROM market.ownership_current WHERE slot = ''
+
+-- name: singles
+-- A token is with `to` of the live event with the greatest chain position. What a retraction gave back stands just
+-- before the event retracted, is with its `from`, and no live event is later.
+WITH live AS (
+    SELECT DISTINCT ON (e.network, e.contract, e.token_id) e.network, e.contract, e.token_id, e."to", e.block_time,
+           e.block_number, e.log_index, e.sub_index
+    FROM ledger.events e
+    WHERE e.op = 'apply' AND e.standard = ANY(%(single)s::text[])
+      AND NOT EXISTS (
+          SELECT FROM ledger.retracted r
+          WHERE (r.network, r.tx_hash, r.contract, r.topic0, r.n, r.sub_index)
+              = (e.network, e.tx_hash, e.contract, e.topic0, e.n, e.sub_index) AND r.revision > e.revision)
+    ORDER BY e.network, e.contract, e.token_id, e.block_number DESC, e.log_index DESC, e.sub_index DESC
+), undone AS (
+    SELECT DISTINCT (network, contract, token_id, block_number, log_index, sub_index, "from") AS key
+    FROM ledger.events WHERE op = 'revert' AND standard = ANY(%(single)s::text[])
+), held AS (
+    SELECT * FROM market.ownership_current WHERE slot = ''
+)
+SELECT format('%%s:%%s:%%s', network, contract, token_id),
+       CASE WHEN l."to" IS NULL THEN CASE WHEN h.returned THEN 'what a retraction gave back' ELSE 'no holding' END
+            ELSE format('%%s, by the live event at %%s/%%s/%%s', l."to", l.block_number, l.log_index, l.sub_index) END,
+       CASE WHEN h.account IS NULL THEN 'no holding'
+            ELSE format('%%s at %%s/%%s/%%s%%s, since %%s', h.account, h.block_number, h.log_index, h.sub_index,
+                        CASE WHEN h.returned THEN ' (given back)' ELSE '' END, h.since) END,
+       count(*) OVER ()
+FROM live l
+FULL JOIN held h USING (network, contract, token_id)
+LEFT JOIN undone u ON h.returned
+    AND u.key = (h.network, h.contract, h.token_id, h.block_number, h.log_index, h.sub_index + 1, h.account)
+WHERE CASE
+    WHEN h.account IS NULL THEN true
+    WHEN h.returned THEN u.key IS NULL
+        OR (l.block_number, l.log_index, l.sub_index) > (h.block_number, h.log_index, h.sub_index)
+    ELSE (h.account, h.block_number, h.log_index, h.sub_index, h.quantity, h.since)
+         IS DISTINCT FROM (l."to", l.block_number, l.log_index, l.sub_index, 1::numeric, l.block_time)
+END
+ORDER BY 1 LIMIT %(most)s
+
+-- name: multis_facts
+-- Multi holdings.
+SELECT count(*) FROM market.ownership_current WHERE slot <> ''
+
+-- name: multis
+-- An account holds the sum of what came in less what went out.
+WITH sums AS (
+    SELECT e.network, e.contract, e.token_id, side.account AS slot,
+           sum(CASE WHEN e.op = 'revert' THEN -side.sign ELSE side.sign END * e.quantity) AS quantity
+    FROM ledger.events e
+    CROSS JOIN LATERAL (VALUES (e."from", -1), (e."to", 1)) AS side (account, sign)
+    WHERE e.op IN ('apply', 'revert') AND NOT e.standard = ANY(%(single)s::text[])
+      AND NOT side.account = ANY(%(nobody)s::text[])
+    GROUP BY e.network, e.contract, e.token_id, side.account
+), held AS (
+    SELECT * FROM market.ownership_current WHERE slot <> ''
+)
+SELECT format('%%s:%%s:%%s of %%s', network, contract, token_id, slot), coalesce(s.quantity, 0)::text,
+       coalesce(h.quantity::text, 'no holding'), count(*) OVER ()
+FROM sums s
+FULL JOIN held h USING (network, contract, token_id, slot)
+WHERE coalesce(s.quantity, 0) <> coalesce(h.quantity, 0) OR h.account <> slot
+ORDER BY 1 LIMIT %(most)s
+
+-- name: coverage_facts
+-- Collections, and those of them whose history is whole.
+WITH covered AS (
+    SELECT network, range_agg(int8range("from", "to", '[]')) AS heights FROM ingest.coverage GROUP BY network
+), spans AS (
+    SELECT c.network, c.contract, coalesce(k.number, n.start_block, 0) AS low, p.head_number AS high
+    FROM (SELECT DISTINCT network, contract, partition FROM ledger.events WHERE op = 'apply') c
+    JOIN system.partition_head p ON p.consumer = 'ledger' AND p.partition = c.partition AND p.network = c.network
+    LEFT JOIN ingest.created k ON k.network = c.network AND k.contract = c.contract
+    LEFT JOIN ref.networks n ON n.network = c.network
+)
+SELECT count(*), count(*) FILTER (
+    WHERE high >= low AND v.heights @> int8range(low, greatest(low, high), '[]')
+      AND NOT EXISTS (SELECT FROM ingest.quarantine q WHERE q.network = s.network AND q.state = 'open'
+                      AND q.contract IN (s.contract, '') AND q.block_number BETWEEN s.low AND s.high))
+FROM spans s LEFT JOIN covered v USING (network)
+
+-- name: nonconserving
+-- Under full coverage: negative sums, and single tokens that are with more than one account.
+WITH covered AS (
+    SELECT network, range_agg(int8range("from", "to", '[]')) AS heights FROM ingest.coverage GROUP BY network
+), spans AS (
+    SELECT c.network, c.contract, coalesce(k.number, n.start_block, 0) AS low, p.head_number AS high
+    FROM (SELECT DISTINCT network, contract, partition FROM ledger.events WHERE op = 'apply') c
+    JOIN system.partition_head p ON p.consumer = 'ledger' AND p.partition = c.partition AND p.network = c.network
+    LEFT JOIN ingest.created k ON k.network = c.network AND k.contract = c.contract
+    LEFT JOIN ref.networks n ON n.network = c.network
+), whole AS (
+    SELECT s.network, s.contract
+    FROM spans s JOIN covered v USING (network)
+    WHERE high >= low AND v.heights @> int8range(low, greatest(low, high), '[]')
+      AND NOT EXISTS (SELECT FROM ingest.quarantine q WHERE q.network = s.network AND q.state = 'open'
+                      AND q.contract IN (s.contract, '') AND q.block_number BETWEEN s.low AND s.high)
+), sums AS (
+    SELECT e.network, e.contract, e.token_id, side.account, bool_or(e.standard = ANY(%(single)s::text[])) AS single,
+           sum(CASE WHEN e.op = 'revert' THEN -side.sign ELSE side.sign END * e.quantity) AS quantity
+    FROM ledger.events e
+    JOIN whole USING (network, contract)
+    CROSS JOIN LATERAL (VALUES (e."from", -1), (e."to", 1)) AS side (account, sign)
+    WHERE e.op IN ('apply', 'revert') AND NOT side.account = ANY(%(nobody)s::text[])
+    GROUP BY e.network, e.contract, e.token_id, side.account
+    HAVING sum(CASE WHEN e.op = 'revert' THEN -side.sign ELSE side.sign END * e.quantity) <> 0
+)
+SELECT network, contract, token_id::text,
+       jsonb_build_object(
+           'reason', CASE WHEN min(quantity) < 0 THEN 'negative sum' ELSE 'more than one holder' END,
+           'sums', (array_agg(jsonb_build_object('account', account, 'quantity', quantity::text)
+                              ORDER BY quantity, account))[1:20])
+FROM sums
+GROUP BY network, contract, token_id
+HAVING min(quantity) < 0 OR (bool_or(single) AND (count(*) > 1 OR max(quantity) > 1))
+ORDER BY network, contract, token_id
+
+-- name: write_findings
+-- What is found now, over what was found before.
+INSERT INTO system.findings AS f (network, contract, token_id, kind, detail)
+SELECT network, contract, token_id, 'nonconserving', detail
+FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], %(detail)s::jsonb[])
+     AS d (network, contract, token_id, detail)
+ON CONFLICT (network, contract, token_id, kind) DO UPDATE SET detail = excluded.detail
+WHERE f.detail <> excluded.detail
+
+-- name: heal_findings
+-- What is not found any more.
+DELETE FROM system.findings f
+WHERE f.kind = 'nonconserving' AND NOT EXISTS (
+    SELECT FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[]) AS d (network, contract, token_id)
+    WHERE (d.network, d.contract, d.token_id) = (f.network, f.contract, f.token_id))
+
+-- name: holdings_facts
+-- The subscriber's holdings.
+SELECT count(*) FROM projection.holdings
+
+-- name: holdings
+-- The subscriber holds what the ledger holds, but for tokens whose last events it has not read.
+WITH unread AS (
+    SELECT DISTINCT e.network, e.contract, e.token_id
+    FROM ledger.events e
+    LEFT JOIN system.partition_owner o ON o.consumer = 'project' AND o.topic = %(changed)s AND o.partition = e.partition
+    WHERE e.op IN ('apply', 'revert') AND e.seq >= coalesce(o.next_seq, 1)
+), compared AS (
+    SELECT network, contract, token_id, slot,
+           CASE WHEN l.account IS NULL THEN 'no holding'
+                WHEN slot = '' THEN format('%%s at %%s/%%s/%%s %%s', l.account, l.block_number, l.log_index, l.sub_index,
+                                           CASE WHEN l.returned THEN '(given back)' END)
+                ELSE l.quantity::text END AS expected,
+           CASE WHEN p.account IS NULL THEN 'no holding'
+                WHEN slot = '' THEN format('%%s at %%s/%%s/%%s %%s', p.account, p.block_number, p.log_index, p.sub_index,
+                                           CASE WHEN p.returned THEN '(given back)' END)
+                ELSE p.quantity::text END AS got,
+           coalesce(l.quantity, 0) = 0 AND coalesce(p.quantity, 0) = 0 AS nothing
+    FROM market.ownership_current l
+    FULL JOIN projection.holdings p USING (network, contract, token_id, slot)
+)
+SELECT format('%%s:%%s:%%s %%s', c.network, c.contract, c.token_id, c.slot), c.expected, c.got, count(*) OVER ()
+FROM compared c
+LEFT JOIN unread u USING (network, contract, token_id)
+WHERE c.expected <> c.got AND NOT c.nothing AND u.network IS NULL
+ORDER BY 1 LIMIT %(most)s
+
+-- name: cards_facts
+-- Asset cards.
+SELECT count(*) FROM projection.asset_cards
+
+-- name: cards
+-- Supply and owners count the subscriber's holdings; the rest counts the journal as far as the subscriber has read.
+WITH told AS (
+    SELECT e.network, e.contract, e.token_id, sum(CASE e.op WHEN 'apply' THEN 1 ELSE -1 END) AS transfers,
+           max(e.block_number) AS last_block, max(e.block_time) AS last_time, max(e.seq) AS version,
+           substr(max(lpad(e.seq::text, 20, '0') || e.standard), 21) AS standard
+    FROM ledger.events e
+    JOIN system.partition_owner o ON o.consumer = 'project' AND o.topic = %(changed)s AND o.partition = e.partition
+    WHERE e.op IN ('apply', 'revert') AND e.seq < o.next_seq
+    GROUP BY e.network, e.contract, e.token_id
+), held AS (
+    SELECT network, contract, token_id, sum(quantity) AS supply, count(*) AS owners
+    FROM projection.holdings
+    WHERE quantity > 0 AND NOT account = ANY(%(nobody)s::text[])
+    GROUP BY network, contract, token_id
+), expected AS (
+    SELECT network, contract, token_id, t.standard, coalesce(h.supply, 0) AS supply, coalesce(h.owners, 0) AS owners,
+           coalesce(t.transfers, 0) AS transfers, t.last_block, t.last_time, t.version
+    FROM told t FULL JOIN held h USING (network, contract, token_id)
+)
+SELECT format('%%s:%%s:%%s', network, contract, token_id),
+       CASE WHEN e.supply IS NULL THEN 'no card'
+            ELSE format('%%s, supply %%s, owners %%s, transfers %%s, last block %%s at %%s, version %%s', e.standard, e.supply,
+                        e.owners, e.transfers, e.last_block, e.last_time, e.version) END,
+       CASE WHEN c.supply IS NULL THEN 'no card'
+            ELSE format('%%s, supply %%s, owners %%s, transfers %%s, last block %%s at %%s, version %%s', c.standard, c.supply,
+                        c.owners, c.transfers, c.last_block, c.last_time, c.version) END,
+       count(*) OVER ()
+FROM expected e
+FULL JOIN projection.asset_cards c USING (network, contract, token_id)
+WHERE (e.standard, e.supply, e.owners, e.transfers, e.last_block, e.last_time, e.version)
+      IS DISTINCT FROM (c.standard, c.supply, c.owners, c.transfers, c.last_block, c.last_time, c.version)
+ORDER BY 1 LIMIT %(most)s
+
+-- name: holders_facts
+-- Accounts that hold something of a collection.
+SELECT count(*) FROM projection.collection_holders WHERE holdings > 0
+
+-- name: holders
+-- As many holdings an account as there are visible rows.
+WITH held AS (
+    SELECT network, contract, account, count(*) AS holdings
+    FROM projection.holdings
+    WHERE quantity > 0 AND NOT account = ANY(%(nobody)s::text[])
+    GROUP BY network, contract, account
+)
+SELECT format('%%s of %%s:%%s', account, network, contract), coalesce(e.holdings, 0)::text,
+       coalesce(h.holdings::text, 'none'), count(*) OVER ()
+FROM held e
+FULL JOIN projection.collection_holders h USING (network, contract, account)
+WHERE coalesce(e.holdings, 0) <> coalesce(h.holdings, 0)
+ORDER BY 1 LIMIT %(most)s
+
+-- name: stats_facts
+-- Collections.
+SELECT count(*) FROM projection.collection_stats
+
+-- name: stats
+-- Owners, assets and supply count the subscriber's holdings; the rest counts the journal as far as it has read.
+WITH told AS (
+    SELECT network, contract, max(seq) AS version, min(block_number) AS first_block, max(block_number) AS last_block,
+           substr(max(lpad(seq::text, 20, '0') || standard), 21) AS standard,
+           coalesce(sum(sign) FILTER (WHERE minted = burned), 0) AS transfers,
+           coalesce(sum(sign) FILTER (WHERE minted AND NOT burned), 0) AS mints,
+           coalesce(sum(sign) FILTER (WHERE burned AND NOT minted), 0) AS burns
+    FROM (
+        SELECT e.*, CASE e.op WHEN 'apply' THEN 1 ELSE -1 END AS sign, e."from" = ANY(%(nobody)s::text[]) AS minted,
+               e."to" = ANY(%(nobody)s::text[]) AS burned
+        FROM ledger.events e
+        JOIN system.partition_owner o ON o.consumer = 'project' AND o.topic = %(changed)s AND o.partition = e.partition
+        WHERE e.op IN ('apply', 'revert') AND e.seq < o.next_seq
+    ) AS read
+    GROUP BY network, contract
+), held AS (
+    SELECT network, contract, count(DISTINCT account) AS owners, count(DISTINCT token_id) AS assets, sum(quantity) AS supply
+    FROM projection.holdings
+    WHERE quantity > 0 AND NOT account = ANY(%(nobody)s::text[])
+    GROUP BY network, contract
+), expected AS (
+    SELECT network, contract, t.standard, coalesce(h.owners, 0) AS owners, coalesce(h.assets, 0) AS assets,
+           coalesce(h.supply, 0) AS supply, t.transfers, t.mints, t.burns, t.first_block, t.last_block, t.version
+    FROM told t FULL JOIN held h USING (network, contract)
+), compared AS (
+    SELECT network, contract,
+           CASE WHEN e.owners IS NULL THEN 'no row'
+                ELSE format('%%s, owners %%s, assets %%s, supply %%s, %%s transfers %%s mints %%s burns, blocks %%s to %%s, version %%s',
+                            e.standard, e.owners, e.assets, e.supply, e.transfers, e.mints, e.burns, e.first_block,
+                            e.last_block, e.version) END AS expected,
+           CASE WHEN s.owners IS NULL THEN 'no row'
+                ELSE format('%%s, owners %%s, assets %%s, supply %%s, %%s transfers %%s mints %%s burns, blocks %%s to %%s, version %%s',
+                            s.standard, s.owners, s.assets, s.supply, s.transfers, s.mints, s.burns, s.first_block,
+                            s.last_block, s.version) END AS got
+    FROM expected e FULL JOIN projection.collection_stats s USING (network, contract)
+)
+SELECT format('%%s:%%s', network, contract), expected, got, count(*) OVER ()
+FROM compared WHERE expected <> got ORDER BY 1 LIMIT %(most)s
+
+-- name: activity_facts
+-- Days with something on them.
+SELECT count(*) FROM projection.collection_activity WHERE (transfers, mints, burns) <> (0, 0, 0)
+
+-- name: activity
+-- Live events by kind and UTC day, as far as the subscriber has read.
+WITH told AS (
+    SELECT network, contract, day,
+           coalesce(sum(sign) FILTER (WHERE minted = burned), 0) AS transfers,
+           coalesce(sum(sign) FILTER (WHERE minted AND NOT burned), 0) AS mints,
+           coalesce(sum(sign) FILTER (WHERE burned AND NOT minted), 0) AS burns
+    FROM (
+        SELECT e.network, e.contract, (e.block_time AT TIME ZONE 'UTC')::date AS day,
+               CASE e.op WHEN 'apply' THEN 1 ELSE -1 END AS sign, e."from" = ANY(%(nobody)s::text[]) AS minted,
+               e."to" = ANY(%(nobody)s::text[]) AS burned
+        FROM ledger.events e
+        JOIN system.partition_owner o ON o.consumer = 'project' AND o.topic = %(changed)s AND o.partition = e.partition
+        WHERE e.op IN ('apply', 'revert') AND e.seq < o.next_seq
+    ) AS read
+    GROUP BY network, contract, day
+), compared AS (
+    SELECT network, contract, day,
+           format('%%s transfers %%s mints %%s burns', coalesce(t.transfers, 0), coalesce(t.mints, 0), coalesce(t.burns, 0))
+               AS expected,
+           format('%%s transfers %%s mints %%s burns', coalesce(a.transfers, 0), coalesce(a.mints, 0), coalesce(a.burns, 0))
+               AS got
+    FROM told t FULL JOIN projection.collection_activity a USING (network, contract, day)
+)
+SELECT format('%%s:%%s on %%s', network, contract, day), expected, got, count(*) OVER ()
+FROM compared WHERE expected <> got ORDER BY 1 LIMIT %(most)s
+
+-- name: assets_facts
+-- Assets in the catalog.
+SELECT count(*) FROM catalog.assets
+
+-- name: assets
+-- Every asset that the subscriber has read of, since the time of its oldest block.
+WITH told AS (
+    SELECT e.network, e.contract, e.token_id, min(e.block_time) AS first_seen
+    FROM ledger.events e
+    JOIN system.partition_owner o ON o.consumer = 'project' AND o.topic = %(changed)s AND o.partition = e.partition
+    WHERE e.op IN ('apply', 'revert') AND e.seq < o.next_seq
+    GROUP BY e.network, e.contract, e.token_id
+)
+SELECT format('%%s:%%s:%%s', network, contract, token_id), coalesce('since ' || t.first_seen, 'no asset'),
+       coalesce('since ' || a.first_seen, 'no asset'), count(*) OVER ()
+FROM told t
+FULL JOIN catalog.assets a USING (network, contract, token_id)
+WHERE t.first_seen IS DISTINCT FROM a.first_seen
+ORDER BY 1 LIMIT %(most)s
+
+-- name: uuids
+-- Every asset with its uuid, which only Python can compute.
+SELECT network, contract, token_id::text, uuid FROM catalog.assets
+
+-- name: heads_facts
+-- Heads that project keeps.
+SELECT count(*) FROM system.partition_head WHERE consumer = 'project'
+
+-- name: heads
+-- The subscriber's head is that of the last record of kind finality that it has read.
+WITH told AS (
+    SELECT DISTINCT ON (e.partition, e.network) e.partition, e.network,
+           format('block %%s %%s, safe %%s, finalized %%s, position %%s', e.block_number, e.block_hash, e.control->>'safe',
+                  e.control->>'finalized', e.control->>'position') AS head
+    FROM ledger.events e
+    JOIN system.partition_owner o ON o.consumer = 'project' AND o.topic = %(changed)s AND o.partition = e.partition
+    WHERE e.op = 'finality' AND e.seq < o.next_seq
+    ORDER BY e.partition, e.network, e.seq DESC
+), kept AS (
+    SELECT partition, network,
+           format('block %%s %%s, safe %%s, finalized %%s, position %%s', head_number, head_hash, safe, finalized, position)
+               AS head
+    FROM system.partition_head WHERE consumer = 'project'
+)
+SELECT format('%%s in partition %%s', network, partition), coalesce(t.head, 'no head'), coalesce(k.head, 'no head'),
+       count(*) OVER ()
+FROM told t FULL JOIN kept k USING (partition, network)
+WHERE t.head IS DISTINCT FROM k.head
+ORDER BY 1 LIMIT %(most)s
