@@ -3,6 +3,7 @@
 import json
 import random
 import socket
+import time
 
 from ft.embedded.places import Places, Say, write_private
 from ft.errors import ServerError
@@ -11,6 +12,7 @@ NAMES = ("kafka", "kafka_controller", "postgres", "registry", "registry_manageme
 # Below the range from which Linux and macOS give ports to outgoing connections: nothing drifts onto ours.
 _LOWEST, _HIGHEST = 20_000, 32_000
 _TRIES = 200
+_GRACE_S = 1.0
 
 
 def remembered(places: Places) -> dict[str, int]:
@@ -30,7 +32,7 @@ def choose(places: Places, needed: frozenset[str], say: Say) -> dict[str, int]:
     known = remembered(places)
     chosen = dict(known)
     for name in NAMES:
-        if name in known and (name not in needed or is_free(known[name])):
+        if name in known and (name not in needed or _gets_free(known[name])):
             continue
         chosen[name] = _free_port(set(chosen.values()))
         if name in known:
@@ -49,6 +51,16 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+def _gets_free(port: int) -> bool:
+    # The kernel may hold a killed server's port for a moment longer than the server.
+    deadline = time.monotonic() + _GRACE_S
+    while not is_free(port):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def answers(port: int) -> bool:

@@ -1,6 +1,7 @@
 """Ports are chosen once and kept, unless a stranger sits on one."""
 
 import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,13 @@ def test_a_broken_file_of_ports_names_the_remedy(places: Places) -> None:
 
     with pytest.raises(ServerError, match=r"ports\.json cannot be read .* Delete it"):
         ports.remembered(places)
+
+
+def test_a_port_that_gets_free_in_a_moment_is_kept(places: Places) -> None:
+    said: list[str] = []
+    first = ports.choose(places, ALL, said.append)
+    leaving = socket.create_server(("127.0.0.1", first["registry"]))
+    threading.Timer(0.2, leaving.close).start()
+
+    assert ports.choose(places, ALL, said.append) == first
+    assert said == []
