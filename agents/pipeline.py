@@ -16,6 +16,7 @@ from mode import Service
 from ft.agents.announcements import TOPICS, Topic
 from ft.agents.ledger import Ledger
 from ft.agents.normalize import Network, Normalize
+from ft.agents.project import Project
 from ft.agents.publish import Publisher
 from ft.agents.rawblock import FAMILIES
 from ft.agents.sender import Sender
@@ -95,6 +96,9 @@ class Pipeline:
 
     def project(self) -> None:
         """ownership_changed -> projection.*. Every record takes effect exactly once; a partition is one process's."""
+        topic = self.facts.topics.ownership_changed
+        hop = Project(self.config, self.app.owner, self.facts.codecs[topic])
+        self.app.run(hop, topic, name="project", max_records=2000, within_s=_LATENCY_S, buffer=4000)
 
     async def add_networks(self) -> None:
         """Start agents for networks that were added since, without a restart."""
