@@ -1,4 +1,4 @@
-"""Records on a real topic, read by processes that claim their partitions as a worker does, and the tables they leave."""
+"""Records on a real topic, processes that claim and read it as a worker does, and the tables they leave."""
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal

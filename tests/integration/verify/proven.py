@@ -1,0 +1,143 @@
+"""A database as a worker leaves it: a synthetic chain with reorgs, read by the ledger, its journal read by project."""
+
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from ft.agents.projection_store import store
+from ft.agents.verify import Report, verify
+from ft.config import Config
+from ft.schemas.events import OwnershipChanged
+from ft.schemas.ids import NO_ACCOUNTS
+from ft.streams.checkpoint import connect_writer
+from ft.streams.topics import Topics
+from tests.integration.ledger.harness import NETWORK, LedgerHarness, Log
+from tests.integration.ledger.synthetic_feed import Feed
+from tests.synthetic.chain import Chain
+
+PARTITIONS = 2
+
+
+async def run_ledger(config: Config, *, blocks: int = 25) -> Chain:
+    """The ledger at the head of a chain with reorgs, the chain as normalize would have stored it."""
+    chain = Chain(seed=11, network=NETWORK, contracts=8, accounts=40, logs=12)
+    feed = Feed(chain, Log(partitions=PARTITIONS))
+    harness = await LedgerHarness.open(config, partitions=PARTITIONS)
+    feed.live(seed=3, steps=blocks)
+    await harness.read(feed.log)
+    await harness.close()
+    _store_chain(config, chain, feed.log.position - 1)
+    return chain
+
+
+def _store_chain(config: Config, chain: Chain, position: int) -> None:
+    head = chain.blocks[-1]
+    with psycopg.connect(config.postgres) as conn:
+        conn.execute(
+            "INSERT INTO ref.networks (network, family, start_block, confirmed, finalized)"
+            " VALUES (%s, 'evm', %s, 'depth', 'depth')",
+            (NETWORK, chain.start),
+        )
+        conn.execute(
+            "INSERT INTO ingest.heads (network, head_number, head_hash, head_time, safe, finalized, position)"
+            " VALUES (%s, %s, %s, to_timestamp(%s), -1, -1, %s)",
+            (NETWORK, head.number, head.hash, head.time, position),
+        )
+        conn.execute(
+            'INSERT INTO ingest.coverage (network, "from", "to", proof, raw_offset) VALUES (%s, %s, %s, %s, 0)',
+            (NETWORK, chain.start, head.number, "receipts"),
+        )
+        conn.cursor().executemany(
+            "INSERT INTO ingest.blocks (network, number, hash, parent, time, state, proof, raw_offset)"
+            " VALUES (%s, %s, %s, %s, to_timestamp(%s), 'canonical', 'receipts', 0)",
+            [(NETWORK, b.number, b.hash, b.parent_hash, b.time) for b in chain.blocks],
+        )
+        conn.execute(
+            "INSERT INTO ingest.blocks (network, number, hash, parent, time, state, proof, raw_offset)"
+            " SELECT DISTINCT network, number, block_hash, '', time, 'reverted', 'receipts', 0"
+            " FROM ledger.applied_blocks ON CONFLICT DO NOTHING"
+        )
+
+
+async def run_project(config: Config, *, leave_unread: int = 0) -> None:
+    """Project reads the journal as the publisher would have announced it, but for the last events of each partition."""
+    for partition in range(PARTITIONS):
+        rows = _journal(config, partition)
+        rows = rows[: len(rows) - leave_unread]
+        conn = await connect_writer(config)
+        await store(conn, [_change(row) for row in rows if row["op"] in ("apply", "revert")])
+        for row in (r for r in rows if r["op"] == "finality"):
+            await _write_head(conn, row)
+        await conn.execute(
+            "INSERT INTO system.partition_owner (consumer, topic, partition, next_seq) VALUES ('project', %s, %s, %s)",
+            (Topics(config.topic_prefix).ownership_changed, partition, rows[-1]["seq"] + 1 if rows else 1),
+        )
+        await conn.commit()
+        await conn.close()
+
+
+def _journal(config: Config, partition: int) -> list[dict[str, Any]]:
+    with psycopg.connect(config.postgres, row_factory=dict_row) as conn:
+        return conn.execute(
+            "SELECT *, extract(epoch FROM block_time)::bigint AS time FROM ledger.events WHERE partition = %s ORDER BY seq",
+            (partition,),
+        ).fetchall()
+
+
+def _change(row: dict[str, Any]) -> OwnershipChanged:
+    minted, burned = row["from"] in NO_ACCOUNTS, row["to"] in NO_ACCOUNTS
+    return OwnershipChanged(
+        seq=row["seq"],
+        prev_seq=row["seq"] - 1,
+        kind="transfer" if minted == burned else "mint" if minted else "burn",
+        op=row["op"],
+        network=row["network"],
+        block_number=row["block_number"],
+        block_hash=row["block_hash"],
+        block_time=row["time"],
+        contract=row["contract"],
+        token_id=str(row["token_id"]),
+        standard=row["standard"],
+        from_account=row["from"],
+        to_account=row["to"],
+        quantity=str(row["quantity"]),
+        sub_index=row["sub_index"],
+        log_index=row["log_index"],
+    )
+
+
+async def _write_head(conn: Any, row: dict[str, Any]) -> None:
+    await conn.execute(
+        "INSERT INTO system.partition_head (consumer, partition, network, position, head_number, head_hash, head_time,"
+        " safe, finalized) VALUES ('project', %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (consumer, partition, network)"
+        " DO UPDATE SET position = excluded.position, head_number = excluded.head_number,"
+        " head_hash = excluded.head_hash, head_time = excluded.head_time, safe = excluded.safe,"
+        " finalized = excluded.finalized",
+        (
+            row["partition"],
+            row["network"],
+            row["control"]["position"],
+            row["block_number"],
+            row["block_hash"],
+            row["block_time"],
+            row["control"]["safe"],
+            row["control"]["finalized"],
+        ),
+    )
+
+
+def verified(config: Config, wait_s: float = 0.0) -> Report:
+    """The report of a run that shows nothing."""
+    return verify(config, wait_s=wait_s, on_check=lambda _: None, on_outcome=lambda _: None)
+
+
+def failing(report: Report) -> dict[str, list[str]]:
+    """Check -> its differences, of those that have some."""
+    return {o.name: [str(difference) for difference in o.differences] for o in report.outcomes if o.count}
+
+
+def execute(config: Config, statement: str) -> int:
+    """Do something to the database that no process of ours would do; returns how many rows it touched."""
+    with psycopg.connect(config.postgres) as conn:
+        return conn.execute(statement.encode()).rowcount
