@@ -80,7 +80,8 @@ async def run_project(config: Config, *, leave_unread: int = 0) -> None:
 def _journal(config: Config, partition: int) -> list[dict[str, Any]]:
     with psycopg.connect(config.postgres, row_factory=dict_row) as conn:
         return conn.execute(
-            "SELECT *, extract(epoch FROM block_time)::bigint AS time FROM ledger.events WHERE partition = %s ORDER BY seq",
+            "SELECT *, extract(epoch FROM block_time)::bigint AS time FROM ledger.events WHERE partition = %s"
+            " ORDER BY seq",
             (partition,),
         ).fetchall()
 
@@ -110,8 +111,8 @@ def _change(row: dict[str, Any]) -> OwnershipChanged:
 async def _write_head(conn: Any, row: dict[str, Any]) -> None:
     await conn.execute(
         "INSERT INTO system.partition_head (consumer, partition, network, position, head_number, head_hash, head_time,"
-        " safe, finalized) VALUES ('project', %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (consumer, partition, network)"
-        " DO UPDATE SET position = excluded.position, head_number = excluded.head_number,"
+        " safe, finalized) VALUES ('project', %s, %s, %s, %s, %s, %s, %s, %s)"
+        " ON CONFLICT (consumer, partition, network) DO UPDATE SET position = excluded.position, head_number = excluded.head_number,"
         " head_hash = excluded.head_hash, head_time = excluded.head_time, safe = excluded.safe,"
         " finalized = excluded.finalized",
         (

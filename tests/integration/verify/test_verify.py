@@ -75,50 +75,66 @@ DAMAGES = {
     ),
     "an event live twice": (
         "ids",
-        "INSERT INTO ledger.events SELECT partition, (SELECT max(seq) + 1 FROM ledger.events), network, block_number,"
-        " block_hash, block_time, tx_hash, tx_from, contract, topic0, n, sub_index, log_index, revision, op, standard,"
-        ' token_id, "from", "to", operator, quantity, control FROM ledger.events'
-        f" WHERE {ONE_EVENT}",
+        (
+            "INSERT INTO ledger.events SELECT partition, (SELECT max(seq) + 1 FROM ledger.events), network, block_number,"
+            " block_hash, block_time, tx_hash, tx_from, contract, topic0, n, sub_index, log_index, revision, op, standard,"
+            ' token_id, "from", "to", operator, quantity, control FROM ledger.events'
+            f" WHERE {ONE_EVENT}"
+        ),
     ),
     "a skipped revision": ("ids", f"UPDATE ledger.events SET revision = 2 WHERE {ONE_EVENT}"),
     "a retraction of something else": (
         "ids",
-        "UPDATE ledger.events SET quantity = quantity + 1 WHERE (partition, seq) ="
-        " (SELECT partition, max(seq) FROM ledger.events WHERE op = 'revert' GROUP BY 1 LIMIT 1)",
+        (
+            "UPDATE ledger.events SET quantity = quantity + 1 WHERE (partition, seq) ="
+            " (SELECT partition, max(seq) FROM ledger.events WHERE op = 'revert' GROUP BY 1 LIMIT 1)"
+        ),
     ),
     "a forgotten retraction": ("retracted", f"DELETE FROM ledger.retracted WHERE {ONE.format('ledger.retracted')}"),
     "a slice that is not whole": (
         "slices",
-        "UPDATE ledger.applied_blocks SET seq_to = seq_to + 1"
-        " WHERE ctid = (SELECT min(ctid) FROM ledger.applied_blocks WHERE state = 'applied')",
+        (
+            "UPDATE ledger.applied_blocks SET seq_to = seq_to + 1"
+            " WHERE ctid = (SELECT min(ctid) FROM ledger.applied_blocks WHERE state = 'applied')"
+        ),
     ),
     "a reverted slice called applied": (
         "slices",
-        "UPDATE ledger.applied_blocks SET state = 'applied'"
-        " WHERE ctid = (SELECT min(ctid) FROM ledger.applied_blocks WHERE state = 'reverted')",
+        (
+            "UPDATE ledger.applied_blocks SET state = 'applied'"
+            " WHERE ctid = (SELECT min(ctid) FROM ledger.applied_blocks WHERE state = 'reverted')"
+        ),
     ),
     "a broken chain": ("chain", "UPDATE ingest.blocks SET parent = '0xother' WHERE number = 5 AND state = 'canonical'"),
     "a head that is not there": ("chain", "UPDATE ingest.heads SET head_number = head_number + 1"),
     "a block of another branch in force": ("blocks", "UPDATE ingest.blocks SET state = 'reverted' WHERE number = 5"),
     "another account": (
         "singles",
-        "UPDATE market.ownership_current SET account = '0xthief'"
-        " WHERE ctid = (SELECT min(ctid) FROM market.ownership_current WHERE slot = '')",
+        (
+            "UPDATE market.ownership_current SET account = '0xthief'"
+            " WHERE ctid = (SELECT min(ctid) FROM market.ownership_current WHERE slot = '')"
+        ),
     ),
     "a token without a holder": (
         "singles",
-        "DELETE FROM market.ownership_current"
-        " WHERE ctid = (SELECT min(ctid) FROM market.ownership_current WHERE slot = '')",
+        (
+            "DELETE FROM market.ownership_current"
+            " WHERE ctid = (SELECT min(ctid) FROM market.ownership_current WHERE slot = '')"
+        ),
     ),
     "a token given back that was not": (
         "singles",
-        "UPDATE market.ownership_current SET returned = true"
-        " WHERE ctid = (SELECT min(ctid) FROM market.ownership_current WHERE slot = '' AND NOT returned)",
+        (
+            "UPDATE market.ownership_current SET returned = true"
+            " WHERE ctid = (SELECT min(ctid) FROM market.ownership_current WHERE slot = '' AND NOT returned)"
+        ),
     ),
     "a wrong balance": (
         "multis",
-        "UPDATE market.ownership_current SET quantity = quantity + 1"
-        " WHERE ctid = (SELECT min(ctid) FROM market.ownership_current WHERE slot <> '')",
+        (
+            "UPDATE market.ownership_current SET quantity = quantity + 1"
+            " WHERE ctid = (SELECT min(ctid) FROM market.ownership_current WHERE slot <> '')"
+        ),
     ),
     "a projected holding": ("holdings", f"DELETE FROM projection.holdings WHERE {ONE.format('projection.holdings')}"),
     "a card": (
@@ -127,8 +143,10 @@ DAMAGES = {
     ),
     "a holder": (
         "holders",
-        "UPDATE projection.collection_holders SET holdings = holdings + 1"
-        f" WHERE {ONE.format('projection.collection_holders')}",
+        (
+            "UPDATE projection.collection_holders SET holdings = holdings + 1"
+            f" WHERE {ONE.format('projection.collection_holders')}"
+        ),
     ),
     "a figure": (
         "stats",
@@ -207,9 +225,9 @@ async def test_a_project_that_is_behind_is_said_so_and_compared_as_far_as_it_has
 
 
 NEGATIVE = (
-    "INSERT INTO ledger.events SELECT partition, seq + 1, network, block_number, block_hash, block_time, '0xbad', tx_from,"
-    " contract, topic0, n, sub_index, log_index + 900, 1, 'apply', standard, token_id, '0xnobody', '0xnobody2', operator,"
-    " quantity, control FROM ledger.events WHERE partition = 0 AND op = 'apply'"
+    "INSERT INTO ledger.events SELECT partition, seq + 1, network, block_number, block_hash, block_time, '0xbad',"
+    " tx_from, contract, topic0, n, sub_index, log_index + 900, 1, 'apply', standard, token_id, '0xnobody', '0xnobody2',"
+    " operator, quantity, control FROM ledger.events WHERE partition = 0 AND op = 'apply'"
     " ORDER BY seq DESC LIMIT 1"
 )
 
@@ -234,8 +252,10 @@ async def test_a_negative_sum_is_a_finding_under_full_coverage_and_heals(proven:
     "hole",
     [
         'UPDATE ingest.coverage SET "from" = "from" + 1',
-        "INSERT INTO ingest.quarantine (network, block_number, block_hash, reason, error, payload, raw_offset)"
-        " VALUES ('synthetic', 7, '0x', 'r', 'e', '', 0)",
+        (
+            "INSERT INTO ingest.quarantine (network, block_number, block_hash, reason, error, payload, raw_offset)"
+            " VALUES ('synthetic', 7, '0x', 'r', 'e', '', 0)"
+        ),
     ],
 )
 async def test_without_the_whole_history_nothing_is_a_finding(proven: Config, hole: str) -> None:
