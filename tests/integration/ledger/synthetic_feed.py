@@ -1,0 +1,141 @@
+"""The synthetic chain as normalized records, and what the ledger must hold at its head."""
+
+from collections import Counter
+from random import Random
+from typing import Any
+
+from ft.config import Config
+from ft.schemas.events import NormalizedBatch
+from ft.schemas.ids import EVM_ZERO, partition_of
+from tests.integration.ledger.harness import NETWORK, Log, rows
+from tests.synthetic.chain import TRANSFER, TRANSFER_SINGLE, Block, Chain
+
+_FIELDS = (
+    "tx_hash", "tx_from", "contract", "topic0", "n", "sub_index", "log_index", "standard", "token_id", "from_account",
+    "to_account", "operator", "quantity",
+)  # fmt: skip
+
+
+class Feed:
+    """Writes a chain's steps to a log, by partition, as normalize does."""
+
+    def __init__(self, chain: Chain, log: Log) -> None:
+        self.chain = chain
+        self.log = log
+        self.finalized = -1
+
+    def grow(self) -> None:
+        block = self.chain.grow()
+        slices = slices_of(block, self.log.partitions)
+        for partition in range(self.log.partitions):
+            events = slices.get(partition)
+            self._send(partition, "append" if events else "watermark", block if events else None, events or {})
+        self.log.position += 1
+
+    def undo(self, depth: int) -> None:
+        for index in range(depth):
+            (block,) = self.chain.undo(1) if index == 0 else self._undo_more()
+            for partition in range(self.log.partitions):
+                self._send(partition, "revert", block, {"reason": "reorg"})
+            self.log.position += 1
+
+    def live(self, seed: int, steps: int, deepest: int = 5) -> None:
+        """Grow, with a reorg now and then, some right after another."""
+        random = Random(seed)
+        for _ in range(steps):
+            self.grow()
+            while random.random() < 0.25:
+                self.undo(min(random.randint(1, deepest), len(self.chain.blocks) - 1))
+                for _ in range(random.randint(0, 2)):
+                    self.grow()
+
+    def _undo_more(self) -> list[Block]:
+        kept = self.chain._pending
+        undone = self.chain.undo(1)
+        self.chain._pending = kept + self.chain._pending
+        return undone
+
+    def _send(self, partition: int, op: str, block: Block | None, fields: dict[str, Any]) -> None:
+        head = self.chain.blocks[-1] if self.chain.blocks else None
+        values: dict[str, Any] = {
+            "head_number": head.number if head else -1, "head_hash": head.hash if head else "",
+            "head_time": head.time if head else 0, "safe": self.finalized, "finalized": self.finalized,
+        } | fields  # fmt: skip
+        if block is not None:
+            values |= {"block_number": block.number, "block_hash": block.hash, "block_time": block.time}
+        self.log.send(
+            NormalizedBatch(network=NETWORK, op=op, position=self.log.position, partition=partition, **values)
+        )
+
+
+def slices_of(block: Block, partitions: int) -> dict[int, dict[str, Any]]:
+    """Partition -> columns of its events."""
+    found: dict[int, dict[str, Any]] = {}
+    log_index = 0
+    for tx in block.txs:
+        counts: Counter[tuple[str, str]] = Counter()
+        for move in tx.moves:
+            topic0 = TRANSFER if move.standard == "erc721" else TRANSFER_SINGLE
+            partition = partition_of(f"{NETWORK}:{move.contract}", partitions)
+            columns = found.setdefault(partition, {name: [] for name in _FIELDS} | {"proof": "receipts"})
+            row = (
+                tx.hash, tx.sender, move.contract, topic0, counts[move.contract, topic0], 0, log_index, move.standard,
+                str(move.token_id), move.source, move.target, None, str(move.quantity),
+            )  # fmt: skip
+            for name, value in zip(_FIELDS, row, strict=True):
+                columns[name].append(value)
+            counts[move.contract, topic0] += 1
+            log_index += 1
+    return found
+
+
+OWNERSHIP = (
+    "SELECT network, contract, token_id, slot, account, quantity, extract(epoch FROM since)::bigint, block_number,"
+    " log_index, sub_index, standard FROM market.ownership_current"
+    f" WHERE quantity > 0 AND account <> '{EVM_ZERO}' ORDER BY 1, 2, 3, 4"
+)
+JOURNAL = (
+    "SELECT partition, network, block_number, block_hash, tx_hash, contract, n, log_index, revision, op, token_id,"
+    ' "from", "to", quantity FROM ledger.events WHERE op IN (\'apply\', \'revert\') ORDER BY partition, seq'
+)
+RULE = (  # what each row must say, from the live events alone
+    "SELECT DISTINCT ON (contract, token_id, slot) contract, token_id, slot, \"to\", extract(epoch FROM block_time)::bigint,"
+    " CASE WHEN slot = '' THEN 0 ELSE block_number END AS at_block, CASE WHEN slot = '' THEN 0 ELSE log_index END AS at_log"
+    " FROM (SELECT *, CASE standard WHEN 'erc1155' THEN \"to\" ELSE '' END AS slot FROM ledger.normalized_events) e"
+    f" WHERE \"to\" <> '{EVM_ZERO}' OR slot = ''"
+    " ORDER BY contract, token_id, slot, block_number DESC, log_index DESC, sub_index DESC"
+)
+
+
+def check(config: Config, chain: Chain) -> None:
+    """Ownership is the model's, the sum of the deltas, and what the live events say; the journal is sound."""
+    held = {(c, int(t), a): int(q) for _, c, t, _, a, q, *_ in rows(config, OWNERSHIP)}
+    assert held == dict(chain.ownership.held)
+    sums = rows(
+        config,
+        "SELECT contract, token_id, account, sum(delta) FROM ledger.normalized_event_deltas GROUP BY 1, 2, 3"
+        " HAVING sum(delta) <> 0",
+    )
+    assert {(c, int(t), a): int(q) for c, t, a, q in sums} == held
+    hidden = {key for key in rows(config, f"SELECT contract, token_id FROM market.ownership_current WHERE slot = ''"
+                                          f" AND account = '{EVM_ZERO}'")}  # fmt: skip
+    said = {(c, t, s): (to, since, b, i) for c, t, s, to, since, b, i in rows(config, RULE) if (c, t) not in hidden}
+    stands = {
+        (c, t, s): (a, since, b if s else 0, i if s else 0)
+        for _, c, t, s, a, _, since, b, i, *_ in rows(config, OWNERSHIP)
+    }
+    wrong = {key: (said.get(key), row) for key, row in stands.items() if said.get(key) != row}
+    assert not wrong, wrong
+    assert rows(
+        config,
+        "SELECT tx_hash, contract, topic0, n, sub_index FROM ledger.normalized_events GROUP BY 1, 2, 3, 4, 5"
+        " HAVING count(*) > 1",
+    ) == []  # fmt: skip
+    assert rows(
+        config, "SELECT partition FROM ledger.events GROUP BY partition HAVING max(seq) <> count(*) OR min(seq) <> 1"
+    ) == []  # fmt: skip
+    assert rows(
+        config,
+        "SELECT o.partition FROM system.partition_owner o JOIN (SELECT partition, max(seq) AS last FROM ledger.events"
+        " GROUP BY 1) e USING (partition) WHERE consumer = 'ledger' AND next_seq <> last + 1",
+    ) == []  # fmt: skip
