@@ -112,9 +112,9 @@ async def _write_head(conn: Any, row: dict[str, Any]) -> None:
     await conn.execute(
         "INSERT INTO system.partition_head (consumer, partition, network, position, head_number, head_hash, head_time,"
         " safe, finalized) VALUES ('project', %s, %s, %s, %s, %s, %s, %s, %s)"
-        " ON CONFLICT (consumer, partition, network) DO UPDATE SET position = excluded.position, head_number = excluded.head_number,"
-        " head_hash = excluded.head_hash, head_time = excluded.head_time, safe = excluded.safe,"
-        " finalized = excluded.finalized",
+        " ON CONFLICT (consumer, partition, network) DO UPDATE SET position = excluded.position,"
+        " head_number = excluded.head_number, head_hash = excluded.head_hash, head_time = excluded.head_time,"
+        " safe = excluded.safe, finalized = excluded.finalized",
         (
             row["partition"],
             row["network"],
