@@ -1,0 +1,95 @@
+"""The normalizer in this process, on a real broker and a real Postgres, without Faust around it."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ft.agents.normalize import Network, Normalize
+from ft.agents.sender import Sender
+from ft.config import Config
+from ft.streams.claims import Claims
+from ft.streams.hop import Message, select
+from ft.streams.producer import Producer
+from tests.integration.normalize.rawtopic import NETWORK, RawTopic, open_raw, read_all
+
+
+@pytest.fixture
+def raw(config: Config, tmp_path: Path) -> Iterator[RawTopic]:
+    opened = open_raw(replace(config, networks_file=tmp_path / "networks.toml", partitions=3), tmp_path)
+    yield opened
+    opened.facts.registry.close()
+
+
+class Normalizer:
+    """One process's normalizer: reads what is there, when told to."""
+
+    def __init__(self, raw: RawTopic, owner: str) -> None:
+        self.raw = raw
+        self.claims = Claims(raw.config, owner)
+        self.claims.serve(raw.topic, "normalize")
+        self.failures: list[BaseException] = []
+        network = Network(slug=NETWORK, family="evm", raw_topic=raw.topic)
+        self.hop = Normalize(raw.config, self.claims, network, raw.codec, self._sender, self._failed)
+
+    async def take_over(self) -> None:
+        """Claim the partition, as an assignment does."""
+        await self.claims.take({(self.raw.topic, 0): (0, 2**31)})
+
+    async def run(self) -> None:
+        """Process everything from the claim's next offset to the end of the log."""
+        batch = select(self.messages(), self.claims)
+        await self.hop.process(batch)
+
+    def messages(self) -> list[Message]:
+        """Every record of the raw topic."""
+        return [
+            Message(
+                topic=self.raw.topic,
+                partition=0,
+                offset=message.offset(),
+                value=message.value(),
+                headers=dict(message.headers() or ()),
+            )
+            for message in read_all(self.raw.config, self.raw.topic, 0)
+        ]
+
+    def _sender(self, slug: str) -> Sender:
+        facts = self.raw.facts
+        return Sender(
+            Producer(self.raw.config.kafka),
+            facts.topics,
+            slug,
+            facts.partitions,
+            normalized=facts.codecs[facts.topics.normalized],
+            quarantine=facts.codecs[facts.topics.quarantine],
+            dead_letter=facts.codecs[facts.topics.dead_letter],
+        )
+
+    async def _failed(self, exc: BaseException) -> None:
+        self.failures.append(exc)
+
+
+MakeNormalizer = Callable[[str], Awaitable[Normalizer]]
+
+
+@pytest.fixture
+async def make_normalizer(raw: RawTopic) -> AsyncIterator[MakeNormalizer]:
+    """Opens normalizers on one topic; two of them are two processes."""
+    opened: list[Normalizer] = []
+
+    async def make(owner: str = "one") -> Normalizer:
+        made = Normalizer(raw, owner)
+        await made.take_over()
+        opened.append(made)
+        return made
+
+    yield make
+    for made in opened:
+        await made.hop.stop()
+
+
+@pytest.fixture
+async def normalizer(make_normalizer: MakeNormalizer) -> Normalizer:
+    return await make_normalizer("one")
