@@ -38,6 +38,8 @@ class Chain:
         self.rows: dict[int, Row] = {}
         self.lacking: int | None = None
         """After :meth:`extend`: the first height that no provider had; None: it had all."""
+        self.reverted: int | None = None
+        """The lowest height that was reverted since somebody last set this to None."""
         self._source = source
         self._raw = raw
         self._tail = tail
@@ -53,11 +55,6 @@ class Chain:
 
     def __exit__(self, *_: object) -> None:
         self._open.close()
-
-    @property
-    def top(self) -> Row | None:
-        """The highest block of the tail, final or not."""
-        return self.rows[max(self.rows)] if self.rows else None
 
     async def claim(self, marks: Marks, below: Row | None = None) -> None:
         """Take the network over, then make the log agree with the node. Raises LeaseLost, FinalityContradicted.
@@ -175,6 +172,7 @@ class Chain:
         await self._sealed()
         await self._tail.drop_from(lowest)
         self.rows = {height: row for height, row in self.rows.items() if height < lowest or row.final}
+        self.reverted = lowest if self.reverted is None else min(lowest, self.reverted)
         self._log.warning("reorg", depth=len(reverts), block=lowest, top=reverts[0].height, hash=reverts[-1].hash)
 
     async def _again(self, heights: Sequence[int], marks: Marks) -> bool:
@@ -249,7 +247,8 @@ class Chain:
         """Of blocks that were appended as final, remember the highest, unless a row below waits to be finalized."""
         if not final:
             return
-        kept = {height: row for height, row in self.rows.items() if row not in final}
+        heights = {row.height for row in final}
+        kept = {height: row for height, row in self.rows.items() if height not in heights}
         standing = anchor(list(kept.values()))
         waiting = any(row.height < final[0].height for row in unfinal(list(kept.values())))
         if not waiting and (standing is None or standing.height < final[-1].height):

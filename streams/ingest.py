@@ -85,42 +85,50 @@ class Ingest:
         await self._agrees_to_log(marks)
         with self._chain() as chain:
             try:
+                start = await self._start(job, first, marks)
+                await self._tail.save_cursor(job, start, marks)
                 await chain.claim(marks)
-                await self._keep_on(chain, job, await self._start(job, first, marks))
+                await self._keep_on(chain, job, start)
             finally:
                 await self._tail.let_go()
 
-    async def _keep_on(self, chain: Chain, job: str, start: int) -> None:
+    async def _keep_on(self, chain: Chain, job: str, following: int) -> None:
+        """``following``: first height that is not in the log; what the tail holds above it is not asked for again."""
         doubted = saved = time.monotonic()
         poll_s = min(2.0, max(0.1, self._network.block_time_s / 2))
         while True:
             marks = await self._marks()
-            before = chain.top
-            await self._step(chain, start, marks)
-            now, moved = time.monotonic(), chain.top != before
-            if moved or now - saved > _CURSOR_EVERY_S:
+            before, following = following, await self._step(chain, following, marks)
+            now = time.monotonic()
+            if before != following or now - saved > _CURSOR_EVERY_S:
                 saved = now
-                await self._tail.save_cursor(job, self._next_height(chain, start), marks)
-                self._progress.next_height = self._next_height(chain, start)
+                await self._tail.save_cursor(job, following, marks)
+                self._progress.next_height = following
                 self._progress.report(self._progress)
             if now - doubted > _DOUBT_EVERY_S:
                 doubted = now
                 if heights := await self._tail.doubtful():
                     self._log.warning("blocks did not become canonical, claiming anew", block=heights[0])
                     await chain.claim(marks)
-            if not moved:
+            if before == following:
                 await chain.alive()
                 await self._stopping.unless(self._source.wait_for_head(poll_s))
 
-    async def _step(self, chain: Chain, start: int, marks: Marks) -> None:
-        """1. what became final, 2. a reorg that made the chain no longer, 3. what is new."""
+    async def _step(self, chain: Chain, following: int, marks: Marks) -> int:
+        """1. what became final, 2. a reorg that made the chain no longer, 3. what is new. Returns what follows it."""
         await chain.finalize(marks)
-        first = self._next_height(chain, start)
-        if marks.head < first and not await chain.top_stands(marks):
+        if marks.head < following and not await chain.top_stands(marks):
             await chain.settle(marks)
+        if chain.reverted is not None:
+            following, chain.reverted = min(following, chain.reverted), None
+        if marks.head < following:
+            return following
         # In portions, so that finality and the cursor move on a long way up.
-        if first <= marks.head and not await chain.extend(first, min(marks.head, first + _PORTION - 1), marks):
+        last = min(marks.head, following + _PORTION - 1)
+        if not await chain.extend(following, last, marks):
             await chain.settle(marks)
+            return following
+        return last + 1 if chain.lacking is None else chain.lacking
 
     async def _reach(self, chain: Chain, first: int, last: int, marks: Marks) -> None:
         """Bring the log to ``last``. Raises SourceError where no provider has so much."""
@@ -133,11 +141,6 @@ class Ingest:
             await self._stopping.sleep(2.0**attempt / 2)
             marks = await self._marks()
         raise SourceError(f"{self._network.slug}: block {first}: no provider has it (head {marks.head})")
-
-    @staticmethod
-    def _next_height(chain: Chain, start: int) -> int:
-        top = chain.top
-        return start if top is None else max(start, top.height + 1)
 
     async def _start(self, job: str, first: int | None, marks: Marks) -> int:
         cursor = await self._tail.cursor(job)

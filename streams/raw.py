@@ -56,12 +56,12 @@ class RawLog:
         """Raises ConfigError where the topic does not exist, BrokerUnavailable, ServerError."""
         topic = Topics(config.topic_prefix).raw(network)
 
-        def opened() -> Self:
-            topic_id = topic_identities(config, [topic])[topic].topic_id
-            producer, registry = Producer(config.kafka, offsets=True), Registry(config.schema_registry)
-            return cls(network, topic, topic_id, registry, producer, config.kafka)
-
-        return await asyncio.to_thread(opened)
+        identities = await asyncio.to_thread(topic_identities, config, [topic])
+        registry = Registry(config.schema_registry)
+        producer = Producer(config.kafka, offsets=True)
+        return await asyncio.to_thread(
+            cls, network, topic, identities[topic].topic_id, registry, producer, config.kafka
+        )
 
     async def claim(self, owner: str) -> int:
         """Write a claim; its offset is the lease. Raises BrokerError."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,14 +10,18 @@ from typing import Any
 import psycopg
 import pytest
 from confluent_kafka import Consumer, TopicPartition
+
 from ft.config import Config
 from ft.demo.recording import Recording, load_recording
 from ft.networks import Mark, Network
 from ft.schemas.codec import Codec
+from ft.schemas.events import RawBlock, to_record
 from ft.streams.checkpoint import process_name
 from ft.streams.ingest import Ingest
+from ft.streams.producer import Producer
 from ft.streams.raw import RawLog
 from ft.streams.registry import Registry
+from ft.streams.sources import Source
 from ft.streams.sources.evm.source import open_evm
 from ft.streams.stopping import Stopped, Stopping
 from ft.streams.tail import Tail
@@ -50,10 +54,51 @@ class Running:
         with pytest.raises(Stopped):
             await self.task
 
-    async def kill(self) -> None:
-        """As near to kill -9 as one process allows: nothing is drained."""
-        self.task.cancel()
-        await asyncio.gather(self.task, return_exceptions=True)
+
+class Crashed(Exception):
+    """The process died here."""
+
+
+class Crash:
+    """Dies at the write of this number; every statement to the tail and every record to the log is one."""
+
+    def __init__(self) -> None:
+        self.at = 1
+        self._left = 1
+
+    def again(self, at: int) -> None:
+        """Live again, and die at another write."""
+        self.at = self._left = at
+
+    def point(self) -> None:
+        """A write is about to happen, or has just happened."""
+        self._left -= 1
+        if self._left <= 0:
+            raise Crashed(f"at write {self.at}")
+
+
+class DyingTail(Tail):
+    crash: Crash
+
+    async def _write(self, statements: Iterable[tuple[str, Mapping[str, object]]]) -> None:
+        todo = list(statements)
+        if todo:
+            self.crash.point()
+        await super()._write(todo)
+        if todo:
+            self.crash.point()
+
+
+class DyingRawLog(RawLog):
+    crash: Crash
+
+    def _send(self, record: RawBlock, on_offset: Callable[[int], None] | None = None) -> None:
+        self.crash.point()
+        super()._send(record, on_offset)
+
+    async def acknowledged(self) -> None:
+        await super().acknowledged()
+        self.crash.point()
 
 
 class Lab:
@@ -65,6 +110,19 @@ class Lab:
         self.topic = f"{config.topic_prefix}chain.devnet.raw"
         self._codec = codec
         self._owners = 0
+
+    @asynccontextmanager
+    async def parts(self, url: str, *, crash: Crash) -> AsyncIterator[tuple[Source, RawLog, Tail]]:
+        """What an ingestion is made of, dying on demand."""
+        raw = await DyingRawLog.open(self.config, self.network.slug)
+        tail = DyingTail(self.config, self.network.slug, raw.topic_id, "dying")
+        raw.crash = tail.crash = crash
+        try:
+            async with open_evm(self.network, [url], timeout_s=5.0) as source:
+                yield source, raw, tail
+        finally:
+            await tail.close()
+            raw.close()
 
     @asynccontextmanager
     async def job(self, *urls: str, network: Network | None = None, give_up_s: float = 20.0) -> AsyncIterator[Ingest]:
@@ -128,9 +186,6 @@ class Lab:
 
     def write(self, **record: Any) -> int:
         """One record by somebody else; returns its offset."""
-        from ft.schemas.events import RawBlock, to_record
-        from ft.streams.producer import Producer
-
         value = self._codec.encode(to_record(RawBlock(network="devnet", **record)))
         producer, landed = Producer(self.config.kafka, offsets=True), list[int]()
         producer.send(self.topic, 0, value, on_offset=landed.append)
