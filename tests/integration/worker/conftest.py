@@ -1,0 +1,38 @@
+"""Worker processes on a fresh database and fresh topics."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ft.config import Config
+from tests.integration.normalize.rawtopic import RawTopic, open_raw
+from tests.integration.worker.workers import WorkerProcess
+
+StartWorker = Callable[..., WorkerProcess]
+
+
+@pytest.fixture
+def raw(config: Config, tmp_path: Path) -> Iterator[RawTopic]:
+    opened = open_raw(
+        replace(config, networks_file=tmp_path / "networks.toml", partitions=3, session_timeout_s=6.0), tmp_path
+    )
+    yield opened
+    opened.facts.registry.close()
+
+
+@pytest.fixture
+def start_worker(raw: RawTopic, tmp_path: Path) -> Iterator[StartWorker]:
+    """Starts a worker; whatever still runs at the end is killed."""
+    started: list[WorkerProcess] = []
+
+    def start(agents: str = "normalize", **environment: str) -> WorkerProcess:
+        made = WorkerProcess(raw.config, tmp_path / f"worker-{len(started)}.log", agents, environment)
+        started.append(made)
+        return made
+
+    yield start
+    for worker in started:
+        if worker.process.poll() is None:
+            worker.kill()
