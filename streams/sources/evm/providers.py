@@ -9,7 +9,7 @@ Providers stand in the order of preference. A round asks each that may be asked;
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -108,6 +108,7 @@ class Providers:
         """
         deadline = None if self._give_up_s is None else self._clock() + self._give_up_s
         unproven = refused = attempt = 0
+        heard: dict[str, FtError] = {}
         while True:
             said: list[tuple[Provider, FtError]] = []
             meagre: list[T] = []
@@ -118,6 +119,7 @@ class Providers:
                     answer = await self._one(provider, work)
                 except (ProviderFailed, ProofError, NodeRefused) as exc:
                     said.append((provider, exc))
+                    heard[provider.name] = exc
                     self._note(what, provider, exc, attempt)
                     continue
                 if enough(answer):
@@ -128,9 +130,9 @@ class Providers:
             unproven += any(isinstance(exc, ProofError) for _, exc in said)
             refused += bool(said) and all(isinstance(exc, NodeRefused) for _, exc in said)
             if unproven >= PROOF_ROUNDS or refused >= REFUSED_ROUNDS:
-                raise SourceError(self._summary(what, said))
+                raise SourceError(self._summary(what, heard))
             if deadline is not None and self._clock() >= deadline:
-                raise SourceUnavailable(f"{self._summary(what, said)}; gave up after {self._give_up_s:.0f} s")
+                raise SourceUnavailable(f"{self._summary(what, heard)}; gave up after {self._give_up_s:.0f} s")
             await self._sleep(self._pause_s(attempt))
             attempt += 1
 
@@ -181,11 +183,10 @@ class Providers:
         wait = backoff_s(attempt)
         return max(0.05, min([wait, *(s for s in closed if s > 0)])) if all(closed) else wait
 
-    def _summary(self, what: str, said: Sequence[tuple[Provider, FtError]]) -> str:
-        if not said:
-            names = ", ".join(provider.name for provider in self._providers)
-            return f"{self._network}, {what}: no provider may be asked now ({names})"
-        return f"{self._network}, {what}: " + "; ".join(f"{provider.name} said: {exc}" for provider, exc in said)
+    def _summary(self, what: str, heard: Mapping[str, FtError]) -> str:
+        """What each provider said last."""
+        said = [f"{p.name} said: {heard[p.name]}" if p.name in heard else f"{p.name}: not asked" for p in self._providers]
+        return f"{self._network}, {what}: {'; '.join(said)}"
 
 
 def _quantity(reply: bytes) -> int | None:

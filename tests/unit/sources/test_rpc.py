@@ -1,0 +1,174 @@
+"""What nodes do instead of answering, and what the client makes of it."""
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from ft.streams.sources import SourceUnavailable
+from ft.streams.sources.evm.limits import Breaker, TokenBucket
+from ft.streams.sources.evm.providers import Provider, Providers
+from ft.streams.sources.evm.rpc import ProviderFailed, RateLimited, RpcClient, RpcError
+from tests.unit.sources.nodes import Handler, serving
+
+CALLS: list[tuple[str, list[Any]]] = [("eth_a", []), ("eth_b", [1]), ("eth_c", [])]
+
+
+async def batch(handler: Handler, *, batch_max: int = 20) -> list[bytes | RpcError]:
+    async with serving(handler) as url, aiohttp.ClientSession() as session:
+        return await RpcClient(url, session, batch_max=batch_max, timeout_s=5).batch(CALLS)
+
+
+def answer(call: dict[str, Any]) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": call["id"], "result": call["method"]}
+
+
+async def test_results_are_the_nodes_bytes() -> None:
+    body = b'[{"id":0,"result":{"a" :  1.00}},{"id":2,"result":null},{"id":1,"result":[ "\\u0041" ]}]'
+
+    replies = await batch(lambda _: web.Response(body=body))
+
+    assert replies == [b'{"a" :  1.00}', b'[ "\\u0041" ]', b"null"]
+
+
+async def test_an_error_of_one_call_is_a_value_beside_the_other_results() -> None:
+    def node(calls: Any) -> Any:
+        return [
+            {"id": c["id"], "error": {"code": -32000, "message": "header not found"}} if c["id"] == 1 else answer(c)
+            for c in calls
+        ]
+
+    assert await batch(node) == [b'"eth_a"', RpcError(-32000, "header not found"), b'"eth_c"']
+
+
+async def test_calls_go_in_batches_of_the_size_that_the_node_takes() -> None:
+    sizes: list[int] = []
+
+    def node(calls: Any) -> Any:
+        sizes.append(len(calls) if isinstance(calls, list) else 1)
+        return [answer(call) for call in calls] if isinstance(calls, list) else answer(calls)
+
+    replies = await batch(node, batch_max=2)
+
+    assert replies == [b'"eth_a"', b'"eth_b"', b'"eth_c"']
+    assert sorted(sizes) == [1, 2]
+
+
+@pytest.mark.parametrize("code", [-32005, 429])
+async def test_a_limit_inside_of_a_batch_is_a_limit(code: int) -> None:
+    def node(calls: Any) -> Any:
+        return [{"id": c["id"], "error": {"code": code, "message": "slow down"}} for c in calls]
+
+    with pytest.raises(RateLimited):
+        await batch(node)
+
+
+@pytest.mark.parametrize("as_a_date", [False, True])
+async def test_http_429_says_when_to_come_again(as_a_date: bool) -> None:
+    late = format_datetime(datetime.now(UTC) + timedelta(seconds=7), usegmt=True) if as_a_date else "7"
+
+    with pytest.raises(RateLimited) as caught:
+        await batch(lambda _: web.Response(status=429, headers={"Retry-After": late}))
+
+    assert caught.value.retry_after_s == pytest.approx(7, abs=2)
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        lambda _: web.Response(status=503, text="away"),
+        lambda _: web.Response(text="<html>maintenance</html>"),
+        lambda calls: [answer(call) for call in calls[:2]],
+        lambda _: web.Response(status=403, text="no such key"),
+    ],
+    ids=["http 503", "no json", "an answer missing", "http 403"],
+)
+async def test_what_is_no_answer_is_a_failure_of_the_provider(handler: Handler) -> None:
+    with pytest.raises(ProviderFailed):
+        await batch(handler)
+
+
+async def test_an_error_of_json_rpc_under_http_400_is_that_error() -> None:
+    body = {"jsonrpc": "2.0", "id": 0, "error": {"code": -32602, "message": "bad params"}}
+    async with serving(lambda _: web.json_response(body, status=400)) as url, aiohttp.ClientSession() as session:
+        reply = await RpcClient(url, session).call("eth_a")
+
+    assert reply == RpcError(-32602, "bad params")
+
+
+class World:
+    """A clock that sleeping moves on."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.slept: list[float] = []
+
+    def clock(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+    def providers(self, session: aiohttp.ClientSession, *urls: str, give_up_s: float | None = None) -> Providers:
+        nodes = [
+            Provider(RpcClient(url, session, timeout_s=5), TokenBucket(0, self.clock), Breaker(self.clock), self.sleep)
+            for url in urls
+        ]
+        return Providers("testnet", None, nodes, give_up_s=give_up_s, clock=self.clock, sleep=self.sleep)
+
+
+async def ask(providers: Providers) -> bytes | RpcError:
+    async def work(provider: Provider) -> bytes | RpcError:
+        return await provider.call("eth_a")
+
+    return await providers.ask("a", work)
+
+
+async def test_a_provider_that_is_away_is_passed_over_and_left_alone_for_a_while() -> None:
+    asked = {"away": 0}
+
+    def away(_: Any) -> Any:
+        asked["away"] += 1
+        return web.Response(status=503)
+
+    world = World()
+    async with serving(away) as first, serving(answer) as second, aiohttp.ClientSession() as session:
+        providers = world.providers(session, first, second)
+        replies = [await ask(providers) for _ in range(20)]
+        open_after = asked["away"]
+        world.now += 31
+        await ask(providers)
+
+    assert replies == [b'"eth_a"'] * 20
+    assert world.slept == []
+    assert open_after == 5
+    assert asked["away"] == 6
+
+
+async def test_retry_after_is_kept() -> None:
+    limits = [web.Response(status=429, headers={"Retry-After": "7"})]
+    world = World()
+
+    async with (
+        serving(lambda call: limits.pop() if limits else answer(call)) as url,
+        aiohttp.ClientSession() as session,
+    ):
+        reply = await ask(world.providers(session, url))
+
+    assert reply == b'"eth_a"'
+    assert world.now >= 7
+
+
+async def test_where_all_are_away_it_tries_again_with_longer_pauses_until_it_gives_up() -> None:
+    world = World()
+
+    async with serving(lambda _: web.Response(status=503)) as url, aiohttp.ClientSession() as session:
+        with pytest.raises(SourceUnavailable, match="HTTP 200, got 503"):
+            await ask(world.providers(session, url, give_up_s=20))
+
+    assert world.slept == sorted(world.slept)
+    assert 20 <= world.now < 120
