@@ -1,0 +1,44 @@
+-- What `ft status` shows of the pipeline (ft/cli/status_pipeline.py).
+
+-- name: networks
+-- Each network's head as normalized, what is covered, and how far the partitions behind have read it.
+SELECT n.network, h.head_number, h.safe, h.finalized, extract(epoch FROM now() - h.head_time)::bigint,
+       coalesce(c.heights, 0), coalesce(c.stretches, 0), c.low, c.high, l.head, p.head, h.broken,
+       (SELECT count(*) FROM ingest.quarantine q WHERE q.network = n.network AND q.state = 'open'),
+       (SELECT count(*) FROM system.findings f WHERE f.network = n.network)
+FROM ref.networks n
+JOIN ingest.heads h USING (network)
+LEFT JOIN (
+    SELECT network, sum(upper(r) - lower(r)) AS heights, count(*) AS stretches, min(lower(r)) AS low, max(upper(r)) - 1 AS high
+    FROM (SELECT network, unnest(range_agg(int8range("from", "to", '[]'))) AS r FROM ingest.coverage GROUP BY network) s
+    GROUP BY network
+) c USING (network)
+LEFT JOIN (SELECT network, min(head_number) AS head FROM system.partition_head WHERE consumer = 'ledger' GROUP BY 1) l
+    USING (network)
+LEFT JOIN (SELECT network, min(head_number) AS head FROM system.partition_head WHERE consumer = 'project' GROUP BY 1) p
+    USING (network)
+ORDER BY n.network
+
+-- name: consumers
+-- Where each consumer stands in each partition.
+SELECT consumer, topic, partition, next_offset, owner
+FROM system.partition_owner
+WHERE starts_with(topic, %(prefix)s)
+ORDER BY array_position(ARRAY['normalize', 'ledger', 'project'], consumer), topic, partition
+
+-- name: outbox
+-- Journal rows that are not announced, and partitions that wait for `ft dlq replay`.
+SELECT o.partition, greatest(o.next_seq - 1 - coalesce(c.seq, 0), 0), c.blocked
+FROM system.partition_owner o
+LEFT JOIN system.publish_cursor c USING (partition)
+WHERE o.consumer = 'ledger' AND o.topic = %(normalized)s
+ORDER BY o.partition
+
+-- name: dead_letters
+-- Letters that nobody has dealt with.
+SELECT consumer, reason, count(*), min(created_at) FROM system.dlq WHERE state = 'open' GROUP BY 1, 2 ORDER BY 1, 2
+
+-- name: workers
+-- Processes that were seen in the last minute.
+SELECT worker, agents, metrics_url, extract(epoch FROM now() - seen_at)::bigint
+FROM system.workers WHERE seen_at > now() - interval '1 minute' ORDER BY worker
