@@ -141,6 +141,12 @@ async def load_chain(conn: Connection, network: str) -> Chain:
     return chain
 
 
+async def newest_rows(conn: Connection, network: str, rows: int) -> list[Block]:
+    """The highest canonical rows."""
+    cursor = await conn.execute(load("normalize")["newest_rows"], {"network": network, "rows": rows})
+    return _blocks(await cursor.fetchall())
+
+
 async def load_rows(conn: Connection, network: str, heights: Sequence[int], reverted: Sequence[int]) -> list[Block]:
     """Canonical rows at ``heights``, and those that may become the head once the rows at ``reverted`` are gone."""
     sql, found = load("normalize"), []

@@ -8,7 +8,7 @@ For a batch of raw records:
 2. take each through the chain's rule, and send what follows: slices, reverts, watermarks
 3. wait until all of it is acknowledged
 4. write blocks, coverage, holes, dead letters and the head together with the fence, in one transaction
-5. keep the chain for the next batch
+5. keep the chain for the next batch, and have the RocksDB table follow
 Between batches a timer tells partitions that got nothing how far the network is.
 """
 
@@ -24,7 +24,6 @@ import structlog
 from ft.agents import harvest as store
 from ft.agents import slices
 from ft.agents.canonical import (
-    HEIGHT_MAX,
     REPLACE,
     Appended,
     Block,
@@ -38,6 +37,7 @@ from ft.agents.canonical import (
     wanted,
 )
 from ft.agents.decode.events import DecodedBlock
+from ft.agents.dedup import REFILL_MAX, Dedup
 from ft.agents.harvest import Harvest
 from ft.agents.rawblock import clamped, decode
 from ft.agents.sender import Sender
@@ -84,6 +84,7 @@ class Normalize:
         make_sender: Callable[[str], Sender],
         fail: Callable[[BaseException], Awaitable[None]],
     ) -> None:
+        self._config = config
         self._network = network
         self._claims = claims
         self._codec = codec
@@ -92,6 +93,7 @@ class Normalize:
         self._writer = Writer(config, claims.owner, application=f"ft normalize {network.slug}")
         self._sender: Sender | None = None
         self._held: tuple[Claim, Chain] | None = None
+        self._dedup: Dedup | None = None
         self._reorg_depth = 0
         self._lock = asyncio.Lock()
         self._timer: asyncio.Task[None] | None = None
@@ -113,6 +115,7 @@ class Normalize:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._timer
         await self._writer.close()
+        self._let_go()
 
     async def _take_chunk(self, claim: Claim, chunk: Sequence[Message]) -> None:
         known, sender = await self._chain(claim)
@@ -132,8 +135,10 @@ class Normalize:
             return (move,)
 
         await self._writer.commit(write)  # 4
-        chain.trim()
-        self._held, self._reorg_depth = (claim, chain), harvest.reorg_depth  # 5
+        chain.trim()  # 5
+        self._held, self._reorg_depth = (claim, chain), harvest.reorg_depth
+        if self._dedup is not None:
+            self._dedup.take(harvest, claim)
         self._report(harvest, chain)
 
     async def _chain(self, claim: Claim) -> tuple[Chain, Sender]:
@@ -141,31 +146,49 @@ class Normalize:
         if self._sender is None:
             self._sender = self._make_sender(self._network.slug)
         if self._held is None or self._held[0] is not claim or self._held[1].position != claim.next_offset - 1:
-            try:
-                conn = await self._writer.connection()
-                chain = await store.load_chain(conn, self._network.slug)
-                await conn.rollback()
-            except psycopg.Error as exc:
-                raise translated(exc) from exc
-            chain.position = claim.next_offset - 1
+            chain = await self._reload(claim)
             self._held = (claim, chain)
             self._reorg_depth = 0
             self._sender.reset()
         return self._held[1], self._sender
 
-    async def _load_rows(self, chain: Chain, records: Sequence[RawBlock]) -> None:
-        """Put the rows that the records name into the chain, where it does not have them."""
-        named = {height for record in records for height in wanted(record)} - chain.rows.keys()
-        heights = sorted(height for height in named if 0 <= height <= HEIGHT_MAX)
-        reverted = sorted({r.height for r in records if r.op == "revert" and 0 <= r.height <= HEIGHT_MAX})
-        if chain.position < 0 or not (heights or reverted):
-            return
+    async def _reload(self, claim: Claim) -> Chain:
+        self._let_go()
+        self._dedup = Dedup(self._config, claim)
         try:
             conn = await self._writer.connection()
-            chain.load(await store.load_rows(conn, self._network.slug, heights, reverted))
+            chain = await store.load_chain(conn, self._network.slug)
+            if not self._dedup.fits:
+                self._dedup.refill(await store.newest_rows(conn, self._network.slug, REFILL_MAX), claim)
             await conn.rollback()
         except psycopg.Error as exc:
             raise translated(exc) from exc
+        chain.position = claim.next_offset - 1
+        return chain
+
+    def _let_go(self) -> None:
+        """Another process may want the RocksDB folder."""
+        self._held = None
+        if self._dedup is not None:
+            self._dedup.close()
+            self._dedup = None
+
+    async def _load_rows(self, chain: Chain, records: Sequence[RawBlock]) -> None:
+        """Put the rows that the records name into the chain, where it does not have them."""
+        named = {height for record in records for height in wanted(record)} - chain.rows.keys()
+        heights = sorted(height for height in named if 0 <= height < chain.head)  # none is above the head
+        reverted = sorted({r.height for r in records if r.op == "revert" and 0 <= r.height <= chain.head})
+        known = self._dedup.rows(heights) if self._dedup is not None else []
+        missing = sorted(set(heights) - {block.number for block in known})
+        if missing or reverted:
+            try:
+                conn = await self._writer.connection()
+                known += await store.load_rows(conn, self._network.slug, missing, reverted)
+                await conn.rollback()
+            except psycopg.Error as exc:
+                raise translated(exc) from exc
+        if known:
+            chain.load(known)
 
     async def _tell_heads(self) -> None:
         """Every half second: watermarks to the partitions that have seen less than what is committed."""
@@ -174,7 +197,9 @@ class Normalize:
             try:
                 async with self._lock:
                     claim = self._claims.get(self._network.raw_topic, 0)
-                    if claim is not None and claim.next_offset > 0:
+                    if claim is None:
+                        self._let_go()
+                    elif claim.next_offset > 0:
                         chain, sender = await self._chain(claim)
                         sender.tell(chain.position, chain.marks())
             except DatabaseUnavailable as exc:

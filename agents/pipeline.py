@@ -79,9 +79,7 @@ class Pipeline:
         publisher = None
         if "publisher" in self.config.agents:
             codecs: dict[Topic, Codec] = {name: facts.codecs[getattr(topics, name)] for name in TOPICS}
-            publisher = Publisher(
-                self.config, self.app.claims, codecs, topic=topics.normalized, fail=self.app.fail
-            )
+            publisher = Publisher(self.config, self.app.claims, codecs, topic=topics.normalized, fail=self.app.fail)
         hop = Ledger(
             self.config,
             self.app.claims,

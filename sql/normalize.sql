@@ -16,6 +16,13 @@ SELECT number, hash, parent, extract(epoch FROM time)::bigint, final, proof, raw
 FROM ingest.blocks
 WHERE network = %(network)s AND state = 'canonical' AND number = ANY(%(heights)s);
 
+-- name: newest_rows
+-- What the RocksDB table is filled with again.
+SELECT number, hash, parent, extract(epoch FROM time)::bigint, final, proof, raw_offset, digest
+FROM ingest.blocks
+WHERE network = %(network)s AND state = 'canonical'
+ORDER BY number DESC LIMIT %(rows)s;
+
 -- name: rows_below
 -- What may become the head, or the highest final row, once these heights are reverted.
 SELECT b.number, b.hash, b.parent, extract(epoch FROM b.time)::bigint, b.final, b.proof, b.raw_offset, b.digest

@@ -55,6 +55,8 @@ class Claim:
     """First offset whose effects are not in Postgres."""
     next_seq: int
     """ledger: next journal seq; others: last seq seen + 1."""
+    topic_id: str = ""
+    """Kafka's id of the topic that the offsets belong to."""
     held: bool = True
     """False once the group took the partition away: what is in hand for it is dropped."""
 
@@ -102,7 +104,7 @@ async def claim(
 ) -> Claim:
     """Take the partition for ``owner`` and commit. Raises OffsetMismatch if its offsets belong to another Kafka log."""
     sql = load("checkpoint")
-    key = {"consumer": consumer, "topic": topic, "partition": partition}
+    key: dict[str, Any] = {"consumer": consumer, "topic": topic, "partition": partition}
     async with conn.transaction():
         await conn.execute(sql["add_row"], key)
         row = await (await conn.execute(sql["lock_row"], key)).fetchone()
