@@ -9,7 +9,7 @@ import structlog
 
 from ft.config import Config
 
-_QUIET = ("aiokafka", "aiohttp.access", "faust", "mode", "httpx", "asyncio")
+_QUIET = ("aiokafka", "aiohttp.access", "faust", "mode", "httpx", "httpx2", "asyncio")
 
 
 def logging_config(config: Config) -> dict[str, Any]:
