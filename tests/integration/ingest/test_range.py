@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from ft.demo.recording import Recording
 from ft.streams.linking import FinalityContradicted
 from ft.streams.sources import SourceError
 from ft.streams.stopping import Stopped
@@ -115,9 +116,11 @@ async def test_a_block_that_no_provider_has_is_an_error_that_names_it(lab: Lab, 
     assert max(lab.chain().canonical) == 82
 
 
-async def test_a_dropped_log_stops_the_block_and_the_next_provider_has_it(lab: Lab, node: FaultyNode) -> None:
+async def test_a_dropped_log_stops_the_block_and_the_next_provider_has_it(
+    lab: Lab, node: FaultyNode, recording: Recording
+) -> None:
     at_step(node, LAST)
-    async with FaultyNode(node._chain.recording) as wrong:
+    async with FaultyNode(recording) as wrong:
         at_step(wrong, LAST)
         wrong.faults.dropped_log = 0
 
