@@ -57,7 +57,7 @@ SET state = 'canonical', parent = excluded.parent, time = excluded.time, final =
 -- The stretches that a batch may touch, with their neighbours.
 SELECT "from", "to", proof, raw_offset
 FROM ingest.coverage
-WHERE network = %(network)s AND "to" >= %(low)s - 1 AND "from" <= %(high)s + 1;
+WHERE network = %(network)s AND "to" >= %(low)s::bigint - 1 AND "from" <= %(high)s::bigint + 1;
 
 -- name: drop_coverage
 -- Stretches that were merged into others, or cut away.

@@ -131,9 +131,7 @@ def claim() -> RawBlock:
 
 
 def revert(block: Block, lease: int, reason: str = "reorg") -> RawBlock:
-    return RawBlock(
-        network=NETWORK, op="revert", lease=lease, height=block.number, hash=block.hash, reason=reason
-    )
+    return RawBlock(network=NETWORK, op="revert", lease=lease, height=block.number, hash=block.hash, reason=reason)
 
 
 def finalize(block: Block, lease: int) -> RawBlock:
@@ -165,7 +163,10 @@ def events_of(batches: dict[int, list[NormalizedBatch]]) -> list[tuple[str, str,
 def expected_events(blocks: Iterable[Block]) -> list[tuple[str, str, int, str, str]]:
     """What the model says is on these blocks."""
     return sorted(
-        (tx.hash, move.contract, 0, move.source, move.target) for block in blocks for tx in block.txs for move in tx.moves
+        (tx.hash, move.contract, 0, move.source, move.target)
+        for block in blocks
+        for tx in block.txs
+        for move in tx.moves
     )
 
 

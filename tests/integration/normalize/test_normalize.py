@@ -83,9 +83,10 @@ async def test_a_crash_between_produce_and_commit_repeats_positions_only(
     async def crash(self: Writer, work: object) -> None:
         raise RuntimeError("killed before the commit")
 
-    with monkeypatch.context() as patch, pytest.raises(RuntimeError):
+    with monkeypatch.context() as patch:
         patch.setattr(Writer, "commit", crash)
-        await first.run()
+        with pytest.raises(RuntimeError):
+            await first.run()
     second = await make_normalizer("two")
     await second.run()
 
@@ -136,9 +137,7 @@ async def test_finality_is_of_rows_and_reaches_every_partition(raw: RawTopic, no
     assert {records[-1].batch.op for records in raw.normalized().values()} == {"watermark"}
 
 
-async def test_what_cannot_be_read_is_a_dead_letter_and_the_rest_goes_on(
-    raw: RawTopic, normalizer: Normalizer
-) -> None:
+async def test_what_cannot_be_read_is_a_dead_letter_and_the_rest_goes_on(raw: RawTopic, normalizer: Normalizer) -> None:
     chain = chain_of()
     good = appends(chain, 2, lease=0, first=True)
     await raw.write(claim(), b"nonsense", good[0], None, good[1])

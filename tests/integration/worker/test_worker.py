@@ -1,5 +1,6 @@
-"""``faust -A ft worker`` as a process: it starts alone, shares with another, ends when told to, and dies rather than hang."""
+"""``faust -A ft worker`` as a process: it shares with another, ends when told to, and dies rather than hang."""
 
+import asyncio
 import urllib.request
 
 from tests.integration.normalize.rawtopic import NETWORK, RawTopic, appends, claim, events_of, expected_events
@@ -9,6 +10,11 @@ from tests.synthetic.chain import Chain
 
 def chain_of(seed: int = 1) -> Chain:
     return Chain(seed=seed, network=NETWORK, logs=8, contracts=12)
+
+
+def fetch(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return str(answer.read().decode())
 
 
 async def test_a_worker_normalizes_and_ends_in_order(raw: RawTopic, start_worker: StartWorker) -> None:
@@ -61,7 +67,7 @@ async def test_metrics_are_served_by_their_names(raw: RawTopic, start_worker: St
     await raw.until(lambda: raw.rows("SELECT count(*) FROM system.workers") == [(1,)])
     await raw.until(lambda: raw.next_offset() == 6)
     [(url,)] = raw.rows("SELECT metrics_url FROM system.workers")
-    text = urllib.request.urlopen(url, timeout=10).read().decode()
+    text = await asyncio.to_thread(fetch, url)
 
     assert url.startswith("http://127.0.0.1:")
     assert 'events_processed{agent="normalize"} 40.0' in text

@@ -1,0 +1,62 @@
+"""A block's events by partition, and the stretches that were read."""
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ft.agents import slices
+from ft.agents.coverage import Coverage, Stretch
+from ft.agents.decode.events import Events
+from ft.schemas.ids import partition_of
+
+
+def events(contracts: list[str]) -> Events:
+    made = Events()
+    for index, contract in enumerate(contracts):
+        made.add((f"tx{index}", contract, "topic"), 0, index, "sender", "erc721", [("1", "a", "b", None, "1")])
+    return made
+
+
+@given(st.lists(st.sampled_from([f"0x{n}" for n in range(9)]), max_size=40), st.integers(1, 8))
+def test_every_event_is_in_its_contracts_partition_in_the_order_of_the_chain(contracts: list[str], count: int) -> None:
+    parts = slices.split("n", events(contracts), count)
+
+    assert sorted(index for part in parts.values() for index in part.log_index) == list(range(len(contracts)))
+    for partition, part in parts.items():
+        assert {partition_of(f"n:{contract}", count) for contract in part.contract} == {partition}
+        assert part.log_index == sorted(part.log_index)
+
+
+def test_equal_content_has_an_equal_digest() -> None:
+    assert slices.digest(events(["a", "b"])) == slices.digest(events(["a", "b"]))
+    assert slices.digest(events(["a", "b"])) != slices.digest(events(["b", "a"]))
+
+
+CHANGES = st.lists(st.tuples(st.integers(0, 12), st.sampled_from(["receipts", "logs", None])), max_size=40)
+
+
+@given(CHANGES, CHANGES)
+def test_coverage_is_what_was_covered_in_the_fewest_stretches(
+    before: list[tuple[int, str | None]], after: list[tuple[int, str | None]]
+) -> None:
+    model: dict[int, str] = {}
+    stored: dict[int, Stretch] = {}
+    for changes in (before, after):
+        coverage = Coverage(stored.values())
+        for offset, (height, proof) in enumerate(changes):
+            model.pop(height, None)
+            if proof is None:
+                coverage.cut(height, offset)
+            else:
+                coverage.add(height, proof, offset)
+                model[height] = proof
+        gone, written = coverage.changes()
+        for low in gone:
+            del stored[low]
+        stored.update({stretch.low: stretch for stretch in written})
+
+    covered = {height: s.proof for s in stored.values() for height in range(s.low, s.high + 1)}
+    assert covered == model
+    ordered = sorted(stored.values(), key=lambda s: s.low)
+    assert not any(a.high + 1 == b.low and a.proof == b.proof for a, b in pairwise(ordered))
