@@ -4,10 +4,10 @@ Single holdings: the latest event of each token wins; tokens that were touched b
 go through the rule of ``ownership`` event by event. Multi holdings: one sum and one latest incoming event an account.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
 from itertools import repeat
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from ft.agents.columns import array
 from ft.agents.journal import Stretch
@@ -21,9 +21,10 @@ Account: TypeAlias = tuple[str, str, str, str]
 """network, contract, token id, account"""
 SINGLE: Final = frozenset(standard for standard, holding in HOLDING.items() if holding == "single")
 
+NOT_UNDONE: Final[Set[Position]] = frozenset()
 
-@dataclass(frozen=True, slots=True)
-class Latest:
+
+class Latest(NamedTuple):
     """The latest of a token's events in a transaction."""
 
     position: Position
@@ -40,7 +41,7 @@ class Net:
     quantity: int = 0
     position: Position = NOWHERE
     since: int | None = None
-    undone: set[Position] = field(default_factory=set)
+    undone: Set[Position] = NOT_UNDONE
     """Positions of the incoming events that were retracted: a row that stands on one asks the journal."""
 
     def incoming(self, position: Position, time: int, standard: str) -> None:
@@ -156,19 +157,15 @@ def _position_arrays(positions: Sequence[Position]) -> dict[str, str]:
 
 def _fold_singles(stretch: Stretch, latest: dict[Token, Latest]) -> None:
     c, network, number, time = stretch.columns, stretch.network, stretch.block.number, stretch.block.time
-    rows = zip(
-        zip(repeat(network), c.contract, c.token_id, strict=False),
-        zip(repeat(number), c.log_index, c.sub_index, strict=False),
-        c.to_account,
-        repeat(time),
-        c.standard,
-        strict=False,
+    found = map(
+        Latest._make,
+        zip(zip(repeat(number), c.log_index, c.sub_index), c.to_account, repeat(time), c.standard),
     )
-    for token, position, account, at, standard in rows:
-        if standard in SINGLE:
+    for token, late in zip(zip(repeat(network), c.contract, c.token_id), found, strict=False):
+        if late[3] in SINGLE:
             before = latest.get(token)
-            if before is None or position > before.position:
-                latest[token] = Latest(position, account, at, standard)
+            if before is None or late[0] > before[0]:
+                latest[token] = late
 
 
 def _single_moves(stretch: Stretch) -> Iterator[tuple[Token, tuple[Move, str]]]:
@@ -185,7 +182,8 @@ def _single_moves(stretch: Stretch) -> Iterator[tuple[Token, tuple[Move, str]]]:
 
 
 def _fold_multis(stretch: Stretch, nets: dict[Account, Net]) -> None:
-    c, network, block, op = stretch.columns, stretch.network, stretch.block, stretch.op
+    c, network, op = stretch.columns, stretch.network, stretch.op
+    number, _, time = stretch.block
     rows = zip(
         c.standard, c.contract, c.token_id, c.from_account, c.to_account, c.quantity, c.log_index, c.sub_index,
         strict=True,
@@ -194,16 +192,18 @@ def _fold_multis(stretch: Stretch, nets: dict[Account, Net]) -> None:
         if standard in SINGLE:
             continue
         for account, change in movements(from_account, to_account, int(quantity), op):
-            key = (network, contract, token_id, account)
-            net = nets.get(key)
-            if net is None:
-                net = nets[key] = Net(standard)
-            net.quantity += change
+            _net(nets, (network, contract, token_id, account), standard).quantity += change
         if to_account in NO_ACCOUNTS:
             continue
-        net = nets.setdefault((network, contract, token_id, to_account), Net(standard))
-        position = (block.number, log_index, sub_index)
+        net, position = _net(nets, (network, contract, token_id, to_account), standard), (number, log_index, sub_index)
         if op == "apply":
-            net.incoming(position, block.time, standard)
+            net.incoming(position, time, standard)
         else:
-            net.undone.add(position)
+            net.undone = {*net.undone, position}
+
+
+def _net(nets: dict[Account, Net], key: Account, standard: str) -> Net:
+    net = nets.get(key)
+    if net is None:
+        net = nets[key] = Net(standard)
+    return net

@@ -13,7 +13,7 @@ A transaction:
 import asyncio
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeAlias
 
 import psycopg
@@ -253,14 +253,23 @@ class _Work:
 class _Chunk:
     """Records that go into one transaction."""
 
-    incoming: list[Incoming]
-    appended: set[SliceKey]
+    incoming: list[Incoming] = field(default_factory=list)
+    appended: set[SliceKey] = field(default_factory=set)
+    reverted_to: dict[NetworkKey, int] = field(default_factory=dict)
+    """The lowest height that a revert names."""
     events: int = 0
 
     def takes(self, step: AnyStep, events_max: int) -> bool:
-        """Not over the limit, and no revert of a slice that the same transaction appends: its rows are read back."""
+        """Whether the step may go into the same transaction.
+
+        1. not over the limit of events
+        2. no older block after reverts: what they give back is not settled before the transaction ends
+        3. no revert of a slice that the transaction appends: its rows are read back
+        """
         if isinstance(step, Append):
-            return not self.incoming or self.events + len(step.columns) <= events_max
+            if self.incoming and self.events + len(step.columns) > events_max:
+                return False
+            return step.block.number >= self.reverted_to.get((step.partition, step.network), 0)
         return not isinstance(step, Revert) or (step.partition, step.network, step.block.hash) not in self.appended
 
     def add(self, incoming: Incoming) -> None:
@@ -269,15 +278,18 @@ class _Chunk:
         if isinstance(step, Append):
             self.events += len(step.columns)
             self.appended.add((step.partition, step.network, step.block.hash))
+        elif isinstance(step, Revert):
+            key, number = (step.partition, step.network), step.block.number
+            self.reverted_to[key] = min(self.reverted_to.get(key, number), number)
 
 
 def cut(incoming: Iterable[Incoming], events_max: int) -> Iterator[list[Incoming]]:
     """The records of a batch in order, in as few transactions as the limit and the reverts allow."""
-    chunk = _Chunk([], set())
+    chunk = _Chunk()
     for one in incoming:
         if not chunk.takes(one[1], events_max):
             yield chunk.incoming
-            chunk = _Chunk([], set())
+            chunk = _Chunk()
         chunk.add(one)
     if chunk.incoming:
         yield chunk.incoming

@@ -17,7 +17,7 @@ from ft.agents.holdings import (
     walk,
     walked_rows,
 )
-from ft.agents.journal import Stretch, copy_text
+from ft.agents.journal import COLUMNS, Stretch, copy_text
 from ft.agents.ownership import Holding
 from ft.agents.posting import Posting, Standing
 from ft.schemas.ids import NO_ACCOUNTS
@@ -25,11 +25,13 @@ from ft.sql.queries import load
 from ft.streams.checkpoint import Connection
 from ft.streams.hop import Message
 
+_COPY = f"COPY ledger.events ({', '.join(COLUMNS)}) FROM STDIN"  # PREPARE knows no COPY: it is no named query
+
 
 async def write(conn: Connection, posting: Posting, messages: Sequence[Message], topic: str) -> None:
     """Write a posting; ``messages`` are the records whose steps were posted."""
     if text := copy_text(posting.stretches):
-        async with conn.cursor() as cursor, cursor.copy(load("ledger")["copy_events"]) as copy:
+        async with conn.cursor() as cursor, cursor.copy(_COPY) as copy:
             await copy.write(text)
     await _put_slices(conn, posting)
     await _put_retracted(conn, posting)

@@ -4,8 +4,8 @@ Single holding (ERC-721 and the like): the account is ``to`` of the live event w
 Multi holding (ERC-1155): each account holds the sum of what came in less what went out.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from ft.schemas.ids import NO_ACCOUNTS
@@ -35,7 +35,7 @@ class Holding:
     account: str
     position: Position
     since: int | None
-    """Unix seconds; None: only the journal can tell."""
+    """Unix seconds; None: only the journal can tell, or this reader keeps none."""
     returned: bool = False
     """Given back by a retraction; stands just before the position of what was retracted."""
 
@@ -46,15 +46,21 @@ def apply(held: Holding | None, move: Move) -> Holding:
     1. nothing is known of the token: it is with ``to``
     2. the move is later than what the row stands on: the same
     3. the row was given back and the move takes it on from there (re-included lower than before): the same
-    4. an older move: nothing
+    4. the row was given back and the move is how the account came to have the token: since then
+    5. any other older move: nothing
     """
-    if (
-        held is not None
-        and move.position <= held.position
-        and not (held.returned and move.from_account == held.account)
-    ):
-        return held
-    return Holding(account=move.to_account, position=move.position, since=move.time)
+    if held is None or move.position > held.position or _continues(held, move):
+        return Holding(account=move.to_account, position=move.position, since=move.time)
+    if held.returned and move.to_account == held.account and (move.time or 0) > (held.since or 0):
+        return replace(held, since=move.time)
+    return held
+
+
+def _continues(held: Holding, move: Move) -> bool:
+    """The move takes on what was given back; not if it is older than the event by which the account has the token."""
+    if not held.returned or move.from_account != held.account:
+        return False
+    return held.since is None or move.time is None or move.time >= held.since
 
 
 def retract(held: Holding | None, move: Move) -> Holding | None:
@@ -75,12 +81,13 @@ def retract(held: Holding | None, move: Move) -> Holding | None:
     return Holding(account=move.from_account, position=before, since=None, returned=True)
 
 
-def movements(from_account: str, to_account: str, quantity: int, op: str) -> Iterator[tuple[str, int]]:
+def movements(from_account: str, to_account: str, quantity: int, op: str) -> Sequence[tuple[str, int]]:
     """(account, change) of one ERC-1155 event; reversed for op revert. A transfer to oneself has none."""
     if from_account == to_account:
-        return
+        return ()
     signed = -quantity if op == "revert" else quantity
-    if from_account not in NO_ACCOUNTS:
-        yield from_account, -signed
-    if to_account not in NO_ACCOUNTS:
-        yield to_account, signed
+    if from_account in NO_ACCOUNTS:
+        return () if to_account in NO_ACCOUNTS else ((to_account, signed),)
+    if to_account in NO_ACCOUNTS:
+        return ((from_account, -signed),)
+    return (from_account, -signed), (to_account, signed)

@@ -51,12 +51,6 @@ FOR UPDATE;
 -- A month of the journal, with the API's indexes, in a transaction of its own.
 SELECT ledger.ensure_month(make_timestamptz(%(year)s, %(month)s, 1, 0, 0, 0, 'UTC'));
 
--- name: copy_events
--- Append journal rows.
-COPY ledger.events (tx_hash, tx_from, contract, topic0, n, sub_index, log_index, revision, standard, token_id,
-                    "from", "to", operator, quantity, seq,
-                    partition, network, block_number, block_hash, block_time, op, control) FROM STDIN;
-
 -- name: put_slices
 -- A slice is applied again after it was reverted: its newest seq range counts.
 INSERT INTO ledger.applied_blocks AS a

@@ -167,6 +167,22 @@ def _kill(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+@pytest.mark.parametrize("at_once", [True, False], ids=["in one batch", "record by record"])
+async def test_a_backfill_does_not_take_on_what_a_reorg_gave_back_to_an_earlier_owner(
+    config: Config, ledger: LedgerHarness, *, at_once: bool
+) -> None:
+    log = Log()
+    log.append(Block(12, [Event(tx="back", source="carol", target="bob")]))
+    log.append(lost := Block(14, [Event(tx="lost", source="bob", target="dave")]))
+    log.revert(lost)
+    log.append(Block(2, [Event(tx="mint", target="bob")]))
+    log.append(Block(4, [Event(tx="once", source="bob", target="carol")]))
+
+    await (ledger.read(log) if at_once else ledger.read_one_by_one(log))
+
+    assert owners(config) == {(C, 1): (account("bob"), 1)}
+
+
 async def test_replace_reverts_are_no_reorg(config: Config, ledger: LedgerHarness) -> None:
     log = Log(finalized=5)
     log.append(block := Block(1, [Event(tx="mint", target="alice")]))

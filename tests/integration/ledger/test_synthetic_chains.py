@@ -63,12 +63,19 @@ async def test_crashes_repeats_and_changes_of_owner_leave_what_one_quiet_run_lea
     check(config, made.chain)
 
 
-async def test_a_backfill_below_a_reorg_changes_nothing_above_it(config: Config, make_ledger: MakeLedger) -> None:
-    chain = Chain(seed=5, contracts=4, accounts=6, logs=10)
+@pytest.mark.parametrize("seed", range(5, 8))
+async def test_a_backfill_below_a_reorg_changes_nothing_above_it(
+    config: Config, make_ledger: MakeLedger, seed: int
+) -> None:
+    chain = Chain(seed=seed, contracts=4, accounts=6, logs=10)
     early, late = Feed(chain, Log()), Feed(chain, Log())
     for _ in range(10):
         early.grow()
-    late.live(5, 10, deepest=3)
+    for _ in range(6):
+        late.grow()
+    late.undo(4)
+    for _ in range(3):
+        late.grow()
     log = Log()
     for position, message in enumerate([*late.log.records[0], *early.log.records[0]]):
         log.put(CODEC.encode({**CODEC.decode(message.value), "position": position}))

@@ -69,6 +69,19 @@ def test_a_re_included_event_may_come_at_a_lower_position() -> None:
     assert apply(returned, move("a", "b", 6, 1)) == held("b", 6, 1)
 
 
+def test_an_event_older_than_the_one_by_which_an_account_has_a_token_again_does_not_take_it_on() -> None:
+    returned = Holding(account="b", position=(14, 0, -1), since=12, returned=True)
+
+    assert apply(returned, move("b", "a", 4)) is returned
+    assert apply(returned, move("b", "c", 13)) == held("c", 13)
+
+
+def test_the_event_by_which_an_account_has_what_was_given_back_tells_since_when() -> None:
+    returned = held("b", 14, 0, -1, returned=True)
+
+    assert apply(returned, move("a", "b", 12)) == Holding(account="b", position=(14, 0, -1), since=12, returned=True)
+
+
 def test_retracting_what_was_never_seen_leaves_no_row() -> None:
     assert retract(None, move("a", "b", 5)) is None
 
