@@ -15,7 +15,7 @@ def columns(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, st
 def array(values: Iterable[Any]) -> str:
     """An array literal with every element quoted."""
     texts = [str(value) for value in values]
-    joined = "".join(texts)
-    if '"' in joined or "\\" in joined:
-        texts = [text.replace("\\", "\\\\").replace('"', '\\"') for text in texts]
-    return '{"' + '","'.join(texts) + '"}' if texts else "{}"
+    joined = '","'.join(texts)
+    if joined.count('"') != 2 * max(len(texts) - 1, 0) or "\\" in joined:
+        joined = '","'.join(text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
+    return f'{{"{joined}"}}' if texts else "{}"

@@ -17,7 +17,7 @@ from ft.streams.hop import Batch, Message
 
 MALFORMED: Final = "malformed_record"
 """Reason of a dead letter whose seq nobody knows (project.sql asks for it by name)."""
-_TEXT_MAX: Final = 200
+_TEXT_MAX: Final = 256  # characters, as the ledger's
 _TIME_END: Final = 4_102_444_800  # 2100-01-01, as the journal
 _FINALITY: Final = "finality"
 
