@@ -4,7 +4,7 @@ Three steps, because what the third needs to know follows from the second:
 
 1. :func:`fold` applies a batch of records, in record order, to the stored holdings of the keys they touch.
 2. :func:`net` compares the holdings before and after: what each asset and each account of a collection gained or lost.
-3. :func:`changed_rows` turns that into rows, given the stored cards and holder counts of what changed.
+3. :func:`changed_rows` turns that into rows, given the stored cards and the holders' new counts.
 
 Everything is kept by difference, retractions included, and equals what a recount from the journal gives. Heights,
 times and versions only rise: a retraction is a record about its asset too.
@@ -127,7 +127,6 @@ class Changed:
 
     holdings: dict[Slot, Holding]
     cards: dict[Asset, Card]
-    holders: dict[Account, int]
     stats: dict[Collection, Stats]
     days: dict[Day, list[int]]
     assets: dict[Asset, NewAsset]
@@ -233,11 +232,10 @@ def _add(result: Net, slot: Slot, row: Holding, sign: int) -> None:
 
 
 def changed_rows(folded: Folded, gained: Net, cards: Mapping[Asset, Card], holders: Mapping[Account, int]) -> Changed:
-    """The rows of a batch: ``cards`` are the stored ones of its assets, ``holders`` those of ``gained.accounts``."""
+    """The rows of a batch. ``cards`` are the stored ones of its assets; ``holders``: how many visible holdings each of
+    ``gained.accounts`` has now."""
     stats = {collection: Stats(seen) for collection, seen in folded.collections.items()}
-    changed = Changed(
-        holdings=folded.holdings, cards={}, holders={}, stats=stats, days=folded.days, assets={}, seen_earlier={}
-    )
+    changed = Changed(holdings=folded.holdings, cards={}, stats=stats, days=folded.days, assets={}, seen_earlier={})
     for asset, seen in folded.assets.items():
         before = cards.get(asset)
         card = changed.cards[asset] = _card(before, seen, gained.supply.get(asset, 0), gained.owners.get(asset, 0))
@@ -249,9 +247,8 @@ def changed_rows(folded: Folded, gained: Net, cards: Mapping[Asset, Card], holde
         elif seen.first_time < before.last_time:
             changed.seen_earlier[asset] = seen.first_time
     for account, difference in gained.accounts.items():
-        had = holders.get(account, 0)
-        has = changed.holders[account] = had + difference
-        stats[account[:2]].owners += (has > 0) - (had > 0)
+        has = holders[account]
+        stats[account[:2]].owners += (has > 0) - (has - difference > 0)
     return changed
 
 

@@ -37,7 +37,7 @@ async def store(conn: Connection, changes: Sequence[OwnershipChanged]) -> None:
     stored, cards = await _read_stored(conn, slots, assets)
     folded = fold(changes, stored)
     gained = net(folded.holdings, stored)
-    holders = await _read_holders(conn, sorted(gained.accounts))
+    holders = await _move_holders(conn, gained.accounts)
     await _write(conn, changed_rows(folded, gained, cards, holders))
 
 
@@ -55,10 +55,12 @@ async def _read_stored(
     return holdings, cards
 
 
-async def _read_holders(conn: Connection, accounts: Sequence[Account]) -> dict[Account, int]:
-    if not accounts:
+async def _move_holders(conn: Connection, differences: Mapping[Account, int]) -> dict[Account, int]:
+    """How many visible holdings each of the accounts has afterwards."""
+    if not differences:
         return {}
-    cursor = await conn.execute(load("project")["read_holders"], columns(_ACCOUNT, accounts), prepare=True)
+    values = columns((*_ACCOUNT, "difference"), [(*k, differences[k]) for k in sorted(differences)])
+    cursor = await conn.execute(load("project")["move_holders"], values, prepare=True)
     return {(network, contract, account): holdings for network, contract, account, holdings in await cursor.fetchall()}
 
 
@@ -90,7 +92,6 @@ def _statements(changed: Changed) -> Iterator[tuple[str, Mapping[str, str]]]:
             ],
         ),
     )
-    yield "write_holders", columns((*_ACCOUNT, "holdings"), [(*k, changed.holders[k]) for k in sorted(changed.holders)])
     yield (
         "write_stats",
         columns(

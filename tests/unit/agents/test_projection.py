@@ -31,11 +31,11 @@ class Tables:
         folded = fold(changes, stored)
         gained = net(folded.holdings, stored)
         cards = {asset: self.cards[asset] for asset in assets if asset in self.cards}
-        holders = {key: self.holders[key] for key in gained.accounts if key in self.holders}
+        holders = {key: self.holders.get(key, 0) + difference for key, difference in gained.accounts.items()}
         changed = changed_rows(folded, gained, cards, holders)
         self.holdings |= changed.holdings
         self.cards |= changed.cards
-        self.holders |= changed.holders
+        self.holders |= holders
         for collection, row in changed.stats.items():
             self._add_stats(collection, [row.owners, row.assets, row.supply, *row.seen.counts], row.seen)
         for day, counts in changed.days.items():
