@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
+from itertools import takewhile
 from types import MappingProxyType
 from typing import Self
 
 import structlog
 
 from ft.streams.backfill import Progress
-from ft.streams.linking import Fit, Row, anchor, finalizable, fit, missing, reconcile, unfinal
+from ft.streams.linking import Fit, Row, anchor, finalizable, fit, missing, reconcile, tops, unfinal
 from ft.streams.raw import NO_LEASE, RawLog
 from ft.streams.sources import Block, Marks, Source, SourceError
 from ft.streams.stopping import Stopping
@@ -96,21 +97,18 @@ class Chain:
 
     async def finalize(self, marks: Marks) -> None:
         """Say what has become final, if the node still agrees to it."""
-        row = finalizable(list(self.rows.values()), marks.finalized)
-        if row is None:
+        ends = finalizable(list(self.rows.values()), marks.finalized)
+        if not ends:
             return
-        says = (await self._stopping.unless(self._source.hashes([row.height])))[row.height]
-        if says is None:
+        says = await self._stopping.unless(self._source.hashes([row.height for row in ends]))
+        if any(says[row.height] not in (None, row.hash) for row in ends):
+            await self.settle(marks, every_row=True)
             return
-        if says != row.hash:
-            await self.settle(marks)
-            return
-        await self._tail.mark_final(row)
-        self._raw.finalize(row, marks, lease=self._lease)
-        await self._sealed()
-        await self._tail.drop_below()
-        self.rows = {height: kept for height, kept in self.rows.items() if height > row.height}
-        self.rows[row.height] = replace(row, final=True)
+        known = list(takewhile(lambda row: says[row.height] is not None, ends))
+        if known:
+            await self._tail.mark_final(known[-1])
+            self.rows[known[-1].height] = replace(known[-1], final=True)
+            await self._say_final(known, marks)
 
     async def top_stands(self, marks: Marks) -> bool:
         """Whether the node still has the highest of our blocks that it can: a reorg need not lengthen the chain."""
@@ -135,12 +133,16 @@ class Chain:
     async def _finish_finalizing(self, marks: Marks) -> None:
         """A row was marked final, and we died before the rows below it went: say it again."""
         standing = anchor(list(self.rows.values()))
-        if standing is None or min(self.rows) == standing.height:
-            return
-        self._raw.finalize(standing, marks, lease=self._lease)
+        if standing is not None and min(self.rows) < standing.height:
+            await self._say_final(tops([row for row in self.rows.values() if row.height <= standing.height]), marks)
+
+    async def _say_final(self, ends: Sequence[Row], marks: Marks) -> None:
+        """In the log, one record a stretch; then the rows below the highest go."""
+        for row in ends:
+            self._raw.finalize(row, marks, lease=self._lease)
         await self._sealed()
         await self._tail.drop_below()
-        self.rows = {height: row for height, row in self.rows.items() if height >= standing.height}
+        self.rows = {height: row for height, row in self.rows.items() if height >= ends[-1].height}
 
     async def _node_says(self, every_row: bool) -> dict[int, str | None]:
         """The node's hashes at the tail's heights; from the top down to one it agrees to, where all below is linked."""

@@ -88,8 +88,8 @@ def check_final(network: str, final: Mapping[int, str], node: Mapping[int, str |
         if got not in (None, block_hash):
             raise FinalityContradicted(
                 f"{network}: block {height} is final as {block_hash}, the node now says {got}: a reorg deeper than "
-                f"finality. Nothing was written. If the node is right, correct the log with `ft replace`; "
-                f"if not, give another --rpc."
+                f"finality. Nothing was written. If the node is wrong, give another --rpc; if it is right, the blocks "
+                f"in the log must be replaced (reverts with reason replace) before ingestion goes on."
             )
 
 
@@ -105,10 +105,16 @@ def fit(rows: Mapping[int, Row], height: int, block_hash: str, parent: str) -> F
     return Fit.LINKED if below.hash == parent else Fit.FORKED
 
 
-def finalizable(rows: Sequence[Row], finalized: int) -> Row | None:
-    """The highest unfinal row in the log at or below the node's finalized height."""
-    reached = [row for row in unfinal(rows) if row.height <= finalized and row.offset is not None]
-    return reached[-1] if reached else None
+def tops(rows: Sequence[Row]) -> list[Row]:
+    """The highest row of every linked stretch, ascending: what makes one of them final makes its ancestors final."""
+    by_height = {row.height: row for row in rows}
+    ends = [row for row in rows if (above := by_height.get(row.height + 1)) is None or above.parent != row.hash]
+    return sorted(ends, key=lambda row: row.height)
+
+
+def finalizable(rows: Sequence[Row], finalized: int) -> list[Row]:
+    """The highest unfinal row of every stretch in the log, at or below the node's finalized height; ascending."""
+    return tops([row for row in unfinal(rows) if row.height <= finalized and row.offset is not None])
 
 
 def missing(rows: Mapping[int, Row], first: int, last: int) -> list[tuple[int, int]]:

@@ -169,14 +169,15 @@ class ClaimWatch(AbstractContextManager["ClaimWatch"]):
     async def clear_up_to(self, offset: int) -> None:
         """Return once the log was read up to ``offset``. Raises LeaseLost for another claim, BrokerError."""
         while self._next <= offset:
-            await asyncio.to_thread(self._read, 0.2)
+            await asyncio.to_thread(self._read, min(64, offset + 1 - self._next), 0.2)
 
     async def clear_now(self) -> None:
         """Look at what is there. Raises LeaseLost."""
-        await asyncio.to_thread(self._read, 0.0)
+        await asyncio.to_thread(self._read, 64, 0.0)
 
-    def _read(self, timeout_s: float) -> None:
-        for message in self._consumer.consume(64, timeout_s):
+    def _read(self, count: int, timeout_s: float) -> None:
+        """Waits for so many records, at most so long."""
+        for message in self._consumer.consume(count, timeout_s):
             if (error := message.error()) is not None:
                 if error.code() == KafkaError._PARTITION_EOF or error.retriable() or error.code() < 0:
                     continue

@@ -11,11 +11,12 @@ import psycopg
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
+from ft.agents import canonical
 from ft.config import Config
 from ft.demo.recording import Recording, load_recording
 from ft.networks import Mark, Network
 from ft.schemas.codec import Codec
-from ft.schemas.events import RawBlock, to_record
+from ft.schemas.events import RawBlock, from_record, to_record
 from ft.streams.checkpoint import process_name
 from ft.streams.ingest import Ingest
 from ft.streams.producer import Producer
@@ -164,25 +165,32 @@ class Lab:
         """The whole raw log."""
         return [(offset, self._codec.decode(value)) for offset, value, _ in self.messages()]
 
-    def messages(self) -> list[tuple[int, bytes, list[tuple[str, bytes]]]]:
+    def messages(self) -> list[tuple[int, bytes, dict[str, object]]]:
         """Offset, value and headers of each record."""
         consumer = Consumer({"bootstrap.servers": self.config.kafka, "group.id": "t", "auto.offset.reset": "earliest"})
         try:
             at = TopicPartition(self.topic, 0, 0)
             _, end = consumer.get_watermark_offsets(at, timeout=10)
             consumer.assign([at])
-            found: list[tuple[int, bytes, list[tuple[str, bytes]]]] = []
+            found: list[tuple[int, bytes, dict[str, object]]] = []
             while len(found) < end:
-                for message in consumer.consume(500, 1.0):
+                for message in consumer.consume(min(500, end - len(found)), 1.0):
                     assert message.error() is None, message.error()
-                    found.append((message.offset() or 0, message.value() or b"", message.headers() or []))
+                    found.append((message.offset() or 0, message.value() or b"", dict(message.headers() or [])))
             return found
         finally:
             consumer.close()
 
     def chain(self) -> Chain:
-        """The raw log, folded."""
-        return Chain().read(self.records())
+        """The raw log, folded; the normalizer's own rule must come to the same."""
+        records = self.records()
+        chain, normalized, misfits = Chain().read(records), canonical.Chain(), 0
+        for offset, record in records:
+            misfits += isinstance(normalized.step(from_record(RawBlock, record), offset), canonical.Misfit)
+        assert {height: row.hash for height, row in normalized.rows.items()} == chain.canonical
+        assert {height for height, row in normalized.rows.items() if row.final} == chain.final
+        assert misfits == len(chain.misfits)
+        return chain
 
     def write(self, **record: Any) -> int:
         """One record by somebody else; returns its offset."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -96,11 +97,15 @@ async def test_dying_at_any_write_leaves_a_log_that_the_next_start_mends(lab: La
     crash = Crash()
     async with lab.parts(node.url, crash=crash) as (source, raw, tail):
         survived = 0
+
+        def done_or_agrees(job: "asyncio.Task[None]") -> bool:
+            return job.done() or agrees(lab, node, 40)
+
         while survived < 2:
             node.view = other if crash.at % 2 else one
             stopping = Stopping()
             job = asyncio.create_task(Ingest(lab.network, source, raw, tail, f"start {crash.at}", stopping).follow(40))
-            await until(lambda job=job: job.done() or agrees(lab, node, 40), f"dead or done at write {crash.at}")
+            await until(partial(done_or_agrees, job), f"dead or done at write {crash.at}")
             stopping.stop()
             ended = (await asyncio.gather(job, return_exceptions=True))[0]
             assert isinstance(ended, Crashed | Stopped), repr(ended)

@@ -45,7 +45,7 @@ async def test_records_hold_the_nodes_bytes_their_proof_and_a_trace_of_the_block
         "receipts": found.receipts,
     }
     assert (record["hash"], record["proof"]) == (block_hash, "receipts")
-    assert dict(headers) == {"traceparent": f"00-{block_hash[2:34]}-{block_hash[34:50]}-01".encode()}
+    assert headers == {"traceparent": f"00-{block_hash[2:34]}-{block_hash[34:50]}-01".encode()}
 
 
 async def test_a_range_across_finality_claims_for_its_upper_part_only(lab: Lab, node: FaultyNode) -> None:
@@ -74,6 +74,20 @@ async def test_isolated_ranges_leave_gaps_and_that_is_no_error(lab: Lab, node: F
     chain = lab.chain()
     assert chain.misfits == []
     assert set(chain.canonical) == {20, 21, 50, 78, 79, 80, 81, 82}
+
+
+async def test_every_isolated_stretch_becomes_final(lab: Lab, node: FaultyNode) -> None:
+    at_step(node, 60)
+    for first, last in ((55, 56), (58, 59), (61, 61)):
+        await lab.range(first, last, node.url)
+    at_step(node, LAST)
+
+    await lab.range(80, 80, node.url)
+
+    chain = lab.chain()
+    assert chain.misfits == []
+    assert chain.final == {55, 56, 58, 59, 61}
+    assert set(lab.tail()) == {61, 80}
 
 
 async def test_the_same_range_again_adds_nothing(lab: Lab, node: FaultyNode) -> None:

@@ -110,9 +110,16 @@ def test_a_block_fits_below_between_and_above_or_it_forks(height: int, branch: s
 def test_only_rows_in_the_log_at_or_below_the_nodes_mark_become_final() -> None:
     rows = [row(3, final=True), row(4), row(5), row(6, offset=None)]
 
-    assert finalizable(rows, 3) is None
-    assert finalizable(rows, 4) == rows[1]
-    assert finalizable(rows, 100) == rows[2]
+    assert finalizable(rows, 3) == []
+    assert finalizable(rows, 4) == [rows[1]]
+    assert finalizable(rows, 100) == [rows[2]]
+
+
+def test_each_stretch_of_a_tail_with_gaps_is_finalized_by_its_highest_row() -> None:
+    rows = [row(h) for h in (4, 5, 8, 9, 10, 12)]
+
+    assert [r.height for r in finalizable(rows, 9)] == [5, 9]
+    assert [r.height for r in finalizable(rows, 100)] == [5, 10, 12]
 
 
 @given(st.sets(st.integers(0, 40)), st.integers(0, 40), st.integers(0, 40))
