@@ -18,7 +18,6 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
-import psycopg
 import structlog
 
 from ft.agents import harvest as store
@@ -45,7 +44,7 @@ from ft.config import Config
 from ft.errors import DatabaseUnavailable, MalformedRecord
 from ft.schemas.codec import Codec
 from ft.schemas.events import RawBlock, from_record
-from ft.streams.checkpoint import Claim, Connection, Move, Writer, translated
+from ft.streams.checkpoint import Claim, Connection, Move, Writer
 from ft.streams.claims import Claims
 from ft.streams.hop import Batch, Message
 from ft.streams.metrics import EVENTS_PROCESSED, REORG_DEPTH, REORGS_DETECTED
@@ -155,14 +154,10 @@ class Normalize:
     async def _reload(self, claim: Claim) -> Chain:
         self._let_go()
         self._dedup = Dedup(self._config, claim)
-        try:
-            conn = await self._writer.connection()
+        async with self._writer.reading() as conn:
             chain = await store.load_chain(conn, self._network.slug)
             if not self._dedup.fits:
                 self._dedup.refill(await store.newest_rows(conn, self._network.slug, REFILL_MAX), claim)
-            await conn.rollback()
-        except psycopg.Error as exc:
-            raise translated(exc) from exc
         chain.position = claim.next_offset - 1
         return chain
 
@@ -181,12 +176,8 @@ class Normalize:
         known = self._dedup.rows(heights) if self._dedup is not None else []
         missing = sorted(set(heights) - {block.number for block in known})
         if missing or reverted:
-            try:
-                conn = await self._writer.connection()
+            async with self._writer.reading() as conn:
                 known += await store.load_rows(conn, self._network.slug, missing, reverted)
-                await conn.rollback()
-            except psycopg.Error as exc:
-                raise translated(exc) from exc
         if known:
             chain.load(known)
 

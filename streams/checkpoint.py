@@ -7,7 +7,8 @@
 
 import os
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -34,6 +35,7 @@ _TCP = {
 _PASSING = (
     psycopg.OperationalError,  # connection lost, server restarting, lock and statement timeouts, too many connections
     psycopg.InterfaceError,
+    errors.IdleInTransactionSessionTimeout,
     errors.SerializationFailure,
     errors.DeadlockDetected,
 )
@@ -173,6 +175,20 @@ class Writer:
         if self._conn is not None:
             await self._conn.close()
             self._conn = None
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Connection]:
+        """The connection for queries outside of a batch; no transaction is left open. Raises as :meth:`commit`."""
+        conn = await self.connection()
+        try:
+            yield conn
+            await conn.rollback()
+        except psycopg.Error as exc:
+            await self._give_up(conn)
+            raise translated(exc) from exc
+        except BaseException:
+            await self._give_up(conn)
+            raise
 
     async def commit(self, work: Work) -> None:
         """Run ``work``, move the fence, commit; then move the claims.

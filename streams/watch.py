@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import psycopg
 import structlog
+from aiokafka.errors import KafkaError  # type: ignore[import-untyped]
 from mode import Service
 
 from ft.config import Config
@@ -22,6 +23,8 @@ TICK_S: Final = 2.0
 """How often lags are read, and this worker's row is refreshed."""
 SLOW_TICKS: Final = 15
 """Every so many ticks: what is dear to count."""
+CONSUMERS: Final = ("normalize", "ledger", "project")
+_ASK_S: Final = 10.0
 
 
 class Stalled(FtError):
@@ -74,9 +77,11 @@ class Watch(Service):
         self._alarm: threading.Timer | None = None
 
     async def on_started(self) -> None:
-        """Begin to tick."""
+        """Begin: three tasks, so that none waits for what another one asks."""
         log.info("worker started", worker=self._claims.owner, metrics=self._url, agents=sorted(self._config.agents))
-        self.add_future(self._run())
+        self.add_future(self._every(self._rearm, "alarm"))
+        self.add_future(self._every(self._check_progress, "progress"))
+        self.add_future(self._every(self._read_database, "gauges"))
 
     async def on_stop(self) -> None:
         """Leave no row behind."""
@@ -89,30 +94,32 @@ class Watch(Service):
         except (psycopg.Error, FtError) as exc:
             log.warning("worker's row stays", error=str(exc))
 
-    async def _run(self) -> None:
-        loop, ticks = asyncio.get_running_loop(), 0
+    async def _every(self, act: Callable[[int], Awaitable[None]], what: str) -> None:
+        """Call ``act`` every TICK_S with the number of the tick."""
+        tick = 0
         while not self.should_stop:
-            self._rearm()
             try:
-                await self._tick(loop.time(), slow=ticks % SLOW_TICKS == 0)
-            except (psycopg.Error, FtError, TimeoutError) as exc:
-                log.warning("gauges are old", error=str(exc) or type(exc).__name__)
+                await act(tick)
+            except (psycopg.Error, FtError, KafkaError, TimeoutError) as exc:
+                log.warning("watch waits", what=what, error=str(exc) or type(exc).__name__)
             except Exception as exc:  # noqa: BLE001 - a watch that dies in silence watches nothing
                 await self._fail(exc)
-            ticks += 1
+            tick += 1
             await self.sleep(TICK_S)
 
-    def _rearm(self) -> None:
+    async def _rearm(self, tick: int) -> None:
         """The event loop is alive: put off the end of this process."""
         if self._alarm is not None:
             self._alarm.cancel()
-        self._alarm = process.end_within(self._config.watchdog_s + TICK_S, code=1)
+        self._alarm = threading.Timer(self._config.watchdog_s, _stand_still, args=(self._config.watchdog_s,))
+        self._alarm.daemon = True
+        self._alarm.start()
 
-    async def _tick(self, now: float, *, slow: bool) -> None:
-        held = [claim for consumer in ("normalize", "ledger", "project") for claim in self._claims.held(consumer)]
-        ends = await asyncio.wait_for(self._ends(held), timeout=10.0) if held else {}
+    async def _check_progress(self, tick: int) -> None:
+        held = [claim for consumer in CONSUMERS for claim in self._claims.held(consumer)]
+        ends = await asyncio.wait_for(self._ends(held), timeout=_ASK_S) if held else {}
         self._set_lags(ends)
-        stalled = self._progress.stalled(ends, now)
+        stalled = self._progress.stalled(ends, asyncio.get_running_loop().time())
         if stalled is not None:
             await self._fail(
                 Stalled(
@@ -120,7 +127,6 @@ class Watch(Service):
                     f"{self._config.watchdog_s:g} s, got none at offset {stalled.next_offset} of {ends[stalled]}"
                 )
             )
-        await self._read_database(slow=slow)
 
     def _set_lags(self, ends: Mapping[Claim, int]) -> None:
         metrics.NORMALIZER_LAG.clear()
@@ -133,7 +139,7 @@ class Watch(Service):
             else:
                 metrics.PROJECTION_LAG.labels(consumer=claim.consumer, partition=claim.partition).set(lag)
 
-    async def _read_database(self, *, slow: bool) -> None:
+    async def _read_database(self, tick: int) -> None:
         sql, conn = load("watch"), await self._connection()
         worker = {"worker": self._claims.owner, "agents": ",".join(sorted(self._config.agents))}
         await conn.execute(load("checkpoint")["register_worker"], worker | {"metrics_url": self._url})
@@ -146,7 +152,7 @@ class Watch(Service):
             metrics.OUTBOX_UNPUBLISHED.labels(partition=partition).set(unpublished)
         for (depth,) in await _rows(conn, sql["dlq_depth"]):
             metrics.DLQ_DEPTH.set(depth)
-        if slow:
+        if tick % SLOW_TICKS == 0:
             for (stubs,) in await _rows(conn, sql["stub_assets"]):
                 metrics.STUB_ASSETS.set(stubs)
             await conn.execute(load("checkpoint")["forget_silent_workers"])
@@ -156,6 +162,11 @@ class Watch(Service):
             self._conn = await connect_writer(self._config, application="ft watch")
             await self._conn.set_autocommit(True)
         return self._conn
+
+
+def _stand_still(seconds: float) -> None:
+    log.critical("worker exits", error=f"the event loop stood still for {seconds:g} s", kind="Stalled")
+    process.end(1)
 
 
 async def _rows(conn: Connection, query: str, **values: object) -> list[tuple[Any, ...]]:

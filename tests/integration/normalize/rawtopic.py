@@ -36,10 +36,10 @@ class Sent:
 class RawTopic:
     """Writes raw records, reads normalized ones."""
 
-    def __init__(self, config: Config, facts: Facts) -> None:
+    def __init__(self, config: Config, facts: Facts, network: str = NETWORK) -> None:
         self.config = config
         self.facts = facts
-        self.topic = facts.topics.raw(NETWORK)
+        self.topic = facts.topics.raw(network)
         self.codec: Codec = facts.registry.codec("raw_block", self.topic)
         self._producer = Producer(config.kafka, offsets=True)
 

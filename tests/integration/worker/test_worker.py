@@ -1,8 +1,14 @@
 """``faust -A ft worker`` as a process: it shares with another, ends when told to, and dies rather than hang."""
 
 import asyncio
+import signal
 import urllib.request
+from dataclasses import replace
+from urllib.parse import urlsplit
 
+import psycopg
+
+from ft.streams.prepare import prepare
 from tests.integration.normalize.rawtopic import NETWORK, RawTopic, appends, claim, events_of, expected_events
 from tests.integration.worker.conftest import StartWorker
 from tests.synthetic.chain import Chain
@@ -74,3 +80,88 @@ async def test_metrics_are_served_by_their_names(raw: RawTopic, start_worker: St
     assert f'normalizer_lag{{network="{NETWORK}",partition="0"}}' in text
     assert "dlq_depth 0.0" in text
     assert worker.said("worker started")
+
+
+async def test_a_stopped_worker_that_wakes_up_writes_nothing_and_exits(
+    raw: RawTopic, start_worker: StartWorker
+) -> None:
+    chain = chain_of()
+    await raw.write(claim(), *appends(chain, 3, lease=0, first=True))
+    first = start_worker()
+    await raw.until(lambda: raw.next_offset() == 4)
+
+    first.process.send_signal(signal.SIGSTOP)
+    await raw.write(*appends(chain, 3, lease=0))
+    second = start_worker()
+    await raw.until(lambda: raw.next_offset() == 7)
+    first.process.send_signal(signal.SIGCONT)
+    await raw.write(*appends(chain, 3, lease=0))
+    await raw.until(lambda: raw.next_offset() == 10)
+
+    assert events_of(raw.read_once()) == expected_events(chain.blocks)
+    assert second.terminate() == 0
+
+
+async def test_a_network_that_is_added_is_picked_up_without_a_restart(raw: RawTopic, start_worker: StartWorker) -> None:
+    worker = start_worker()
+    await raw.until(lambda: worker.said("worker started"))
+    file = raw.config.networks_file
+    assert file is not None
+    file.write_text(file.read_text() + "[later]\nchain_id = 4243\n")
+    await asyncio.to_thread(prepare, raw.config)
+    later = RawTopic(raw.config, raw.facts, network="later")
+    chain = Chain(seed=5, network="later", logs=8, contracts=12)
+
+    await later.write(replace(claim(), network="later"))
+    await later.write(*[replace(r, network="later") for r in appends(chain, 3, lease=0, first=True)])
+
+    await later.until(lambda: later.next_offset() == 4)
+    assert worker.process.poll() is None
+
+
+async def test_a_worker_without_progress_exits(raw: RawTopic, start_worker: StartWorker) -> None:
+    worker = start_worker(FT_WATCHDOG_S="4")
+    await raw.until(lambda: raw.rows("SELECT count(*) FROM system.workers") == [(1,)])
+    with psycopg.connect(raw.config.postgres) as conn:
+        conn.execute("LOCK TABLE ingest.heads IN ACCESS EXCLUSIVE MODE")
+        await raw.write(claim(), *appends(chain_of(), 3, lease=0, first=True))
+
+        code = await asyncio.to_thread(worker.wait, 60.0)
+
+    assert code == 1
+    assert worker.said("worker exits")[0]["kind"] in ("Stalled", "DatabaseUnavailable")
+
+
+async def test_offsets_of_another_log_are_refused_at_the_claim(raw: RawTopic, start_worker: StartWorker) -> None:
+    with psycopg.connect(raw.config.postgres) as conn:
+        conn.execute(
+            "INSERT INTO system.partition_owner (consumer, topic, partition, next_offset, cluster_id, topic_id)"
+            " VALUES ('normalize', %s, 0, 5, 'elsewhere', 'elsewhere')",
+            (raw.topic,),
+        )
+
+    worker = start_worker()
+    code = await asyncio.to_thread(worker.wait, 30.0)
+
+    assert code == 1
+    [said] = worker.said("worker exits")
+    assert "elsewhere" in said["error"]
+    assert "FT_KAFKA" in said["error"]
+
+
+async def test_a_database_without_tables_is_refused_with_the_remedy(raw: RawTopic, start_worker: StartWorker) -> None:
+    address = urlsplit(raw.config.postgres)._replace(path="/postgres").geturl()
+
+    worker = start_worker(FT_POSTGRES=address)
+    code = await asyncio.to_thread(worker.wait, 30.0)
+
+    assert code == 1
+    assert "ft migrate" in worker.said("worker exits")[0]["error"]
+
+
+async def test_unreachable_servers_are_named(raw: RawTopic, start_worker: StartWorker) -> None:
+    worker = start_worker(FT_POSTGRES="postgresql://ft:x@127.0.0.1:9/ft")
+    code = await asyncio.to_thread(worker.wait, 30.0)
+
+    assert code == 1
+    assert "Postgres" in worker.said("worker exits")[0]["error"]
