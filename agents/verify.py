@@ -137,7 +137,7 @@ def verify(config: Config, *, wait_s: float, on_check: OnCheck, on_outcome: OnOu
 
 
 def parameters(config: Config) -> dict[str, Any]:
-    """What the queries of sql/verify.sql are given."""
+    """What the queries of sql/verify*.sql are given."""
     topics = Topics(config.topic_prefix)
     return {
         "normalized": topics.normalized,
@@ -196,8 +196,12 @@ def _outcome(conn: Connection, check: Check, values: Mapping[str, Any], report: 
     )
 
 
+def _queries() -> dict[str, str]:
+    return load("verify") | load("verify_projections")
+
+
 def _query(conn: Connection, name: str, values: Mapping[str, Any]) -> psycopg.Cursor[tuple[Any, ...]]:
-    return conn.execute(load("verify")[name], values)
+    return conn.execute(_queries()[name], values)
 
 
 def _one(conn: Connection, name: str, values: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -211,7 +215,7 @@ def _check_uuids(conn: Connection) -> tuple[int, list[tuple[str, str, str, int]]
     counted, wrong = 0, []
     with conn.cursor("uuids") as cursor:
         cursor.itersize = _ROWS_AT_ONCE
-        cursor.execute(load("verify")["uuids"])
+        cursor.execute(_queries()["uuids"])
         for network, contract, token_id, uuid in cursor:
             counted += 1
             asset = ids.asset_id(network, contract, token_id)

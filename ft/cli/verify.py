@@ -1,4 +1,4 @@
-"""``ft verify``: Prove that journal, ownership and projections agree; list what does not."""
+"""``ft verify``: Prove that journal, ownership and projections agree."""
 
 import sys
 

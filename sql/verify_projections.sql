@@ -1,0 +1,215 @@
+-- What `ft verify` proves of the projections: a recount from the journal as far as project has read, and from its own
+-- holdings. The same form as verify.sql.
+
+-- name: holdings_facts
+-- The subscriber's holdings.
+SELECT count(*) FROM projection.holdings
+
+-- name: holdings
+-- The subscriber holds what the ledger holds, but for tokens whose last events it has not read.
+WITH unread AS (
+    SELECT DISTINCT e.network, e.contract, e.token_id
+    FROM ledger.events e
+    LEFT JOIN system.partition_owner o ON o.consumer = 'project' AND o.topic = %(changed)s AND o.partition = e.partition
+    WHERE e.op IN ('apply', 'revert') AND e.seq >= coalesce(o.next_seq, 1)
+), compared AS (
+    SELECT network, contract, token_id, slot,
+           CASE WHEN l.account IS NULL THEN 'no holding'
+                WHEN slot = '' THEN format('%%s at %%s/%%s/%%s %%s', l.account, l.block_number, l.log_index, l.sub_index,
+                                           CASE WHEN l.returned THEN '(given back)' END)
+                ELSE l.quantity::text END AS expected,
+           CASE WHEN p.account IS NULL THEN 'no holding'
+                WHEN slot = '' THEN format('%%s at %%s/%%s/%%s %%s', p.account, p.block_number, p.log_index, p.sub_index,
+                                           CASE WHEN p.returned THEN '(given back)' END)
+                ELSE p.quantity::text END AS got,
+           coalesce(l.quantity, 0) = 0 AND coalesce(p.quantity, 0) = 0 AS nothing
+    FROM market.ownership_current l
+    FULL JOIN projection.holdings p USING (network, contract, token_id, slot)
+)
+SELECT format('%%s:%%s:%%s %%s', c.network, c.contract, c.token_id, c.slot), c.expected, c.got, count(*) OVER ()
+FROM compared c
+LEFT JOIN unread u USING (network, contract, token_id)
+WHERE c.expected <> c.got AND NOT c.nothing AND u.network IS NULL
+ORDER BY 1 LIMIT %(most)s
+
+-- name: cards_facts
+-- Asset cards.
+SELECT count(*) FROM projection.asset_cards
+
+-- name: cards
+-- Supply and owners count the subscriber's holdings; the rest counts the journal as far as the subscriber has read.
+WITH told AS (
+    SELECT e.network, e.contract, e.token_id, sum(CASE e.op WHEN 'apply' THEN 1 ELSE -1 END) AS transfers,
+           max(e.block_number) AS last_block, max(e.block_time) AS last_time, max(e.seq) AS version,
+           substr(max(lpad(e.seq::text, 20, '0') || e.standard), 21) AS standard
+    FROM ledger.events e
+    JOIN system.partition_owner o ON o.consumer = 'project' AND o.topic = %(changed)s AND o.partition = e.partition
+    WHERE e.op IN ('apply', 'revert') AND e.seq < o.next_seq
+    GROUP BY e.network, e.contract, e.token_id
+), held AS (
+    SELECT network, contract, token_id, sum(quantity) AS supply, count(*) AS owners
+    FROM projection.holdings
+    WHERE quantity > 0 AND NOT account = ANY(%(nobody)s::text[])
+    GROUP BY network, contract, token_id
+), expected AS (
+    SELECT network, contract, token_id, t.standard, coalesce(h.supply, 0) AS supply, coalesce(h.owners, 0) AS owners,
+           coalesce(t.transfers, 0) AS transfers, t.last_block, t.last_time, t.version
+    FROM told t FULL JOIN held h USING (network, contract, token_id)
+)
+SELECT format('%%s:%%s:%%s', network, contract, token_id),
+       CASE WHEN e.supply IS NULL THEN 'no card'
+            ELSE format('%%s, supply %%s, owners %%s, transfers %%s, last block %%s at %%s, version %%s', e.standard, e.supply,
+                        e.owners, e.transfers, e.last_block, e.last_time, e.version) END,
+       CASE WHEN c.supply IS NULL THEN 'no card'
+            ELSE format('%%s, supply %%s, owners %%s, transfers %%s, last block %%s at %%s, version %%s', c.standard, c.supply,
+                        c.owners, c.transfers, c.last_block, c.last_time, c.version) END,
+       count(*) OVER ()
+FROM expected e
+FULL JOIN projection.asset_cards c USING (network, contract, token_id)
+WHERE (e.standard, e.supply, e.owners, e.transfers, e.last_block, e.last_time, e.version)
+      IS DISTINCT FROM (c.standard, c.supply, c.owners, c.transfers, c.last_block, c.last_time, c.version)
+ORDER BY 1 LIMIT %(most)s
+
+-- name: holders_facts
+-- Accounts that hold something of a collection.
+SELECT count(*) FROM projection.collection_holders WHERE holdings > 0
+
+-- name: holders
+-- As many holdings an account as there are visible rows.
+WITH held AS (
+    SELECT network, contract, account, count(*) AS holdings
+    FROM projection.holdings
+    WHERE quantity > 0 AND NOT account = ANY(%(nobody)s::text[])
+    GROUP BY network, contract, account
+)
+SELECT format('%%s of %%s:%%s', account, network, contract), coalesce(e.holdings, 0)::text,
+       coalesce(h.holdings::text, 'none'), count(*) OVER ()
+FROM held e
+FULL JOIN projection.collection_holders h USING (network, contract, account)
+WHERE coalesce(e.holdings, 0) <> coalesce(h.holdings, 0)
+ORDER BY 1 LIMIT %(most)s
+
+-- name: stats_facts
+-- Collections.
+SELECT count(*) FROM projection.collection_stats
+
+-- name: stats
+-- Owners, assets and supply count the subscriber's holdings; the rest counts the journal as far as it has read.
+WITH told AS (
+    SELECT network, contract, max(seq) AS version, min(block_number) AS first_block, max(block_number) AS last_block,
+           substr(max(lpad(seq::text, 20, '0') || standard), 21) AS standard,
+           coalesce(sum(sign) FILTER (WHERE minted = burned), 0) AS transfers,
+           coalesce(sum(sign) FILTER (WHERE minted AND NOT burned), 0) AS mints,
+           coalesce(sum(sign) FILTER (WHERE burned AND NOT minted), 0) AS burns
+    FROM (
+        SELECT e.*, CASE e.op WHEN 'apply' THEN 1 ELSE -1 END AS sign, e."from" = ANY(%(nobody)s::text[]) AS minted,
+               e."to" = ANY(%(nobody)s::text[]) AS burned
+        FROM ledger.events e
+        JOIN system.partition_owner o ON o.consumer = 'project' AND o.topic = %(changed)s AND o.partition = e.partition
+        WHERE e.op IN ('apply', 'revert') AND e.seq < o.next_seq
+    ) AS read
+    GROUP BY network, contract
+), held AS (
+    SELECT network, contract, count(DISTINCT account) AS owners, count(DISTINCT token_id) AS assets, sum(quantity) AS supply
+    FROM projection.holdings
+    WHERE quantity > 0 AND NOT account = ANY(%(nobody)s::text[])
+    GROUP BY network, contract
+), expected AS (
+    SELECT network, contract, t.standard, coalesce(h.owners, 0) AS owners, coalesce(h.assets, 0) AS assets,
+           coalesce(h.supply, 0) AS supply, t.transfers, t.mints, t.burns, t.first_block, t.last_block, t.version
+    FROM told t FULL JOIN held h USING (network, contract)
+), compared AS (
+    SELECT network, contract,
+           CASE WHEN e.owners IS NULL THEN 'no row'
+                ELSE format('%%s, owners %%s, assets %%s, supply %%s, %%s transfers %%s mints %%s burns, blocks %%s to %%s, version %%s',
+                            e.standard, e.owners, e.assets, e.supply, e.transfers, e.mints, e.burns, e.first_block,
+                            e.last_block, e.version) END AS expected,
+           CASE WHEN s.owners IS NULL THEN 'no row'
+                ELSE format('%%s, owners %%s, assets %%s, supply %%s, %%s transfers %%s mints %%s burns, blocks %%s to %%s, version %%s',
+                            s.standard, s.owners, s.assets, s.supply, s.transfers, s.mints, s.burns, s.first_block,
+                            s.last_block, s.version) END AS got
+    FROM expected e FULL JOIN projection.collection_stats s USING (network, contract)
+)
+SELECT format('%%s:%%s', network, contract), expected, got, count(*) OVER ()
+FROM compared WHERE expected <> got ORDER BY 1 LIMIT %(most)s
+
+-- name: activity_facts
+-- Days with something on them.
+SELECT count(*) FROM projection.collection_activity WHERE (transfers, mints, burns) <> (0, 0, 0)
+
+-- name: activity
+-- Live events by kind and UTC day, as far as the subscriber has read.
+WITH told AS (
+    SELECT network, contract, day,
+           coalesce(sum(sign) FILTER (WHERE minted = burned), 0) AS transfers,
+           coalesce(sum(sign) FILTER (WHERE minted AND NOT burned), 0) AS mints,
+           coalesce(sum(sign) FILTER (WHERE burned AND NOT minted), 0) AS burns
+    FROM (
+        SELECT e.network, e.contract, (e.block_time AT TIME ZONE 'UTC')::date AS day,
+               CASE e.op WHEN 'apply' THEN 1 ELSE -1 END AS sign, e."from" = ANY(%(nobody)s::text[]) AS minted,
+               e."to" = ANY(%(nobody)s::text[]) AS burned
+        FROM ledger.events e
+        JOIN system.partition_owner o ON o.consumer = 'project' AND o.topic = %(changed)s AND o.partition = e.partition
+        WHERE e.op IN ('apply', 'revert') AND e.seq < o.next_seq
+    ) AS read
+    GROUP BY network, contract, day
+), compared AS (
+    SELECT network, contract, day,
+           format('%%s transfers %%s mints %%s burns', coalesce(t.transfers, 0), coalesce(t.mints, 0), coalesce(t.burns, 0))
+               AS expected,
+           format('%%s transfers %%s mints %%s burns', coalesce(a.transfers, 0), coalesce(a.mints, 0), coalesce(a.burns, 0))
+               AS got
+    FROM told t FULL JOIN projection.collection_activity a USING (network, contract, day)
+)
+SELECT format('%%s:%%s on %%s', network, contract, day), expected, got, count(*) OVER ()
+FROM compared WHERE expected <> got ORDER BY 1 LIMIT %(most)s
+
+-- name: assets_facts
+-- Assets in the catalog.
+SELECT count(*) FROM catalog.assets
+
+-- name: assets
+-- Every asset that the subscriber has read of, since the time of its oldest block.
+WITH told AS (
+    SELECT e.network, e.contract, e.token_id, min(e.block_time) AS first_seen
+    FROM ledger.events e
+    JOIN system.partition_owner o ON o.consumer = 'project' AND o.topic = %(changed)s AND o.partition = e.partition
+    WHERE e.op IN ('apply', 'revert') AND e.seq < o.next_seq
+    GROUP BY e.network, e.contract, e.token_id
+)
+SELECT format('%%s:%%s:%%s', network, contract, token_id), coalesce('since ' || t.first_seen, 'no asset'),
+       coalesce('since ' || a.first_seen, 'no asset'), count(*) OVER ()
+FROM told t
+FULL JOIN catalog.assets a USING (network, contract, token_id)
+WHERE t.first_seen IS DISTINCT FROM a.first_seen
+ORDER BY 1 LIMIT %(most)s
+
+-- name: uuids
+-- Every asset with its uuid, which only Python can compute.
+SELECT network, contract, token_id::text, uuid FROM catalog.assets
+
+-- name: heads_facts
+-- Heads that project keeps.
+SELECT count(*) FROM system.partition_head WHERE consumer = 'project'
+
+-- name: heads
+-- The subscriber's head is that of the last record of kind finality that it has read.
+WITH told AS (
+    SELECT DISTINCT ON (e.partition, e.network) e.partition, e.network,
+           format('block %%s %%s, safe %%s, finalized %%s, position %%s', e.block_number, e.block_hash, e.control->>'safe',
+                  e.control->>'finalized', e.control->>'position') AS head
+    FROM ledger.events e
+    JOIN system.partition_owner o ON o.consumer = 'project' AND o.topic = %(changed)s AND o.partition = e.partition
+    WHERE e.op = 'finality' AND e.seq < o.next_seq
+    ORDER BY e.partition, e.network, e.seq DESC
+), kept AS (
+    SELECT partition, network,
+           format('block %%s %%s, safe %%s, finalized %%s, position %%s', head_number, head_hash, safe, finalized, position)
+               AS head
+    FROM system.partition_head WHERE consumer = 'project'
+)
+SELECT format('%%s in partition %%s', network, partition), coalesce(t.head, 'no head'), coalesce(k.head, 'no head'),
+       count(*) OVER ()
+FROM told t FULL JOIN kept k USING (partition, network)
+WHERE t.head IS DISTINCT FROM k.head
+ORDER BY 1 LIMIT %(most)s
