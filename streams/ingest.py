@@ -95,7 +95,7 @@ class Ingest:
     async def _keep_on(self, chain: Chain, job: str, following: int) -> None:
         """``following``: first height that is not in the log; what the tail holds above it is not asked for again."""
         doubted = saved = time.monotonic()
-        poll_s = min(2.0, max(0.1, self._network.block_time_s / 2))
+        poll_s = min(2.0, max(0.25, self._network.block_time_s / 2))
         while True:
             marks = await self._marks()
             before, following = following, await self._step(chain, following, marks)
