@@ -1,13 +1,16 @@
 """``faust -A ft worker`` as a process: it shares with another, ends when told to, and dies rather than hang."""
 
 import asyncio
+import random
 import signal
+import time
 import urllib.request
 from dataclasses import replace
 from urllib.parse import urlsplit
 
 import psycopg
 
+from ft.schemas.events import RawPart
 from ft.streams.prepare import prepare
 from tests.integration.normalize.rawtopic import NETWORK, RawTopic, appends, claim, events_of, expected_events
 from tests.integration.worker.conftest import StartWorker
@@ -165,3 +168,29 @@ async def test_unreachable_servers_are_named(raw: RawTopic, start_worker: StartW
 
     assert code == 1
     assert "Postgres" in worker.said("worker exits")[0]["error"]
+
+
+async def test_a_record_larger_than_a_fetch_is_read(raw: RawTopic, start_worker: StartWorker) -> None:
+    chain = chain_of()
+    [large] = appends(chain, 1, lease=0, first=True)
+    noise = random.Random(1).randbytes(15_000_000).hex().encode()  # so that compression does not make it small
+    padding = RawPart(name="later", encoding="json", bytes=b'"' + noise + b'"')
+    worker = start_worker()
+
+    await raw.write(claim(), replace(large, parts=[*large.parts, padding]), *appends(chain, 2, lease=0))
+    await raw.until(lambda: raw.next_offset() == 4)
+
+    assert events_of(raw.read_once()) == expected_events(chain.blocks)
+    assert worker.process.poll() is None
+
+
+async def test_sigterm_ends_a_worker_within_seconds(raw: RawTopic, start_worker: StartWorker) -> None:
+    worker = start_worker("normalize,ledger,publisher,project")
+    await raw.until(lambda: raw.rows("SELECT count(*) FROM system.workers") == [(1,)])
+    began = time.monotonic()
+
+    code = await asyncio.to_thread(worker.terminate)
+
+    assert code == 0
+    assert time.monotonic() - began < 8
+    print("took", time.monotonic() - began)
