@@ -241,7 +241,7 @@ def _decimal(column: Sequence[str]) -> bool:
         and digits.isdigit()
         and len(lines) - len(digits) == len(column) + 1
         and "\n\n" not in lines
-        and lines.count("\n0") == lines.count("\n0\n")
+        and lines.count("\n0") == column.count("0")
         and max(map(len, column)) <= _DIGITS_MAX
     )
 
