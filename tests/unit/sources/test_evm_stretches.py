@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -36,7 +37,7 @@ async def test_blocks_come_in_order_and_link(node: FaultyNode) -> None:
         blocks = [block async for block in evm.blocks(0, 82)]
 
     assert [block.height for block in blocks] == list(range(83))
-    assert all(above.parent_hash == below.hash for below, above in zip(blocks, blocks[1:], strict=False))
+    assert all(above.parent_hash == below.hash for below, above in pairwise(blocks))
     assert {block.proof for block in blocks} == {"receipts"}
 
 
@@ -78,9 +79,11 @@ async def test_a_log_window_asks_for_the_logs_of_many_blocks_at_once(node: Fault
 
 
 async def test_a_log_dropped_from_a_window_is_seen(node: FaultyNode, recording: Recording) -> None:
-    async with FaultyNode(recording, Faults(dropped_log=0), step=LAST) as wrong:
-        async with source("devnet", wrong.url, node.url, proof="logs", logs_window=2000) as evm:
-            blocks = [block async for block in evm.blocks(0, 30)]
+    async with (
+        FaultyNode(recording, Faults(dropped_log=0), step=LAST) as wrong,
+        source("devnet", wrong.url, node.url, proof="logs", logs_window=2000) as evm,
+    ):
+        blocks = [block async for block in evm.blocks(0, 30)]
 
     assert {block.provider for block in blocks if block.logs} == {node.url.removeprefix("http://")}
 
