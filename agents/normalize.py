@@ -15,35 +15,23 @@ Between batches a timer tells partitions that got nothing how far the network is
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Final, assert_never
+from typing import Final
 
 import structlog
 
 from ft.agents import harvest as store
-from ft.agents import slices
 from ft.agents.canonical import (
-    REPLACE,
-    Appended,
-    Block,
     Chain,
-    Claimed,
-    Finalized,
-    Ignored,
-    Misfit,
-    Repeated,
-    Reverted,
     wanted,
 )
-from ft.agents.decode.events import DecodedBlock
 from ft.agents.dedup import REFILL_MAX, Dedup
+from ft.agents.fold import Fold, Network
 from ft.agents.harvest import Harvest
-from ft.agents.rawblock import clamped, decode
 from ft.agents.sender import Sender
 from ft.config import Config
-from ft.errors import DatabaseUnavailable, MalformedRecord
+from ft.errors import DatabaseUnavailable
 from ft.schemas.codec import Codec
-from ft.schemas.events import RawBlock, from_record
+from ft.schemas.events import RawBlock
 from ft.streams.checkpoint import Claim, Connection, Move, Writer
 from ft.streams.claims import Claims
 from ft.streams.hop import Batch, Message
@@ -56,17 +44,6 @@ WATERMARK_S: Final = 0.5
 CHUNK_RECORDS_MAX: Final = 256
 CHUNK_BYTES_MAX: Final = 32 * 1024 * 1024
 """One transaction's raw records, at most (one record may exceed it)."""
-_THREAD_BYTES: Final = 4 * 1024 * 1024
-"""A block from this size on is decoded outside of the event loop."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Network:
-    """What the normalizer must know of a network."""
-
-    slug: str
-    family: str
-    raw_topic: str
 
 
 class Normalize:
@@ -120,7 +97,7 @@ class Normalize:
         known, sender = await self._chain(claim)
         chain = known.copy()
         harvest = Harvest(network=self._network.slug, reorg_depth=self._reorg_depth)
-        work = _Pass(network=self._network, chain=chain, harvest=harvest, sender=sender)
+        work = Fold(network=self._network, chain=chain, harvest=harvest, sender=sender)
         records = [(message, work.read(message, self._codec)) for message in chunk]  # 1
         await self._load_rows(chain, [record for _, record in records if record is not None])
         for message, record in records:  # 2
@@ -212,121 +189,6 @@ class Normalize:
             offset=chain.position,
             events=harvest.events,
         )
-
-
-@dataclass(slots=True, kw_only=True)
-class _Pass:
-    """One chunk's way through the rule: what it changes is in ``chain`` and ``harvest``, what follows is sent."""
-
-    network: Network
-    chain: Chain
-    harvest: Harvest
-    sender: Sender
-
-    def read(self, message: Message, codec: Codec) -> RawBlock | None:
-        """The record, or None for one that is dead-lettered."""
-        try:
-            record = from_record(RawBlock, codec.decode(message.value))
-        except MalformedRecord as exc:
-            self.sender.refuse(message, "malformed", str(exc), self.harvest)
-            return None
-        if record.network != self.network.slug:
-            error = f"network: expected {self.network.slug}, whose topic this is, got {record.network!r:.100}"
-            self.sender.refuse(message, "other_network", error, self.harvest)
-            return None
-        return record
-
-    async def take(self, message: Message, record: RawBlock | None) -> None:
-        """Take one record through the rule and send what follows."""
-        if record is None:
-            self.chain.position = message.offset
-            return
-        outcome = self.chain.step(replace(record, time=clamped(record.time)), message.offset)
-        if not isinstance(outcome, Reverted) or outcome.reason == REPLACE:
-            self.harvest.end_reorg()
-        match outcome:
-            case Appended(block=block):
-                await self._append(block, record, message)
-            case Reverted(block=block, reason=reason):
-                self.harvest.retract(block, message.offset)
-                self.harvest.reorg_depth += reason != REPLACE
-                self.sender.revert(message, block, self.chain.marks(), reason)
-            case Finalized(blocks=blocks):
-                for block in blocks:
-                    self.harvest.put(block)
-            case Repeated(block=block, better_proof=True):
-                await self._note_proof(block, record, message)
-            case Misfit(reason=reason, error=error):
-                self.sender.refuse(message, reason, error, self.harvest)
-            case Ignored() | Claimed() | Repeated():
-                log.debug("no change", network=record.network, op=record.op, block=record.height, offset=message.offset)
-            case _:
-                assert_never(outcome)
-
-    async def _append(self, block: Block, record: RawBlock, message: Message) -> None:
-        marks = self.chain.marks()
-        try:
-            decoded = await self._decode(record)
-        except MalformedRecord as exc:
-            self.sender.hole(
-                message, block, self.harvest, reason="malformed", error=str(exc), payload=message.value or b""
-            )
-            self.sender.quiet(message, marks, ())
-            digest = slices.block_digest({}, -1)
-        else:
-            digest = slices.block_digest(self._send(decoded, block, message), len(decoded.quarantined))
-        block = replace(block, digest=digest)
-        self.chain.note(block)
-        self.harvest.put(block)
-        self.harvest.covered.append((block.number, block.proof, message.offset))
-
-    def _send(self, decoded: DecodedBlock, block: Block, message: Message) -> dict[int, str]:
-        """Send a block's slices and holes; returns the slices' digests."""
-        for each in decoded.quarantined:
-            self.sender.hole(
-                message,
-                block,
-                self.harvest,
-                reason="mismatch",
-                error=each.reason,
-                payload=each.log,
-                contract=each.contract,
-                tx_hash=each.tx_hash,
-                log_index=each.log_index,
-                topic0=each.topic0,
-            )
-        if decoded.created:
-            created = [(each.contract, each.tx_hash) for each in decoded.created]
-            self.harvest.created[(block.number, block.hash)] = created
-        self.harvest.events += len(decoded.events)
-        return self.sender.append(message, block, self.chain.marks(), decoded.events, self.harvest)
-
-    async def _note_proof(self, block: Block, record: RawBlock, message: Message) -> None:
-        """A canonical block came again, better proven: the same content raises its proof, another one is a letter."""
-        try:
-            decoded = await self._decode(record)
-        except MalformedRecord as exc:
-            self.sender.refuse(message, "malformed", str(exc), self.harvest)
-            return
-        parts = slices.split(record.network, decoded.events, self.sender.partitions)
-        digests = {partition: slices.digest(part) for partition, part in parts.items()}
-        digest = slices.block_digest(digests, len(decoded.quarantined))
-        if digest != block.digest:
-            error = (
-                f"append of {block.number}: proof {record.proof}: expected content {block.digest}, got {digest}. "
-                "Replace the block to take what is better proven."
-            )
-            self.sender.refuse(message, "content_differs", error, self.harvest)
-            return
-        proven = replace(block, proof=record.proof)
-        self.chain.note(proven)
-        self.harvest.put(proven)
-        self.harvest.covered.append((block.number, record.proof, message.offset))
-
-    async def _decode(self, record: RawBlock) -> DecodedBlock:
-        if sum(len(part.bytes) for part in record.parts) < _THREAD_BYTES:
-            return decode(record, self.network.family)
-        return await asyncio.to_thread(decode, record, self.network.family)
 
 
 def _chunks(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:

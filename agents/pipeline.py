@@ -14,8 +14,9 @@ import structlog
 from mode import Service
 
 from ft.agents.announcements import TOPICS, Topic
+from ft.agents.fold import Network
 from ft.agents.ledger import Ledger
-from ft.agents.normalize import Network, Normalize
+from ft.agents.normalize import Normalize
 from ft.agents.project import Project
 from ft.agents.publish import Publisher
 from ft.agents.rawblock import FAMILIES

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ft.agents.normalize import Network, Normalize
+from ft.agents.fold import Network
+from ft.agents.normalize import Normalize
 from ft.agents.sender import Sender
 from ft.config import Config
 from ft.streams.claims import Claims
