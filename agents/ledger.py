@@ -14,6 +14,7 @@ import asyncio
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Protocol, TypeAlias
 
 import psycopg
@@ -30,6 +31,7 @@ from ft.schemas.codec import Codec
 from ft.sql.queries import load
 from ft.streams.checkpoint import Claim, Connection, Move, Superseded, Writer, translated
 from ft.streams.hop import Batch, Fail, Message
+from ft.streams.tables import Table
 
 log = structlog.get_logger(__name__)
 
@@ -89,7 +91,7 @@ class Ledger:
         self._topic = topic
         self._partitions = partitions
         self._events_max = config.batch_events_max
-        self._cache = cache or Cache()
+        self._cache = cache or Cache(partial(Table, config))
         self._publisher = publisher
         self._fail = fail
         self._writer = Writer(config, owner, application="ft ledger")
@@ -128,6 +130,7 @@ class Ledger:
         """Write the finality rows that were put off and are due now."""
         async with self._lock:
             claims = {claim.partition: claim for claim in self._claims.held(self.consumer)}
+            self._cache.keep(claims)
             if any(not self._cache.holds(claim) for claim in claims.values()):
                 await self._commit(_Work(self, [], claims))  # only reads: who stands where
             due = {key[0] for key, standing in self._cache.standings(claims).items() if self.is_due(key, standing)}

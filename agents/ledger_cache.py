@@ -1,16 +1,41 @@
 """What the ledger remembers between two transactions of a claim: where it stands, and the unfinal blocks' event ids.
 
-Everything here can be read again from Postgres; losing it slows a worker and changes no outcome.
+Event ids are in memory and in RocksDB (the table ``applied``), standings in memory only. Everything here can be read
+again from Postgres; losing it slows a worker and changes no outcome.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Final, Protocol, TypeAlias
 
 from ft.agents import ledger_reads
-from ft.agents.posting import NetworkKey, Posting, Slice, SliceKey, Standing, event_digests
+from ft.agents.posting import NetworkKey, Posting, Slice, Standing, event_digests
 from ft.agents.steps import Block, Head
 from ft.sql.queries import load
 from ft.streams.checkpoint import Claim, Connection
+
+_INDEX: Final = b"\x01index"
+_DIGEST_BYTES: Final = 16
+BlockKey: TypeAlias = tuple[str, str]
+"""network, block hash"""
+
+
+class AppliedTable(Protocol):
+    """One claim's RocksDB folder: :class:`ft.streams.tables.Table`."""
+
+    def fits(self, claim: Claim) -> bool: ...
+
+    def get(self, keys: Collection[bytes]) -> dict[bytes, bytes]: ...
+
+    def write(self, changes: Mapping[bytes, bytes | None], claim: Claim) -> None: ...
+
+    def reset(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+OpenTable: TypeAlias = Callable[[Claim], AppliedTable]
 
 
 @dataclass(slots=True)
@@ -18,15 +43,41 @@ class _Partition:
     epoch: int
     standings: dict[str, Standing] = field(default_factory=dict)
     live: dict[str, dict[bytes, str]] = field(default_factory=dict)
-    blocks: dict[tuple[str, str], tuple[int, list[bytes]]] = field(default_factory=dict)
-    """(network, block hash) -> number, digests of the event ids"""
+    """Network -> digest of an event id -> hash of its block."""
+    blocks: dict[BlockKey, tuple[int, list[bytes]]] = field(default_factory=dict)
+    """Height and digests of each unfinal block."""
+    changed: set[BlockKey] = field(default_factory=set)
+    """Blocks that the table does not have as they are here."""
+
+    def put(self, key: BlockKey, number: int, digests: list[bytes]) -> None:
+        self.blocks[key] = (number, digests)
+        self.live.setdefault(key[0], {}).update(dict.fromkeys(digests, key[1]))
+        self.changed.add(key)
+
+    def drop(self, key: BlockKey) -> None:
+        if key not in self.blocks:
+            return
+        _, digests = self.blocks.pop(key)
+        live = self.live[key[0]]
+        for digest in digests:
+            if live.get(digest) == key[1]:
+                del live[digest]
+        self.changed.add(key)
+
+    def prune(self, network: str) -> None:
+        """Forget the blocks that are final by now."""
+        unfinal_from = self.standings[network].unfinal_from()
+        for key in [key for key, (number, _) in self.blocks.items() if key[0] == network and number < unfinal_from]:
+            self.drop(key)
 
 
 class Cache:
     """By partition; filled within the first transaction of a claim."""
 
-    def __init__(self) -> None:
+    def __init__(self, open_table: OpenTable | None = None) -> None:
+        self._open = open_table
         self._partitions: dict[int, _Partition] = {}
+        self._tables: dict[int, tuple[int, AppliedTable]] = {}
 
     def holds(self, claim: Claim) -> bool:
         """Whether what is remembered of the partition belongs to this claim."""
@@ -34,13 +85,21 @@ class Cache:
         return found is not None and found.epoch == claim.epoch
 
     def forget(self) -> None:
-        """Remember nothing."""
+        """Remember nothing; the tables stay, and are believed if they fit."""
         self._partitions.clear()
 
-    def close(self) -> None:
-        self.forget()
+    def keep(self, partitions: Collection[int]) -> None:
+        """Let go of the partitions that are no longer held."""
+        for partition in [p for p in self._tables if p not in partitions]:
+            self._tables.pop(partition)[1].close()
+        for partition in [p for p in self._partitions if p not in partitions]:
+            del self._partitions[partition]
 
-    def standings(self, partitions: Mapping[int, Claim]) -> dict[NetworkKey, Standing]:
+    def close(self) -> None:
+        """Remember nothing and let go of the tables."""
+        self.keep(())
+
+    def standings(self, partitions: Collection[int]) -> dict[NetworkKey, Standing]:
         """Where these partitions stand in each network."""
         return {
             (partition, network): standing
@@ -49,7 +108,7 @@ class Cache:
             for network, standing in self._partitions[partition].standings.items()
         }
 
-    def live(self, partitions: Mapping[int, Claim]) -> dict[NetworkKey, Mapping[bytes, str]]:
+    def live(self, partitions: Collection[int]) -> dict[NetworkKey, Mapping[bytes, str]]:
         """Digest of an event id -> hash of the unfinal block under which it is live."""
         return {
             (partition, network): live
@@ -66,44 +125,79 @@ class Cache:
         cursor = await conn.execute(load("ledger")["standings"], {"partitions": sorted(missing)})
         for row in await cursor.fetchall():
             fresh[row[0]].standings[row[1]] = Standing(
-                position=row[2], head=Head(row[3], row[4], row[5], row[6], row[7]), head_time=row[5],
-                announced_position=row[8], reorg_from=row[9], reorg_to=row[10], reverted_max=row[11],
-            )  # fmt: skip
+                position=row[2],
+                head=Head(row[3], row[4], row[5], row[6], row[7]),
+                head_time=row[5],
+                announced_position=row[8],
+                reorg_from=row[9],
+                reorg_to=row[10],
+                reverted_max=row[11],
+            )
         for partition, found in fresh.items():
+            table = self._table(missing[partition])
+            if table is not None and table.fits(missing[partition]):
+                _read_table(table, found)
+                continue
+            if table is not None:
+                table.reset()
             for network, standing in found.standings.items():
                 await _refill(conn, partition, network, standing, found)
         self._partitions.update(fresh)
 
     def learn(self, posting: Posting, claims: Mapping[int, Claim]) -> None:
-        """Take over what was committed."""
+        """Take over what was committed; the claims have moved already."""
         for (partition, network), standing in posting.standings.items():
             self._partitions[partition].standings[network] = standing
-        for key, found in posting.slices.items():
-            self._put(key, found, posting.unfinal.get(key))
+        for (partition, network, block_hash), slice_ in posting.slices.items():
+            state, key = self._partitions[partition], (network, block_hash)
+            state.drop(key)
+            digests = posting.unfinal.get((partition, network, block_hash))
+            if slice_.applied and digests:
+                state.put(key, slice_.block.number, digests)
         for partition, network in posting.standings:
-            self._prune(self._partitions[partition], network)
+            self._partitions[partition].prune(network)
+        for partition, claim in claims.items():
+            table = self._table(claim)
+            if table is not None:
+                table.write(_changes(self._partitions[partition]), claim)
 
-    def _put(self, key: SliceKey, found: Slice, digests: list[bytes] | None) -> None:
-        partition, network, block_hash = key
-        state = self._partitions[partition]
-        live = state.live.setdefault(network, {})
-        _, old = state.blocks.pop((network, block_hash), (0, []))
-        for digest in old:
-            if live.get(digest) == block_hash:
-                del live[digest]
-        if found.applied and digests:
-            state.blocks[network, block_hash] = (found.block.number, digests)
-            live.update(dict.fromkeys(digests, block_hash))
+    def _table(self, claim: Claim) -> AppliedTable | None:
+        """The claim's table, opened once a claim."""
+        if self._open is None:
+            return None
+        epoch, table = self._tables.get(claim.partition, (None, None))
+        if epoch == claim.epoch:
+            return table
+        if table is not None:
+            table.close()
+        self._tables[claim.partition] = (claim.epoch, self._open(claim))
+        return self._tables[claim.partition][1]
 
-    def _prune(self, state: _Partition, network: str) -> None:
-        unfinal_from = state.standings[network].unfinal_from()
-        live = state.live.get(network, {})
-        for key, (number, digests) in list(state.blocks.items()):
-            if key[0] == network and number < unfinal_from:
-                del state.blocks[key]
-                for digest in digests:
-                    if live.get(digest) == key[1]:
-                        del live[digest]
+
+def _changes(state: _Partition) -> dict[bytes, bytes | None]:
+    """What to write: the changed blocks, and the list of all; nothing but the stamp where none changed."""
+    if not state.changed:
+        return {}
+    changes: dict[bytes, bytes | None] = {_INDEX: json.dumps(list(state.blocks)).encode()}
+    for key in state.changed:
+        number, digests = state.blocks.get(key, (0, None))
+        changes[_block_key(key)] = None if digests is None else number.to_bytes(8, "big") + b"".join(digests)
+    state.changed.clear()
+    return changes
+
+
+def _read_table(table: AppliedTable, found: _Partition) -> None:
+    keys = [(network, block_hash) for network, block_hash in json.loads(table.get([_INDEX]).get(_INDEX, b"[]"))]
+    packed = table.get([_block_key(key) for key in keys])
+    for key in keys:
+        value = packed[_block_key(key)]
+        digests = [value[at : at + _DIGEST_BYTES] for at in range(8, len(value), _DIGEST_BYTES)]
+        found.put(key, int.from_bytes(value[:8], "big"), digests)
+    found.changed.clear()
+
+
+def _block_key(key: BlockKey) -> bytes:
+    return f"{key[0]} {key[1]}".encode()
 
 
 async def _refill(conn: Connection, partition: int, network: str, standing: Standing, found: _Partition) -> None:
@@ -114,6 +208,4 @@ async def _refill(conn: Connection, partition: int, network: str, standing: Stan
             applied=True, block=Block(number, block_hash, time), digest="", proof="", seq_from=seq_from, seq_to=seq_to
         )
         columns, _ = await ledger_reads.slice_rows(conn, partition, slice_)
-        digests = event_digests(columns)
-        found.blocks[network, block_hash] = (number, digests)
-        found.live.setdefault(network, {}).update(dict.fromkeys(digests, block_hash))
+        found.put((network, block_hash), number, event_digests(columns))

@@ -8,6 +8,7 @@ import importlib.util
 import os
 import secrets
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -123,8 +124,16 @@ def _create(admin: str, name: str, *, template: str | None) -> None:
 
 
 def _drop(admin: str, name: str) -> None:
+    deadline = time.monotonic() + 30
     with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        while True:
+            try:
+                connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+                return
+            except psycopg.errors.InsufficientPrivilege:  # autovacuum is at work there: it cannot be sent away
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
 
 
 def _at(url: str, database: str) -> str:

@@ -140,13 +140,20 @@ class LedgerHarness:
 
     @classmethod
     async def open(
-        cls, config: Config, *, owner: str = "one", partitions: int = 1, claim: bool = True, **settings: Any
+        cls,
+        config: Config,
+        *,
+        owner: str = "one",
+        partitions: int = 1,
+        claim: bool = True,
+        home: str = "",
+        **settings: Any,
     ) -> "LedgerHarness":
-        """``settings``: batch_events_max, and arguments of the ledger."""
+        """``settings``: batch_events_max, and arguments of the ledger. Each owner has a home of its own."""
         events_max = settings.pop("batch_events_max", config.batch_events_max)
         made: list[LedgerHarness] = []
         ledger = Ledger(
-            replace(config, batch_events_max=events_max), _Held(made), CODEC, topic=TOPIC, partitions=partitions,
+            replace(config, batch_events_max=events_max, home=config.home / (home or owner)), _Held(made), CODEC, topic=TOPIC, partitions=partitions,
             owner=owner, **settings,
         )  # fmt: skip
         harness = cls(ledger, config, owner)

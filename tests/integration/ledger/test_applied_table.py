@@ -1,0 +1,76 @@
+"""The ledger's RocksDB table: faster than Postgres, and never the reason for another outcome."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ft.config import Config
+from ft.streams.tables import Table
+from tests.integration.ledger.conftest import MakeLedger
+from tests.integration.ledger.harness import Block, Event, LedgerHarness, Log, rows
+
+HOLES = "SELECT block_number, reason FROM ingest.quarantine"
+MINT = Event(tx="mint", target="alice")
+
+
+def applied(config: Config) -> Path:
+    return config.home / "home" / "rocksdb" / "ledger" / "ledger.normalized-0"
+
+
+async def test_event_ids_come_back_from_the_folder_without_a_query(
+    config: Config, ledger: LedgerHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = Log()
+    log.append(Block(1, [MINT]))
+    await ledger.read(log)
+    ledger.ledger._cache.forget()
+    log.append(Block(2, [MINT]))
+
+    async def unwanted(*_: object) -> None:
+        raise AssertionError("asked Postgres")
+
+    monkeypatch.setattr("ft.agents.ledger_cache._refill", unwanted)
+    await ledger.read(log)
+
+    assert rows(config, HOLES) == [(2, "live_elsewhere")]
+
+
+async def test_a_final_block_and_a_reverted_one_leave_the_folder(config: Config, ledger: LedgerHarness) -> None:
+    log = Log()
+    log.append(Block(1, [MINT]))
+    log.append(second := Block(2, [Event(tx="second", token=2, target="alice")]))
+    await ledger.read(log)
+    log.finalized = 1
+    log.revert(second)
+    await ledger.read(log)
+
+    await ledger.close()
+
+    table = Table(replace(config, home=config.home / ledger.owner), ledger.claims[0])
+    assert table.fits(ledger.claims[0])
+    assert table.get([b"\x01index"]) == {b"\x01index": b"[]"}
+    table.close()
+
+
+@pytest.mark.parametrize("harm", ["missing", "broken", "stale"])
+async def test_a_folder_that_is_missing_broken_or_stale_is_filled_again_from_postgres(
+    config: Config, make_ledger: MakeLedger, harm: str
+) -> None:
+    log = Log()
+    log.append(Block(1, [MINT]))
+    first = await make_ledger(owner="first", home="home")
+    await first.read(log)
+    await first.close()
+    if harm == "missing":
+        shutil.rmtree(applied(config))
+    elif harm == "broken":
+        for path in applied(config).iterdir():
+            path.write_bytes(b"broken")
+    second = await make_ledger(owner="first" if harm != "stale" else "second", home="home")
+    log.append(Block(2, [MINT]))
+
+    await second.read(log)
+
+    assert rows(config, HOLES) == [(2, "live_elsewhere")]
