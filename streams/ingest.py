@@ -109,6 +109,7 @@ class Ingest:
                 doubted = now
                 if heights := await self._tail.doubtful():
                     self._log.warning("blocks did not become canonical, claiming anew", block=heights[0])
+                    await chain.alive()  # unless somebody else has claimed
                     await chain.claim(marks)
             if before == following:
                 await chain.alive()

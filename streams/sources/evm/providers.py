@@ -185,7 +185,8 @@ class Providers:
 
     def _summary(self, what: str, heard: Mapping[str, FtError]) -> str:
         """What each provider said last."""
-        said = [f"{p.name} said: {heard[p.name]}" if p.name in heard else f"{p.name}: not asked" for p in self._providers]
+        names = [provider.name for provider in self._providers]
+        said = [f"{name} said: {heard[name]}" if name in heard else f"{name}: not asked" for name in names]
         return f"{self._network}, {what}: {'; '.join(said)}"
 
 

@@ -92,7 +92,7 @@ class RpcClient:
         parts = urlsplit(url)
         self.name = (parts.hostname or "?") + (f":{parts.port}" if parts.port else "")
         self.batch_max = max(1, batch_max)
-        """Calls in one HTTP request; falls to 1 for a node that refuses batches."""
+        """Calls in one HTTP request; halved for a node that refuses so many, down to 1."""
         self._url = url
         self._session = session
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(timeout_s, 10.0))
@@ -117,27 +117,27 @@ class RpcClient:
     async def _chunk(self, calls: Sequence[Call]) -> list[Reply]:
         if len(calls) > 1:
             answers = await self._post(_encode(calls))
-            if isinstance(answers, list):
+            if isinstance(answers, list) and len(answers) != 1:
                 return self._in_order(calls, answers)
-            self._refuse_batches(answers)
-            return [reply for one in await _all(self._chunk([call]) for call in calls) for reply in one]
+            self._refused_batch(calls, answers[0] if isinstance(answers, list) else answers)
+            half = (len(calls) + 1) // 2
+            return [
+                reply for part in await _all(self._chunk(c) for c in (calls[:half], calls[half:])) for reply in part
+            ]
         answer = await self._post(_encode(calls)[1:-1])
         if isinstance(answer, list):
             answer = answer[0] if len(answer) == 1 else _Answer(error=_Error(message="a list for one call"))
         return [_reply(answer)]
 
-    def _refuse_batches(self, answer: _Answer) -> None:
-        """One answer to many calls: the node takes no batches, unless it only wants fewer requests."""
+    def _refused_batch(self, calls: Sequence[Call], answer: _Answer) -> None:
+        """One answer to many calls: the node takes fewer at once or none, unless it only wants fewer requests."""
         reply = _reply(answer)
         if isinstance(reply, RpcError) and reply.limited:
             raise RateLimited(f"{self.name} limits requests: {reply}")
-        self.batch_max = 1
+        self.batch_max = max(1, min(self.batch_max, len(calls) // 2))
 
     def _in_order(self, calls: Sequence[Call], answers: Sequence[_Answer]) -> list[Reply]:
         by_id = {str(answer.id): answer for answer in answers}
-        if len(answers) == 1 and len(calls) > 1:  # some nodes wrap the one refusal of the whole batch in a list
-            self._refuse_batches(answers[0])
-            raise ProviderFailed(f"{self.name}: expected {len(calls)} answers of a batch, got 1; asking one by one")
         if missing := [calls[at][0] for at in range(len(calls)) if str(at) not in by_id]:
             raise ProviderFailed(f"{self.name}: expected {len(calls)} answers of a batch, none came for {missing[0]}")
         return [_reply(by_id[str(at)]) for at in range(len(calls))]

@@ -123,9 +123,22 @@ class EvmSource:
 
     async def _chunk_of(self, heights: range) -> list[Block]:
         what = f"block {heights[0]}" if len(heights) == 1 else f"blocks {heights[0]}-{heights[-1]}"
-        return await self._providers.ask(
-            what, lambda provider: fetch(self._network, provider, heights), enough=lambda got: len(got) == len(heights)
-        )
+        tries = 0
+
+        async def work(provider: Provider) -> list[Block]:
+            """All at once; after a failure half as many, and so on: the answer may have been too large or too slow."""
+            nonlocal tries
+            size = max(1, len(heights) >> tries)
+            tries += 1
+            blocks: list[Block] = []
+            for at in range(0, len(heights), size):
+                asked = heights[at : at + size]
+                blocks += (found := await fetch(self._network, provider, asked))
+                if len(found) < len(asked):
+                    break
+            return blocks
+
+        return await self._providers.ask(what, work, enough=lambda got: len(got) == len(heights))
 
 
 @asynccontextmanager

@@ -57,6 +57,28 @@ async def test_calls_go_in_batches_of_the_size_that_the_node_takes() -> None:
     assert sorted(sizes) == [1, 2]
 
 
+@pytest.mark.parametrize("wrapped", [False, True])
+async def test_a_batch_that_is_too_large_is_halved_and_the_size_remembered(wrapped: bool) -> None:
+    sizes: list[int] = []
+
+    def node(calls: Any) -> Any:
+        if isinstance(calls, dict):
+            return answer(calls)
+        sizes.append(len(calls))
+        error = {"id": None, "error": {"code": -32600, "message": "batch too large"}}
+        return [answer(call) for call in calls] if len(calls) <= 2 else [error] if wrapped else error
+
+    many = [(f"eth_{at}", list[Any]()) for at in range(8)]
+    async with serving(node) as url, aiohttp.ClientSession() as session:
+        client = RpcClient(url, session)
+        first = await client.batch(many)
+        asked = len(sizes)
+        again = await client.batch(many)
+
+    assert first == again == [f'"eth_{at}"'.encode() for at in range(8)]
+    assert (client.batch_max, sizes[0], max(sizes[asked:])) == (2, 8, 2)
+
+
 @pytest.mark.parametrize("code", [-32005, 429])
 async def test_a_limit_inside_of_a_batch_is_a_limit(code: int) -> None:
     def node(calls: Any) -> Any:
