@@ -12,7 +12,7 @@ import psycopg
 
 from ft.schemas.events import RawPart
 from ft.streams.prepare import prepare
-from tests.integration.normalize.rawtopic import NETWORK, RawTopic, appends, claim, events_of, expected_events
+from tests.integration.normalize.rawtopic import NETWORK, RawTopic, appends, claim, events_of, expected_events, revert
 from tests.integration.worker.conftest import StartWorker
 from tests.synthetic.chain import Chain
 
@@ -194,3 +194,24 @@ async def test_sigterm_ends_a_worker_within_seconds(raw: RawTopic, start_worker:
     assert code == 0
     assert time.monotonic() - began < 8
     print("took", time.monotonic() - began)
+
+
+async def test_killed_workers_and_reorgs_leave_what_the_log_says(raw: RawTopic, start_worker: StartWorker) -> None:
+    chain = chain_of(seed=9)
+    await raw.write(claim(), *appends(chain, 10, lease=0, first=True))
+    for depth in (2, 5, 1):
+        before = raw.next_offset()
+        worker = start_worker()
+        undone = chain.undo(depth)
+        await raw.write(*[revert(block, 0) for block in undone], *appends(chain, depth + 20, lease=0))
+        await raw.until(lambda before=before: raw.next_offset() > before)
+        worker.kill()
+
+    worker = start_worker()
+    await raw.until(lambda: raw.next_offset() == 11 + 2 * (2 + 5 + 1) + 60)
+
+    canonical = "SELECT number, hash FROM ingest.blocks WHERE state = 'canonical' ORDER BY 1"
+    assert raw.rows(canonical) == [(block.number, block.hash) for block in chain.blocks]
+    assert raw.rows('SELECT "from", "to" FROM ingest.coverage') == [(1, len(chain.blocks))]
+    assert events_of(raw.read_once()) == expected_events(chain.blocks)
+    assert raw.rows("SELECT count(*) FROM system.dlq") == [(0,)]
