@@ -1,8 +1,14 @@
 """raw -> normalized on a real broker and a real Postgres."""
 
+import json
+import shutil
+from dataclasses import replace
+
 import pytest
 
+from ft.agents import sender
 from ft.errors import Fenced
+from ft.schemas.events import RawBlock
 from ft.streams.checkpoint import Writer
 from tests.integration.normalize.conftest import MakeNormalizer, Normalizer
 from tests.integration.normalize.rawtopic import (
@@ -13,9 +19,10 @@ from tests.integration.normalize.rawtopic import (
     events_of,
     expected_events,
     finalize,
+    read_all,
     revert,
 )
-from tests.synthetic.chain import Chain
+from tests.synthetic.chain import TRANSFER_SINGLE, Chain
 
 
 def chain_of(seed: int = 1, logs: int = 8) -> Chain:
@@ -147,3 +154,150 @@ async def test_what_cannot_be_read_is_a_dead_letter_and_the_rest_goes_on(raw: Ra
     assert raw.rows('SELECT "offset", reason FROM system.dlq ORDER BY 1') == [(1, "malformed"), (3, "malformed")]
     assert events_of(raw.read_once()) == expected_events(chain.blocks)
     assert raw.next_offset() == 5
+
+
+def broken_log(record: RawBlock) -> RawBlock:
+    """The block with one ERC-1155 log cut short: its topic is that of an NFT event, its data is not."""
+    parts = {part.name: part for part in record.parts}
+    receipts = json.loads(parts["receipts"].bytes)
+    log = receipts[0]["logs"][0]
+    log["topics"][0], log["data"] = TRANSFER_SINGLE, "0x12"
+    parts["receipts"] = replace(parts["receipts"], bytes=json.dumps(receipts).encode())
+    return replace(record, parts=list(parts.values()))
+
+
+async def test_a_log_that_cannot_be_read_is_a_hole_and_the_block_goes_on(raw: RawTopic, normalizer: Normalizer) -> None:
+    chain = chain_of()
+    first, second = appends(chain, 2, lease=0, first=True)
+    await raw.write(claim(), first, broken_log(second))
+
+    await normalizer.run()
+    holes = raw.rows("SELECT block_number, contract <> '', state FROM ingest.quarantine")
+    await raw.write(revert(chain.blocks[1], 0))
+    await normalizer.run()
+
+    assert holes == [(2, True, "open")]
+    assert raw.rows("SELECT state FROM ingest.quarantine") == [("reverted",)]
+    assert len(read_all(raw.config, raw.facts.topics.quarantine, 0)) == 1
+    assert events_of(raw.read_once()) == expected_events(chain.blocks[:1])
+
+
+async def test_a_block_that_is_not_its_envelopes_is_one_whole_hole(raw: RawTopic, normalizer: Normalizer) -> None:
+    chain = chain_of()
+    first, second = appends(chain, 2, lease=0, first=True)
+    await raw.write(claim(), first, replace(second, parts=first.parts))
+
+    await normalizer.run()
+
+    assert raw.rows("SELECT block_number, contract, reason FROM ingest.quarantine") == [(2, "", "malformed")]
+    assert raw.rows("SELECT head_number FROM ingest.heads") == [(2,)]
+    assert events_of(raw.read_once()) == expected_events(chain.blocks[:1])
+
+
+async def test_a_final_block_is_replaced_in_place(raw: RawTopic, normalizer: Normalizer) -> None:
+    chain = chain_of()
+    records = appends(chain, 3, lease=0, first=True, finalized=3)
+    await raw.write(broken_log(records[0]), *records[1:])
+    await normalizer.run()
+
+    await raw.write(revert(chain.blocks[0], 0, reason="replace"), records[0])
+    await normalizer.run()
+
+    taken = raw.read_once()
+    assert events_of(taken) == expected_events(chain.blocks)
+    assert {b.reason for batches in taken.values() for b in batches if b.op == "revert"} == {"replace"}
+    assert raw.rows("SELECT state FROM ingest.quarantine") == [("reverted",)]
+    assert raw.rows("SELECT head_number, finalized FROM ingest.heads") == [(3, 3)]
+    assert raw.rows('SELECT "from", "to" FROM ingest.coverage') == [(1, 3)]
+
+
+async def test_a_better_proof_of_equal_content_is_noted_and_of_other_content_is_a_letter(
+    raw: RawTopic, normalizer: Normalizer
+) -> None:
+    chain = chain_of()
+    records = appends(chain, 2, lease=0, first=True, finalized=2)
+    await raw.write(replace(records[0], proof="logs"), broken_log(replace(records[1], proof="logs")))
+    await normalizer.run()
+
+    await raw.write(*records)
+    await normalizer.run()
+
+    assert raw.rows("SELECT number, proof FROM ingest.blocks ORDER BY 1") == [(1, "receipts"), (2, "logs")]
+    assert raw.rows('SELECT "from", proof FROM ingest.coverage ORDER BY 1') == [(1, "receipts"), (2, "logs")]
+    assert raw.rows("SELECT reason FROM system.dlq") == [("content_differs",)]
+
+
+async def test_a_long_backfill_tells_every_partition_where_it_is(raw: RawTopic, normalizer: Normalizer) -> None:
+    chain = Chain(seed=1, network=NETWORK, logs=0)
+    await raw.write(*appends(chain, 600, lease=0, first=True, finalized=10_000))
+
+    await normalizer.run()
+
+    for records in raw.normalized().values():
+        assert [(r.batch.op, r.batch.position) for r in records] == [("watermark", 255), ("watermark", 511)]
+
+
+@pytest.mark.parametrize("damage", ["deleted", "garbage", "stale"])
+async def test_losing_the_rocksdb_table_changes_nothing(
+    raw: RawTopic, make_normalizer: MakeNormalizer, damage: str
+) -> None:
+    chain = chain_of()
+    records = appends(chain, 6, lease=0, first=True, finalized=4)
+    await raw.write(claim(), *records)
+    first = await make_normalizer("one")
+    await first.run()
+    await first.hop.stop()
+    folder = raw.config.home / "rocksdb" / "normalize" / f"{raw.topic}-0"
+    assert folder.is_dir()
+    if damage == "deleted":
+        shutil.rmtree(folder)
+    elif damage == "garbage":
+        for file in folder.iterdir():
+            file.write_bytes(b"garbage")
+    undone = chain.undo(1)
+    await raw.write(records[1], *[revert(block, 0) for block in undone], *appends(chain, 2, lease=0))
+
+    second = await make_normalizer("one" if damage != "stale" else "two")
+    await second.run()
+
+    assert events_of(raw.read_once()) == expected_events(chain.blocks)
+    assert raw.rows("SELECT count(*) FROM system.dlq") == [(0,)]
+
+
+async def test_a_created_contract_is_known_by_its_block(raw: RawTopic, normalizer: Normalizer) -> None:
+    chain = chain_of()
+    first, second = appends(chain, 2, lease=0, first=True)
+    await raw.write(claim(), first, creating(second))
+
+    await normalizer.run()
+    created = raw.rows("SELECT contract, number FROM ingest.created")
+    await raw.write(revert(chain.blocks[1], 0))
+    await normalizer.run()
+
+    assert created == [("0x" + "cc" * 20, 2)]
+    assert raw.rows("SELECT count(*) FROM ingest.created") == [(0,)]
+
+
+def creating(record: RawBlock) -> RawBlock:
+    """The block with a receipt that created a contract."""
+    parts = {part.name: part for part in record.parts}
+    receipts = json.loads(parts["receipts"].bytes)
+    receipts[0]["contractAddress"] = "0x" + "CC" * 20
+    parts["receipts"] = replace(parts["receipts"], bytes=json.dumps(receipts).encode())
+    return replace(record, parts=list(parts.values()))
+
+
+async def test_a_slice_that_is_too_large_is_a_hole_of_its_contracts(
+    raw: RawTopic, normalizer: Normalizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain = chain_of(logs=40)
+    monkeypatch.setattr(sender, "SLICE_BYTES_MAX", 100)
+    await raw.write(claim(), *appends(chain, 1, lease=0, first=True))
+
+    await normalizer.run()
+
+    contracts = {move.contract for tx in chain.blocks[0].txs for move in tx.moves}
+    holes = raw.rows("SELECT contract, reason FROM ingest.quarantine")
+    assert sorted(holes) == sorted((contract, "slice_too_large") for contract in contracts)
+    assert events_of(raw.read_once()) == []
+    assert raw.next_offset() == 2
