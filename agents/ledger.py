@@ -31,6 +31,7 @@ from ft.schemas.codec import Codec
 from ft.sql.queries import load
 from ft.streams.checkpoint import Claim, Connection, Move, Superseded, Writer, translated
 from ft.streams.hop import Batch, Fail, Message
+from ft.streams.metrics import EVENTS_PROCESSED
 from ft.streams.tables import Table
 
 log = structlog.get_logger(__name__)
@@ -175,6 +176,7 @@ class Ledger:
             if stretch.op == "finality":
                 key = (stretch.partition, stretch.network)
                 self._last[key] = (posting.standings[key].head, now)
+        EVENTS_PROCESSED.labels(agent=self.consumer).inc(sum(map(len, posting.stretches)))
         if self._publisher is not None and posting.stretches:
             self._publisher.offer(posting.stretches)
 

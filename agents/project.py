@@ -14,6 +14,7 @@ from ft.schemas.standards import HOLDING
 from ft.sql.queries import load
 from ft.streams.checkpoint import Claim, Connection, Move, Writer
 from ft.streams.hop import Batch, Message
+from ft.streams.metrics import EVENTS_PROCESSED
 
 MALFORMED: Final = "malformed_record"
 """Reason of a dead letter whose seq nobody knows (project.sql asks for it by name)."""
@@ -87,6 +88,7 @@ class Project:
             return moves
 
         await self._writer.commit(work)
+        EVENTS_PROCESSED.labels(agent=self.consumer).inc(len(batch.messages))
 
     def _read(self, message: Message) -> Read:
         try:

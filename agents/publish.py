@@ -10,6 +10,7 @@ A broker that is away is waited for. A record refused five times stops its parti
 """
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -29,7 +30,7 @@ from ft.schemas.codec import Codec
 from ft.sql.queries import load
 from ft.streams.checkpoint import Claim, Connection, connect_writer
 from ft.streams.hop import Fail
-from ft.streams.metrics import OUTBOX_UNPUBLISHED
+from ft.streams.metrics import BUSY_SECONDS, EVENTS_PROCESSED, OUTBOX_UNPUBLISHED
 from ft.streams.outbox import Outbox
 from ft.streams.producer import Headers
 from ft.streams.topics import Topics
@@ -101,6 +102,7 @@ class Publisher:
 
     async def round(self) -> int:
         """Announce what follows each cursor; returns the number of journal rows."""
+        began = time.perf_counter()
         places = await self._held()
         marks = await self._marks(places)
         before = {place.claim.partition: replace(place.cursor) for place in places}
@@ -117,7 +119,10 @@ class Publisher:
                 place.cursor = before[place.claim.partition]
             return sum([await self._one_by_one(place, marks) for place in places])
         await self._move(places, before)
-        return sum(place.cursor.seq - before[place.claim.partition].seq for place in places)
+        announced = sum(place.cursor.seq - before[place.claim.partition].seq for place in places)
+        EVENTS_PROCESSED.labels(agent="publisher").inc(announced)
+        BUSY_SECONDS.labels(agent="publisher").inc(time.perf_counter() - began)
+        return announced
 
     async def _run(self) -> None:
         while True:
@@ -294,8 +299,12 @@ def stretches_of(partition: int, rows: Sequence[tuple[Any, ...]]) -> list[Stretc
         fields = list(zip(*[row[8:] for row in piece], strict=True))
         found.append(
             Stretch(
-                partition=partition, seq_from=piece[0][0], network=network, block=Block(number, block_hash, time),
-                op=op, columns=Columns(**dict(zip(Columns.__slots__, fields, strict=True))),
+                partition=partition,
+                seq_from=piece[0][0],
+                network=network,
+                block=Block(number, block_hash, time),
+                op=op,
+                columns=Columns(**dict(zip(Columns.__slots__, fields, strict=True))),
                 revision=[row[7] for row in piece],
             )
         )

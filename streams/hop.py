@@ -10,6 +10,7 @@ Anything else ends the process with a non-zero code; a supervisor starts it agai
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -20,6 +21,7 @@ import structlog
 
 from ft.errors import FtError, OffsetMismatch
 from ft.streams.checkpoint import Claim, Superseded
+from ft.streams.metrics import BUSY_SECONDS
 
 log = structlog.get_logger(__name__)
 
@@ -108,7 +110,9 @@ async def handle(events: Sequence[Any], hop: Hop, claims: HeldClaims) -> list[An
         batch = select([_message(event) for event in events], claims)
         try:
             if batch.messages:
+                began = time.perf_counter()
                 await hop.process(batch)
+                BUSY_SECONDS.labels(hop.consumer).inc(time.perf_counter() - began)
             break
         except Superseded as exc:
             log.info("batch dropped", agent=hop.consumer, records=len(batch.messages), reason=str(exc))

@@ -20,6 +20,7 @@ PROJECTION_LAG: Final = Gauge("projection_lag", "Records that a consumer has not
 OUTBOX_UNPUBLISHED: Final = Gauge("outbox_unpublished", "Journal rows that are not announced yet", ["partition"])
 DLQ_DEPTH: Final = Gauge("dlq_depth", "Open dead letters")
 EVENTS_PROCESSED: Final = Gauge("events_processed", "Records that an agent has committed", ["agent"])
+BUSY_SECONDS: Final = Gauge("busy_seconds", "Seconds that an agent has spent on its batches", ["agent"])
 REORGS_DETECTED: Final = Gauge("reorgs_detected", "Runs of reverted blocks that normalize has read", ["network"])
 REORG_DEPTH: Final = Gauge("reorgs_detected_depth", "Blocks that the last reorg reverted", ["network"])
 STUB_ASSETS: Final = Gauge("stub_assets_total", "Assets known by their existence only")

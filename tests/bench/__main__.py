@@ -6,6 +6,7 @@ compared with a plain model of the chain.
 """
 
 import argparse
+import os
 import secrets
 import sys
 import tempfile
@@ -61,8 +62,6 @@ def _servers(home: Path) -> Config:
 
 
 def _environment() -> dict[str, str]:
-    import os
-
     return {name: value for name, value in os.environ.items() if name.startswith("FT_")}
 
 

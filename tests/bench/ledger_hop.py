@@ -23,6 +23,7 @@ from ft.agents.publish import Publisher
 from ft.config import Config
 from ft.schemas.codec import Codec, parsed
 from ft.sql.migrate import migrate
+from ft.streams.checkpoint import Claim
 from ft.streams.hop import Message
 from ft.streams.topics import create_topics
 from tests.integration.ledger.harness import TOPIC, LedgerHarness, Log
@@ -80,7 +81,7 @@ class Held:
     def __init__(self, harness: LedgerHarness) -> None:
         self.harness = harness
 
-    def held(self, _consumer: str) -> list[object]:
+    def held(self, _consumer: str) -> list[Claim]:
         return list(self.harness.claims.values())
 
 

@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from ft import children
 from ft.children import Child
 from ft.config import Config
+from ft.errors import ServerError
 from ft.schemas.codec import Codec
 from ft.schemas.events import to_record
 from ft.schemas.ids import partition_of
@@ -69,7 +70,7 @@ def run(config: Config, workers: Sequence[Child], *, events: int, seed: int) -> 
         before = _cpu(config, workers)
         began = time.monotonic()
         asyncio.run(_write(config, topics.raw(NETWORK), records))
-        done = lambda: _one(conn, _APPLIED) >= slices  # noqa: E731
+        done = lambda: _sound(conn) and _one(conn, _APPLIED) >= slices  # noqa: E731
         children.wait_for(done, "the last ownership row", timeout_s=_RUN_S, children=workers)
         figures.whole_way_s = time.monotonic() - began
         caught_up = lambda: _one(conn, _BEHIND) == 0  # noqa: E731
@@ -83,12 +84,19 @@ def run(config: Config, workers: Sequence[Child], *, events: int, seed: int) -> 
     return figures
 
 
+def _sound(conn: psycopg.Connection[Any]) -> bool:
+    for error, count in conn.execute("SELECT min(error), count(*) FROM system.dlq HAVING count(*) > 0").fetchall():
+        raise ServerError(f"{count} dead letters; the first: {error}")
+    return True
+
+
 def _make(chain: Chain, codec: Codec, events: int) -> tuple[list[bytes], int]:
     records, slices = [], 0
     for number in range(events // chain.logs):
         block = chain.grow()
         slices += len({partition_of(f"{chain.network}:{move.contract}", 8) for move in block.moves})
-        records.append(codec.encode(to_record(append(block, chain.network, finalized=chain.start + events))))
+        record = append(block, chain.network, finalized=chain.start + events, starts_range=number == 0)
+        records.append(codec.encode(to_record(record)))
         if number % 200 == 199:
             print(f"\rmaking the chain: {number + 1} blocks", end="", flush=True)
     print()
