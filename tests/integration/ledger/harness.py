@@ -152,10 +152,8 @@ class LedgerHarness:
         """``settings``: batch_events_max, and arguments of the ledger. Each owner has a home of its own."""
         events_max = settings.pop("batch_events_max", config.batch_events_max)
         made: list[LedgerHarness] = []
-        ledger = Ledger(
-            replace(config, batch_events_max=events_max, home=config.home / (home or owner)), _Held(made), CODEC, topic=TOPIC, partitions=partitions,
-            owner=owner, **settings,
-        )  # fmt: skip
+        own = replace(config, batch_events_max=events_max, home=config.home / (home or owner))
+        ledger = Ledger(own, _Held(made), CODEC, topic=TOPIC, partitions=partitions, owner=owner, **settings)
         harness = cls(ledger, config, owner)
         made.append(harness)
         if claim:

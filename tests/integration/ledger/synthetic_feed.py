@@ -99,12 +99,15 @@ JOURNAL = (
     ' "from", "to", quantity FROM ledger.events WHERE op IN (\'apply\', \'revert\') ORDER BY partition, seq'
 )
 RULE = (  # what each row must say, from the live events alone
-    "SELECT DISTINCT ON (contract, token_id, slot) contract, token_id, slot, \"to\", extract(epoch FROM block_time)::bigint,"
-    " CASE WHEN slot = '' THEN 0 ELSE block_number END AS at_block, CASE WHEN slot = '' THEN 0 ELSE log_index END AS at_log"
+    "SELECT DISTINCT ON (contract, token_id, slot) contract, token_id, slot, \"to\","
+    " extract(epoch FROM block_time)::bigint, CASE WHEN slot = '' THEN 0 ELSE block_number END AS at_block,"
+    " CASE WHEN slot = '' THEN 0 ELSE log_index END AS at_log"
     " FROM (SELECT *, CASE standard WHEN 'erc1155' THEN \"to\" ELSE '' END AS slot FROM ledger.normalized_events) e"
     f" WHERE \"to\" <> '{EVM_ZERO}' OR slot = ''"
     " ORDER BY contract, token_id, slot, block_number DESC, log_index DESC, sub_index DESC"
 )
+
+HIDDEN = f"SELECT contract, token_id FROM market.ownership_current WHERE slot = '' AND account = '{EVM_ZERO}'"
 
 
 def check(config: Config, chain: Chain) -> None:
@@ -117,8 +120,7 @@ def check(config: Config, chain: Chain) -> None:
         " HAVING sum(delta) <> 0",
     )
     assert {(c, int(t), a): int(q) for c, t, a, q in sums} == held
-    hidden = {key for key in rows(config, f"SELECT contract, token_id FROM market.ownership_current WHERE slot = ''"
-                                          f" AND account = '{EVM_ZERO}'")}  # fmt: skip
+    hidden = set(rows(config, HIDDEN))
     said = {(c, t, s): (to, since, b, i) for c, t, s, to, since, b, i in rows(config, RULE) if (c, t) not in hidden}
     stands = {
         (c, t, s): (a, since, b if s else 0, i if s else 0)

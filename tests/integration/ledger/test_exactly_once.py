@@ -100,9 +100,10 @@ async def test_a_crash_between_commit_and_acknowledgement_changes_nothing_for_th
     def die(*_: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(dying.ledger, "_learn", die)
-        await dying.read(log)
+        with pytest.raises(KeyboardInterrupt):
+            await dying.read(log)
     after = await make_ledger(owner="after")
 
     assert after.claims[0].next_offset == 2
@@ -118,9 +119,10 @@ async def test_a_crash_before_the_commit_leaves_nothing(
     async def die(*_: object) -> None:
         raise RuntimeError("before the commit")
 
-    with monkeypatch.context() as patch, pytest.raises(RuntimeError):
+    with monkeypatch.context() as patch:
         patch.setattr("ft.agents.ledger_writes._put_multis", die)
-        await ledger.read(log)
+        with pytest.raises(RuntimeError):
+            await ledger.read(log)
 
     assert rows(config, "SELECT count(*) FROM ledger.events") == [(0,)]
     assert rows(config, FENCE) == [(0, 1)]
@@ -164,9 +166,10 @@ async def test_a_commit_that_never_arrived_is_tried_again(
         await self.close()
         raise psycopg.OperationalError("could not send data to server")
 
-    with monkeypatch.context() as patch, pytest.raises(DatabaseUnavailable):
+    with monkeypatch.context() as patch:
         patch.setattr(psycopg.AsyncConnection, "commit", never_arrive)
-        await ledger.read(log)
+        with pytest.raises(DatabaseUnavailable):
+            await ledger.read(log)
 
     await ledger.read(log)
     assert [row[0] for row in journal(config)] == ["apply", "apply"]

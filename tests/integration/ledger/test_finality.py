@@ -90,7 +90,7 @@ async def test_the_timer_runs_beside_the_batches(config: Config, ledger: LedgerH
         await ledger.read(log)
 
     async with asyncio.timeout(5):
-        while [row[1] for row in rows(config, FINALITY)] != [1, 2]:
+        while [row[1] for row in rows(config, FINALITY)] != [1, 2]:  # noqa: ASYNC110 - the event is in Postgres
             await asyncio.sleep(0.05)
     log.append(mint(3))
     await ledger.read(log)

@@ -1,0 +1,94 @@
+"""Stretches of the journal and their COPY text."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from ft.agents.journal import COLUMNS, Stretch, copy_text, month_of, reversed_columns
+from ft.agents.steps import Block, Columns
+
+BLOCK = Block(7, "0xb7", 1_704_067_200)
+EVENTS = Columns(
+    tx_hash=["0x1", "0x2"],
+    tx_from=["0xf", "0xf"],
+    contract=["0xc", "0xc"],
+    topic0=["0xt", "0xt"],
+    n=[0, 1],
+    sub_index=[0, 2],
+    log_index=[4, 5],
+    standard=["erc721", "erc1155"],
+    token_id=["1", str(2**256 - 1)],
+    from_account=["a", ""],
+    to_account=["b", "c"],
+    operator=[None, "op"],
+    quantity=["1", "9"],
+)
+
+
+def stretch() -> Stretch:
+    return Stretch(
+        partition=3, seq_from=11, network="polygon", block=BLOCK, op="apply", columns=EVENTS, revision=[1, 3]
+    )
+
+
+def lines(*stretches: Stretch) -> list[dict[str, str]]:
+    rows = copy_text(stretches).decode().split("\n")
+    assert rows.pop() == ""
+    return [dict(zip(COLUMNS, row.split("\t"), strict=True)) for row in rows]
+
+
+def test_a_row_holds_its_event_and_what_its_block_shares() -> None:
+    first, second = lines(stretch())
+
+    shared = {
+        "partition": "3", "network": "polygon", "block_number": "7", "block_hash": "0xb7",
+        "block_time": "2024-01-01T00:00:00+00:00", "op": "apply", "control": "\\N", "topic0": "0xt", "tx_from": "0xf",
+        "contract": "0xc",
+    }  # fmt: skip
+    assert first == shared | {
+        "tx_hash": "0x1", "n": "0", "sub_index": "0", "log_index": "4", "revision": "1", "standard": "erc721",
+        "token_id": "1", '"from"': "a", '"to"': "b", "operator": "\\N", "quantity": "1", "seq": "11",
+    }  # fmt: skip
+    assert second == shared | {
+        "tx_hash": "0x2", "n": "1", "sub_index": "2", "log_index": "5", "revision": "3", "standard": "erc1155",
+        "token_id": str(2**256 - 1), '"from"': "", '"to"': "c", "operator": "op", "quantity": "9", "seq": "12",
+    }  # fmt: skip
+
+
+def test_a_control_row_has_the_same_columns_and_its_own_json() -> None:
+    control = {"safe": 5, "finalized": 4, "position": 99}
+    row = replace(stretch(), op="finality", control=control)
+
+    (line,) = lines(row)
+
+    assert json.loads(line["control"]) == control
+    assert (line["seq"], line["op"], line["log_index"], line["token_id"], line["tx_hash"]) == (
+        "11", "finality", "-1", "\\N", "",
+    )  # fmt: skip
+
+
+def test_stretches_follow_each_other_and_an_empty_one_is_nothing() -> None:
+    none = reversed_columns(replace(EVENTS, **{name: [] for name in Columns.__slots__}))
+    empty = replace(stretch(), columns=none, revision=[])
+
+    assert copy_text([empty]) == b""
+    seqs = [line["seq"] for line in lines(stretch(), empty, replace(stretch(), seq_from=13))]
+    assert seqs == ["11", "12", "13", "14"]
+
+
+def test_a_stretch_knows_its_last_seq() -> None:
+    assert stretch().seq_to == 12
+
+
+def test_events_are_undone_last_first() -> None:
+    turned = reversed_columns(EVENTS)
+
+    assert (turned.tx_hash, turned.quantity) == (("0x2", "0x1"), ("9", "1"))
+
+
+@pytest.mark.parametrize(
+    ("time", "month"), [(1_704_067_199, (2023, 12)), (1_704_067_200, (2024, 1)), (1_230_768_000, (2009, 1))]
+)
+def test_months_are_utc(time: int, month: tuple[int, int]) -> None:
+    assert month_of(time) == month

@@ -1,0 +1,160 @@
+"""A journal row and the records that announce it: what is written by hand is what the schema says."""
+
+from dataclasses import replace
+from typing import Any, NoReturn
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ft.agents.announcements import TOPICS, Announcement, Announcer, Cursor, Marks, Topic, number, traceparent
+from ft.agents.journal import Stretch
+from ft.agents.steps import Block, Columns
+from ft.schemas.codec import Codec
+from ft.schemas.events import AssetCreated, OwnershipChanged, to_record
+from ft.schemas.ids import EVM_ZERO, asset_id, asset_uuid, event_id
+
+
+def no_other(schema_id: int) -> NoReturn:
+    raise AssertionError(schema_id)
+
+
+CODECS: dict[Topic, Codec] = {name: Codec(name, at, no_other) for at, name in enumerate(TOPICS, 70_000)}
+ANNOUNCER = Announcer(CODECS)
+texts = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=256)
+accounts = st.sampled_from([EVM_ZERO, "addr_none", "", "0xa", "0xb"]) | texts
+ints = st.integers(-(2**31), 2**31 - 1)
+
+
+@st.composite
+def stretches(draw: st.DrawFn) -> Stretch:
+    count = draw(st.integers(1, 4))
+
+    def column(values: st.SearchStrategy[Any]) -> list[Any]:
+        return draw(st.lists(values, min_size=count, max_size=count))
+
+    columns = Columns(
+        tx_hash=column(texts), tx_from=column(texts), contract=column(texts), topic0=column(texts), n=column(ints),
+        sub_index=column(ints), log_index=column(ints), standard=column(st.sampled_from(["erc721", "erc1155"])),
+        token_id=column(st.integers(0, 2**256 - 1).map(str)), from_account=column(accounts),
+        to_account=column(accounts), operator=column(st.none() | texts),
+        quantity=column(st.integers(0, 2**256 - 1).map(str)),
+    )  # fmt: skip
+    block = Block(draw(st.integers(0, 2**62)), draw(texts), draw(st.integers(0, 2**40)))
+    return Stretch(
+        partition=0, seq_from=draw(st.integers(1, 2**62)), network=draw(st.sampled_from(["polygon", "ton"])),
+        block=block, op=draw(st.sampled_from(["apply", "revert"])), columns=columns,
+        revision=column(st.integers(1, 99)),
+    )  # fmt: skip
+
+
+@given(stretches(), st.integers(0, 2**62), st.integers(0, 2**62))
+def test_the_bytes_written_by_hand_are_those_of_the_codec(stretch: Stretch, changed: int, created: int) -> None:
+    cursor = Cursor(ownership_changed=changed, asset_created=created)
+    status = Marks(safe=50, finalized=20).status(stretch.block.number)
+
+    announced = list(ANNOUNCER.announce(stretch, cursor, Marks(safe=50, finalized=20)))
+
+    assert announced == expected(stretch, changed, created, status)
+    assert cursor.seq == cursor.ownership_changed == stretch.seq_to
+
+
+def expected(stretch: Stretch, changed: int, created: int, status: str) -> list[Announcement]:
+    c, found = stretch.columns, []
+    for i in range(len(c)):
+        seq, event = stretch.seq_from + i, event_id(
+            stretch.network, c.tx_hash[i], c.contract[i], c.topic0[i], c.n[i], c.sub_index[i]
+        )  # fmt: skip
+        asset = asset_id(stretch.network, c.contract[i], c.token_id[i])
+        nobody = (EVM_ZERO, "addr_none", "")
+        mint, burn = c.from_account[i] in nobody, c.to_account[i] in nobody
+        shared: dict[str, Any] = {
+            "seq": seq, "op": stretch.op, "revision": stretch.revision[i], "event_id": event, "asset_id": asset,
+            "network": stretch.network, "contract": c.contract[i], "token_id": c.token_id[i], "standard": c.standard[i],
+            "to_account": c.to_account[i], "quantity": c.quantity[i], "tx_hash": c.tx_hash[i],
+            "block_number": stretch.block.number, "block_hash": stretch.block.hash, "block_time": stretch.block.time,
+            "finality_status": status,
+        }  # fmt: skip
+        change = OwnershipChanged(
+            prev_seq=changed, kind="transfer" if mint == burn else "mint" if mint else "burn",
+            from_account=c.from_account[i], operator=c.operator[i], log_n=c.n[i], sub_index=c.sub_index[i],
+            log_index=c.log_index[i], **shared,
+        )  # fmt: skip
+        found.append(
+            Announcement("ownership_changed", seq, CODECS["ownership_changed"].encode(to_record(change)))
+        )
+        changed = seq
+        if mint:
+            asset_created = AssetCreated(prev_seq=created, uuid=str(asset_uuid(asset)), **shared)
+            found.append(Announcement("asset_created", seq, CODECS["asset_created"].encode(to_record(asset_created))))
+            created = seq
+    return found
+
+
+@given(stretches(), st.integers(0, 5))
+def test_rows_at_or_below_the_cursor_are_left_out(stretch: Stretch, announced: int) -> None:
+    cursor = Cursor(seq=stretch.seq_from - 1 + announced)
+
+    seqs = {record.seq for record in ANNOUNCER.announce(stretch, cursor, Marks())}
+
+    assert seqs == set(range(stretch.seq_from + announced, stretch.seq_to + 1))
+
+
+@given(st.integers(-(2**63), 2**63 - 1))
+def test_numbers_are_avros_zigzag(value: int) -> None:
+    from io import BytesIO
+
+    import fastavro
+
+    out = BytesIO()
+    fastavro.schemaless_writer(out, {"type": "long"}, value)
+
+    assert number(value).encode("latin-1") == out.getvalue()
+
+
+def control(op: Any, **values: int) -> Stretch:
+    return Stretch(partition=0, seq_from=9, network="polygon", block=Block(40, "0xh", 5), op=op, control=values)
+
+
+def test_a_finality_row_goes_to_two_topics_each_with_its_own_predecessor() -> None:
+    row = control("finality", safe=38, finalized=30, position=77)
+
+    first, second = ANNOUNCER.announce(row, Cursor(finality=3, ownership_changed=8), Marks())
+
+    head = CODECS["finality"].decode(first.value)
+    change = CODECS["ownership_changed"].decode(second.value)
+    assert (first.topic, head["prev_seq"], head["head_number"], head["safe"], head["position"]) == (
+        "finality", 3, 40, 38, 77,
+    )  # fmt: skip
+    assert (second.topic, change["prev_seq"], change["kind"], change["block_number"], change["finalized"]) == (
+        "ownership_changed", 8, "finality", 40, 30,
+    )  # fmt: skip
+
+
+def test_a_reorg_row_names_its_ancestor() -> None:
+    (only,) = ANNOUNCER.announce(control("reorg", **{"from": 45, "to": 41, "depth": 5}), Cursor(), Marks())
+
+    reorg = CODECS["reorg_detected"].decode(only.value)
+    assert (reorg["from"], reorg["to"], reorg["depth"], reorg["ancestor"], reorg["ancestor_hash"]) == (
+        45, 41, 5, 40, "0xh",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("height", "status"), [(30, "finalized"), (31, "confirmed"), (38, "confirmed"), (39, "pending")]
+)
+def test_finality_is_that_of_the_partition_at_publishing(height: int, status: str) -> None:
+    assert Marks(safe=38, finalized=30).status(height) == status
+
+
+def test_a_block_is_one_trace() -> None:
+    digits = "0123456789abcdef" * 4
+
+    assert traceparent("0x" + digits) == b"00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
+    assert traceparent("0x12") is None
+
+
+def test_a_stretch_that_is_announced_says_nothing() -> None:
+    row = control("finality", safe=1, finalized=1, position=1)
+
+    assert list(ANNOUNCER.announce(replace(row, seq_from=4), Cursor(seq=4), Marks())) == []
