@@ -286,11 +286,11 @@ class Publisher:
 def stretches_of(partition: int, rows: Sequence[tuple[Any, ...]]) -> list[Stretch]:
     """Rows of the query ``journal_rows`` as the stretches that they were written as, or pieces of them."""
     found = []
-    for (network, number, block_hash, time, op, _), group in groupby(rows, key=_stretch_key):
+    for (network, number, block_hash, block_time, op, _), group in groupby(rows, key=_stretch_key):
         piece = list(group)
         control = piece[0][6]
         if control is not None:
-            block = Block(number, block_hash, time)
+            block = Block(number, block_hash, block_time)
             found += [
                 Stretch(partition=partition, seq_from=row[0], network=network, block=block, op=op, control=row[6])
                 for row in piece
@@ -302,7 +302,7 @@ def stretches_of(partition: int, rows: Sequence[tuple[Any, ...]]) -> list[Stretc
                 partition=partition,
                 seq_from=piece[0][0],
                 network=network,
-                block=Block(number, block_hash, time),
+                block=Block(number, block_hash, block_time),
                 op=op,
                 columns=Columns(**dict(zip(Columns.__slots__, fields, strict=True))),
                 revision=[row[7] for row in piece],
