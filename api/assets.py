@@ -5,11 +5,12 @@ from typing import Annotated, Final, Protocol
 from uuid import UUID
 
 from litestar import Response, Router, get
-from litestar.params import Dependency, Parameter
+from litestar.di import NamedDependency
+from litestar.params import HeaderParameter, PathParameter, QueryParameter, SkipValidation
 
 from ft.api import cursors, parameters, views
 from ft.api.answers import AssetAnswer, Holder, Page, Transfer
-from ft.api.freshness import as_of, as_of_block, finality
+from ft.api.freshness import as_of, as_of_block
 from ft.api.minimum import HeadReads, await_block
 from ft.api.parameters import CursorText, Height, Limit, MinBlockHeader, Order
 from ft.api.problems import Problem, invalid, not_found
@@ -45,10 +46,10 @@ class HistoryReads(AssetReads, Protocol):
 
 AssetId = Annotated[
     str,
-    Parameter(description="`<network>:<contract>:<token_id>` in any usual spelling, `ton:<item address>`, or a uuid."),
+    PathParameter(description="`<network>:<contract>:<token_id>` in any spelling, `ton:<item address>`, or a uuid."),
 ]
-IfNoneMatch = Annotated[str | None, Parameter(header="If-None-Match", required=False)]
-_Reads = Annotated[AssetReads, Dependency(skip_validation=True)]
+IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match", required=False)]
+_Reads = NamedDependency[SkipValidation[AssetReads]]
 
 
 @get("/{asset_id:str}", summary="One asset", responses=CONDITIONAL)
@@ -72,12 +73,12 @@ async def asset(
 @get("/{asset_id:str}/owners", summary="Holders of an asset", responses=PAGED)
 async def owners(
     asset_id: AssetId,
-    reads: Annotated[HolderReads, Dependency(skip_validation=True)],
+    reads: NamedDependency[SkipValidation[HolderReads]],
     limit: Limit = parameters.LIMIT_DEFAULT,
     cursor: CursorText = None,
     at_block: Height = None,
     at_time: Annotated[
-        str | None, Parameter(required=False, description="RFC 3339; the last block not later than this.")
+        str | None, QueryParameter(required=False, description="RFC 3339; the last block not later than this.")
     ] = None,
     min_block: MinBlockHeader = None,
 ) -> Response[Page[Holder]]:
@@ -103,7 +104,7 @@ async def owners(
 @get("/{asset_id:str}/history", summary="History of an asset", responses=PAGED)
 async def history(
     asset_id: AssetId,
-    reads: Annotated[HistoryReads, Dependency(skip_validation=True)],
+    reads: NamedDependency[SkipValidation[HistoryReads]],
     limit: Limit = parameters.LIMIT_DEFAULT,
     cursor: CursorText = None,
     order: Order = "desc",
@@ -163,9 +164,10 @@ def _holders(key: AssetKey, found: Holders, limit: int, filters: str) -> Respons
         raise Problem(409, "block_not_reached", detail, headers={"Retry-After": "1"}, as_of=as_of(head, key.network))
     headers: dict[str, str] = {}
     at = as_of(head, key.network)
-    if found.number is not None and head is not None:
-        at = as_of_block(head, found.number, found.block)
-        headers = IMMUTABLE if finality(found.number, head) == "finalized" else {}
+    if found.at is not None and head is not None:
+        at = as_of_block(head, found.at, found.block)
+        # A hole in the blocks that were read may still be filled, and change the past.
+        headers = IMMUTABLE if found.complete and at.finality_status == "finalized" else {}
     page = views.page(
         found.rows, limit, filters, lambda row: (row.slot,), lambda row: views.holder(key.network, row, head), at
     )

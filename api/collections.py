@@ -3,7 +3,8 @@
 from typing import Annotated, Final, Protocol
 
 from litestar import Response, Router, get
-from litestar.params import Dependency, Parameter
+from litestar.di import NamedDependency
+from litestar.params import PathParameter, SkipValidation
 
 from ft.api import cursors, parameters, views
 from ft.api.answers import Asset, CollectionAnswer, CollectionOwner, Page
@@ -26,8 +27,8 @@ class CollectionReads(HeadReads, Protocol):
     ) -> CollectionOwners | None: ...
 
 
-CollectionId = Annotated[str, Parameter(description="`<network>:<contract>` in any usual spelling.")]
-_Reads = Annotated[CollectionReads, Dependency(skip_validation=True)]
+CollectionId = Annotated[str, PathParameter(description="`<network>:<contract>` in any usual spelling.")]
+_Reads = NamedDependency[SkipValidation[CollectionReads]]
 
 
 @get("/{collection_id:str}", summary="One collection", responses=CONDITIONAL)

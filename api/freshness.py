@@ -52,13 +52,13 @@ def as_of(head: HeadRow | None, network: str | None) -> AsOf:
 
 
 def as_of_block(head: HeadRow, number: int, block: BlockRow | None) -> AsOf:
-    """The state once block ``number`` was applied; hash and time are null where that block was not read."""
+    """The state once block ``number`` was applied (-1: none); hash and time are null where it was not read."""
     return AsOf(
         network=head.network,
-        block_number=number,
+        block_number=number if number >= 0 else None,
         block_hash=block.hash if block else None,
         block_time=block.time if block else None,
-        finality_status=finality(number, head),
+        finality_status=finality(number, head) if number >= 0 else "pending",
         lag_ms=_lag_ms(head.head_time),
     )
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Annotated, Final, Protocol
 
 from litestar import Router, get
-from litestar.params import Dependency, Parameter
+from litestar.di import NamedDependency
+from litestar.params import PathParameter, QueryParameter, SkipValidation
 
 from ft.api import cursors, parameters, views
 from ft.api.answers import Asset, Page
@@ -27,11 +28,11 @@ class OwnerReads(HeadReads, Protocol):
 
 @get("/{account:str}/assets", summary="Assets of an account", responses=PAGED)
 async def assets(
-    account: Annotated[str, Parameter(description="`<network>:<address>`, or an address: then on every network.")],
-    reads: Annotated[OwnerReads, Dependency(skip_validation=True)],
+    account: Annotated[str, PathParameter(description="`<network>:<address>`, or an address: then on every network.")],
+    reads: NamedDependency[SkipValidation[OwnerReads]],
     limit: Limit = parameters.LIMIT_DEFAULT,
     cursor: CursorText = None,
-    network: Annotated[str | None, Parameter(required=False, description="Only this network.")] = None,
+    network: Annotated[str | None, QueryParameter(required=False, description="Only this network.")] = None,
     min_block: MinBlockHeader = None,
 ) -> Page[Asset]:
     """Everything an account holds, by network, contract and token id; `ownership` is the account's own part.

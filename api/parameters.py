@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from litestar.params import Parameter
+from litestar.params import HeaderParameter, QueryParameter
 from msgspec import Struct
 
 from ft.api.problems import invalid
@@ -22,17 +22,19 @@ _HEIGHT: Final = re.compile(r"[0-9]{1,19}\Z")
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}\Z")
 _BASE58: Final = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}\Z")
 
-Limit = Annotated[int, Parameter(ge=1, le=LIMIT_MAX, required=False, description="Entries of a page, 1 to 100.")]
+Limit = Annotated[int, QueryParameter(ge=1, le=LIMIT_MAX, required=False, description="Entries of a page, 1 to 100.")]
 CursorText = Annotated[
     str | None,
-    Parameter(query="cursor", required=False, description="`page.next_cursor` of the page before; never expires."),
+    QueryParameter(name="cursor", required=False, description="`page.next_cursor` of the page before; never expires."),
 ]
-Height = Annotated[int | None, Parameter(ge=0, le=HEIGHT_MAX, required=False)]
-Order = Literal["desc", "asc"]
+Height = Annotated[int | None, QueryParameter(ge=0, le=HEIGHT_MAX, required=False)]
+Order = Annotated[
+    Literal["desc", "asc"], QueryParameter(required=False, description="By chain position; newest first is `desc`.")
+]
 MinBlockHeader = Annotated[
     str | None,
-    Parameter(
-        header="X-Min-Block",
+    HeaderParameter(
+        name="X-Min-Block",
         required=False,
         description="`polygon:123`: wait up to 2 s until that block is applied, else answer 409 with the head.",
     ),

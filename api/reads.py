@@ -88,13 +88,17 @@ class Transfers(Struct, frozen=True, kw_only=True):
 
 
 class Holders(Struct, frozen=True, kw_only=True):
-    """Holders of an asset; ``at`` is the block asked for (None: the head), ``reached`` whether it is applied."""
+    """Holders of an asset: now (``at`` None) or once block ``at`` was applied (-1: before any block that was read).
+
+    ``reached``: whether that block is applied. ``complete``: whether no block since the contract's creation is missing.
+    """
 
     rows: list[HolderRow]
     head: HeadRow | None
-    number: int | None = None
+    at: int | None = None
     block: BlockRow | None = None
     reached: bool = True
+    complete: bool = False
 
 
 class Assets(Struct, frozen=True, kw_only=True):
@@ -217,13 +221,14 @@ class Reads:
                 head = await _head(conn, key.network, key.contract, "ledger", count)
                 number, block, reached = await _resolve(conn, key.network, at, head)
                 if not reached:
-                    return Holders(rows=[], head=head, number=number, block=block, reached=False)
+                    return Holders(rows=[], head=head, at=number, block=block, reached=False)
                 await _refuse_unindexed(conn, key.network, None, number)
                 asset = (await _assets(conn, [key], count))[0]
                 if not asset.owners and not await _is_live(conn, key, asset):
                     return None
                 found = await _holders_at(conn, key, asset.standard, number, after, rows)
-                return Holders(rows=found, head=head, number=number, block=block)
+                complete = asset.integrity in ("proven", "unproven")
+                return Holders(rows=found, head=head, at=number, block=block, complete=complete)
 
         return await self._database.read(work)
 

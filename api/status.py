@@ -1,10 +1,11 @@
 """``/api/v1/status``, ``/health``, ``/metrics``: the system about itself."""
 
 from datetime import datetime
-from typing import Annotated, Final, Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from litestar import MediaType, Response, Router, get
-from litestar.params import Dependency
+from litestar.di import NamedDependency
+from litestar.params import SkipValidation
 from msgspec import Struct
 
 from ft.api.freshness import AsOf, as_of, oldest
@@ -74,7 +75,7 @@ class Health(Struct, frozen=True, kw_only=True):
     status: Literal["ok"]
 
 
-_Reads = Annotated[StatusReads, Dependency(skip_validation=True)]
+_Reads = NamedDependency[SkipValidation[StatusReads]]
 
 
 @get("/api/v1/status", summary="State of the system", responses={503: READY}, tags=["operations"])
@@ -112,7 +113,7 @@ async def ready(reads: _Reads) -> Health:
 
 
 @get("/metrics", summary="Metrics", media_type=MediaType.TEXT, tags=["operations"])
-async def metrics(api_metrics: Annotated[ApiMetrics, Dependency(skip_validation=True)]) -> Response[bytes]:
+async def metrics(api_metrics: NamedDependency[SkipValidation[ApiMetrics]]) -> Response[bytes]:
     """Prometheus' text format: request rate, latency and errors of this process."""
     return Response(api_metrics.text(), media_type="text/plain; version=0.0.4")
 

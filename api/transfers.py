@@ -3,7 +3,8 @@
 from typing import Annotated, Final, Protocol
 
 from litestar import Router, get
-from litestar.params import Dependency, Parameter
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter, SkipValidation
 from msgspec import Struct
 
 from ft.api import cursors, parameters, views
@@ -33,16 +34,19 @@ class Where(Struct, frozen=True, kw_only=True):
 
 @get("/", summary="Transfers of a network", responses=PAGED)
 async def transfers(
-    reads: Annotated[TransferReads, Dependency(skip_validation=True)],
+    reads: NamedDependency[SkipValidation[TransferReads]],
     network: Annotated[
-        str | None, Parameter(required=False, description="Needed unless another filter names it.")
+        str | None, QueryParameter(required=False, description="Needed unless another filter names it.")
     ] = None,
     contract: Annotated[
-        str | None, Parameter(required=False, description="An address, or `<network>:<contract>`.")
+        str | None, QueryParameter(required=False, description="An address, or `<network>:<contract>`.")
     ] = None,
-    asset: Annotated[str | None, Parameter(required=False, description="`<network>:<contract>:<token_id>`.")] = None,
+    asset: Annotated[
+        str | None, QueryParameter(required=False, description="`<network>:<contract>:<token_id>`.")
+    ] = None,
     account: Annotated[
-        str | None, Parameter(required=False, description="Sender or receiver: an address, or `<network>:<address>`.")
+        str | None,
+        QueryParameter(required=False, description="Sender or receiver: an address, or `<network>:<address>`."),
     ] = None,
     block_from: Height = None,
     block_to: Height = None,

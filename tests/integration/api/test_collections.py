@@ -1,0 +1,124 @@
+"""A contract, its assets and its owners."""
+
+from typing import cast
+
+import httpx
+
+from tests.integration.api.world import NETWORK, ZERO, World, address
+
+CONTRACT, ALICE, BOB = address(0xC0), address(0xA), address(0xB)
+URL = f"/api/v1/collections/{NETWORK}:{CONTRACT}"
+
+
+async def test_a_collection_shows_what_project_counted(world: World, client: httpx.AsyncClient) -> None:
+    world.mint(CONTRACT, 7, ALICE, 10)
+    world.counted(CONTRACT, owners=1, assets=1, supply=1, transfers=2, mints=3, burns=1, first_block=4, last_block=10)
+    world.heads(100, safe=50, finalized=20)
+    world.head("project", world.partition(CONTRACT), 40, safe=30, finalized=5)
+
+    body = (await client.get(URL)).raise_for_status().json()
+
+    assert (body["id"], body["standard"], body["is_stub"]) == (f"{NETWORK}:{CONTRACT}", "erc721", True)
+    assert body["stats"] == {
+        "owners": 1,
+        "assets": 1,
+        "supply": "1",
+        "transfers": 2,
+        "mints": 3,
+        "burns": 1,
+        "first_block": 4,
+        "last_block": 10,
+        "finality_status": "confirmed",
+    }
+    assert body["as_of"]["block_number"] == 40
+
+
+async def test_a_collection_that_project_has_not_reached_is_counted_from_the_ledger(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    world.mint(CONTRACT, 7, ALICE, 10)
+    world.mint(CONTRACT, 8, ALICE, 11)
+    world.heads(100)
+
+    stats = (await client.get(URL)).raise_for_status().json()["stats"]
+
+    assert (stats["owners"], stats["assets"], stats["supply"], stats["last_block"]) == (1, 2, "2", 11)
+    assert stats["transfers"] is None
+
+
+async def test_an_unknown_collection_is_pending(world: World, client: httpx.AsyncClient) -> None:
+    world.heads(100)
+
+    answers = [await client.get(URL + more) for more in ("", "/assets", "/owners")]
+
+    assert [(answer.status_code, answer.headers["X-Data-Status"]) for answer in answers] == [(404, "pending")] * 3
+    assert {answer.json()["code"] for answer in answers} == {"collection_not_found"}
+
+
+async def test_a_collection_whose_events_were_all_taken_back_is_pending(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    world.counted(CONTRACT)
+    world.owns(CONTRACT, 7, ZERO, 10)
+    world.heads(100)
+
+    assert [(await client.get(URL + more)).status_code for more in ("", "/assets", "/owners")] == [404] * 3
+
+
+async def test_owners_add_up_all_they_hold(world: World, client: httpx.AsyncClient) -> None:
+    for token, account, quantity in ((1, ALICE, 5), (2, ALICE, 2**255), (3, ALICE, 2**255), (1, BOB, 4), (2, ZERO, 9)):
+        world.owns(CONTRACT, token, account, 10, standard="erc1155", quantity=quantity)
+    world.heads(100)
+
+    rows = (await client.get(f"{URL}/owners")).json()["data"]
+
+    assert [(row["owner"], row["quantity"], row["assets"]) for row in rows] == [
+        (ALICE, str(2**256 + 5), 3),
+        (BOB, "4", 1),
+    ]
+
+
+async def test_owners_are_walked_exactly_once_while_rows_arrive(world: World, client: httpx.AsyncClient) -> None:
+    for number in range(10, 60):
+        world.owns(CONTRACT, number, address(number), 10)
+    world.heads(100)
+
+    seen, cursor = [], cast(str | None, "")
+    while cursor is not None:
+        body = (await client.get(f"{URL}/owners?limit=7{cursor and '&cursor=' + cursor}")).json()
+        seen += [row["owner"] for row in body["data"]]
+        cursor = body["page"]["next_cursor"]
+        world.owns(CONTRACT, 1000 + len(seen), address(len(seen) // 7), 11)
+
+    kept = [owner for owner in seen if int(owner, 16) >= 10]
+    assert kept == [address(number) for number in range(10, 60)]
+    assert len(set(seen)) == len(seen)
+
+
+async def test_assets_are_walked_in_the_order_of_their_numbers(world: World, client: httpx.AsyncClient) -> None:
+    tokens = [0, 1, 2, 9, 10, 11, 100, 2**64, 2**255, 2**256 - 1]
+    for token in reversed(tokens):
+        for account in (ALICE, BOB):
+            world.owns(CONTRACT, token, account, 10, standard="erc1155", quantity=2)
+    world.owns(CONTRACT, 5, ZERO, 10)
+    world.heads(100)
+
+    seen, cursor = [], cast(str | None, "")
+    while cursor is not None:
+        body = (await client.get(f"{URL}/assets?limit=3{cursor and '&cursor=' + cursor}")).json()
+        seen += [(asset["token_id"], asset["supply"], asset["owners"]) for asset in body["data"]]
+        cursor = body["page"]["next_cursor"]
+
+    assert seen == [(str(token), "4", 2) for token in tokens]
+
+
+async def test_a_collection_answers_not_modified(world: World, client: httpx.AsyncClient) -> None:
+    world.mint(CONTRACT, 7, ALICE, 10)
+    world.heads(100)
+    etag = (await client.get(URL)).headers["ETag"]
+
+    unchanged = await client.get(URL, headers={"If-None-Match": etag})
+    world.counted(CONTRACT, mints=1)
+    changed = await client.get(URL, headers={"If-None-Match": etag})
+
+    assert (unchanged.status_code, changed.status_code) == (304, 200)

@@ -1,0 +1,105 @@
+"""The OpenAPI document: 3.1, whole, and true."""
+
+from typing import Any
+
+import httpx
+
+from tests.integration.api.world import NETWORK, World, address
+
+CONTRACT, ALICE = address(0xC0), address(0xA)
+PATHS = {
+    "/api/v1/assets/{asset_id}": "AssetAnswer",
+    "/api/v1/assets/{asset_id}/owners": "Page_Holder_",
+    "/api/v1/assets/{asset_id}/history": "Page_Transfer_",
+    "/api/v1/collections/{collection_id}": "CollectionAnswer",
+    "/api/v1/collections/{collection_id}/assets": "Page_Asset_",
+    "/api/v1/collections/{collection_id}/owners": "Page_CollectionOwner_",
+    "/api/v1/owners/{account}/assets": "Page_Asset_",
+    "/api/v1/transfers": "Page_Transfer_",
+    "/api/v1/status": "StatusAnswer",
+    "/health": "Health",
+    "/health/ready": "Health",
+    "/metrics": "",
+}
+
+
+def mismatches(schema: dict[str, Any], value: Any, root: dict[str, Any], at: str = "$") -> list[str]:
+    """Where ``value`` is not what ``schema`` says: types, required and unknown fields, enums."""
+    if "$ref" in schema:
+        schema = root["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]]
+    if alternatives := schema.get("oneOf") or schema.get("anyOf"):
+        found = [mismatches(each, value, root, at) for each in alternatives]
+        return [] if any(not each for each in found) else [f"{at}: none of {len(found)} fits {value!r}"]
+    if "enum" in schema:
+        return [] if value in schema["enum"] else [f"{at}: {value!r} is none of {schema['enum']}"]
+    kinds = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool, "null": type(None)}
+    expected = schema.get("type")
+    if expected and not isinstance(value, kinds[expected]):
+        return [f"{at}: expected {expected}, got {value!r}"]
+    if expected == "array":
+        return [text for n, each in enumerate(value) for text in mismatches(schema["items"], each, root, f"{at}[{n}]")]
+    if expected == "object" and "properties" in schema:
+        wrong = [f"{at}.{name}: missing" for name in schema.get("required", []) if name not in value]
+        wrong += [f"{at}.{name}: not documented" for name in value if name not in schema["properties"]]
+        for name, each in schema["properties"].items():
+            if name in value:
+                wrong += mismatches(each, value[name], root, f"{at}.{name}")
+        return wrong
+    return []
+
+
+async def test_every_path_is_documented_with_its_errors(client: httpx.AsyncClient) -> None:
+    document = (await client.get("/schema/openapi.json")).raise_for_status().json()
+
+    assert document["openapi"].startswith("3.1")
+    assert set(document["paths"]) == set(PATHS)
+    for path, item in document["paths"].items():
+        assert item["get"]["summary"]
+        named = {each["name"] for each in item["get"].get("parameters", []) if each["in"] == "path"}
+        assert named == {part[1:-1] for part in path.split("/") if part.startswith("{")}
+        if path.startswith("/api/v1/") and path != "/api/v1/status":
+            assert {"404", "409", "422", "503"} <= item["get"]["responses"].keys()
+
+
+async def test_every_reference_leads_somewhere(client: httpx.AsyncClient) -> None:
+    document = (await client.get("/schema/openapi.json")).json()
+    references: list[str] = []
+
+    def collect(node: Any) -> None:
+        if isinstance(node, dict):
+            references.extend([node["$ref"]] if "$ref" in node else [])
+            for each in node.values():
+                collect(each)
+        elif isinstance(node, list):
+            for each in node:
+                collect(each)
+
+    collect(document)
+    known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+
+    assert set(references) <= known
+    assert references
+
+
+async def test_answers_are_what_the_document_says(world: World, client: httpx.AsyncClient) -> None:
+    world.mint(CONTRACT, 7, ALICE, 10)
+    world.heads(20, safe=15, finalized=12)
+    document = (await client.get("/schema/openapi.json")).json()
+    values = {"asset_id": f"{NETWORK}:{CONTRACT}:7", "collection_id": f"{NETWORK}:{CONTRACT}", "account": ALICE}
+
+    for path, item in document["paths"].items():
+        if path == "/metrics":
+            continue
+        answer = await client.get(path.format(**values) + ("?network=polygon" if path.endswith("transfers") else ""))
+        [content] = item["get"]["responses"]["200"]["content"].values()
+        assert mismatches(content["schema"], answer.raise_for_status().json(), document) == [], path
+
+
+async def test_the_page_for_people_loads_nothing_from_elsewhere(client: httpx.AsyncClient) -> None:
+    page = await client.get("/schema", headers={"Accept": "text/html"})
+
+    assert page.headers["content-type"].startswith("text/html")
+    assert "/api/v1/transfers" in page.text
+    assert "http://" not in page.text.replace("http://127.0.0.1", "")
+    assert "https://" not in page.text
+    assert "<script" not in page.text

@@ -1,0 +1,179 @@
+"""What moved on a network, page by page."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.integration.api.world import NETWORK, START, TOPIC0, ZERO, World, address, block_hash, block_time
+
+CONTRACT, OTHER, ALICE, BOB, CAROL = address(0xC0), address(0xC1), address(0xA), address(0xB), address(0xD)
+URL = f"/api/v1/transfers?network={NETWORK}"
+
+
+async def walk(client: httpx.AsyncClient, url: str, between: Any = lambda: None) -> list[dict[str, Any]]:
+    """All entries of all pages."""
+    seen: list[dict[str, Any]] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        answer = await client.get(url + (cursor and f"&cursor={cursor}"))
+        body = answer.raise_for_status().json()
+        seen += body["data"]
+        cursor = body["page"]["next_cursor"]
+        assert (cursor is not None) == body["page"]["has_more"]
+        between()
+    return seen
+
+
+async def test_a_transfer_has_everything_the_chain_said(world: World, client: httpx.AsyncClient) -> None:
+    world.event(CONTRACT, 7, ALICE, BOB, 10, log_index=3)
+    world.heads(100, safe=10)
+
+    body = (await client.get(URL)).json()
+
+    tx_hash = "0xa".ljust(60, "0") + "000003"
+    assert body["data"] == [
+        {
+            "transfer_id": f"{NETWORK}:{tx_hash}:{CONTRACT}:{TOPIC0}:0/0",
+            "revision": 1,
+            "asset_id": f"{NETWORK}:{CONTRACT}:7",
+            "network": NETWORK,
+            "contract": CONTRACT,
+            "token_id": "7",
+            "standard": "erc721",
+            "kind": "transfer",
+            "from": ALICE,
+            "to": BOB,
+            "quantity": "1",
+            "operator": None,
+            "tx_hash": tx_hash,
+            "log_n": 0,
+            "sub_index": 0,
+            "log_index": 3,
+            "block_number": 10,
+            "block_hash": block_hash(10),
+            "block_time": block_time(10).isoformat().replace("+00:00", "Z"),
+            "finality_status": "confirmed",
+            "status": "live",
+        }
+    ]
+    assert body["page"] == {"next_cursor": None, "has_more": False, "limit": 50}
+
+
+@pytest.mark.parametrize(
+    ("query", "blocks"),
+    [
+        ("", [14, 13, 12, 11, 10]),
+        ("&order=asc", [10, 11, 12, 13, 14]),
+        ("&block_from=11&block_to=13", [13, 12, 11]),
+        (f"&contract={CONTRACT}", [12, 11, 10]),
+        (f"&contract={CONTRACT}&order=asc", [10, 11, 12]),
+        (f"&asset={NETWORK}:{CONTRACT}:7", [11, 10]),
+        (f"&account={CAROL}", [14, 12]),
+        (f"&account={NETWORK}:{CAROL}&contract={CONTRACT}&order=asc", [12]),
+        (f"&account={ALICE}&asset={NETWORK}:{CONTRACT}:7&contract={CONTRACT}", [11, 10]),
+        (f"&account={BOB}&order=asc", [11, 13]),
+        ("&block_from=15", []),
+    ],
+)
+async def test_filters_narrow_and_order_turns(
+    world: World, client: httpx.AsyncClient, query: str, blocks: list[int]
+) -> None:
+    world.event(CONTRACT, 7, ZERO, ALICE, 10)
+    world.event(CONTRACT, 7, ALICE, BOB, 11)
+    world.event(CONTRACT, 8, ZERO, CAROL, 12)
+    world.event(OTHER, 7, ZERO, BOB, 13)
+    world.event(OTHER, 8, CAROL, CAROL, 14)
+    world.event(CONTRACT, 9, ZERO, CAROL, 14, network="base")
+
+    data = (await client.get(URL + query)).raise_for_status().json()["data"]
+
+    assert [event["block_number"] for event in data] == blocks
+
+
+@pytest.mark.parametrize(
+    "filters", ["", f"&contract={CONTRACT}", f"&account={ALICE}", f"&asset={NETWORK}:{CONTRACT}:1"]
+)
+@pytest.mark.parametrize("order", ["desc", "asc"])
+async def test_a_walk_meets_every_row_exactly_once_while_rows_arrive(
+    world: World, client: httpx.AsyncClient, order: str, filters: str
+) -> None:
+    # Several events a log, logs a block, and two branches of one height that not every partition has undone.
+    for block in range(10, 14):
+        for log_index in range(3):
+            for sub_index in range(2):
+                world.event(CONTRACT, 1, ALICE, BOB, block, log_index=log_index, sub_index=sub_index)
+        world.event(CONTRACT, 1, ALICE, BOB, block, partition=(world.partition(CONTRACT) + 1) % 8, fork="f")
+    there = world.run("SELECT partition, seq FROM ledger.events")
+
+    def arrive() -> None:
+        world.event(CONTRACT, 1, ALICE, BOB, 50 if order == "desc" else 1)
+
+    seen = await walk(client, f"{URL}&limit=5&order={order}{filters}", arrive)
+
+    ids = [event["transfer_id"] for event in seen]
+    assert len(ids) == len(set(ids)) == len(there)
+    keys = [(event["block_number"], event["log_index"], event["sub_index"]) for event in seen]
+    assert keys == sorted(keys, reverse=order == "desc")
+
+
+async def test_a_retraction_takes_the_row_away_and_a_return_brings_the_next_revision(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    world.event(CONTRACT, 7, ZERO, ALICE, 10)
+    world.event(CONTRACT, 7, ZERO, ALICE, 10, op="revert", revision=2)
+    taken = (await client.get(URL)).json()["data"]
+    world.event(CONTRACT, 7, ZERO, ALICE, 10, revision=3)
+
+    back = (await client.get(URL)).json()["data"]
+
+    assert (taken, [event["revision"] for event in back]) == ([], [3])
+
+
+async def test_a_cursor_is_refused_with_other_filters(world: World, client: httpx.AsyncClient) -> None:
+    for block in range(3):
+        world.event(CONTRACT, block, ALICE, BOB, block)
+    cursor = (await client.get(f"{URL}&limit=1")).json()["page"]["next_cursor"]
+
+    same = await client.get(f"{URL}&limit=2&cursor={cursor}")
+    for more in (f"&contract={CONTRACT}", "&order=asc", "&block_from=0"):
+        other = await client.get(f"{URL}{more}&cursor={cursor}")
+        assert (other.status_code, other.json()["code"]) == (400, "cursor_filter_mismatch")
+    elsewhere = await client.get(f"/api/v1/assets/{NETWORK}:{CONTRACT}:1/history?cursor={cursor}")
+
+    assert same.status_code == 200
+    assert (elsewhere.status_code, elsewhere.json()["code"]) == (400, "cursor_filter_mismatch")
+
+
+async def test_months_without_indexes_are_refused_where_they_are_asked_for(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    month = 30 * 24 * 1800  # blocks of 2 s
+    world.run("SELECT ledger.ensure_month(%s, false)", START.replace(month=3))
+    world.event(CONTRACT, 7, ZERO, ALICE, 10)
+    world.blocks(10, 20)
+    world.blocks(-2 * month, -2 * month + 1)
+    world.heads(20)
+
+    open_end = await client.get(URL)
+    inside = await client.get(f"{URL}&block_from=10&block_to=20")
+    upwards = await client.get(f"{URL}&block_from=10")
+    history = await client.get(f"/api/v1/assets/{NETWORK}:{CONTRACT}:7/history")
+
+    assert [answer.status_code for answer in (open_end, inside, upwards, history)] == [503, 200, 200, 503]
+    assert open_end.json()["code"] == "range_not_indexed"
+    assert "2024-03" in open_end.json()["detail"]
+    assert int(open_end.headers["Retry-After"]) > 0
+
+
+async def test_a_network_of_which_a_partition_read_nothing_has_no_as_of(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    world.event(CONTRACT, 7, ZERO, ALICE, 10)
+    world.head("ledger", world.partition(CONTRACT), 100, finalized=100)
+
+    whole = (await client.get(URL)).json()
+    one = (await client.get(f"{URL}&contract={CONTRACT}")).json()
+
+    assert (whole["as_of"]["block_number"], whole["data"][0]["finality_status"]) == (None, "pending")
+    assert (one["as_of"]["block_number"], one["data"][0]["finality_status"]) == (100, "finalized")
