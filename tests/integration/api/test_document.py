@@ -8,18 +8,18 @@ from tests.integration.api.world import NETWORK, World, address
 
 CONTRACT, ALICE = address(0xC0), address(0xA)
 PATHS = {
-    "/api/v1/assets/{asset_id}": "AssetAnswer",
-    "/api/v1/assets/{asset_id}/owners": "Page_Holder_",
-    "/api/v1/assets/{asset_id}/history": "Page_Transfer_",
-    "/api/v1/collections/{collection_id}": "CollectionAnswer",
-    "/api/v1/collections/{collection_id}/assets": "Page_Asset_",
-    "/api/v1/collections/{collection_id}/owners": "Page_CollectionOwner_",
-    "/api/v1/owners/{account}/assets": "Page_Asset_",
-    "/api/v1/transfers": "Page_Transfer_",
-    "/api/v1/status": "StatusAnswer",
-    "/health": "Health",
-    "/health/ready": "Health",
-    "/metrics": "",
+    "/api/v1/assets/{asset_id}",
+    "/api/v1/assets/{asset_id}/owners",
+    "/api/v1/assets/{asset_id}/history",
+    "/api/v1/collections/{collection_id}",
+    "/api/v1/collections/{collection_id}/assets",
+    "/api/v1/collections/{collection_id}/owners",
+    "/api/v1/owners/{account}/assets",
+    "/api/v1/transfers",
+    "/api/v1/status",
+    "/health",
+    "/health/ready",
+    "/metrics",
 }
 
 

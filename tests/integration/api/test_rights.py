@@ -9,6 +9,12 @@ from psycopg import sql
 
 from ft.config import Config
 
+# A view that nobody could write says so before rights are looked at.
+REFUSALS = (
+    psycopg.errors.InsufficientPrivilege,
+    psycopg.errors.WrongObjectType,
+    psycopg.errors.ObjectNotInPrerequisiteState,
+)
 OTHERS = ("ref", "ingest", "ledger", "catalog", "market", "system")
 
 
@@ -51,12 +57,7 @@ def test_nothing_can_be_written(database: str, as_api: psycopg.Connection[Any]) 
         for statement in ("DELETE FROM {}", "INSERT INTO {} DEFAULT VALUES", "TRUNCATE {}", "DROP TABLE {}"):
             with pytest.raises(psycopg.Error) as refused:
                 as_api.execute(sql.SQL(statement).format(table))
-            assert isinstance(refused.value, psycopg.errors.InsufficientPrivilege | psycopg.errors.WrongObjectType), (
-                schema,
-                name,
-                statement,
-                refused.value,
-            )
+            assert isinstance(refused.value, REFUSALS), (schema, name, statement)
 
 
 @pytest.mark.parametrize("where", [*OTHERS, "projection", "public"])

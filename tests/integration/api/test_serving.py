@@ -208,7 +208,8 @@ async def test_status_shows_heads_lag_and_backlogs(world: World, client: httpx.A
     world.covered(5, 100)
     world.quarantined(20)
     world.run(
-        "INSERT INTO system.sync_cursors (job, network, next_height, node_head) VALUES ('follow:polygon', %s, 101, 103)",
+        "INSERT INTO system.sync_cursors (job, network, next_height, node_head)"
+        " VALUES ('follow:polygon', %s, 101, 103)",
         NETWORK,
     )
     world.run(
