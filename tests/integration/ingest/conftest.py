@@ -56,6 +56,9 @@ class Running:
             await self.task
 
 
+NEVER = 1 << 60
+
+
 class Crashed(Exception):
     """The process died here."""
 
@@ -64,8 +67,7 @@ class Crash:
     """Dies at the write of this number; every statement to the tail and every record to the log is one."""
 
     def __init__(self) -> None:
-        self.at = 1
-        self._left = 1
+        self.at = self._left = NEVER
 
     def again(self, at: int) -> None:
         """Live again, and die at another write."""

@@ -2,16 +2,16 @@
 
 import asyncio
 from dataclasses import replace
-from functools import partial
 
 import pytest
 
+from ft.demo.replay import View
 from ft.streams.ingest import Ingest
 from ft.streams.linking import FinalityContradicted
 from ft.streams.raw import LeaseLost
 from ft.streams.stopping import Stopped, Stopping
 from tests.devnet.faulty_node import FaultyNode
-from tests.integration.ingest.conftest import Crash, Crashed, Lab, at_step, until
+from tests.integration.ingest.conftest import NEVER, Crash, Crashed, Lab, at_step, until
 
 REORG_5_DEEP = (51, 52)
 """Steps before and after blocks 49 to 53 are replaced."""
@@ -89,31 +89,37 @@ async def test_after_an_outage_that_outlasted_finality_a_dead_branch_is_still_re
     assert lab.chain().reverted >= 4
 
 
-async def test_dying_at_any_write_leaves_a_log_that_the_next_start_mends(lab: Lab, node: FaultyNode) -> None:
-    """Each start finds the other branch of a reorg five blocks deep, and dies one write later than the one before."""
+@pytest.mark.parametrize("comes_back", [True, False], ids=["the chain comes back", "the chain stays"])
+async def test_dying_at_any_write_of_a_reorg_leaves_a_log_that_the_next_start_mends(
+    lab: Lab, node: FaultyNode, comes_back: bool
+) -> None:
+    """A settled log, a reorg five blocks deep, death at its first, second ... last write; then a start that lives."""
     at_step(node, REORG_5_DEEP[0])
     one, other = node.view, replace(at_step(node, REORG_5_DEEP[1]).view, finalized=node.view.finalized - 1)
     assert one.finalized == other.finalized
     crash = Crash()
     async with lab.parts(node.url, crash=crash) as (source, raw, tail):
-        survived = 0
 
-        def done_or_agrees(job: "asyncio.Task[None]") -> bool:
-            return job.done() or agrees(lab, node, 40)
-
-        while survived < 2:
-            node.view = other if crash.at % 2 else one
-            stopping = Stopping()
-            job = asyncio.create_task(Ingest(lab.network, source, raw, tail, f"start {crash.at}", stopping).follow(40))
-            await until(partial(done_or_agrees, job), f"dead or done at write {crash.at}")
+        async def start(view: View, dies_at: int) -> bool:
+            """Follow until the log agrees (True) or we died."""
+            node.view, stopping = view, Stopping()
+            crash.again(dies_at)
+            job = asyncio.create_task(Ingest(lab.network, source, raw, tail, "one", stopping).follow(40))
+            await until(lambda: job.done() or agrees(lab, node, 40), f"dead or done, dying at write {dies_at}")
             stopping.stop()
             ended = (await asyncio.gather(job, return_exceptions=True))[0]
             assert isinstance(ended, Crashed | Stopped), repr(ended)
-            survived += isinstance(ended, Stopped)
-            crash.again(crash.at + 1)
+            return isinstance(ended, Stopped)
 
-        assert lab.chain().misfits == []
-        assert crash.at > 20
+        dies_at, lived = 1, False
+        while not lived:
+            assert await start(one, NEVER)
+            lived = await start(other, dies_at)
+            assert await start(one if comes_back else other, NEVER)
+            assert lab.chain().misfits == []
+            dies_at += 1
+
+    assert dies_at > 15
 
 
 async def test_rows_that_never_reached_the_log_are_appended_again(lab: Lab, node: FaultyNode) -> None:
