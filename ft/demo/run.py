@@ -24,6 +24,8 @@ from ft.streams.prepare import prepare
 Connection = psycopg.Connection[tuple[object, ...]]
 NETWORK: Final = "demo"
 _STEP_S: Final = 20.0
+_STRIDE: Final = 5
+"""Steps that a follower may be behind, where no reorg is among them."""
 _CAUGHT_UP_S: Final = 60.0
 
 _SEEN: Final = "SELECT FROM ingest.tail WHERE network = %s AND hash = %s AND raw_offset IS NOT NULL"
@@ -57,7 +59,7 @@ def demo(config: Config, *, rpc: str | None, network: str | None, console: Conso
             live.show(config, worker, url, rpc=rpc, network=_known(config, network or "polygon"), console=console)
         else:
             _recorded(config, worker, url, console)
-    console.print(f"\n{time.monotonic() - began:.0f} s. Open [bold]{url}/schema[/bold] (stop it all: `ft down`)")
+    console.print(f"{time.monotonic() - began:.0f} s. Open [bold]{url}/schema[/bold] (stop it all: `ft down`)")
 
 
 def _recorded(config: Config, worker: Child, url: str, console: Console) -> None:
@@ -85,13 +87,12 @@ def _walk(node: ReplayNode, recording: Recording, conn: Connection, processes: l
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=not console.is_terminal) as progress:
         task = progress.add_task("chain, as a follower sees it", total=len(recording.steps))
-        while True:
+        for stop in _stops(recording):
+            node.advance(stop - node.view.step)
             height = node.view.head
             seen = partial(_exists, conn, _SEEN, NETWORK, node.view.canonical[height])
             children.wait_for(seen, f"block {height} in the raw topic", timeout_s=_STEP_S, children=processes)
-            progress.advance(task)
-            if not node.advance():
-                break
+            progress.update(task, completed=stop + 1)
         head = node.view.canonical[node.view.head]
         children.wait_for(
             lambda: not _exists(conn, _BEHIND, NETWORK, head),
@@ -99,6 +100,14 @@ def _walk(node: ReplayNode, recording: Recording, conn: Connection, processes: l
             timeout_s=_CAUGHT_UP_S,
             children=processes,
         )
+
+
+def _stops(recording: Recording) -> list[int]:
+    """The steps that the source must have read before the node goes on: all before a reorg, some others, the last."""
+    before_reorgs = {
+        at - 1 for at, step in enumerate(recording.steps) if at and min(step.chain) <= recording.steps[at - 1].head
+    }
+    return sorted(before_reorgs | set(range(0, len(recording.steps), _STRIDE)) | {len(recording.steps) - 1})
 
 
 def _show(config: Config, reader: compare.Reader, recording: Recording, url: str, console: Console) -> None:
@@ -121,7 +130,9 @@ def _show(config: Config, reader: compare.Reader, recording: Recording, url: str
     if problems:
         raise ServerError("the result is not what the contracts said:\n" + "\n".join(problems))
     first = next(iter(recording.contracts[name].address for name in recording.expected.supply))
-    console.print(f"every balance is as the contracts say; for one: {url}/api/v1/collections/{NETWORK}:{first}")
+    console.print(
+        f"every balance is as the contracts say; for one:\n{url}/api/v1/collections/{NETWORK}:{first}", soft_wrap=True
+    )
 
 
 def _exists(conn: Connection, query: str, *args: object) -> bool:
