@@ -195,6 +195,20 @@ async def test_a_backfill_does_not_take_on_what_a_reorg_gave_back_to_an_earlier_
     assert owners(config) == {(C, 1): (account("bob"), 1)}
 
 
+async def test_a_block_is_reverted_once(config: Config, ledger: LedgerHarness) -> None:
+    log = Log()
+    minted(log)
+    log.append(lost := Block(2, [Event(tx="move", source="alice", target="bob")]))
+    log.revert(lost)
+    log.revert(lost)
+    log.revert(Block(2, fork="never seen"))
+
+    await ledger.read_one_by_one(log)
+
+    assert [row[:2] for row in journal(config)] == [("apply", 1), ("apply", 2), ("revert", 2)]
+    assert owners(config) == {(C, 1): (account("alice"), 1)}
+
+
 async def test_replace_reverts_are_no_reorg(config: Config, ledger: LedgerHarness) -> None:
     log = Log(finalized=5)
     log.append(block := Block(1, [Event(tx="mint", target="alice")]))

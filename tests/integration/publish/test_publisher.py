@@ -9,9 +9,6 @@ from typing import Any, NoReturn
 import psycopg
 import pytest
 from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
-from confluent_kafka.admin._resource import ResourceType
 
 from ft.agents.announcements import TOPICS, Topic, traceparent
 from ft.agents.handover import Handover
@@ -21,6 +18,7 @@ from ft.schemas.codec import Codec
 from ft.schemas.ids import asset_uuid
 from ft.streams.topics import Topics, create_topics
 from tests.integration.ledger.harness import NETWORK, TOPIC, Block, Event, LedgerHarness, Log, account, rows, tx
+from tests.integration.publish.limits import limit
 
 
 @dataclass
@@ -225,7 +223,7 @@ async def test_a_refused_record_blocks_its_partition_until_it_is_cleared_and_lea
     log.append(Block(4, [Event(tx="other", target="dora")]), partition=1)
     name = Topics(outlet.config.topic_prefix).ownership_changed
     await outlet.harness.read(log)
-    _limit(outlet.config, name, 1_000)
+    limit(outlet.config, name, 1_000)
 
     await outlet.publish_all()
 
@@ -237,7 +235,7 @@ async def test_a_refused_record_blocks_its_partition_until_it_is_cleared_and_lea
         (True,), (False,),
     ]  # fmt: skip
 
-    _limit(outlet.config, name, 1_000_000)
+    limit(outlet.config, name, 1_000_000)
     with psycopg.connect(outlet.config.postgres) as conn:
         conn.execute("UPDATE system.publish_cursor SET blocked = NULL")
     await outlet.publish_all()
@@ -280,12 +278,3 @@ async def test_waiting_ends_with_a_commit() -> None:
     handover.offer([])
 
     await asyncio.wait_for(waiting, 1)
-
-
-def _limit(config: Config, topic: str, size: int) -> None:
-    admin = AdminClient({"bootstrap.servers": config.kafka})
-    entry = ConfigEntry("max.message.bytes", str(size), incremental_operation=AlterConfigOpType.SET)
-    for future in admin.incremental_alter_configs(
-        [ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])]
-    ).values():
-        future.result(10)

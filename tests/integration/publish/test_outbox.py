@@ -1,0 +1,65 @@
+"""After a record that the broker refuses nothing more is sent."""
+
+import asyncio
+import secrets
+from contextlib import suppress
+
+import pytest
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from ft.config import Config
+from ft.errors import BrokerError
+from ft.streams.outbox import Outbox
+from ft.streams.topics import Topics, create_topics
+from tests.integration.publish.limits import limit
+
+
+@pytest.fixture
+def topic(config: Config) -> str:
+    create_topics(config, [], 1)
+    name = Topics(config.topic_prefix).ownership_changed
+    limit(config, name, 2_000)
+    return name
+
+
+def values(config: Config, topic: str) -> list[bytes]:
+    consumer = Consumer({"bootstrap.servers": config.kafka, "group.id": "reader", "enable.auto.commit": False})
+    try:
+        consumer.assign([TopicPartition(topic, 0, 0)])
+        end = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=10)[1]
+        return [bytes(message.value() or b"") for message in consumer.consume(end, 10)] if end else []
+    finally:
+        consumer.close()
+
+
+async def test_what_follows_a_refused_record_is_not_sent(config: Config, topic: str) -> None:
+    outbox = Outbox(config.kafka)
+    outbox.send(topic, 0, b"before")
+    await outbox.flush()
+    outbox.send(topic, 0, secrets.token_bytes(10_000))
+    async with asyncio.timeout(20):
+        while outbox._refused is None:
+            with suppress(KafkaException):
+                await asyncio.to_thread(outbox._rd.poll, 0.05)
+
+    with suppress(BrokerError):
+        outbox.send(topic, 0, b"after")
+    with pytest.raises(BrokerError):
+        await outbox.flush()
+    with suppress(KafkaException):
+        await asyncio.to_thread(outbox._rd.flush, 5)
+
+    assert values(config, topic) == [b"before"]
+    outbox.close()
+
+
+async def test_what_was_sent_is_acknowledged_in_order(config: Config, topic: str) -> None:
+    outbox = Outbox(config.kafka)
+    sent = [str(number).encode() for number in range(300)]
+    for value in sent:
+        outbox.send(topic, 0, value)
+
+    await outbox.flush()
+
+    assert values(config, topic) == sent
+    outbox.close()
