@@ -6,6 +6,7 @@ from typing import Any, Final, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import TextLoader
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 from psycopg_pool.errors import TooManyRequests
@@ -122,5 +123,7 @@ async def value_of(conn: Connection, query: str, parameters: Mapping[str, Any]) 
 async def _configure(conn: Connection) -> None:
     # Numerics never become floats or Decimals: an answer shows what Postgres wrote, digit by digit.
     conn.adapters.register_loader("numeric", TextLoader)
+    # One type for every int: else each size that a parameter happens to have prepares the query once more.
+    conn.adapters.register_dumper(int, Int8Dumper)
     for statement in _SESSION:
         await conn.execute(statement.encode())

@@ -450,13 +450,18 @@ def _transfers_query(ask: TransfersAsk) -> str:
 
 def _transfers_parameters(ask: TransfersAsk) -> dict[str, Any]:
     key = ask.after or (NEWEST if ask.newest_first else OLDEST)
+    low, high = ask.block_from or 0, _END if ask.block_to is None else ask.block_to
+    if ask.newest_first:
+        high = min(high, key.block_number)  # implied by the key, but this the planner looks up in the index
+    else:
+        low = max(low, key.block_number)
     return {
         **key._asdict(),
         "network": ask.network,
         "contract": ask.contract,
         "token_id": ask.token_id,
         "account": ask.account,
-        "block_from": ask.block_from or 0,
-        "block_to": _END if ask.block_to is None else ask.block_to,
+        "block_from": low,
+        "block_to": high,
         "rows": ask.rows,
     }

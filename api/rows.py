@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
 
 from msgspec import Struct
-from msgspec.structs import fields
 from psycopg import AsyncCursor
 
 from ft.errors import DatabaseError
@@ -207,9 +207,10 @@ class BacklogRow(Struct, frozen=True, kw_only=True):
     workers: int
 
 
+@cache
 def of(kind: type[R]) -> Callable[[AsyncCursor[Any]], Callable[[Sequence[Any]], R]]:
     """A psycopg row factory for ``kind``; columns that it does not name are left out."""
-    wanted = [field.name for field in fields(kind)]
+    wanted = kind.__struct_fields__
 
     def factory(cursor: AsyncCursor[Any]) -> Callable[[Sequence[Any]], R]:
         columns = {column.name: place for place, column in enumerate(cursor.description or ())}

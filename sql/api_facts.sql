@@ -27,6 +27,7 @@ SELECT network, contract, token_id FROM projection.assets WHERE uuid = %(uuid)s:
 -- name: assets
 -- Everything about some assets in one statement, hence of one snapshot. Holders beyond 1000 are not
 -- added up: supply and owners come from the card then. `version` moves with whatever can change the answer.
+-- The arrays hide in subselects so that their lengths sway no plan: the generic one is kept, and saves 2 ms.
 SELECT k.network, k.contract, k.token_id, a.uuid, coalesce(a.is_stub, true) AS is_stub,
        coalesce(held.standard, a.standard, c.standard) AS standard,
        CASE WHEN held.holders > 1000 THEN coalesce(c.owners, held.holders) ELSE held.holders END AS owners,
@@ -49,7 +50,8 @@ SELECT k.network, k.contract, k.token_id, a.uuid, coalesce(a.is_stub, true) AS i
                   WHERE s.consumer = 'project' AND s.partition = k.partition),
                  (SELECT count(*) FROM projection.findings f
                   WHERE (f.network, f.contract) = (k.network, k.contract))) AS version
-FROM unnest(%(networks)s::text[], %(contracts)s::text[], %(token_ids)s::numeric[], %(partitions)s::integer[])
+FROM unnest((SELECT %(networks)s::text[]), (SELECT %(contracts)s::text[]), (SELECT %(token_ids)s::numeric[]),
+            (SELECT %(partitions)s::integer[]))
      WITH ORDINALITY AS k (network, contract, token_id, partition, place)
 LEFT JOIN projection.heads h
        ON h.consumer = 'ledger' AND h.partition = k.partition AND h.network = k.network
