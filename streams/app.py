@@ -64,7 +64,6 @@ class Consumer(driver.Consumer):
         assignments, partitions = self._assignments, set(self.assignment())
         if not self._claimable or not partitions:
             return {}
-        await super().seek_to_committed()
         try:
             positions = await self._claim(partitions)
         except Exception as exc:  # noqa: BLE001 - without its claims the process must not go on
@@ -73,9 +72,15 @@ class Consumer(driver.Consumer):
         if assignments != self._assignments:  # the group changed its mind meanwhile
             self.app.claims.drop([(tp.topic, tp.partition) for tp in positions])
             return {}
-        for tp, offset in positions.items():
-            await self._seek(tp, offset)
+        await self._thread.call_thread(self._seek_all, positions)
         return positions
+
+    async def _seek_all(self, positions: Mapping[TP, int]) -> None:
+        """In the thread whose event loop the fetcher runs in: from another one a seek may be lost, or never noticed."""
+        consumer = self._thread._ensure_consumer()
+        for tp, offset in positions.items():
+            if tp in consumer.assignment():
+                consumer.seek(tp, offset)
 
     async def _claim(self, partitions: Iterable[TP]) -> dict[TP, int]:
         earliest = await self.earliest_offsets(*partitions)

@@ -76,11 +76,11 @@ async def test_metrics_are_served_by_their_names(raw: RawTopic, start_worker: St
     await raw.until(lambda: raw.rows("SELECT count(*) FROM system.workers") == [(1,)])
     await raw.until(lambda: raw.next_offset() == 6)
     [(url,)] = raw.rows("SELECT metrics_url FROM system.workers")
+    await raw.until(lambda: f'normalizer_lag{{network="{NETWORK}",partition="0"}} 0.0' in fetch(url))
     text = await asyncio.to_thread(fetch, url)
 
     assert url.startswith("http://127.0.0.1:")
     assert 'events_processed{agent="normalize"} 40.0' in text
-    assert f'normalizer_lag{{network="{NETWORK}",partition="0"}}' in text
     assert "dlq_depth 0.0" in text
     assert worker.said("worker started")
 
