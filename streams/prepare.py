@@ -6,8 +6,8 @@ import psycopg
 
 from ft.config import Config
 from ft.errors import DatabaseUnavailable
-from ft.networks import load_networks
-from ft.sql.migrate import migrate, stored_partitions
+from ft.networks import Network, load_networks
+from ft.sql.migrate import ensure_network, migrate, stored_partitions
 from ft.streams.registry import Registry
 from ft.streams.topics import Topics, create_topics
 
@@ -38,6 +38,17 @@ def prepare(config: Config) -> Prepared:
             registry.codec(record, topic)
     subjects = [f"{topic}-value" for topic in records]
     return Prepared(partitions=partitions, migrations=migrations, topics=topics, subjects=subjects)
+
+
+def admit(config: Config, network: Network) -> None:
+    """Make one network known to a migrated deployment: its reference row, its raw topic and the schema of that topic.
+
+    Safe to run again. Raises ConfigError where the database is not migrated, and what :func:`prepare` raises.
+    """
+    create_topics(config, [network.slug], partitions_of(config))
+    ensure_network(config.postgres, network)
+    with Registry(config.schema_registry) as registry:
+        registry.codec("raw_block", Topics(config.topic_prefix).raw(network.slug))
 
 
 def partitions_of(config: Config) -> int:

@@ -78,11 +78,13 @@ async def _run(
 ) -> int:
     from ft.streams.checkpoint import process_name
     from ft.streams.ingest import Ingest
+    from ft.streams.prepare import admit
     from ft.streams.raw import RawLog
     from ft.streams.sources.evm.source import open_evm
     from ft.streams.stopping import Stopped, Stopping
     from ft.streams.tail import Tail
 
+    await asyncio.to_thread(admit, config, network)
     stopping, owner = Stopping(), process_name()
     _stop_on_signals(stopping.stop)
     raw = await RawLog.open(config, network.slug)

@@ -1,5 +1,8 @@
 """Topics and the producer against the real broker."""
 
+from pathlib import Path
+
+import psycopg
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -9,7 +12,8 @@ from confluent_kafka.cimpl import Consumer, NewTopic
 
 from ft.config import Config
 from ft.errors import BrokerError, BrokerUnavailable, ConfigError
-from ft.streams.prepare import prepare
+from ft.networks import load_networks
+from ft.streams.prepare import admit, prepare
 from ft.streams.producer import Producer
 from ft.streams.topics import RECORD_BYTES_MAX, Topics, create_topics, topic_identities, verify_topics
 
@@ -77,6 +81,28 @@ def test_prepare_twice_changes_nothing(config: Config) -> None:
 
     assert (first.partitions, bool(first.topics)) == (8, True)
     assert (second.migrations, second.topics) == ([], [])
+
+
+def test_a_network_added_later_gets_its_topic_and_its_reference_row(config: Config, tmp_path: Path) -> None:
+    prepare(config)
+    (tmp_path / "more.toml").write_text("[later]\nchain_id = 7\nstart_block = 3\n")
+    later = load_networks(tmp_path / "more.toml")["later"]
+
+    admit(config, later)
+    admit(config, later)
+
+    verify_topics(config, ["later"], 8)
+    with psycopg.connect(config.postgres) as conn:
+        row = conn.execute("SELECT chain_id, start_block FROM ref.networks WHERE network = 'later'").fetchone()
+    assert row == (7, 3)
+
+
+def test_a_network_is_not_admitted_to_a_database_that_is_not_migrated(config: Config) -> None:
+    with psycopg.connect(config.postgres) as conn:
+        conn.execute("DROP SCHEMA system CASCADE")
+
+    with pytest.raises(ConfigError, match="Run `ft migrate`"):
+        admit(config, load_networks()["polygon"])
 
 
 async def test_a_record_lands_where_it_was_sent_and_says_its_offset(config: Config) -> None:
