@@ -1,0 +1,188 @@
+"""The pages say what the code does: links, commands, settings, networks, metrics, standards, paths."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from click import Command, Context, Group
+from prometheus_client import Gauge
+
+from ft.agents.decode import erc2309
+from ft.agents.decode.legacy import LEGACY_CONTRACTS
+from ft.agents.sender import SLICE_BYTES_MAX
+from ft.api.observe import ApiMetrics
+from ft.cli import commands
+from ft.config import ADDRESSES, Config
+from ft.networks import Mark, Network, load_networks
+from ft.streams import metrics
+from ft.streams.topics import RECORD_BYTES_MAX, Topics
+from tests.unit.pages import CHECKOUT, PAGES, blocks, names, page, prose, rows, section
+
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_COMMAND = re.compile(
+    r"(?:^|&& |\$\(|bin/|compose exec \w+ |compose run --rm \w+ )ft ([a-z][a-z-]*)([^\n&#|)]*)", re.MULTILINE
+)
+_FILE = re.compile(r"`((?:[a-z_]+/)+[\w.-]+\.(?:py|sql|avsc|toml|yml|yaml|json|md))`")
+ROOMS = {"agents", "api", "deploy", "docs", "ft", "schemas", "sql", "streams", "tests"}
+
+
+def short(path: Path) -> str:
+    return str(path.relative_to(CHECKOUT))
+
+
+def anchors(text: str) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=short)
+def test_every_link_leads_somewhere(path: Path) -> None:
+    dead = []
+    for link in _LINK.findall(prose(path.read_text())):
+        if "://" in link:
+            continue
+        target, _, anchor = link.partition("#")
+        there = (path.parent / target).resolve() if target else path
+        if not there.exists() or (anchor and anchor not in anchors(there.read_text())):
+            dead.append(link)
+
+    assert dead == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=short)
+def test_every_file_that_a_page_names_exists(path: Path) -> None:
+    named = [name for name in _FILE.findall(path.read_text()) if name.split("/")[0] in ROOMS]
+
+    assert [name for name in named if not (CHECKOUT / name).exists()] == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=short)
+def test_every_command_and_option_that_a_page_names_exists(path: Path) -> None:
+    assert isinstance(commands, Group)
+    wrong = []
+    for name, rest in _COMMAND.findall(code(path.read_text())):
+        command = commands.get_command(Context(commands), name)
+        options = set(re.findall(r"--[a-z][a-z-]*", rest))
+        if command is None or options - known_options(command):
+            wrong.append(f"ft {name}{rest}")
+
+    assert wrong == []
+
+
+def code(text: str) -> str:
+    """Everything that may be a command: shell blocks and code in a line, a line each."""
+    return "\n".join([*blocks(text, "sh"), *re.findall(r"`([^`\n]+)`", prose(text))])
+
+
+def known_options(command: Command) -> set[str]:
+    return {"--help"} | {option for parameter in command.params for option in parameter.opts}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=short)
+def test_every_python_example_compiles(path: Path) -> None:
+    for body in blocks(path.read_text(), "python"):
+        compile(body, short(path), "exec")
+
+
+def test_every_command_is_in_the_table_of_operating() -> None:
+    assert isinstance(commands, Group)
+    listed = set(names(section(page("operating.md"), "## Start order")))
+
+    assert {name.removeprefix("ft ") for name in listed} == set(commands.list_commands(Context(commands)))
+
+
+def test_every_setting_is_described_as_the_code_describes_it() -> None:
+    listed = {row[0].strip("`"): row[1] for row in rows(section(page("operating.md"), "## Settings"))}
+    described = settings()
+
+    assert {name: listed.get(name) for name in described} == described
+    assert set(listed) == set(described) | set(ADDRESSES)
+
+
+def test_every_variable_that_a_configuration_hands_on_is_described() -> None:
+    listed = set(names(section(page("operating.md"), "## Settings")))
+    handed_on = set(Config(home=Path("h"), cache=Path("c"), addresses=dict.fromkeys(ADDRESSES, "x")).environ())
+
+    assert handed_on <= listed
+
+
+def settings() -> dict[str, str]:
+    """Variable -> meaning, from the docstrings of ft/config.py's fields."""
+    module = ast.parse((CHECKOUT / "ft" / "config.py").read_text())
+    (config,) = (node for node in module.body if isinstance(node, ast.ClassDef))
+    found = {}
+    for node in config.body:
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            text = " ".join(str(node.value.value).replace("``", "`").split())
+            if variable := re.match(r"`(FT_\w+)`: (.*)", text):
+                found[variable[1]] = variable[2]
+    return found
+
+
+def test_every_built_in_network_is_in_the_table() -> None:
+    expected = [
+        [f"`{n.slug}`", str(n.chain_id), shown(n.confirmed), shown(n.finalized), n.proof]
+        for n in load_networks().values()
+    ]
+
+    assert rows(page("networks.md").split("## Your own")[0]) == expected
+
+
+def shown(mark: Mark) -> str:
+    return str(mark.depth) if mark.tag is None else f"`{mark.tag}`, else {mark.depth}"
+
+
+def test_the_example_of_a_network_loads_and_shows_every_key(tmp_path: Path) -> None:
+    (example,) = blocks(page("networks.md"), "toml")
+    (tmp_path / "networks.toml").write_text(example)
+
+    network = load_networks(tmp_path / "networks.toml")["amoy"]
+
+    assert network.finalized == Mark(tag="finalized", depth=256)
+    assert network.confirmed == Mark(tag=None, depth=16)
+    assert len(network.rpc_urls) == 3
+    keys = set(Network.__dataclass_fields__) - {"slug", "confirmed", "finalized", "marketplaces", "tokens"}
+    assert [key for key in keys if not re.search(rf"^{key} = ", example, re.MULTILINE)] == []
+
+
+def test_every_metric_is_described_and_no_other() -> None:
+    worker = {gauge._name for gauge in vars(metrics).values() if isinstance(gauge, Gauge)}
+    api = {family.name for family in ApiMetrics()._registry.collect()}
+    listed = names(section(page("operating.md"), "## Metrics"))
+
+    assert {name.removesuffix("_total") for name in listed} == {name.removesuffix("_total") for name in worker | api}
+
+
+def test_every_topic_is_described() -> None:
+    topics = Topics("")
+    every = set(topics.records(["<network>"]))
+
+    assert set(names(page("consuming.md").split("## Frame")[0])) == every
+
+
+def test_sizes_and_limits_are_those_of_the_code() -> None:
+    standards = page("standards.md")
+
+    assert f"longer than {erc2309.RANGE_IDS_MAX:,} ids" in " ".join(standards.split())
+    assert f"past {erc2309.BLOCK_IDS_MAX:,};" in standards
+    assert f"larger than {SLICE_BYTES_MAX >> 20} MiB" in standards
+    assert f"{RECORD_BYTES_MAX >> 20} MiB" in page("operating.md")
+
+
+def test_every_reason_of_quarantine_is_one_of_the_code() -> None:
+    code = "".join(
+        (CHECKOUT / "agents" / name).read_text() for name in ("fold.py", "sender.py", "steps.py", "posting.py")
+    )
+    listed = names(section(page("standards.md"), "## Quarantined"))
+
+    assert [reason for reason in listed if f'"{reason}"' not in code] == []
+
+
+def test_every_contract_older_than_the_standard_is_listed() -> None:
+    listed = {
+        (row[0], row[1].split("`")[1], row[2].strip("`"))
+        for row in rows(section(page("standards.md"), "## Before ERC-721"))
+    }
+
+    assert listed == {(network, contract, layout.name) for (network, contract), layout in LEGACY_CONTRACTS.items()}
