@@ -52,7 +52,8 @@ def _holds_command(path: Path) -> bool:
 
 def _summary(path: Path) -> str:
     docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    return docstring.partition("\n")[0].replace("``", "`").split(": ", 1)[-1]
+    first = docstring.partition("\n")[0].replace("``", "`")
+    return first.split("`: ", 1)[-1] if first.startswith("`ft ") else first
 
 
 @click.command(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from click import Command, Context, Group
+from click.testing import CliRunner
 from prometheus_client import Gauge
 
 from ft.agents.decode import erc2309
@@ -90,6 +91,13 @@ def test_every_command_is_in_the_table_of_operating() -> None:
     listed = set(names(section(page("operating.md"), "## Start order")))
 
     assert {name.removeprefix("ft ") for name in listed} == set(commands.list_commands(Context(commands)))
+
+
+def test_every_command_is_summed_up_in_a_sentence() -> None:
+    assert isinstance(commands, Group)
+    listed = CliRunner().invoke(commands, ["--help"], terminal_width=200).output.split("Commands:\n")[1]
+
+    assert [line for line in listed.splitlines() if not re.match(r"  [a-z-]+ +[A-Z].*\.$", line)] == []
 
 
 def test_every_setting_is_described_as_the_code_describes_it() -> None:
