@@ -10,20 +10,25 @@ from litestar.params import HeaderParameter, PathParameter, QueryParameter, Skip
 
 from ft.api import cursors, parameters, views
 from ft.api.answers import AssetAnswer, Holder, Page, Transfer
+from ft.api.found import Holders, TransferKey, Transfers, TransfersAsk
 from ft.api.freshness import as_of, as_of_block
 from ft.api.minimum import HeadReads, await_block
 from ft.api.parameters import CursorText, Height, Limit, MinBlockHeader, Order
 from ft.api.problems import Problem, invalid, not_found
-from ft.api.reads import Holders, TransferKey, Transfers, TransfersAsk
 from ft.api.responses import CONDITIONAL, IMMUTABLE, PAGED, conditional, not_modified
 from ft.api.rows import AssetRow
 from ft.schemas.ids import AssetKey
 
 
-class AssetReads(HeadReads, Protocol):
-    """What one asset asks the database."""
+class UuidReads(Protocol):
+    """What a uuid asks the database."""
 
     async def asset_by_uuid(self, uuid: UUID) -> AssetKey | None: ...
+
+
+class AssetReads(HeadReads, UuidReads, Protocol):
+    """What one asset asks the database."""
+
     async def asset(self, key: AssetKey) -> AssetRow | None: ...
     async def asset_version(self, key: AssetKey) -> str: ...
 
@@ -60,7 +65,7 @@ async def asset(
     if_none_match: IfNoneMatch = None,
 ) -> Response[AssetAnswer]:
     """Who holds an NFT, since when and how surely. 404 with `X-Data-Status: pending` if no event of it is in force."""
-    key = await _resolve(reads, asset_id)
+    key = await resolve(reads, asset_id)
     await await_block(reads, min_block, key.network, key.contract)
     if if_none_match is not None and (unchanged := not_modified(if_none_match, await reads.asset_version(key))):
         return unchanged
@@ -88,7 +93,7 @@ async def owners(
     indexes: 503 `range_not_indexed`.
     """
     at = _moment(at_block, at_time)
-    key = await _resolve(reads, asset_id)
+    key = await resolve(reads, asset_id)
     await await_block(reads, min_block, key.network, key.contract)
     filters = cursors.digest("asset_owners", key, at)
     after = cursors.decode(cursor, filters, cursors.AccountKey).account if cursor else None
@@ -113,7 +118,7 @@ async def history(
     min_block: MinBlockHeader = None,
 ) -> Page[Transfer]:
     """Mints, transfers and burns of one NFT that are in force, by chain position, newest first."""
-    key = await _resolve(reads, asset_id)
+    key = await resolve(reads, asset_id)
     await await_block(reads, min_block, key.network, key.contract)
     filters = cursors.digest("asset_history", key, order, block_from, block_to)
     after = cursors.decode(cursor, filters, TransferKey) if cursor else None
@@ -137,8 +142,9 @@ async def history(
 router: Final = Router("/api/v1/assets", route_handlers=[asset, owners, history], tags=["assets"])
 
 
-async def _resolve(reads: AssetReads, text: str) -> AssetKey:
-    named = parameters.asset_key(text)
+async def resolve(reads: UuidReads, text: str, field: str = "id") -> AssetKey:
+    """The asset that a natural key or a uuid means. Raises Problem 422, or 404 for a uuid that is not known."""
+    named = parameters.asset_key(text, field)
     if isinstance(named, AssetKey):
         return named
     key = await reads.asset_by_uuid(named)

@@ -9,11 +9,11 @@ from litestar.params import PathParameter, SkipValidation
 from ft.api import cursors, parameters, views
 from ft.api.answers import Asset, CollectionAnswer, CollectionOwner, Page
 from ft.api.assets import IfNoneMatch
+from ft.api.found import Assets, Collection, CollectionOwners
 from ft.api.freshness import as_of
 from ft.api.minimum import HeadReads, await_block
 from ft.api.parameters import CursorText, Limit, MinBlockHeader
 from ft.api.problems import Problem, not_found
-from ft.api.reads import Assets, Collection, CollectionOwners
 from ft.api.responses import CONDITIONAL, PAGED, conditional, not_modified
 
 

@@ -7,8 +7,8 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from msgspec import DecodeError, Struct, ValidationError, convert, json
 
+from ft.api.found import PlainText, TokenText
 from ft.api.problems import FieldError, Problem
-from ft.api.reads import PlainText, TokenText
 
 K = TypeVar("K")
 _VERSION: Final = 1

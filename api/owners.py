@@ -9,10 +9,10 @@ from litestar.params import PathParameter, QueryParameter, SkipValidation
 
 from ft.api import cursors, parameters, views
 from ft.api.answers import Asset, Page
+from ft.api.found import HoldingKey, OwnerAssets
 from ft.api.freshness import as_of, oldest
 from ft.api.minimum import HeadReads, await_block
 from ft.api.parameters import CursorText, Limit, MinBlockHeader
-from ft.api.reads import HoldingKey, OwnerAssets
 from ft.api.responses import PAGED
 from ft.api.rows import NetworkRow
 

@@ -55,15 +55,15 @@ def plain(field: str, text: str) -> str:
     return text
 
 
-def asset_key(text: str) -> AssetKey | UUID:
+def asset_key(text: str, field: str = "id") -> AssetKey | UUID:
     """A natural key in any usual spelling, or the uuid."""
-    plain("id", text)
+    plain(field, text)
     if _UUID.match(text):
         return UUID(text)
     try:
         return ids.parse_asset_id(text)
     except InvalidId as exc:
-        raise invalid("id", "invalid_id", f"{exc}; or the asset's uuid") from exc
+        raise invalid(field, "invalid_id", f"{exc}; or the asset's uuid") from exc
 
 
 def collection_key(text: str, field: str = "id") -> tuple[str, str]:

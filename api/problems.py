@@ -14,9 +14,9 @@ from litestar.exceptions import (
 from msgspec import Struct, json
 
 from ft.api.database import NotMigrated, TooSlow
+from ft.api.found import RangeNotIndexed
 from ft.api.freshness import AsOf
 from ft.api.observe import current_request_id
-from ft.api.reads import RangeNotIndexed
 from ft.errors import DatabaseUnavailable
 from ft.schemas.ids import InvalidId
 

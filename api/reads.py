@@ -2,12 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Any, Final
 from uuid import UUID
 
-from msgspec import Meta, Struct
-
 from ft.api.database import Connection, Database, NotMigrated, row_of, rows_of, snapshot, value_of
+from ft.api.found import (
+    END,
+    NEWEST,
+    NOTHING,
+    OLDEST,
+    Assets,
+    Collection,
+    CollectionOwners,
+    Holders,
+    HoldingKey,
+    OwnerAssets,
+    RangeNotIndexed,
+    Status,
+    Transfers,
+    TransfersAsk,
+)
 from ft.api.freshness import speaking
 from ft.api.rows import (
     AssetRow,
@@ -24,7 +38,6 @@ from ft.api.rows import (
     PartitionRow,
     TransferRow,
 )
-from ft.errors import FtError
 from ft.schemas import ids
 from ft.schemas.ids import AssetKey
 from ft.schemas.standards import HOLDING
@@ -34,105 +47,6 @@ FACTS: Final = load("api_facts")
 LISTS: Final = load("api_lists")
 TRANSFERS: Final = load("api_transfers")
 STATUS: Final = load("api_status")
-
-_END: Final = 2**63 - 1
-Bigint = Annotated[int, Meta(ge=-1, le=_END)]
-PlainText = Annotated[str, Meta(pattern=r"^[\x21-\x7e]*\Z", max_length=256)]
-TokenText = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,77})\Z")]
-
-
-class TransferKey(NamedTuple):
-    """Where a transfer stands: chain position, then what tells apart rows of a branch that is not undone everywhere."""
-
-    block_number: Bigint
-    log_index: Bigint
-    sub_index: Bigint
-    partition: Bigint
-    seq: Bigint
-
-
-class HoldingKey(NamedTuple):
-    """Where an asset stands among those of an account."""
-
-    network: PlainText
-    contract: PlainText
-    token_id: TokenText
-
-
-_NOTHING: Final = HoldingKey("", "", "-1")
-NEWEST: Final = TransferKey(_END, _END, _END, _END, _END)
-OLDEST: Final = TransferKey(-1, -1, -1, -1, -1)
-
-
-class RangeNotIndexed(FtError):
-    """Months in the asked range have no indexes yet: reading them would take minutes."""
-
-
-class TransfersAsk(Struct, frozen=True, kw_only=True):
-    """Which transfers; bounds are inclusive heights, None where open; ``after`` is the key to go on behind."""
-
-    network: str
-    contract: str | None = None
-    token_id: str | None = None
-    account: str | None = None
-    block_from: int | None = None
-    block_to: int | None = None
-    newest_first: bool = True
-    after: TransferKey | None = None
-    rows: int
-
-
-class Transfers(Struct, frozen=True, kw_only=True):
-    rows: list[TransferRow]
-    head: HeadRow | None
-
-
-class Holders(Struct, frozen=True, kw_only=True):
-    """Holders of an asset: now (``at`` None) or once block ``at`` was applied (-1: before any block that was read).
-
-    ``reached``: whether that block is applied. ``complete``: whether no block since the contract's creation is missing.
-    """
-
-    rows: list[HolderRow]
-    head: HeadRow | None
-    at: int | None = None
-    block: BlockRow | None = None
-    reached: bool = True
-    complete: bool = False
-
-
-class Assets(Struct, frozen=True, kw_only=True):
-    rows: list[AssetRow]
-    head: HeadRow | None
-    more: bool
-
-
-class CollectionOwners(Struct, frozen=True, kw_only=True):
-    rows: list[OwnerRow]
-    head: HeadRow | None
-
-
-class OwnerAssets(Struct, frozen=True, kw_only=True):
-    """Holdings with their assets, in one order; ``heads``: who speaks, by network (None: nothing read)."""
-
-    holdings: list[HoldingRow]
-    assets: list[AssetRow]
-    heads: Mapping[str, HeadRow | None]
-    more: bool
-
-
-class Collection(Struct, frozen=True, kw_only=True):
-    """``held``: counters from the ledger where ``project`` has none yet."""
-
-    row: CollectionRow
-    held: HeldCountersRow | None
-
-
-class Status(Struct, frozen=True, kw_only=True):
-    chains: list[ChainRow]
-    partitions: list[PartitionRow]
-    backlog: BacklogRow
-    heads: list[HeadRow]
 
 
 class Reads:
@@ -293,7 +207,7 @@ class Reads:
         """What ``account`` holds on ``networks``, in that order, then by contract and token id."""
         count = await self.partitions()
         left = [name for name in networks if after is None or name >= after.network]
-        behind = [after if after is not None and name == after.network else _NOTHING for name in left]
+        behind = [after if after is not None and name == after.network else NOTHING for name in left]
         parameters = {
             "networks": left,
             "contracts": [key.contract for key in behind],
@@ -450,7 +364,7 @@ def _transfers_query(ask: TransfersAsk) -> str:
 
 def _transfers_parameters(ask: TransfersAsk) -> dict[str, Any]:
     key = ask.after or (NEWEST if ask.newest_first else OLDEST)
-    low, high = ask.block_from or 0, _END if ask.block_to is None else ask.block_to
+    low, high = ask.block_from or 0, END if ask.block_to is None else ask.block_to
     if ask.newest_first:
         high = min(high, key.block_number)  # implied by the key, but this the planner looks up in the index
     else:

@@ -8,9 +8,9 @@ from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 from msgspec import Struct
 
+from ft.api.found import Status
 from ft.api.freshness import AsOf, as_of, oldest
 from ft.api.observe import ApiMetrics
-from ft.api.reads import Status
 from ft.api.responses import READY
 from ft.api.rows import ChainRow, PartitionRow
 

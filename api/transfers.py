@@ -9,15 +9,16 @@ from msgspec import Struct
 
 from ft.api import cursors, parameters, views
 from ft.api.answers import Page, Transfer
+from ft.api.assets import UuidReads, resolve
+from ft.api.found import TransferKey, Transfers, TransfersAsk
 from ft.api.minimum import HeadReads, await_block
 from ft.api.parameters import CursorText, Height, Limit, MinBlockHeader, Order
 from ft.api.problems import invalid
-from ft.api.reads import TransferKey, Transfers, TransfersAsk
 from ft.api.responses import PAGED
 from ft.schemas.ids import AssetKey
 
 
-class TransferReads(HeadReads, Protocol):
+class TransferReads(HeadReads, UuidReads, Protocol):
     """What a page of transfers asks the database."""
 
     async def transfers(self, ask: TransfersAsk) -> Transfers: ...
@@ -41,9 +42,7 @@ async def transfers(
     contract: Annotated[
         str | None, QueryParameter(required=False, description="An address, or `<network>:<contract>`.")
     ] = None,
-    asset: Annotated[
-        str | None, QueryParameter(required=False, description="`<network>:<contract>:<token_id>`.")
-    ] = None,
+    asset: Annotated[str | None, QueryParameter(required=False, description="Its natural key or uuid.")] = None,
     account: Annotated[
         str | None,
         QueryParameter(required=False, description="Sender or receiver: an address, or `<network>:<address>`."),
@@ -59,7 +58,8 @@ async def transfers(
 
     A range with months that are not indexed yet: 503 `range_not_indexed`.
     """
-    where = narrow(network, contract, asset, account)
+    key = await resolve(reads, asset, "asset") if asset is not None else None
+    where = narrow(network, contract, key, account)
     await await_block(reads, min_block, where.network, where.contract)
     filters = cursors.digest(
         "transfers", where.network, where.contract, where.token_id, where.account, block_from, block_to, order
@@ -83,15 +83,12 @@ async def transfers(
 router: Final = Router("/api/v1/transfers", route_handlers=[transfers], tags=["transfers"])
 
 
-def narrow(network: str | None, contract: str | None, asset: str | None, account: str | None) -> Where:
+def narrow(network: str | None, contract: str | None, asset: AssetKey | None, account: str | None) -> Where:
     """Canonical filters. Raises Problem 422 where they name no network, or two."""
     on = parameters.network_slug(network) if network is not None else None
     of = token = None
     if asset is not None:
-        key = parameters.asset_key(asset)
-        if not isinstance(key, AssetKey):
-            raise invalid("asset", "invalid_id", "expected <network>:<contract>:<token_id>, got a uuid")
-        on, of, token = _same(on, key.network, "asset"), key.contract, key.token_id
+        on, of, token = _same(on, asset.network, "asset"), asset.contract, asset.token_id
     if contract is not None:
         on, named = _contract(contract, on)
         if of is not None and of != named:

@@ -18,8 +18,8 @@ from ft.api.answers import (
     PageInfo,
     Transfer,
 )
+from ft.api.found import TransferKey, Transfers
 from ft.api.freshness import AsOf, as_of, finality
-from ft.api.reads import TransferKey, Transfers
 from ft.api.rows import (
     AssetRow,
     CollectionRow,

@@ -238,6 +238,19 @@ async def test_metrics_count_requests_by_route(client: httpx.AsyncClient) -> Non
     assert "ft_api_request_seconds_bucket" in text
 
 
+async def test_no_strange_value_in_any_place_is_an_internal_error(world: World, client: httpx.AsyncClient) -> None:
+    world.mint(CONTRACT, 7, ALICE, 10)
+    world.heads(20)
+    values = [quote(value, safe=":", errors="surrogatepass") for value in IDS]
+    urls = [path.format(value) for path in PATHS for value in values]
+    urls += [f"{ASSET}/owners?{name}={value}" for name in NAMES for value in values]
+    urls += [f"/api/v1/transfers?network=solana&{name}={value}" for name in NAMES for value in values]
+
+    for url in urls:
+        answer = await client.get(url)
+        assert answer.status_code in (200, 400, 404, 409, 422), (url, answer.text)
+
+
 async def test_no_input_is_an_internal_error(world: World, client: httpx.AsyncClient) -> None:
     world.mint(CONTRACT, 7, ALICE, 10)
     world.heads(20)

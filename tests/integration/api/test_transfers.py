@@ -130,6 +130,16 @@ async def test_a_retraction_takes_the_row_away_and_a_return_brings_the_next_revi
     assert (taken, [event["revision"] for event in back]) == ([], [3])
 
 
+async def test_an_asset_may_be_named_by_its_uuid(world: World, client: httpx.AsyncClient) -> None:
+    world.event(CONTRACT, 7, ZERO, ALICE, 10)
+    world.event(CONTRACT, 8, ZERO, ALICE, 10, log_index=1)
+    uuid = world.catalogued(CONTRACT, 7)
+
+    data = (await client.get(f"/api/v1/transfers?asset={uuid}")).raise_for_status().json()["data"]
+
+    assert [event["token_id"] for event in data] == ["7"]
+
+
 async def test_a_cursor_is_refused_with_other_filters(world: World, client: httpx.AsyncClient) -> None:
     for block in range(3):
         world.event(CONTRACT, block, ALICE, BOB, block)

@@ -10,8 +10,8 @@ from msgspec import json
 
 from ft.api import cursors
 from ft.api.cursors import AccountKey, TokenKey
+from ft.api.found import HoldingKey, TransferKey
 from ft.api.problems import Problem
-from ft.api.reads import HoldingKey, TransferKey
 
 FILTERS = cursors.digest("transfers", "polygon", None)
 POSITION = st.integers(min_value=-1, max_value=2**63 - 1)

@@ -1,0 +1,121 @@
+"""What the reads are asked with, and what they find: keys of keyset pages, and one type an answer."""
+
+from collections.abc import Mapping
+from typing import Annotated, Final, NamedTuple
+
+from msgspec import Meta, Struct
+
+from ft.api.rows import (
+    AssetRow,
+    BacklogRow,
+    BlockRow,
+    ChainRow,
+    CollectionRow,
+    HeadRow,
+    HeldCountersRow,
+    HolderRow,
+    HoldingRow,
+    OwnerRow,
+    PartitionRow,
+    TransferRow,
+)
+from ft.errors import FtError
+
+END: Final = 2**63 - 1
+Bigint = Annotated[int, Meta(ge=-1, le=END)]
+PlainText = Annotated[str, Meta(pattern=r"^[\x21-\x7e]*\Z", max_length=256)]
+TokenText = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,77})\Z")]
+
+
+class TransferKey(NamedTuple):
+    """Where a transfer stands: chain position, then what tells apart rows of a branch that is not undone everywhere."""
+
+    block_number: Bigint
+    log_index: Bigint
+    sub_index: Bigint
+    partition: Bigint
+    seq: Bigint
+
+
+class HoldingKey(NamedTuple):
+    """Where an asset stands among those of an account."""
+
+    network: PlainText
+    contract: PlainText
+    token_id: TokenText
+
+
+NOTHING: Final = HoldingKey("", "", "-1")
+NEWEST: Final = TransferKey(END, END, END, END, END)
+OLDEST: Final = TransferKey(-1, -1, -1, -1, -1)
+
+
+class RangeNotIndexed(FtError):
+    """Months in the asked range have no indexes yet: reading them would take minutes."""
+
+
+class TransfersAsk(Struct, frozen=True, kw_only=True):
+    """Which transfers; bounds are inclusive heights, None where open; ``after`` is the key to go on behind."""
+
+    network: str
+    contract: str | None = None
+    token_id: str | None = None
+    account: str | None = None
+    block_from: int | None = None
+    block_to: int | None = None
+    newest_first: bool = True
+    after: TransferKey | None = None
+    rows: int
+
+
+class Transfers(Struct, frozen=True, kw_only=True):
+    rows: list[TransferRow]
+    head: HeadRow | None
+
+
+class Holders(Struct, frozen=True, kw_only=True):
+    """Holders of an asset: now (``at`` None) or once block ``at`` was applied (-1: before any block that was read).
+
+    ``reached``: whether that block is applied. ``complete``: whether no block since the contract's creation is missing.
+    """
+
+    rows: list[HolderRow]
+    head: HeadRow | None
+    at: int | None = None
+    block: BlockRow | None = None
+    reached: bool = True
+    complete: bool = False
+
+
+class Assets(Struct, frozen=True, kw_only=True):
+    rows: list[AssetRow]
+    head: HeadRow | None
+    more: bool
+
+
+class CollectionOwners(Struct, frozen=True, kw_only=True):
+    rows: list[OwnerRow]
+    head: HeadRow | None
+
+
+class OwnerAssets(Struct, frozen=True, kw_only=True):
+    """Holdings with their assets, in one order; ``heads``: who speaks, by network (None: nothing read)."""
+
+    holdings: list[HoldingRow]
+    assets: list[AssetRow]
+    heads: Mapping[str, HeadRow | None]
+    more: bool
+
+
+class Collection(Struct, frozen=True, kw_only=True):
+    """``held``: counters from the ledger where ``project`` has none yet."""
+
+    row: CollectionRow
+    held: HeldCountersRow | None
+
+
+class Status(Struct, frozen=True, kw_only=True):
+    chains: list[ChainRow]
+    partitions: list[PartitionRow]
+    backlog: BacklogRow
+    heads: list[HeadRow]
