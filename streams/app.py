@@ -50,6 +50,7 @@ class Consumer(driver.Consumer):
         self._claimable = False
         self._assignments += 1
         self.app.claims.drop([(tp.topic, tp.partition) for tp in revoked])
+        await self.app.claims.settle(IN_HAND_S)
         await self.app.wait_for_batches(IN_HAND_S)
         await super().on_partitions_revoked(revoked)
 
@@ -65,7 +66,7 @@ class Consumer(driver.Consumer):
         if not self._claimable or not partitions:
             return {}
         try:
-            positions = await self._claim(partitions)
+            positions = await self._claim(partitions, lambda: assignments == self._assignments)
         except Exception as exc:  # noqa: BLE001 - without its claims the process must not go on
             await self.app.fail(exc)
             return {}
@@ -82,11 +83,11 @@ class Consumer(driver.Consumer):
             if tp in consumer.assignment():
                 consumer.seek(tp, offset)
 
-    async def _claim(self, partitions: Iterable[TP]) -> dict[TP, int]:
+    async def _claim(self, partitions: Iterable[TP], wanted_still: Callable[[], bool]) -> dict[TP, int]:
         earliest = await self.earliest_offsets(*partitions)
         ends = await self.highwaters(*partitions)
         bounds = {(tp.topic, tp.partition): (earliest[tp], ends[tp]) for tp in partitions}
-        claims = await self.app.claims.take(bounds)
+        claims = await self.app.claims.take(bounds, wanted_still)
         return {TP(claim.topic, claim.partition): claim.next_offset for claim in claims}
 
 

@@ -1,7 +1,8 @@
 """The partitions that this process holds: claimed in Postgres when the group assigns them, dropped when it revokes."""
 
 import asyncio
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Callable, Mapping
 
 import psycopg
 import structlog
@@ -48,8 +49,17 @@ class Claims:
             if key in self._known:
                 self._known[key].held = False
 
-    async def take(self, bounds: Mapping[TopicPartition, tuple[int, int]]) -> list[Claim]:
-        """Claim partitions, given the first and the end offset of each one's log.
+    async def settle(self, timeout_s: float) -> None:
+        """Return once no claim is being taken, or the time is over. The group must not give a partition to another
+        process before: a claim that comes late would take it away from there."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s), self._lock:
+                pass
+
+    async def take(
+        self, bounds: Mapping[TopicPartition, tuple[int, int]], wanted_still: Callable[[], bool] = lambda: True
+    ) -> list[Claim]:
+        """Claim partitions, given the first and the end offset of each one's log, while they are still wanted.
 
         Raises OffsetMismatch (another Kafka, or outside of the log), DatabaseUnavailable after several tries.
         """
@@ -58,7 +68,7 @@ class Claims:
             identities = await asyncio.to_thread(topic_identities, self._config, {topic for topic, _ in wanted})
             for attempt in range(_TRIES):
                 try:
-                    return await self._take(wanted, identities)
+                    return await self._take(wanted, identities, wanted_still)
                 except DatabaseUnavailable as exc:
                     if attempt == _TRIES - 1:
                         raise
@@ -67,12 +77,17 @@ class Claims:
         raise AssertionError("unreachable")
 
     async def _take(
-        self, wanted: Mapping[TopicPartition, tuple[int, int]], identities: Mapping[str, TopicIdentity]
+        self,
+        wanted: Mapping[TopicPartition, tuple[int, int]],
+        identities: Mapping[str, TopicIdentity],
+        wanted_still: Callable[[], bool],
     ) -> list[Claim]:
         conn = await checkpoint.connect_writer(self._config, application="ft claims")
         try:
             return [
-                await self._take_one(conn, key, limits, identities[key[0]]) for key, limits in sorted(wanted.items())
+                await self._take_one(conn, key, limits, identities[key[0]])
+                for key, limits in sorted(wanted.items())
+                if wanted_still()
             ]
         except psycopg.Error as exc:
             raise checkpoint.translated(exc) from exc

@@ -1,0 +1,63 @@
+"""Claims beside a rebalance: none is taken of what the group has taken away meanwhile."""
+
+import asyncio
+import time
+
+import psycopg
+import pytest
+
+from ft.config import Config
+from ft.streams.claims import Claims
+from ft.streams.topics import Topics, create_topics
+
+PARTITIONS = range(4)
+
+
+@pytest.fixture
+def topic(config: Config) -> str:
+    create_topics(config, [], config.partitions)
+    return Topics(config.topic_prefix).normalized
+
+
+@pytest.fixture
+def claims(config: Config, topic: str) -> Claims:
+    made = Claims(config, "here:1:1")
+    made.serve(topic, "ledger")
+    return made
+
+
+def owners(config: Config) -> list[str]:
+    with psycopg.connect(config.postgres) as conn:
+        query = "SELECT owner FROM system.partition_owner WHERE consumer = 'ledger' AND epoch > 0 ORDER BY partition"
+        return [row[0] for row in conn.execute(query).fetchall()]
+
+
+async def test_claiming_stops_once_the_group_has_changed_its_mind(config: Config, topic: str, claims: Claims) -> None:
+    asked = iter([True, True, False, False])
+
+    taken = await claims.take({(topic, p): (0, 0) for p in PARTITIONS}, lambda: next(asked))
+
+    assert [claim.partition for claim in taken] == [0, 1]
+    assert owners(config) == ["here:1:1"] * 2
+
+
+async def test_a_revocation_waits_for_the_claim_that_is_being_taken(config: Config, topic: str, claims: Claims) -> None:
+    wanted = True
+    taking = asyncio.create_task(claims.take({(topic, p): (0, 0) for p in PARTITIONS}, lambda: wanted))
+    await asyncio.sleep(0)
+    wanted = False
+
+    await claims.settle(10)
+    held = claims.held("ledger")
+
+    assert not claims._lock.locked()
+    assert held == await taking == []
+    assert owners(config) == []
+
+
+async def test_a_revocation_does_not_wait_for_ever(claims: Claims) -> None:
+    async with claims._lock:
+        began = time.monotonic()
+        await claims.settle(0.2)
+
+    assert 0.1 < time.monotonic() - began < 5
