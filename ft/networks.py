@@ -52,8 +52,6 @@ class Network:
     """JSON-RPC requests in one HTTP request, at most; 1 turns batches off."""
     marketplaces: Mapping[str, str] = field(default_factory=dict)
     """Address -> name."""
-    tokens: Mapping[str, str] = field(default_factory=dict)
-    """Contracts older than ERC-721 to read as NFTs: address -> layout (topics1 | topics3)."""
 
 
 def load_networks(networks_file: Path | None = None) -> dict[str, Network]:
@@ -113,7 +111,6 @@ def _network(slug: str, table: object, source: str) -> Network:
         requests_per_s=float(_typed(table, "requests_per_s", (int, float), 50.0, where)),
         batch_max=_typed(table, "batch_max", (int,), 20, where),
         marketplaces=_marketplaces(table.get("marketplaces", {}), where),
-        tokens={str(k).lower(): str(v) for k, v in _typed(table, "tokens", (Mapping,), {}, where).items()},
     )
 
 

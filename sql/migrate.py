@@ -139,7 +139,6 @@ def _fill_network(conn: psycopg.Connection[Any], network: Network) -> None:
         "proof": network.proof,
         "logs_window": network.logs_window,
         "requests_per_s": network.requests_per_s,
-        "tokens": dict(network.tokens),
     }
     conn.execute(
         "INSERT INTO ref.networks (network, family, chain_id, start_block, confirmed, finalized, settings)"

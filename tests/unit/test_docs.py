@@ -150,7 +150,7 @@ def test_the_example_of_a_network_loads_and_shows_every_key(tmp_path: Path) -> N
     assert network.finalized == Mark(tag="finalized", depth=256)
     assert network.confirmed == Mark(tag=None, depth=16)
     assert len(network.rpc_urls) == 3
-    keys = set(Network.__dataclass_fields__) - {"slug", "confirmed", "finalized", "marketplaces", "tokens"}
+    keys = set(Network.__dataclass_fields__) - {"slug", "confirmed", "finalized", "marketplaces"}
     assert [key for key in keys if not re.search(rf"^{key} = ", example, re.MULTILINE)] == []
 
 
