@@ -92,7 +92,6 @@ class LiveChain:
         logs = self.node.rpc("eth_getLogs", wanted)
         return {(log["blockHash"], int(log["logIndex"], 16)) for log in logs if log["data"] != EMPTY_BATCH}
 
-
     def served_later(self) -> Recording:
         """The node's chain up to now, for a replaying node; all of it final."""
         heights = range(self.node.head() + 1)

@@ -1,5 +1,6 @@
 """The whole pipeline as an operator runs it: worker, API and ingestion, each a process of its own, on one config."""
 
+import os
 import re
 import socket
 import subprocess
@@ -28,7 +29,8 @@ STEP_S: Final = 30.0
 
 _PARTITIONS_BEHIND: Final = """
     SELECT count(*) FROM system.partition_owner o
-    LEFT JOIN system.partition_head h ON (h.consumer, h.partition) = (o.consumer, o.partition) AND h.network = %(network)s
+    LEFT JOIN system.partition_head h
+      ON (h.consumer, h.partition) = (o.consumer, o.partition) AND h.network = %(network)s
     WHERE o.consumer = 'ledger' AND coalesce(h.position, -1) < %(position)s
 """
 _UNREAD: Final = """
@@ -57,8 +59,12 @@ class Pipeline:
         prepare(self.config)
         worker = self.start_worker()
         self._start_api()
-        claimed = partial(self.sql, _CLAIMED)
-        self.until(lambda: claimed()[0][0] == 8, "a worker that holds every partition", START_S, [worker])
+        self.until(
+            lambda: self.sql(_CLAIMED) == [(self.config.partitions,)],
+            "a worker that holds every partition",
+            START_S,
+            [worker],
+        )
 
     def stop(self) -> None:
         """Stop every process."""
@@ -105,7 +111,7 @@ class Pipeline:
         """``ft verify`` must find no difference."""
         done = subprocess.run(
             [sys.executable, *FT, "verify", "--wait", "30"],
-            env=dict(self.environ()),
+            env=self.environ(),
             capture_output=True,
             text=True,
             timeout=120,
@@ -115,8 +121,6 @@ class Pipeline:
 
     def environ(self) -> dict[str, str]:
         """What a process of this deployment finds in its environment."""
-        import os
-
         return {key: value for key, value in os.environ.items() if not key.startswith("FT_")} | self.config.environ()
 
     def get(self, path: str, **query: Any) -> Any:
@@ -151,8 +155,8 @@ class Pipeline:
         end = self.raw_end(network)
 
         def through() -> bool:
-            behind = self.sql(_PARTITIONS_BEHIND, network=network, position=end - 1)[0][0]
-            return behind == 0 and self.sql(_UNREAD)[0][0] == 0
+            behind = self.sql(_PARTITIONS_BEHIND, network=network, position=end - 1)
+            return behind == [(0,)] and self.sql(_UNREAD) == [(0,)]
 
         self.until(through, f"{network}: {end} raw records to come through")
 

@@ -12,6 +12,8 @@ import msgspec
 from ft.demo.recording import Recording
 
 CHAIN_IDS: Final = {"ethereum": 1, "polygon": 137}
+CRYPTO_KITTIES: Final = "0x06012c8cf97bead5deae237070f9587f8e7a266d"
+"""Older than ERC-721: nothing in its Transfer is indexed."""
 STANDARDS: Final = {"erc721": "erc721", "erc1155_single": "erc1155", "erc1155_batch": "erc1155"}
 
 
@@ -91,7 +93,9 @@ def nft_logs(block: RecordedBlock) -> set[tuple[str, int]]:
     for receipt in json.loads(block.receipts):
         for log in receipt["logs"]:
             topics = log["topics"]
-            if topics and len(topics) == 4 and topics[0][:10] in ("0xddf252ad", "0xc3d58168", "0x4a39dc06"):
+            if not topics or topics[0][:10] not in ("0xddf252ad", "0xc3d58168", "0x4a39dc06"):
+                continue
+            if len(topics) == 4 or log["address"].lower() == CRYPTO_KITTIES:
                 found.add((log["address"].lower(), int(log["logIndex"], 16)))
     return found
 

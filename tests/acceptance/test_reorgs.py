@@ -72,7 +72,7 @@ def test_many_blocks_with_one_token_moved_often_a_batch_and_another_contract_com
     chain.agrees(apes, items, old, new, tokens=range(4))
     assert chain.owner(new, 0) == bob
 
-    chain.node.reorg(9, [(moves[0], 2), (batch, 3), (moves[1], 3), (minted, 6)])
+    chain.node.reorg(8, [(moves[0], 2), (batch, 3), (moves[1], 3), (minted, 6)])
 
     chain.agrees(apes, items, old, new, tokens=range(4))
     assert chain.owner(apes, 0) == carol

@@ -6,7 +6,7 @@ from tests.acceptance.chains import LiveChain
 from tests.acceptance.conftest import Chains
 from tests.acceptance.pipeline import with_start_block
 from tests.devnet.contracts import Erc721, Erc1155
-from tests.devnet.faulty_node import FaultyNode, Faults
+from tests.devnet.faulty_node import Faults, FaultyNode
 
 NETWORKS = ("middle", "isolated", "declared", "logs-only", "liar", "liars")
 
@@ -117,9 +117,9 @@ def test_a_node_that_drops_a_log_is_passed_over_for_the_next(live: Chains) -> No
 def test_with_no_honest_node_left_nothing_of_the_block_is_written(live: Chains) -> None:
     chain = live("liars")
     _, height = alike(chain)
-    lie = Faults(dropped_log=1, without={"eth_getTransactionReceipt"})
+    lie, recording = Faults(dropped_log=1), chain.served_later()
 
-    with replaying(FaultyNode(chain.served_later(), lie)) as one, replaying(FaultyNode(chain.served_later(), lie)) as two:
+    with replaying(FaultyNode(recording, lie)) as one, replaying(FaultyNode(recording, lie)) as two:
         ended = chain.pipeline.ingest_any_end("liars", one.url, two.url, first=height, last=height)
 
     assert ended.process.returncode == 1
