@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Container, Sequence
+from contextlib import suppress
 from typing import Final
 
 from ft.agents.journal import Stretch
@@ -59,9 +60,7 @@ class Handover:
 
     async def wait(self, timeout_s: float) -> None:
         """Until something was offered since the last wait, or the time is over."""
-        try:
-            await asyncio.wait_for(self._committed.wait(), timeout_s)
-        except TimeoutError:
-            return
-        finally:
-            self._committed.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):  # wait_for swallows a cancellation that comes with the event
+                await self._committed.wait()
+        self._committed.clear()

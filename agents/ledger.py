@@ -113,7 +113,9 @@ class Ledger:
         if self._publisher is not None:
             await self._publisher.stop()
         if self._timer is not None:
-            self._timer.cancel()
+            while not self._timer.done():  # a driver may answer a cancellation with an error of its own
+                self._timer.cancel()
+                await asyncio.wait({self._timer}, timeout=FINALITY_INTERVAL_S)
             await asyncio.gather(self._timer, return_exceptions=True)
             self._timer = None
         async with self._lock:
@@ -172,10 +174,7 @@ class Ledger:
     def _learn(self, posting: Posting, claims: Mapping[int, Claim]) -> None:
         self._cache.learn(posting, claims)
         now = time.monotonic()
-        for stretch in posting.stretches:
-            if stretch.op == "finality":
-                key = (stretch.partition, stretch.network)
-                self._last[key] = (posting.standings[key].head, now)
+        self._last.update({key: (head, now) for key, head in posting.announced.items()})
         EVENTS_PROCESSED.labels(agent=self.consumer).inc(sum(map(len, posting.stretches)))
         if self._publisher is not None and posting.stretches:
             self._publisher.offer(posting.stretches)

@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol
 import psycopg
 import structlog
 
-from ft.agents.announcements import TOPICS, Announcement, Announcer, Cursor, Marks, Topic, traceparent
+from ft.agents.announcements import TOPICS, Announcement, Announcer, Cursor, Marks, Topic
 from ft.agents.columns import columns as arrays
 from ft.agents.handover import Handover
 from ft.agents.journal import Stretch
@@ -34,6 +34,7 @@ from ft.streams.metrics import BUSY_SECONDS, EVENTS_PROCESSED, OUTBOX_UNPUBLISHE
 from ft.streams.outbox import Outbox
 from ft.streams.producer import Headers
 from ft.streams.topics import Topics
+from ft.streams.tracing import HEADER, traceparent
 
 log = structlog.get_logger(__name__)
 
@@ -95,7 +96,9 @@ class Publisher:
     async def stop(self) -> None:
         """Stop; what was sent and not noted is sent again by the next holder."""
         if self._task is not None:
-            self._task.cancel()
+            while not self._task.done():  # a driver may answer a cancellation with an error of its own
+                self._task.cancel()
+                await asyncio.wait({self._task}, timeout=POLL_S)
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
         await self._let_go()
@@ -326,4 +329,4 @@ def _stretch_key(row: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _headers(stretch: Stretch) -> Headers | None:
     trace = traceparent(stretch.block.hash)
-    return None if trace is None else [("traceparent", trace)]
+    return None if trace is None else [(HEADER, trace)]
