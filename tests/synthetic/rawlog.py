@@ -22,7 +22,8 @@ class RawLog:
     finalized: int = -1
     reorgs: list[int] = field(default_factory=list)
     """Depth of each."""
-    _starts: bool = True
+    _lowest: int = 2**62
+    """The first height that was followed; below it there is only the backfill."""
 
     def claim(self) -> None:
         """A source takes over; it appends once more what the one before had in its tail, all of it known."""
@@ -36,10 +37,11 @@ class RawLog:
     def follow(self, blocks: int) -> None:
         """Blocks at the head; the ones that have become deep enough are made final."""
         for _ in range(blocks):
-            self._append(self.chain.grow())
-            self._starts = False
-            deep = self.chain.blocks[-1].number - UNFINAL
-            if deep % 4 == 0 and deep > self.finalized:
+            block = self.chain.grow()
+            self._append(block)
+            self._lowest = min(self._lowest, block.number)
+            deep = block.number - UNFINAL
+            if deep % 4 == 0 and deep > self.finalized and deep >= self._lowest:
                 self._finalize(deep)
 
     def reorg(self, depth: int) -> None:
@@ -67,7 +69,13 @@ class RawLog:
     def _append(self, block: Block, lease: int | None = None) -> None:
         under = self.lease if lease is None else lease
         self.records.append(
-            append(block, self.chain.network, lease=under, finalized=self.finalized, starts_range=self._starts)
+            append(
+                block,
+                self.chain.network,
+                lease=under,
+                finalized=self.finalized,
+                starts_range=block.number < self._lowest,
+            )
         )
 
     def _finalize(self, height: int) -> None:
