@@ -18,7 +18,6 @@ Topic: TypeAlias = Literal["ownership_changed", "finality", "reorg_detected", "a
 TOPICS: Final[tuple[Topic, ...]] = ("ownership_changed", "finality", "reorg_detected", "asset_created")
 _VERSION: Final = "\x02"  # schema_version 1
 _SHORT: Final = 1 << 14
-_TRACE_DIGITS: Final = 48
 
 
 class Marks(NamedTuple):
@@ -133,14 +132,6 @@ class Announcer:
         )  # fmt: skip
         cursor.reorg_detected = cursor.seq = seq
         return Announcement("reorg_detected", seq, self._codecs["reorg_detected"].encode(to_record(reorg)))
-
-
-def traceparent(block_hash: str) -> bytes | None:
-    """The W3C trace that all records of a block belong to; None for a hash too short to make one."""
-    digits = block_hash.removeprefix("0x")
-    if len(digits) < _TRACE_DIGITS:
-        return None
-    return f"00-{digits[:32]}-{digits[32:_TRACE_DIGITS]}-01".encode()
 
 
 def number(value: int) -> str:

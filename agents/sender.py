@@ -1,9 +1,7 @@
 """raw -> normalized, the records that follow from one raw record: slices, reverts, watermarks, holes, dead letters."""
 
-import re
-import secrets
 import time
-from collections.abc import Container, Mapping
+from collections.abc import Container
 from typing import Any, Final
 
 import structlog
@@ -17,6 +15,7 @@ from ft.schemas.events import DeadLetter, NormalizedBatch, to_record
 from ft.streams.hop import Message
 from ft.streams.producer import Headers, Producer
 from ft.streams.topics import Topics
+from ft.streams.tracing import HEADER
 
 log = structlog.get_logger(__name__)
 
@@ -24,7 +23,6 @@ SLICE_BYTES_MAX: Final = 32 * 1024 * 1024
 """A larger slice is quarantined: half of what a record may have."""
 QUIET_BLOCKS_MAX: Final = 256
 """A partition that got nothing for so many blocks gets a watermark, though the batch goes on."""
-_TRACEPARENT: Final = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
 
 
 class Sender:
@@ -146,21 +144,12 @@ class Sender:
         )
 
     def _send(self, batch: NormalizedBatch, value: bytes, message: Message | None) -> None:
-        headers: Headers = [
-            ("position", str(batch.position).encode()),
-            ("traceparent", traceparent({} if message is None else message.headers)),
-        ]
+        headers: Headers = [("position", str(batch.position).encode())]
+        if message is not None and HEADER in message.headers:
+            headers.append((HEADER, message.headers[HEADER]))
         self._producer.send(self._topics.normalized, batch.partition, value, headers)
         self._sent[batch.partition] = max(batch.position, self._sent[batch.partition])
         self._quiet[batch.partition] = 0
-
-
-def traceparent(headers: Mapping[str, bytes]) -> bytes:
-    """The trace that the raw record belongs to, or a new one (W3C Trace Context)."""
-    known = headers.get("traceparent", b"")
-    if _TRACEPARENT.match(known):
-        return known
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01".encode()
 
 
 def _clean(text: str) -> str:

@@ -54,6 +54,8 @@ class Config:
     """``FT_KAFKA_JVM``: options of the embedded Kafka's JVM. Default: small, and quick to start rather than to run."""
     log_level: str = "info"
     """``FT_LOG_LEVEL``: debug, info, warning or error. Default info."""
+    otlp_endpoint: str = ""
+    """``OTEL_EXPORTER_OTLP_ENDPOINT``: URL of an OpenTelemetry collector (HTTP) that traces go to. Default: none."""
     log_format: str = "auto"
     """``FT_LOG_FORMAT``: json, console, or auto (console on a terminal, else json). Default auto."""
 
@@ -78,6 +80,7 @@ class Config:
             watchdog_s=_seconds(env, "FT_WATCHDOG_S", 60.0),
             kafka_jvm=env.get("FT_KAFKA_JVM") or KAFKA_JVM,
             log_level=_choice(env, "FT_LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
+            otlp_endpoint=env.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
             log_format=_choice(env, "FT_LOG_FORMAT", "auto", ("json", "console", "auto")),
         )
 
@@ -121,6 +124,7 @@ class Config:
             "FT_KAFKA_JVM": self.kafka_jvm,
             "FT_LOG_LEVEL": self.log_level,
             "FT_LOG_FORMAT": self.log_format,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": self.otlp_endpoint,
         }
         return dict(self.addresses) | {name: str(value) for name, value in values.items()}
 

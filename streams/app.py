@@ -20,7 +20,7 @@ from mode.supervisors import CrashingSupervisor  # noqa: E402
 
 from ft.config import AGENTS, Config  # noqa: E402
 from ft.errors import FtError  # noqa: E402
-from ft.streams import process  # noqa: E402
+from ft.streams import process, tracing  # noqa: E402
 from ft.streams.checkpoint import Claim, process_name  # noqa: E402
 from ft.streams.claims import Claims  # noqa: E402
 from ft.streams.hop import Batch, Hop, run_hop  # noqa: E402
@@ -214,6 +214,7 @@ def create_app(config: Config) -> App:
     Raises ConfigError if no Kafka is known.
     """
     configure(config)
+    tracing.start(config, f"ft-worker-{group_of(config)}")
     datadir = config.home / "worker"
     datadir.mkdir(parents=True, exist_ok=True)
     session_s = config.session_timeout_s

@@ -20,6 +20,7 @@ from typing import Any, Final, Protocol, TypeAlias
 import structlog
 
 from ft.errors import FtError, OffsetMismatch
+from ft.streams import tracing
 from ft.streams.checkpoint import Claim, Superseded
 from ft.streams.metrics import BUSY_SECONDS
 
@@ -110,9 +111,9 @@ async def handle(events: Sequence[Any], hop: Hop, claims: HeldClaims) -> list[An
         batch = select([_message(event) for event in events], claims)
         try:
             if batch.messages:
-                began = time.perf_counter()
+                began_ns = time.time_ns()
                 await hop.process(batch)
-                BUSY_SECONDS.labels(hop.consumer).inc(time.perf_counter() - began)
+                _report(hop, batch, began_ns, time.time_ns())
             break
         except Superseded as exc:
             log.info("batch dropped", agent=hop.consumer, records=len(batch.messages), reason=str(exc))
@@ -124,6 +125,12 @@ async def handle(events: Sequence[Any], hop: Hop, claims: HeldClaims) -> list[An
             log.warning("batch is tried again", agent=hop.consumer, in_s=delay, error=str(exc))
             await asyncio.sleep(delay)
     return [event for event in events if _is_done(event, claims)]
+
+
+def _report(hop: Hop, batch: Batch, began_ns: int, ended_ns: int) -> None:
+    BUSY_SECONDS.labels(hop.consumer).inc((ended_ns - began_ns) / 1e9)
+    parents = (message.headers[tracing.HEADER] for message in batch.messages if tracing.HEADER in message.headers)
+    tracing.record(hop.consumer, parents, began_ns, ended_ns, records=len(batch.messages))
 
 
 def select(messages: Sequence[Message], claims: HeldClaims) -> Batch:

@@ -19,6 +19,7 @@ from ft.streams.producer import Headers, Producer
 from ft.streams.registry import Registry
 from ft.streams.sources import Block, Marks
 from ft.streams.topics import RECORD_BYTES_MAX, Topics, topic_identities
+from ft.streams.tracing import HEADER, traceparent
 
 PARTITION: Final = 0
 NO_LEASE: Final = 0
@@ -135,7 +136,9 @@ class RawLog:
                 on_offset(offset)
 
         value = self._codec.encode(to_record(record))
-        self._producer.send(self.topic, PARTITION, value, traceparent(record.hash), on_offset=landed)
+        trace = traceparent(record.hash)
+        headers: Headers | None = None if trace is None else [(HEADER, trace)]
+        self._producer.send(self.topic, PARTITION, value, headers, on_offset=landed)
 
     def _landed(self, offset: int) -> None:
         self.last_offset = max(self.last_offset, offset)
@@ -198,11 +201,3 @@ class ClaimWatch(AbstractContextManager["ClaimWatch"]):
                 f"{record['provider'] or 'another process'} at {offset}. Another `ft ingest` writes this network now: "
                 f"stop it, or leave it to it."
             )
-
-
-def traceparent(block_hash: str) -> Headers | None:
-    """The W3C header of everything that concerns a block: trace and span are its hash's first 48 hex digits."""
-    digits = block_hash.removeprefix("0x")
-    if len(digits) < 48:
-        return None
-    return [("traceparent", f"00-{digits[:32]}-{digits[32:48]}-01".encode())]

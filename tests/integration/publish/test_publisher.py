@@ -10,13 +10,14 @@ import psycopg
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from ft.agents.announcements import TOPICS, Topic, traceparent
+from ft.agents.announcements import TOPICS, Topic
 from ft.agents.handover import Handover
 from ft.agents.publish import Publisher
 from ft.config import Config
 from ft.schemas.codec import Codec
 from ft.schemas.ids import asset_uuid
 from ft.streams.topics import Topics, create_topics
+from ft.streams.tracing import traceparent
 from tests.integration.ledger.harness import NETWORK, TOPIC, Block, Event, LedgerHarness, Log, account, rows, tx
 from tests.integration.publish.limits import limit
 

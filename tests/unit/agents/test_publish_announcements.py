@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ft.agents.announcements import TOPICS, Announcement, Announcer, Cursor, Marks, Topic, number, traceparent
+from ft.agents.announcements import TOPICS, Announcement, Announcer, Cursor, Marks, Topic, number
 from ft.agents.journal import Stretch
 from ft.agents.steps import Block, Columns
 from ft.schemas.codec import Codec
@@ -80,9 +80,7 @@ def expected(stretch: Stretch, changed: int, created: int, status: str) -> list[
             from_account=c.from_account[i], operator=c.operator[i], log_n=c.n[i], sub_index=c.sub_index[i],
             log_index=c.log_index[i], **shared,
         )  # fmt: skip
-        found.append(
-            Announcement("ownership_changed", seq, CODECS["ownership_changed"].encode(to_record(change)))
-        )
+        found.append(Announcement("ownership_changed", seq, CODECS["ownership_changed"].encode(to_record(change))))
         changed = seq
         if mint:
             asset_created = AssetCreated(prev_seq=created, uuid=str(asset_uuid(asset)), **shared)
@@ -145,13 +143,6 @@ def test_a_reorg_row_names_its_ancestor() -> None:
 )
 def test_finality_is_that_of_the_partition_at_publishing(height: int, status: str) -> None:
     assert Marks(safe=38, finalized=30).status(height) == status
-
-
-def test_a_block_is_one_trace() -> None:
-    digits = "0123456789abcdef" * 4
-
-    assert traceparent("0x" + digits) == b"00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
-    assert traceparent("0x12") is None
 
 
 def test_a_stretch_that_is_announced_says_nothing() -> None:
