@@ -45,7 +45,8 @@ class Handover:
             return [], END
         if queue[0].seq_from > after + 1:
             return [], queue[0].seq_from
-        found, rows = [], 0
+        found: list[Stretch] = []
+        rows = 0
         for stretch in queue:
             if found and rows + len(stretch) > rows_max:
                 break
