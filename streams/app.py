@@ -169,6 +169,7 @@ class App(faust.App):
         if self.prepare is not None:
             try:
                 await self.prepare()
+                process.settle_memory()
             except Exception as exc:  # noqa: BLE001 - any reason not to start
                 await self.fail(exc)
 

@@ -123,7 +123,7 @@ def settings() -> dict[str, str]:
     for node in config.body:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             text = " ".join(str(node.value.value).replace("``", "`").split())
-            if variable := re.match(r"`(FT_\w+)`: (.*)", text):
+            if variable := re.match(r"`((?:FT|OTEL)_\w+)`: (.*)", text):
                 found[variable[1]] = variable[2]
     return found
 
