@@ -4,8 +4,9 @@ import pytest
 
 from tests.acceptance.chains import ZERO
 from tests.acceptance.conftest import Chains
+from tests.acceptance.pipeline import STEP_S, Pipeline
 
-NETWORKS = ("moves", "marks", "depth-1", "depth-3", "depth-10", "down-range", "down-follow")
+NETWORKS = ("moves", "marks", "depth-1", "depth-3", "depth-10", "down-range", "down-follow", "too-deep")
 
 
 def test_a_mint_a_transfer_a_batch_and_a_burn_are_seen_with_owner_and_history(live: Chains) -> None:
@@ -105,5 +106,26 @@ def test_a_reorg_while_ingestion_was_down_is_found_when_it_comes_back(live: Chai
     assert [each["revision"] for each in chain.transfers(kept)] == [3]
 
 
-def test_all_of_it_can_be_proven(live: Chains) -> None:
-    live("moves").pipeline.verify()
+def test_a_reorg_deeper_than_finality_stops_ingestion_and_changes_nothing(live: Chains) -> None:
+    chain = live("too-deep", slots_in_an_epoch=1)
+    alice, bob = chain.devnet.accounts[1:3]
+    apes = chain.devnet.erc721()
+    apes.mint(alice)
+    apes.transfer(alice, bob, 0)
+    chain.node.mine(4)
+    ingest = chain.pipeline.follow("too-deep", chain.node.rpc_url, first=0)
+    chain.caught_up()
+    final = f"status of {chain.asset(apes, 0)} to be finalized"
+    chain.pipeline.until(lambda: chain.history(apes, 0)[-1]["finality_status"] == "finalized", final)
+    written = chain.pipeline.raw_end("too-deep")
+
+    chain.node.reorg(5)
+
+    assert ingest.wait(STEP_S) == 1
+    assert "final" in ingest.log_end()
+    assert chain.pipeline.raw_end("too-deep") == written
+    assert chain.owner(apes, 0) == bob
+
+
+def test_all_of_it_can_be_proven(pipeline: Pipeline) -> None:
+    pipeline.verify()

@@ -10,6 +10,7 @@ from ft.demo.node import ReplayNode, replaying
 from tests.acceptance import recorded
 from tests.acceptance.pipeline import Pipeline
 from tests.acceptance.recorded import RecordedBlock
+from tests.devnet.contracts import ZERO
 from tests.devnet.faulty_node import Faults, FaultyNode
 
 NETWORKS = ("recorded-devnet",)
@@ -43,6 +44,10 @@ def _ingest(pipeline: Pipeline, blocks: Blocks, network: str) -> None:
                     pipeline.ingest(network, node.url, first=each.number, last=each.number)
 
 
+def number(block: RecordedBlock) -> int:
+    return block.number
+
+
 def transfers(pipeline: Pipeline, block: RecordedBlock, limit: int = 100) -> list[list[dict[str, Any]]]:
     """A block's movements, page by page."""
     at = {"network": block.network, "block_from": block.number, "block_to": block.number}
@@ -65,6 +70,17 @@ def test_a_block_without_a_reference_has_an_event_for_every_log_of_its_shape(
         found = {(each["contract"], each["log_index"]) for page in transfers(pipeline, block) for each in page}
         assert found == recorded.nft_logs(block), (block.network, block.number)
     assert sum(len(recorded.nft_logs(block)) for block in blocks) > 80
+
+
+def test_each_token_is_where_its_last_event_put_it(pipeline: Pipeline, blocks: Blocks) -> None:
+    reference = [(each.network, move) for each in sorted(blocks, key=number) for move in each.reference or []]
+    last = {(network, move["contract"], move["token_id"]): move for network, move in reference if move["item"] == 0}
+
+    single = {key: move["to"] for key, move in last.items() if move["kind"] == "erc721" and move["to"] != ZERO}
+    held = {key: pipeline.get("assets/" + ":".join(key))["ownership"]["holder"] for key in single}
+
+    assert held == single
+    assert len(held) > 20
 
 
 def test_pages_of_a_blocks_events_join_to_the_whole(pipeline: Pipeline, blocks: Blocks) -> None:
