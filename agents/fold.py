@@ -143,7 +143,7 @@ class Fold:
         if digest != block.digest:
             error = (
                 f"append of {block.number}: proof {record.proof}: expected content {block.digest}, got {digest}. "
-                "Replace the block to take what is better proven."
+                f"`ft replace {record.network} --from {block.number} --to {block.number}` takes what is better proven."
             )
             self.sender.refuse(message, "content_differs", error, self.harvest)
             return

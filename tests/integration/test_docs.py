@@ -44,20 +44,3 @@ def test_the_apis_own_login_reads_projections_and_nothing_else(config: Config) -
                     conn.execute("SET ROLE ft_writer")
         finally:
             owner.execute(f"DROP ROLE {login}".encode())
-
-
-def test_a_blocked_partition_goes_on_after_the_statements_for_it(operator: psycopg.Connection[Any]) -> None:
-    unblock, close = blocks(section(page("operating.md"), "### The publisher is blocked"), "sql")
-    operator.execute("INSERT INTO system.publish_cursor (partition, blocked) VALUES (0, 'refused'), (1, 'refused')")
-    operator.execute(
-        'INSERT INTO system.dlq (consumer, topic, partition, "offset", reason, error, payload)'
-        " VALUES ('publisher', 'ledger.ownership_changed', 0, 7, 'refused', 'too large', '')"
-    )
-
-    operator.execute(unblock.encode())
-    operator.execute(close.encode())
-
-    assert operator.execute("SELECT partition FROM system.publish_cursor WHERE blocked IS NOT NULL").fetchall() == [
-        (1,)
-    ]
-    assert operator.execute("SELECT state FROM system.dlq").fetchall() == [("replayed",)]

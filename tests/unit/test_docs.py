@@ -77,7 +77,10 @@ def code(text: str) -> str:
 
 
 def known_options(command: Command) -> set[str]:
-    return {"--help"} | {option for parameter in command.params for option in parameter.opts}
+    """Of a group: its own, and those of its commands."""
+    own = {"--help"} | {option for parameter in command.params for option in parameter.opts}
+    below = command.commands.values() if isinstance(command, Group) else ()
+    return own.union(*map(known_options, below))
 
 
 @pytest.mark.parametrize("path", PAGES, ids=short)

@@ -1,0 +1,197 @@
+"""``ft dlq``: Show dead letters, the records that were refused, and settle them."""
+
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ft.config import Config
+
+if TYPE_CHECKING:
+    from ft.agents.dlq import Connection, Letter
+
+_HEX_BYTES = 256
+_TEXT_MAX = 2_000
+_UNBOUNDED = 1_000
+_CONSUMERS = click.Choice(["publisher", "normalize", "ledger", "project"])
+
+
+@click.group(no_args_is_help=True)
+def command() -> None:
+    """Show dead letters, the records that were refused, and settle them.
+
+    A consumer that cannot take a record puts it aside, whole, and goes on; only the publisher waits, since the order of
+    what it announces is worth more. A letter stays open, and the alert on, until somebody has dealt with it:
+
+    \b
+    ft dlq list                         what is open
+    ft dlq show 12                      everything about one letter
+    ft dlq replay 12                    take it up again, or learn what brings what it carried
+    ft dlq replay --consumer publisher  every partition that waits goes on
+    ft dlq drop 12                      close it: nothing is missing, or nothing can be done
+    """
+
+
+def _filters(work: Callable[..., None]) -> Callable[..., None]:
+    """The options that choose letters."""
+    for option in (
+        click.option("--network", help="Letters of this network."),
+        click.option("--reason", help="Letters with this reason, such as no_parent."),
+        click.option("--consumer", type=_CONSUMERS, help="Letters of this consumer."),
+    ):
+        work = option(work)
+    return work
+
+
+@command.command("list", short_help="List open letters, the oldest first.")
+@_filters
+@click.option("--all", "settled", is_flag=True, help="Those that were replayed or dropped too.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="So many, the oldest first.")
+def list_(consumer: str | None, reason: str | None, network: str | None, settled: bool, limit: int) -> None:
+    """List open letters, the oldest first."""
+    from ft.agents import dlq
+
+    wanted = dlq.Wanted(consumer=consumer, reason=reason, network=network, settled=settled)
+    with dlq.connect(Config.from_env()) as conn:
+        found, count = dlq.letters(conn, wanted, limit)
+    if not found:
+        click.echo("no dead letters" if settled else "no open dead letters")
+        return
+    _table(found, settled)
+    if count > len(found):
+        click.echo(f"and {count - len(found):,} more: see --limit")
+
+
+@command.command(short_help="Show one letter whole, its record decoded.")
+@click.argument("letter_id", metavar="ID", type=int)
+def show(letter_id: int) -> None:
+    """Show one letter whole: where it was refused and why, and the record, decoded if its bytes allow it.
+
+    The bytes of a block's parts are counted, not printed.
+    """
+    from ft.agents import dlq
+
+    config = Config.from_env()
+    with dlq.connect(config) as conn:
+        letter = dlq.letter(conn, letter_id)
+    offset = "journal seq" if letter.consumer == "publisher" else "offset"
+    rows = {"id": letter.id, "state": letter.state, "since": f"{letter.created_at:%Y-%m-%d %H:%M:%S %Z}"}
+    rows |= {"consumer": letter.consumer, "topic": letter.topic, "partition": letter.partition, offset: letter.offset}
+    rows |= {"network": letter.network, "reason": letter.reason, "error": letter.error}
+    rows |= {"payload": f"{len(letter.payload):,} bytes"}
+    _fields(rows)
+    record, said = dlq.decoded(config, letter)
+    if record is None:
+        click.echo(f"\nnot decoded: {said}\n{letter.payload[:_HEX_BYTES].hex(' ', 4)}")
+        if len(letter.payload) > _HEX_BYTES:
+            click.echo(f"… and {len(letter.payload) - _HEX_BYTES:,} bytes more")
+        return
+    click.echo(f"\n{said}")
+    _fields({name: _value(value) for name, value in record.items()})
+
+
+@command.command(short_help="Take letters up again, or say what brings what they carried.")
+@click.argument("ids", metavar="[ID]...", nargs=-1, type=int)
+@_filters
+def replay(ids: Sequence[int], consumer: str | None, reason: str | None, network: str | None) -> None:
+    """Take letters up again: those with these IDs, or the open ones that the options choose.
+
+    \b
+    publisher    The partition goes on from the row that the broker refused. Mend the topic first.
+    normalize    A raw record is not sent again: its place in the chain's order is gone. The letter is
+    ledger       closed if what it carried has come another way; else this says which command brings
+                 it, and is to be asked again afterwards.
+    project      The record stays in its topic; this says how to find out whether anything is missing.
+
+    Exits 1 if a letter could not be replayed; it stays open.
+    """
+    from ft.agents import dlq
+
+    config = Config.from_env()
+    _each(config, ids, consumer, reason, network, lambda conn, letter: dlq.replay(config, conn, letter))
+
+
+@command.command(short_help="Close letters and do nothing else.")
+@click.argument("ids", metavar="[ID]...", nargs=-1, type=int)
+@_filters
+def drop(ids: Sequence[int], consumer: str | None, reason: str | None, network: str | None) -> None:
+    """Close letters for good, and do nothing else: those with these IDs, or the open ones that the options choose.
+
+    For records that are not missed: of somebody else, or of a block that is gone. The row stays, as `dropped`. The
+    letter of a partition whose publisher waits cannot be dropped.
+    """
+    from ft.agents import dlq
+
+    _each(Config.from_env(), ids, consumer, reason, network, dlq.drop)
+
+
+def _each(
+    config: Config,
+    ids: Sequence[int],
+    consumer: str | None,
+    reason: str | None,
+    network: str | None,
+    settle: "Callable[[Connection, Letter], str]",
+) -> None:
+    """Settle each chosen letter and say what became of it; exit 1 if one stays open."""
+    from ft.agents import dlq
+
+    chosen = (consumer, reason, network) != (None, None, None)
+    if bool(ids) == chosen:
+        raise click.UsageError("name letters by their IDs, or choose them by --consumer, --reason, --network")
+    refused = 0
+    with dlq.connect(config) as conn:
+        wanted = dlq.Wanted(consumer=consumer, reason=reason, network=network)
+        found = [dlq.letter(conn, each) for each in ids] if ids else dlq.letters(conn, wanted, None)[0]
+        for letter in found:
+            try:
+                click.echo(f"{letter.id}: {settle(conn, letter)}")
+            except dlq.CannotReplay as exc:
+                refused += 1
+                click.echo(f"{letter.id}: stays open: {exc}", err=True)
+    if not found:
+        click.echo("no open dead letters")
+    sys.exit(1 if refused else 0)
+
+
+def _table(letters: "Iterable[Letter]", settled: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    if not console.is_terminal:
+        console.width = _UNBOUNDED
+    table = Table(box=None, pad_edge=False)
+    for heading in ("id", "since", "consumer", "where", "network", "reason", *(["state"] if settled else []), "error"):
+        table.add_column(heading, overflow="fold")
+    for each in letters:
+        where = f"{each.topic}-{each.partition}@{each.offset}"
+        said = (str(each.id), f"{each.created_at:%Y-%m-%d %H:%M}", each.consumer, where, each.network, each.reason)
+        table.add_row(*map(_plain, said), *([each.state] if settled else []), _plain(" ".join(each.error.split())))
+    console.print(table)
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _fields(rows: Mapping[str, Any]) -> None:
+    width = max(map(len, rows))
+    for name, value in rows.items():
+        click.echo(f"{name:<{width}}  {value}")
+
+
+def _value(value: Any) -> str:
+    """A field in a line; bytes are counted."""
+    if isinstance(value, bytes):
+        return f"{len(value):,} bytes"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_value(each)}" for name, each in value.items())
+    if isinstance(value, list):
+        text = f"[{'; '.join(map(_value, value[:20]))}{'; …' if len(value) > 20 else ''}] ({len(value):,})"
+    else:
+        text = str(value)
+    return text if len(text) <= _TEXT_MAX else f"{text[:_TEXT_MAX]}…"
