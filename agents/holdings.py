@@ -4,14 +4,14 @@ Single holdings: the latest event of each token wins; tokens that were touched b
 go through the rule of ``ownership`` event by event. Multi holdings: one sum and one latest incoming event an account.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from ft.agents.columns import array
 from ft.agents.journal import Stretch
-from ft.agents.ownership import NOWHERE, Holding, Move, Position, apply, movements, retract
+from ft.agents.ownership import NO_FLOOR, NOWHERE, Holding, Move, Position, apply, floor_after, movements, retract
 from ft.schemas.ids import NO_ACCOUNTS
 from ft.schemas.standards import HOLDING
 
@@ -63,17 +63,31 @@ def tokens(stretches: Iterable[Stretch]) -> set[Token]:
     return {token for stretch in stretches for token, _ in _single_moves(stretch)}
 
 
+def floor_over(stretch: Stretch, floor: int) -> int:
+    """The floor after the stretch; one without rows is announced to nobody, and changes none."""
+    return floor_after(floor, stretch.op, stretch.block.number) if len(stretch) else floor
+
+
 def walk(
-    stretches: Iterable[Stretch], wanted: Collection[Token], held: Mapping[Token, Holding]
+    stretches: Iterable[Stretch],
+    wanted: Collection[Token],
+    held: Mapping[Token, Holding],
+    floors: Mapping[tuple[int, str], int],
 ) -> dict[Token, tuple[Holding, str]]:
-    """The wanted tokens' holdings after all their events, in record order, and the standard; changed ones only."""
+    """The wanted tokens' holdings after all their events, in record order, and the standard; changed ones only.
+
+    ``stretches`` with the control rows among them; ``floors``: by partition and network, before the first stretch.
+    """
     after: dict[Token, Holding | None] = {token: held.get(token) for token in wanted}
     standards: dict[Token, str] = {}
+    now = dict(floors)
     for stretch in stretches:
-        rule: Callable[[Holding | None, Move], Holding | None] = apply if stretch.op == "apply" else retract
+        key = (stretch.partition, stretch.network)
+        floor = now[key] = floor_over(stretch, now.get(key, NO_FLOOR))
         for token, (move, standard) in _single_moves(stretch):
             if token in after:
-                after[token] = rule(after[token], move)
+                before = after[token]
+                after[token] = apply(before, move, floor) if stretch.op == "apply" else retract(before, move)
                 standards[token] = standard
     return {
         token: (holding, standards[token])

@@ -132,6 +132,7 @@ class Cache:
                 reorg_from=row[9],
                 reorg_to=row[10],
                 reverted_max=row[11],
+                floor=row[12],
             )
         for partition, found in fresh.items():
             table = self._table(missing[partition])

@@ -38,10 +38,8 @@ async def write(conn: Connection, posting: Posting, messages: Sequence[Message],
     await _put_standings(conn, posting)
     await _put_holes(conn, posting, messages)
     await _put_dead(conn, posting, messages, topic)
-    events = [stretch for stretch in posting.stretches if stretch.control is None]
-    careful = [posting.stretches[index] for index in posting.careful]
-    await _put_singles(conn, events, careful)
-    await _put_multis(conn, events)
+    await _put_singles(conn, posting)
+    await _put_multis(conn, posting.stretches)
 
 
 async def _run(conn: Connection, query: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -75,12 +73,12 @@ async def _put_standings(conn: Connection, posting: Posting) -> None:
     items = sorted(posting.standings.items())
     rows = [
         (partition, network, s.position, s.head.number, s.head.hash, s.head_time, s.head.safe, s.head.finalized,
-         s.announced_position, s.reverted_max)
+         s.announced_position, s.reverted_max, s.floor)
         for (partition, network), s in items
     ]  # fmt: skip
     names = (
         "partition", "network", "position", "head_number", "head_hash", "head_time", "safe", "finalized",
-        "announced_position", "reverted_max",
+        "announced_position", "reverted_max", "floor",
     )  # fmt: skip
     standings: list[Standing] = [standing for _, standing in items]
     values = {
@@ -113,16 +111,17 @@ async def _put_dead(conn: Connection, posting: Posting, messages: Sequence[Messa
         })  # fmt: skip
 
 
-async def _put_singles(conn: Connection, events: Sequence[Stretch], careful: Iterable[Stretch]) -> None:
+async def _put_singles(conn: Connection, posting: Posting) -> None:
     """1. tokens that only move on, by one upsert; 2. the touched and the given back, by the rule; 3. their since."""
-    latest = singles(events)
-    touched = tokens(stretch for stretch in events if stretch.op == "revert")
-    asked = touched | tokens(careful)
+    stretches = posting.stretches
+    latest = singles(stretches)
+    touched = tokens(stretch for stretch in stretches if stretch.op == "revert")
+    asked = touched | tokens(stretches[index] for index in posting.careful)
     walked: dict[Token, tuple[Holding, str]] = {}
     if asked:
         held = await _held(conn, sorted(asked), touched)
         wanted = touched | held.keys()
-        walked = walk(events, wanted, held)
+        walked = walk(stretches, wanted, held, posting.floors)
         latest = {token: row for token, row in latest.items() if token not in wanted}
     if latest:
         await _run(conn, "single_latest", single_rows(latest))
@@ -145,8 +144,8 @@ async def _held(conn: Connection, asked: Sequence[Token], touched: set[Token]) -
     }
 
 
-async def _put_multis(conn: Connection, events: Iterable[Stretch]) -> None:
-    nets = multis(events)
+async def _put_multis(conn: Connection, stretches: Iterable[Stretch]) -> None:
+    nets = multis(stretches)
     if not nets:
         return
     await _run(conn, "multi_net", multi_rows(nets))

@@ -6,7 +6,7 @@ Multi holding (ERC-1155): each account holds the sum of what came in less what w
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from ft.schemas.ids import NO_ACCOUNTS
 
@@ -15,6 +15,9 @@ Position: TypeAlias = tuple[int, int, int]
 
 NOWHERE: Position = (-1, -1, -1)
 """Before every event: of a balance without a known incoming event."""
+
+NO_FLOOR: Final = -1
+"""The floor of a partition and network before anything was retracted there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,27 +43,39 @@ class Holding:
     """Given back by a retraction; stands just before the position of what was retracted."""
 
 
-def apply(held: Holding | None, move: Move) -> Holding:
+def floor_after(floor: int, op: str, block_number: int) -> int:
+    """The highest block that the last reorg left standing, as far as the records of a partition and network tell.
+
+    ``op`` and ``block_number`` are those of the record, in the order of ``seq``; before the first it is NO_FLOOR.
+
+    1. revert: the block below the one that it retracts from
+    2. finality: its head, if that is lower, because the lowest blocks that fell may have had no events here
+    3. any other: as before
+    """
+    if op == "revert":
+        return block_number - 1
+    return min(floor, block_number) if op == "finality" else floor
+
+
+def apply(held: Holding | None, move: Move, floor: int) -> Holding:
     """The holding after ``move``; ``held`` itself where nothing changes.
 
     1. nothing is known of the token: it is with ``to``
     2. the move is later than what the row stands on: the same
-    3. the row was given back and the move takes it on from there (re-included lower than before): the same
+    3. the row was given back and the move takes it on from there, above the floor (it was included again, lower than
+       before): the same. What is at or below the floor was there all the time, and is only read late.
     4. the row was given back and the move is how the account came to have the token: since then
     5. any other older move: nothing
     """
-    if held is None or move.position > held.position or _continues(held, move):
+    if held is None or move.position > held.position or _continues(held, move, floor):
         return Holding(account=move.to_account, position=move.position, since=move.time)
     if held.returned and move.to_account == held.account and (move.time or 0) > (held.since or 0):
         return replace(held, since=move.time)
     return held
 
 
-def _continues(held: Holding, move: Move) -> bool:
-    """The move takes on what was given back; not if it is older than the event by which the account has the token."""
-    if not held.returned or move.from_account != held.account:
-        return False
-    return held.since is None or move.time is None or move.time >= held.since
+def _continues(held: Holding, move: Move, floor: int) -> bool:
+    return held.returned and move.from_account == held.account and move.position[0] > floor
 
 
 def retract(held: Holding | None, move: Move) -> Holding | None:

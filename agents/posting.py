@@ -2,7 +2,8 @@
 
 Step by step, in order:
 1. a step at or below the partition's position for its network is dropped, before any other rule
-2. a run of reverts that ends is announced by one control row, in one partition a network
+2. a run of reverts that ends is announced by one control row, in one partition a network; where its ancestor is below
+   the floor of ``ownership``, a finality row says so to every reader before the next events
 3. a slice is applied iff its block is absent or reverted here; an event id that is live under another unfinal block
    sends the slice to quarantine
 4. a slice is reverted iff it is applied with that hash: its rows again, last first, with the next revision
@@ -12,9 +13,11 @@ Step by step, in order:
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
+from ft.agents.holdings import floor_over
 from ft.agents.journal import Stretch, reversed_columns
+from ft.agents.ownership import NO_FLOOR
 from ft.agents.steps import TIME_MIN, AnyStep, Append, Block, Columns, Head, Refused, Revert, Unfit, Watermark, in_range
 from ft.schemas.ids import control_partition
 
@@ -42,6 +45,8 @@ class Standing:
     reorg_from: int | None = None
     reorg_to: int | None = None
     reverted_max: int = -1
+    floor: int = NO_FLOOR
+    """As every reader of the journal has it: see ``ownership.floor_after``."""
 
     def unfinal_from(self) -> int:
         """The lowest height whose event ids are kept."""
@@ -99,6 +104,10 @@ class Posting:
     careful: set[int] = field(default_factory=set)
     """Positions in ``stretches`` of those at or below a height that was ever reverted."""
     standings: dict[NetworkKey, Standing] = field(default_factory=dict)
+    floors: dict[NetworkKey, int] = field(default_factory=dict)
+    """Of the same keys, before the first stretch."""
+    announced: dict[NetworkKey, Head] = field(default_factory=dict)
+    """What the last finality row of each says."""
     slices: dict[SliceKey, Slice] = field(default_factory=dict)
     retracted: dict[EventKey, tuple[int, int, int]] = field(default_factory=dict)
     """Event -> revision of the retraction, partition, seq."""
@@ -124,11 +133,7 @@ def announce(posting: Posting, known: Known, keys: Iterable[NetworkKey]) -> None
     """Add a finality row for each of the keys, after everything else of its partition."""
     poster = _Poster(known, 1, posting)
     for key in keys:
-        standing = poster.standing(key)
-        head = standing.head
-        marks = {"safe": head.safe, "finalized": head.finalized, "position": standing.position}
-        poster.control(key, "finality", Block(head.number, head.hash, standing.head_time), marks)
-        standing.announced_position = standing.position
+        poster.finality(key, poster.standing(key))
 
 
 def event_digest(tx_hash: str, contract: str, topic0: str, n: int, sub_index: int) -> bytes:
@@ -162,8 +167,10 @@ class _Poster:
         standing = self.standing(key)
         if step.position <= standing.position:
             return
-        if not isinstance(step, Revert) and standing.reorg_from is not None:
+        if standing.reorg_from is not None and not _continues(step, standing):
             self._end_reorg(key, standing)
+        if not isinstance(step, Revert) and standing.head.number < standing.floor:
+            self.finality(key, standing)
         match step:
             case Append():
                 self._apply(index, step, standing)
@@ -183,17 +190,28 @@ class _Poster:
         mine = self.posting.standings.get(key)
         if mine is None:
             mine = self.posting.standings[key] = replace(self.known.standings.get(key) or Standing())
+            self.posting.floors[key] = mine.floor
         return mine
 
-    def control(self, key: NetworkKey, op: str, block: Block, control: Mapping[str, int]) -> None:
+    def finality(self, key: NetworkKey, standing: Standing) -> None:
+        """A row that says where the network stands in this partition."""
+        head = standing.head
+        marks = {"safe": head.safe, "finalized": head.finalized, "position": standing.position}
+        self._control(key, "finality", standing, marks)
+        standing.announced_position = standing.position
+        self.posting.announced[key] = head
+
+    def _control(
+        self, key: NetworkKey, op: Literal["finality", "reorg"], standing: Standing, control: Mapping[str, int]
+    ) -> None:
         partition, network = key
         self._write(
             Stretch(
                 partition=partition,
                 seq_from=self._seq(partition),
                 network=network,
-                block=block,
-                op="reorg" if op == "reorg" else "finality",
+                block=Block(standing.head.number, standing.head.hash, standing.head_time),
+                op=op,
                 control=control,
             )
         )
@@ -236,9 +254,9 @@ class _Poster:
         key = (step.partition, step.network, step.block.hash)
         self.posting.reverts.append(step)
         if step.reason != "replace" and step.partition == control_partition(step.network, self.partitions):
-            number = step.block.number
-            standing.reorg_from = max(number, standing.reorg_from if standing.reorg_from is not None else number)
-            standing.reorg_to = min(number, standing.reorg_to if standing.reorg_to is not None else number)
+            standing.reorg_to = step.block.number
+            if standing.reorg_from is None:
+                standing.reorg_from = step.block.number
         before = self._slice(key)
         if before is None or not before.applied:
             return
@@ -265,8 +283,7 @@ class _Poster:
         high, low = standing.reorg_from, standing.reorg_to
         assert high is not None
         assert low is not None
-        ancestor = Block(standing.head.number, standing.head.hash, standing.head_time)
-        self.control(key, "reorg", ancestor, {"from": high, "to": low, "depth": high - low + 1})
+        self._control(key, "reorg", standing, {"from": high, "to": low, "depth": high - low + 1})
         standing.reorg_from = standing.reorg_to = None
 
     def _live_elsewhere(self, step: Append, digests: Sequence[bytes]) -> str | None:
@@ -301,6 +318,15 @@ class _Poster:
     def _write(self, stretch: Stretch) -> None:
         self.posting.stretches.append(stretch)
         self.posting.next_seq[stretch.partition] += len(stretch)
+        standing = self.standing((stretch.partition, stretch.network))
+        standing.floor = floor_over(stretch, standing.floor)
+
+
+def _continues(step: AnyStep, standing: Standing) -> bool:
+    """The step reverts the block just below those of the run: anything else is not of the same reorg."""
+    if not isinstance(step, Revert) or step.reason == "replace" or standing.reorg_to is None:
+        return False
+    return step.block.number == standing.reorg_to - 1
 
 
 def _live_twice(step: Append, other: str) -> Unfit:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from ft.agents import projection
+from ft.agents.ownership import NO_FLOOR
+from ft.agents.projection import FINALITY, Told
 from ft.agents.projection_store import store
 from ft.config import Config
 from ft.errors import FtError, MalformedRecord
@@ -20,7 +22,6 @@ MALFORMED: Final = "malformed_record"
 """Reason of a dead letter whose seq nobody knows (project.sql asks for it by name)."""
 _TEXT_MAX: Final = 256  # characters, as the ledger's
 _TIME_END: Final = 4_102_444_800  # 2100-01-01, as the journal
-_FINALITY: Final = "finality"
 
 
 class LostRecords(FtError):
@@ -54,7 +55,7 @@ class Project:
     1. decode; what cannot be read is a dead letter
     2. drop repeats by seq; stop (LostRecords) where a record's predecessor was never read
     3. read the stored rows of the keys touched, fold, write what changed in key order
-    4. copy the head from records of kind finality
+    4. copy the head from records of kind finality; keep the floor (``ownership.floor_after``) for the next batch
     5. move the fence: next offset, and the last seq seen + 1
     """
 
@@ -76,15 +77,15 @@ class Project:
         read = {partition: [self._read(m) for m in messages] for partition, messages in batch.by_partition().items()}
 
         async def work(conn: Connection) -> Sequence[Move]:
-            moves, changes = [], []
+            moves, told = [], []
             for partition, records in read.items():
                 claim = batch.claims[partition]
                 fresh, next_seq = await _follow(conn, claim, records)
-                changes += [r for r in fresh if r.kind != _FINALITY]
-                await _write_heads(conn, partition, (r for r in fresh if r.kind == _FINALITY))
+                told += await _take_floors(conn, claim, fresh)
+                await _write_heads(conn, partition, (r for r in fresh if r.kind == FINALITY))
                 await _write_dead_letters(conn, records)
                 moves.append(Move(claim=claim, next_offset=records[-1].message.offset + 1, next_seq=next_seq))
-            await store(conn, changes)
+            await store(conn, told)
             return moves
 
         await self._writer.commit(work)
@@ -111,14 +112,14 @@ def refusal_of(change: OwnershipChanged) -> Refused | None:
 
     if change.schema_version != SCHEMA_VERSION:
         return refused("unknown_schema_version", str(SCHEMA_VERSION), change.schema_version)
-    if change.kind != _FINALITY and change.kind not in projection.KINDS:
+    if change.kind != FINALITY and change.kind not in projection.KINDS:
         return refused("unknown_kind", "mint, transfer, burn or finality", change.kind)
     texts = (change.network, change.contract, change.from_account, change.to_account, change.block_hash)
     if not all(map(_is_text, texts)) or not change.network:
         return refused("unfit_value", f"texts of at most {_TEXT_MAX} characters", texts)
     if not 0 <= change.block_time < _TIME_END:
         return refused("unfit_value", "a block time before 2100, in unix seconds", change.block_time)
-    if change.kind == _FINALITY:
+    if change.kind == FINALITY:
         return None
     if change.op not in projection.SIGN:
         return refused("unknown_op", "apply or revert", change.op)
@@ -164,6 +165,20 @@ async def _follows_unreadable(conn: Connection, message: Message, previous: Read
     values = {"topic": message.topic, "partition": message.partition, "offset": message.offset}
     row = await (await conn.execute(load("project")["unreadable_before"], values)).fetchone()
     return bool(row and row[0])
+
+
+async def _take_floors(conn: Connection, claim: Claim, records: Sequence[OwnershipChanged]) -> list[Told]:
+    """The partition's events with the floor of each; where the floors stand afterwards is stored."""
+    cursor = await conn.execute(load("project")["read_floors"], {"partition": claim.partition}, prepare=True)
+    stored: dict[str, int] = dict(await cursor.fetchall())
+    # Who begins anew begins without floors, whatever an earlier life left here.
+    floors = stored.copy() if claim.next_seq > 1 else dict.fromkeys(stored, NO_FLOOR)
+    told = projection.with_floors(records, floors)
+    for network, floor in sorted(floors.items()):
+        if floor != stored.get(network, NO_FLOOR):
+            values = {"partition": claim.partition, "network": network, "floor": floor}
+            await conn.execute(load("project")["write_floor"], values)
+    return told
 
 
 async def _write_heads(conn: Connection, partition: int, records: Iterable[OwnershipChanged]) -> None:

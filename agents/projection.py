@@ -2,7 +2,8 @@
 
 Three steps, because what the third needs to know follows from the second:
 
-1. :func:`fold` applies a batch of records, in record order, to the stored holdings of the keys they touch.
+1. :func:`fold` applies a batch of records, in record order, to the stored holdings of the keys they touch; each with
+   the floor that :func:`with_floors` gives it.
 2. :func:`net` compares the holdings before and after: what each asset and each account of a collection gained or lost.
 3. :func:`changed_rows` turns that into rows, given the stored cards and the holders' new counts.
 
@@ -16,7 +17,7 @@ from typing import Final, TypeAlias, TypeVar
 from uuid import UUID
 
 from ft.agents import ownership
-from ft.agents.ownership import NOWHERE, Position
+from ft.agents.ownership import NO_FLOOR, NOWHERE, Position
 from ft.schemas import ids
 from ft.schemas.events import OwnershipChanged
 from ft.schemas.ids import NO_ACCOUNTS
@@ -33,6 +34,11 @@ Collection: TypeAlias = tuple[str, str]
 Day: TypeAlias = tuple[str, str, int]
 """network, contract, days since 1970-01-01 UTC"""
 
+Told: TypeAlias = tuple[OwnershipChanged, int]
+"""A record of kind mint, transfer or burn, and the floor of its partition and network there (``ownership``)."""
+
+FINALITY: Final = "finality"
+"""Kind of the records that are no events."""
 KINDS: Final = ("transfer", "mint", "burn")
 SIGN: Final = {"apply": 1, "revert": -1}
 _DAY_S: Final = 86_400
@@ -143,28 +149,39 @@ def slots_of(change: OwnershipChanged) -> tuple[Slot, ...]:
     return tuple((*key, account) for account in {change.from_account, change.to_account} if account not in NO_ACCOUNTS)
 
 
-def touched(changes: Iterable[OwnershipChanged]) -> tuple[list[Slot], list[Asset]]:
+def touched(changes: Sequence[OwnershipChanged]) -> tuple[list[Slot], list[Asset]]:
     """The keys of the holdings and of the cards that a batch needs to see, in key order."""
     slots = {slot for change in changes for slot in slots_of(change)}
     return sorted(slots), sorted({(c.network, c.contract, c.token_id) for c in changes})
 
 
-def fold(changes: Sequence[OwnershipChanged], stored: Mapping[Slot, Holding]) -> Folded:
+def with_floors(records: Iterable[OwnershipChanged], floors: dict[str, int]) -> list[Told]:
+    """The events among the records of a partition, in order. ``floors``, by network, go on to those after the last."""
+    told = []
+    for record in records:
+        before = floors.get(record.network, NO_FLOOR)
+        floor = floors[record.network] = ownership.floor_after(before, record.op, record.block_number)
+        if record.kind != FINALITY:
+            told.append((record, floor))
+    return told
+
+
+def fold(told: Sequence[Told], stored: Mapping[Slot, Holding]) -> Folded:
     """Apply a batch in record order to the ``stored`` holdings of the slots it touches."""
     folded = Folded()
-    for change in changes:
-        _move(change, stored, folded.holdings)
+    for change, floor in told:
+        _move(change, floor, stored, folded.holdings)
         _count(change, folded)
     return folded
 
 
-def _move(change: OwnershipChanged, stored: Mapping[Slot, Holding], after: dict[Slot, Holding]) -> None:
+def _move(change: OwnershipChanged, floor: int, stored: Mapping[Slot, Holding], after: dict[Slot, Holding]) -> None:
     key = (change.network, change.contract, change.token_id)
     position = (change.block_number, change.log_index, change.sub_index)
     if HOLDING[change.standard] == "single":
         slot = (*key, "")
         before = after.get(slot) or stored.get(slot)
-        row = _single(before, change, position)
+        row = _single(before, change, position, floor)
         if row is not None and row is not before:
             after[slot] = row
         return
@@ -178,14 +195,14 @@ def _move(change: OwnershipChanged, stored: Mapping[Slot, Holding], after: dict[
         after[slot] = Holding(account, before.quantity + difference, stands_on)
 
 
-def _single(before: Holding | None, change: OwnershipChanged, position: Position) -> Holding | None:
+def _single(before: Holding | None, change: OwnershipChanged, position: Position, floor: int) -> Holding | None:
     move = ownership.Move(from_account=change.from_account, to_account=change.to_account, position=position)
     held = (
         None
         if before is None
         else ownership.Holding(account=before.account, position=before.position, since=None, returned=before.returned)
     )
-    now = ownership.apply(held, move) if change.op == "apply" else ownership.retract(held, move)
+    now = ownership.apply(held, move, floor) if change.op == "apply" else ownership.retract(held, move)
     if now is None or now is held:
         return before
     return Holding(now.account, 1, now.position, now.returned)

@@ -12,12 +12,12 @@ from ft.agents.projection import (
     Holding,
     Slot,
     Stats,
+    Told,
     changed_rows,
     fold,
     net,
     touched,
 )
-from ft.schemas.events import OwnershipChanged
 from ft.sql.queries import load
 from ft.streams.checkpoint import Connection
 
@@ -28,14 +28,14 @@ _SLOT = (*_ASSET, "slot")
 _COUNTS = ("transfers", "mints", "burns")
 
 
-async def store(conn: Connection, changes: Sequence[OwnershipChanged]) -> None:
-    """Fold records, in order, into the projections, in the open transaction. ``changes`` are apply and revert only."""
-    if not changes:
+async def store(conn: Connection, told: Sequence[Told]) -> None:
+    """Fold records, in order, into the projections, in the open transaction."""
+    if not told:
         return
     await conn.execute(load("project")["plan"])
-    slots, assets = touched(changes)
+    slots, assets = touched([change for change, _ in told])
     stored, cards = await _read_stored(conn, slots, assets)
-    folded = fold(changes, stored)
+    folded = fold(told, stored)
     gained = net(folded.holdings, stored)
     holders = await _move_holders(conn, gained.accounts)
     await _write(conn, changed_rows(folded, gained, cards, holders))

@@ -1,7 +1,7 @@
 -- name: standings
 -- How far the partitions have read each network, once a claim.
 SELECT partition, network, position, head_number, head_hash, extract(epoch FROM head_time)::bigint, safe, finalized,
-       announced_position, reorg_from, reorg_to, reverted_max
+       announced_position, reorg_from, reorg_to, reverted_max, floor
 FROM system.partition_head
 WHERE consumer = 'ledger' AND partition = ANY(%(partitions)s::int[]);
 
@@ -76,20 +76,20 @@ ON CONFLICT DO NOTHING;
 -- Copied from the records of the batch.
 INSERT INTO system.partition_head AS h
     (consumer, partition, network, position, head_number, head_hash, head_time, safe, finalized, announced_position,
-     reorg_from, reorg_to, reverted_max)
+     reorg_from, reorg_to, reverted_max, floor)
 SELECT 'ledger', partition, network, position, head_number, head_hash, to_timestamp(head_time), safe, finalized,
-       announced_position, reorg_from, reorg_to, reverted_max
+       announced_position, reorg_from, reorg_to, reverted_max, floor
 FROM unnest(%(partition)s::int[], %(network)s::text[], %(position)s::bigint[], %(head_number)s::bigint[],
             %(head_hash)s::text[], %(head_time)s::bigint[], %(safe)s::bigint[], %(finalized)s::bigint[],
             %(announced_position)s::bigint[], %(reorg_from)s::bigint[], %(reorg_to)s::bigint[],
-            %(reverted_max)s::bigint[])
+            %(reverted_max)s::bigint[], %(floor)s::bigint[])
      AS k (partition, network, position, head_number, head_hash, head_time, safe, finalized, announced_position,
-           reorg_from, reorg_to, reverted_max)
+           reorg_from, reorg_to, reverted_max, floor)
 ON CONFLICT (consumer, partition, network) DO UPDATE
 SET position = excluded.position, head_number = excluded.head_number, head_hash = excluded.head_hash,
     head_time = excluded.head_time, safe = excluded.safe, finalized = excluded.finalized,
     announced_position = excluded.announced_position, reorg_from = excluded.reorg_from, reorg_to = excluded.reorg_to,
-    reverted_max = excluded.reverted_max, updated_at = now();
+    reverted_max = excluded.reverted_max, floor = excluded.floor, updated_at = now();
 
 -- name: single_latest
 -- One row a token; an older event changes nothing.

@@ -100,6 +100,16 @@ ON CONFLICT (consumer, partition, network) DO UPDATE SET
     position = excluded.position, head_number = excluded.head_number, head_hash = excluded.head_hash,
     head_time = excluded.head_time, safe = excluded.safe, finalized = excluded.finalized, updated_at = now()
 
+-- name: read_floors
+-- Where the floors of a partition stand, by network.
+SELECT network, floor FROM system.partition_head WHERE consumer = 'project' AND partition = %(partition)s
+
+-- name: write_floor
+-- Before the first record of kind finality there is a floor without a head.
+INSERT INTO system.partition_head (consumer, partition, network, position, floor)
+VALUES ('project', %(partition)s, %(network)s, -1, %(floor)s)
+ON CONFLICT (consumer, partition, network) DO UPDATE SET floor = excluded.floor, updated_at = now()
+
 -- name: add_dead_letter
 -- A record that cannot be read, kept whole; the same record read again adds nothing.
 INSERT INTO system.dlq (consumer, topic, partition, "offset", network, reason, error, payload)

@@ -206,7 +206,7 @@ WITH told AS (
     SELECT partition, network,
            format('block %%s %%s, safe %%s, finalized %%s, position %%s', head_number, head_hash, safe, finalized, position)
                AS head
-    FROM system.partition_head WHERE consumer = 'project'
+    FROM system.partition_head WHERE consumer = 'project' AND position >= 0
 )
 SELECT format('%%s in partition %%s', network, partition), coalesce(t.head, 'no head'), coalesce(k.head, 'no head'),
        count(*) OVER ()

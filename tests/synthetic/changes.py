@@ -1,8 +1,8 @@
 """A random history of one partition as OwnershipChanged records, and a recount of what it comes to.
 
 The history knows mints, transfers, burns, self-transfers, ERC-1155 quantities, tokens first seen moving, reorgs
-with events that return elsewhere, and older blocks that arrive after younger ones (before the first reorg: what
-is given back by a reorg and was with the same account in a block that arrives later is beyond the ownership rule).
+with events that return in other blocks and at lower positions, and older, final blocks that arrive at any time, in
+any order, also while a reorg goes on. Records of kind finality come whenever they like, and where the ledger owes one.
 """
 
 from collections import Counter
@@ -24,10 +24,12 @@ _BLOCK_TIME_S: Final = 20_000  # a few blocks a day
 
 @dataclass
 class History:
-    """Records in the order in which a subscriber reads them."""
+    """Records in the order in which a subscriber reads them: ``records`` whole, ``events`` without kind finality."""
 
     random: Random
     records: list[OwnershipChanged] = field(default_factory=list)
+    old: list[list[OwnershipChanged]] = field(default_factory=list)
+    """Final blocks below what is followed, not read yet."""
     live: dict[str, OwnershipChanged] = field(default_factory=dict)
     """Event id -> its last record, for events in force."""
     revisions: Counter[str] = field(default_factory=Counter)
@@ -35,6 +37,22 @@ class History:
     _chain: list[list[OwnershipChanged]] = field(default_factory=list)
     _pending: list[OwnershipChanged] = field(default_factory=list)
     _serial: int = 0
+    _start: int = 0
+    _floor: int = -1
+
+    @property
+    def events(self) -> list[OwnershipChanged]:
+        return [record for record in self.records if record.kind != "finality"]
+
+    @property
+    def head(self) -> int:
+        return self._start + len(self._chain) - 1
+
+    def begin(self, old: int, first: int) -> None:
+        """Blocks 1 to ``old`` exist, not read yet, and some more without events up to ``first``, which is followed."""
+        self.old = [self.grow(number) for number in range(1, old + 1)]
+        self._start = first
+        self.follow()
 
     def grow(self, number: int) -> list[OwnershipChanged]:
         """A block of possible moves; returns its events without announcing them."""
@@ -55,36 +73,61 @@ class History:
         return block
 
     def append(self, block: list[OwnershipChanged]) -> None:
-        """Announce a block."""
+        """Announce a block; before it where the network stands, if readers must know."""
+        if self.head < self._floor or self.random.random() < 0.1:
+            self._say_head()
         for event in block:
             self._announce(event, "apply")
 
-    def follow(self, number: int) -> None:
+    def follow(self) -> None:
         """Grow by one block and announce it."""
-        self._chain.append(self.grow(number))
-        self.append(self._chain[-1])
+        block = self.grow(self.head + 1)
+        self.append(block)
+        self._chain.append(block)
 
-    def undo(self) -> int:
-        """Retract some of the youngest followed blocks, newest first; returns how many."""
-        depth = self.random.randint(0, min(3, len(self._chain)))
-        for _ in range(depth):
+    def backfill(self) -> None:
+        """Announce one of the old blocks, if any is left."""
+        if self.old:
+            self.append(self.old.pop(self.random.randrange(len(self.old))))
+
+    def undo(self) -> None:
+        """Retract some of the youngest followed blocks, newest first; never the lowest, which is final."""
+        for _ in range(self.random.randint(0, min(4, len(self._chain) - 1))):
             for event in reversed(self._chain.pop()):
                 self._announce(event, "revert")
                 self._owners[(event.contract, event.token_id)] = event.from_account
                 if self.random.random() < 0.6:
                     self._pending.append(event)
-        return depth
+            if self.random.random() < 0.1:
+                self.backfill()
+
+    def _say_head(self) -> None:
+        self._put(
+            OwnershipChanged(
+                seq=0,
+                prev_seq=0,
+                kind="finality",
+                op="finality",
+                network=NETWORK,
+                block_number=self.head,
+                block_hash=f"0x{self.head:064x}",
+                block_time=_TIME,
+            )
+        )
+        self._floor = min(self._floor, self.head)
+
+    def _put(self, record: OwnershipChanged) -> OwnershipChanged:
+        prev_seq = self.records[-1].seq if self.records else 0
+        self.records.append(replace(record, seq=prev_seq + self.random.randint(1, 3), prev_seq=prev_seq))
+        return self.records[-1]
 
     def _announce(self, event: OwnershipChanged, op: str) -> None:
-        prev_seq = self.records[-1].seq if self.records else 0
         self.revisions[event.event_id] += 1
-        revision = self.revisions[event.event_id]
-        seq = prev_seq + self.random.randint(1, 3)
-        record = replace(event, seq=seq, prev_seq=prev_seq, op=op, revision=revision)
-        self.records.append(record)
+        record = self._put(replace(event, op=op, revision=self.revisions[event.event_id]))
         if op == "apply":
             self.live[event.event_id] = record
         else:
+            self._floor = event.block_number - 1
             del self.live[event.event_id]
 
     def _returning(self) -> OwnershipChanged | None:
@@ -128,18 +171,19 @@ class History:
 
 
 def history(random: Random, blocks: int = 14) -> History:
-    """Old blocks withheld, young ones, the old ones (a backfill below a follower), then young ones with reorgs."""
+    """Young blocks with reorgs, old ones between them at any time; in the end all were read, and the last is young."""
     made = History(random)
-    old = [made.grow(number) for number in range(1, random.randint(1, 4))]
-    number, backfill_at = 10, random.randrange(blocks)
-    for at in range(blocks):
-        if at == backfill_at:
-            for block in old:
-                made.append(block)
-        made.follow(number)
-        number += 1
-        if at >= backfill_at and random.random() < 0.4:
-            number -= made.undo()
+    old = random.randint(0, 5)
+    made.begin(old, old + 1)
+    for _ in range(blocks):
+        while random.random() < 0.3:
+            made.backfill()
+        made.follow()
+        if random.random() < 0.4:
+            made.undo()
+    while made.old:
+        made.backfill()
+    made.follow()
     return made
 
 
@@ -147,7 +191,7 @@ def recount(made: History) -> dict[str, dict[Any, Any]]:
     """The projections' rows from the history alone: visible holdings, then everything counted anew."""
     holdings = _holders_of_singles(made) | _sums(made)
     visible = {key: row for key, row in holdings.items() if row[1] > 0 and row[0] not in NO_ACCOUNTS}
-    assets = sorted({(r.network, r.contract, r.token_id) for r in made.records})
+    assets = sorted({(r.network, r.contract, r.token_id) for r in made.events})
     accounts = Counter((key[0], key[1], account) for key, (account, _) in visible.items())
     return {
         "holdings": visible,
@@ -161,7 +205,7 @@ def recount(made: History) -> dict[str, dict[Any, Any]]:
 
 def _holders_of_singles(made: History) -> dict[Any, tuple[str, int]]:
     rows: dict[Any, tuple[str, int]] = {}
-    singles = {(r.network, r.contract, r.token_id): r for r in made.records if HOLDING[r.standard] == "single"}
+    singles = {(r.network, r.contract, r.token_id): r for r in made.events if HOLDING[r.standard] == "single"}
     for asset, last in singles.items():
         live = [e for e in made.live.values() if (e.network, e.contract, e.token_id) == asset]
         top = max(live, key=lambda e: (e.block_number, e.log_index, e.sub_index), default=None)
@@ -180,7 +224,7 @@ def _sums(made: History) -> dict[Any, tuple[str, int]]:
 
 
 def _card(made: History, asset: tuple[str, ...], visible: dict[Any, tuple[str, int]]) -> tuple[Any, ...]:
-    records = [r for r in made.records if (r.network, r.contract, r.token_id) == asset]
+    records = [r for r in made.events if (r.network, r.contract, r.token_id) == asset]
     held = [quantity for key, (_, quantity) in visible.items() if key[:3] == asset]
     transfers = sum(1 for e in made.live.values() if (e.network, e.contract, e.token_id) == asset)
     last_block, last_time = max(r.block_number for r in records), max(r.block_time for r in records)
@@ -188,7 +232,7 @@ def _card(made: History, asset: tuple[str, ...], visible: dict[Any, tuple[str, i
 
 
 def _stats(made: History, collection: tuple[str, ...], visible: dict[Any, Any], accounts: Any) -> tuple[Any, ...]:
-    records = [r for r in made.records if (r.network, r.contract) == collection]
+    records = [r for r in made.events if (r.network, r.contract) == collection]
     kinds = Counter(e.kind for e in made.live.values() if (e.network, e.contract) == collection)
     held = {key: quantity for key, (_, quantity) in visible.items() if key[:2] == collection}
     return (
@@ -212,5 +256,5 @@ def _activity(made: History) -> dict[Any, tuple[int, ...]]:
 
 
 def _asset(made: History, asset: tuple[str, str, str]) -> tuple[Any, ...]:
-    times = [r.block_time for r in made.records if (r.network, r.contract, r.token_id) == asset]
+    times = [r.block_time for r in made.events if (r.network, r.contract, r.token_id) == asset]
     return (asset_uuid(asset_id(*asset)), CONTRACTS[asset[1]], min(times))

@@ -23,12 +23,18 @@ def change(source: str, target: str, position: tuple[int, int, int], op: str = "
     block, log_index, sub_index = position
     return {
         "kind": "transfer", "op": op, "asset_id": ASSET, "standard": "erc721", "from": source, "to": target,
-        "quantity": "1", "block_number": block, "log_index": log_index, "sub_index": sub_index, **more,
+        "quantity": "1", "network": "polygon", "block_number": block, "log_index": log_index,
+        "sub_index": sub_index, **more,
     }  # fmt: skip
+
+
+def head(number: int) -> dict[str, Any]:
+    return {"kind": "finality", "op": "finality", "network": "polygon", "block_number": number}
 
 
 def test_the_example_follows_a_token_through_a_reorg() -> None:
     owners: dict[str, Any] = {}
+    floors: dict[tuple[int, str], int] = {}
     sold, sold_on = ("a", "b", (11, 4, 0)), ("b", "c", (12, 0, 0))
     script = [
         (change(EVM_ZERO, "a", (10, 0, 0)), "a"),
@@ -38,11 +44,15 @@ def test_the_example_follows_a_token_through_a_reorg() -> None:
         (change(*sold, op="revert"), "a"),
         (change("a", "b", (11, 1, 0)), "b"),  # included again, lower in its block
         (change("x", "y", (9, 0, 0)), "b"),  # older than all that is known
-        (change("b", EVM_ZERO, (13, 0, 0)), EVM_ZERO),
+        (change("b", "c", (13, 0, 0)), "c"),
+        (change("b", "c", (13, 0, 0), op="revert"), "b"),
+        (change("b", "x", (8, 0, 0)), "b"),  # not undone by the reorg, only read late
+        (head(11), "b"),  # block 12 fell too
+        (change("b", EVM_ZERO, (12, 0, 0)), EVM_ZERO),
     ]
 
     for record, holder in script:
-        examples(PAGE)["follow"](owners, {}, record)
+        examples(PAGE)["follow"](owners, {}, floors, 0, record)
         assert owners[ASSET][0] == holder
 
 
@@ -50,15 +60,15 @@ def test_the_example_adds_up_the_balances_of_an_erc1155_asset() -> None:
     balances: dict[tuple[str, str], int] = {}
     for op, quantity in (("apply", str(2**256 - 1)), ("apply", "5"), ("revert", "5")):
         more = {"standard": "erc1155", "quantity": quantity}
-        examples(PAGE)["follow"]({}, balances, change(EVM_ZERO, "a", (1, 0, 0), op, **more))
-    examples(PAGE)["follow"]({}, balances, change("a", "b", (2, 0, 0), standard="erc1155", quantity="1"))
+        examples(PAGE)["follow"]({}, balances, {}, 0, change(EVM_ZERO, "a", (1, 0, 0), op, **more))
+    examples(PAGE)["follow"]({}, balances, {}, 0, change("a", "b", (2, 0, 0), standard="erc1155", quantity="1"))
 
     assert balances == {(ASSET, "a"): 2**256 - 2, (ASSET, "b"): 1}
 
 
 def test_the_example_refuses_an_op_that_it_does_not_know() -> None:
-    with pytest.raises(ValueError, match="expected apply or revert"):
-        examples(PAGE)["follow"]({}, {}, change("a", "b", (1, 0, 0), op="amend"))
+    with pytest.raises(ValueError, match="expected apply, revert or finality"):
+        examples(PAGE)["follow"]({}, {}, {}, 0, change("a", "b", (1, 0, 0), op="amend"))
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -66,11 +76,16 @@ def test_the_example_says_what_the_ledgers_rule_says(seed: int) -> None:
     owners: dict[str, Any] = {}
     balances: dict[tuple[str, str], int] = {}
     held: dict[str, Holding] = {}
+    floors: dict[tuple[int, str], int] = {}
+    floor = ownership.NO_FLOOR
     sums: dict[tuple[str, str], int] = {}
 
     for record in history(Random(seed)).records:
         fields = to_record(record)
-        examples(PAGE)["follow"](owners, balances, fields)
+        examples(PAGE)["follow"](owners, balances, floors, 3, fields)
+        floor = ownership.floor_after(floor, record.op, record.block_number)
+        if record.kind == "finality":
+            continue
         if HOLDING[record.standard] == "multi":
             moved = ownership.movements(record.from_account, record.to_account, int(record.quantity), record.op)
             for account, delta in moved:
@@ -79,10 +94,11 @@ def test_the_example_says_what_the_ledgers_rule_says(seed: int) -> None:
         position = (record.block_number, record.log_index, record.sub_index)
         move = Move(from_account=record.from_account, to_account=record.to_account, position=position)
         before = held.get(record.asset_id)
-        after = ownership.apply(before, move) if record.op == "apply" else ownership.retract(before, move)
+        after = ownership.apply(before, move, floor) if record.op == "apply" else ownership.retract(before, move)
         assert after is not None
         held[record.asset_id] = after
 
+    assert floors == {(3, "synthetic"): floor}
     assert owners == {asset: (each.account, each.position, each.returned) for asset, each in held.items()}
     assert {key: n for key, n in balances.items() if n} == {key: n for key, n in sums.items() if n}
 

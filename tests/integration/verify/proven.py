@@ -5,6 +5,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
+from ft.agents.projection import with_floors
 from ft.agents.projection_store import store
 from ft.agents.verify import Report, verify
 from ft.config import Config
@@ -66,7 +67,7 @@ async def run_project(config: Config, *, leave_unread: int = 0) -> None:
         rows = _journal(config, partition)
         rows = rows[: len(rows) - leave_unread]
         conn = await connect_writer(config)
-        await store(conn, [_change(row) for row in rows if row["op"] in ("apply", "revert")])
+        await store(conn, with_floors([_change(row) for row in rows if row["op"] != "reorg"], {}))
         for row in (r for r in rows if r["op"] == "finality"):
             await _write_head(conn, row)
         await conn.execute(
@@ -88,10 +89,11 @@ def _journal(config: Config, partition: int) -> list[dict[str, Any]]:
 
 def _change(row: dict[str, Any]) -> OwnershipChanged:
     minted, burned = row["from"] in NO_ACCOUNTS, row["to"] in NO_ACCOUNTS
+    moved = "transfer" if minted == burned else "mint" if minted else "burn"
     return OwnershipChanged(
         seq=row["seq"],
         prev_seq=row["seq"] - 1,
-        kind="transfer" if minted == burned else "mint" if minted else "burn",
+        kind="finality" if row["op"] == "finality" else moved,
         op=row["op"],
         network=row["network"],
         block_number=row["block_number"],

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ft.agents.ownership import Holding, Move, Position, apply, movements, retract
+from ft.agents.ownership import NO_FLOOR, Holding, Move, Position, apply, floor_after, movements, retract
 from ft.schemas.ids import EVM_ZERO
 
 ACCOUNTS = ("a", "b", "c", EVM_ZERO)
@@ -27,18 +27,18 @@ def held(account: str, *position: int, returned: bool = False) -> Holding:
 
 
 def test_the_first_event_seen_gives_the_token_to_its_receiver() -> None:
-    assert apply(None, move("a", "b", 5)) == held("b", 5)
+    assert apply(None, move("a", "b", 5), NO_FLOOR) == held("b", 5)
 
 
 def test_a_later_event_moves_the_token_on() -> None:
-    assert apply(held("a", 5), move("a", "b", 5, 1)) == held("b", 5, 1)
+    assert apply(held("a", 5), move("a", "b", 5, 1), NO_FLOOR) == held("b", 5, 1)
 
 
 @pytest.mark.parametrize("position", [(4, 9), (5, 0)], ids=["older", "the same"])
 def test_an_event_that_is_not_later_changes_nothing(position: tuple[int, int]) -> None:
     before = held("a", 5)
 
-    assert apply(before, move("x", "b", *position)) is before
+    assert apply(before, move("x", "b", *position), NO_FLOOR) is before
 
 
 def test_retracting_the_event_a_row_stands_on_gives_the_token_back_just_before_it() -> None:
@@ -66,20 +66,38 @@ def test_retracting_an_older_event_of_another_account_leaves_what_was_given_back
 def test_a_re_included_event_may_come_at_a_lower_position() -> None:
     returned = held("a", 6, 3, -1, returned=True)
 
-    assert apply(returned, move("a", "b", 6, 1)) == held("b", 6, 1)
+    assert apply(returned, move("a", "b", 6, 1), 5) == held("b", 6, 1)
 
 
-def test_an_event_older_than_the_one_by_which_an_account_has_a_token_again_does_not_take_it_on() -> None:
-    returned = Holding(account="b", position=(14, 0, -1), since=12, returned=True)
+@pytest.mark.parametrize("block", [1, 4, 5])
+def test_an_event_that_no_reorg_undid_does_not_take_on_what_was_given_back(block: int) -> None:
+    returned = held("a", 6, 3, -1, returned=True)
 
-    assert apply(returned, move("b", "a", 4)) is returned
-    assert apply(returned, move("b", "c", 13)) == held("c", 13)
+    assert apply(returned, move("a", "b", block), 5) is returned
+
+
+def test_the_floor_is_the_highest_block_that_the_last_reorg_left() -> None:
+    floor = NO_FLOOR
+    for op, block, expected in (
+        ("apply", 9, -1),
+        ("finality", 9, -1),
+        ("revert", 9, 8),
+        ("revert", 7, 6),
+        ("finality", 4, 4),  # 6 and 5 fell too, without events here
+        ("apply", 5, 4),
+        ("finality", 12, 4),
+        ("revert", 12, 11),
+    ):
+        floor = floor_after(floor, op, block)
+        assert floor == expected, (op, block)
 
 
 def test_the_event_by_which_an_account_has_what_was_given_back_tells_since_when() -> None:
     returned = held("b", 14, 0, -1, returned=True)
 
-    assert apply(returned, move("a", "b", 12)) == Holding(account="b", position=(14, 0, -1), since=12, returned=True)
+    assert apply(returned, move("a", "b", 12), 13) == Holding(
+        account="b", position=(14, 0, -1), since=12, returned=True
+    )
 
 
 def test_retracting_what_was_never_seen_leaves_no_row() -> None:
@@ -142,15 +160,16 @@ class TokenChain:
 @given(st.randoms(use_true_random=False), st.lists(st.integers(0, 3), max_size=30))
 def test_the_row_is_with_the_receiver_of_the_latest_live_event(random: Random, plan: list[int]) -> None:
     """Each number of the plan: 0 undoes up to four blocks, others append one."""
-    chain, row = TokenChain(random), None
+    chain, row, floor = TokenChain(random), None, NO_FLOOR
     for step in plan:
         if step == 0:
             for _ in range(min(len(chain.blocks), random.randrange(1, 5))):
                 for event in chain.undo():
-                    row = retract(row, event)
+                    row, floor = retract(row, event), floor_after(floor, "revert", event.position[0])
+            floor = floor_after(floor, "finality", len(chain.blocks) - 1)
         else:
             for event in chain.grow():
-                row = apply(row, event)
+                row = apply(row, event, floor)
 
         assert (row.account if row else EVM_ZERO) == chain.owner
 
@@ -161,9 +180,9 @@ def test_any_order_of_arrival_gives_the_same_row(random: Random, length: int) ->
     events = [event for _ in range(length) for event in chain.grow()]
     in_order = shuffled = None
     for event in events:
-        in_order = apply(in_order, event)
+        in_order = apply(in_order, event, NO_FLOOR)
     for event in random.sample(events, len(events)):
-        shuffled = apply(shuffled, event)
+        shuffled = apply(shuffled, event, NO_FLOOR)
 
     assert in_order == shuffled
 

@@ -5,10 +5,11 @@ from datetime import date, timedelta
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ft.agents.projection import Asset, Card, Holding, NewAsset, Slot, changed_rows, fold, net, touched
+from ft.agents.projection import Asset, Card, Holding, NewAsset, Slot, changed_rows, fold, net, touched, with_floors
 from ft.schemas.events import OwnershipChanged
 from tests.synthetic.changes import ACCOUNTS, CONTRACTS, history, recount
 
@@ -23,12 +24,14 @@ class Tables:
     stats: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
     days: dict[tuple[str, str, int], list[int]] = field(default_factory=dict)
     assets: dict[Asset, NewAsset] = field(default_factory=dict)
+    floors: dict[str, int] = field(default_factory=dict)
 
-    def project(self, changes: list[OwnershipChanged]) -> None:
+    def project(self, records: list[OwnershipChanged]) -> None:
         """One batch, seeing of the stored rows only what the rule asks for."""
-        slots, assets = touched(changes)
+        told = with_floors(records, self.floors)
+        slots, assets = touched([change for change, _ in told])
         stored = {slot: self.holdings[slot] for slot in slots if slot in self.holdings}
-        folded = fold(changes, stored)
+        folded = fold(told, stored)
         gained = net(folded.holdings, stored)
         cards = {asset: self.cards[asset] for asset in assets if asset in self.cards}
         holders = {key: self.holders.get(key, 0) + difference for key, difference in gained.accounts.items()}
@@ -117,14 +120,34 @@ def test_the_retraction_of_a_first_seen_move_gives_the_token_back() -> None:
     assert tables.stats[("synthetic", SINGLE)][:6] == [1, 1, 1, 0, 0, 0]
 
 
-def test_an_event_that_returns_lower_than_before_is_taken_on() -> None:
+def finality(seq: int, head: int) -> OwnershipChanged:
+    return OwnershipChanged(
+        seq=seq,
+        prev_seq=seq - 1,
+        kind="finality",
+        op="finality",
+        network="synthetic",
+        block_number=head,
+        block_hash="0xb",
+        block_time=0,
+    )
+
+
+@pytest.mark.parametrize("size", [1, 4], ids=["record by record", "at once"])
+@pytest.mark.parametrize(("head", "holder"), [(7, B), (8, A)], ids=["undone too", "read late"])
+def test_an_event_in_a_lower_block_is_taken_on_if_that_block_was_undone_too(head: int, holder: str, size: int) -> None:
+    records = [
+        change(1, source=A, target=B, block_number=9),
+        change(2, source=A, target=B, op="revert", block_number=9),
+        finality(3, head),
+        change(4, source=A, target=B, block_number=8),
+    ]
     tables = Tables()
-    tables.project([change(1, source=A, target=B, block_number=9)])
 
-    tables.project([change(2, source=A, target=B, op="revert", block_number=9)])
-    tables.project([change(3, source=A, target=B, block_number=8)])
+    for start in range(0, len(records), size):
+        tables.project(records[start : start + size])
 
-    assert tables.rows()["holdings"] == {("synthetic", SINGLE, "1", ""): (B, 1)}
+    assert tables.rows()["holdings"] == {("synthetic", SINGLE, "1", ""): (holder, 1)}
 
 
 def test_a_negative_sum_counts_for_nobody() -> None:
