@@ -14,6 +14,7 @@ from ft import children
 from ft.children import Child
 from ft.config import Config
 
+EXITS_MAX: Final = 12
 _POLL_S: Final = 0.1
 _OWNERS: Final = "SELECT owner, next_offset FROM system.partition_owner WHERE epoch > 0"
 
@@ -42,10 +43,12 @@ class Supervisor:
         self.start(name)
 
     def tend(self) -> None:
-        """Start what ended by itself again."""
+        """Start what ended by itself again; fails once that has come to nothing too often."""
         for name, worker in list(self.workers.items()):
             if not worker.running:
                 self.exits.append((name, worker.process.returncode))
+                if len(self.exits) > EXITS_MAX:
+                    raise AssertionError(f"workers end again and again: {self.exits}{self.log_ends()}")
                 self.start(name)
 
     def pids(self) -> set[int]:

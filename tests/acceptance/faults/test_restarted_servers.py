@@ -35,33 +35,34 @@ def home(tmp_path: Path) -> Iterator[Config]:
         embedded.remove(config)
 
 
+@pytest.fixture
+def own(home: Config, tmp_path: Path) -> Iterator[World]:
+    """A deployment on them."""
+    config = replace(embedded.start(home), networks_file=tmp_path / "networks.toml", session_timeout_s=6.0)
+    made = World(config)
+    yield made
+    made.close()
+
+
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_postgres_and_kafka_are_restarted_and_nothing_is_lost(
-    home: Config, tmp_path: Path, how: signal.Signals
-) -> None:
-    running = embedded.start(home)
-    world = World(replace(running, networks_file=tmp_path / "networks.toml", session_timeout_s=6.0))
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
+def test_postgres_and_kafka_are_restarted_and_nothing_is_lost(home: Config, own: World, how: signal.Signals) -> None:
     log = written(seed=SEED, network=NETWORK, events=30_000, logs=50)
-    with supervised(world.config) as workers, world.connect() as before:
-        workers.until(lambda: _committed(world) >= 0, "the workers to hold their partitions", 60)
-        before.close()
-        feeder = Feeder(world.write, world.encoded(log.records), over_s=25.0)
+    with supervised(own.config) as workers:
+        workers.until(lambda: _committed(own) >= 0, "the workers to hold their partitions", 60)
+        feeder = Feeder(own.write, own.encoded(log.records), over_s=25.0)
         feeder.start()
         took = {}
         for name in ("postgres", "kafka"):
-            _see_work(world, workers, records=200)
+            _see_work(own, workers, records=200)
             _away(home, name, how, workers)
-            took[name] = round(_see_work(world, workers, records=1), 1)
-        workers.until(lambda: not feeder.is_alive() and _caught_up(world), "everything to come through", 180)
+            took[name] = round(_see_work(own, workers, records=1), 1)
+        workers.until(lambda: not feeder.is_alive() and _caught_up(own), "everything to come through", 180)
         assert feeder.error is None
 
-    print(
-        f"seed {SEED}, {how.name}: at work again after s {took}; ended by themselves and started again {workers.exits}"
-    )
+    print(f"seed {SEED}, {how.name}: at work again after s {took}; ended by themselves {workers.exits}")
     assert all(code > 0 for _, code in workers.exits)
-    require_exactly_once(world, log)
-    world.close()
+    require_exactly_once(own, log)
 
 
 def _away(home: Config, name: str, how: signal.Signals, workers: Supervisor) -> None:
