@@ -76,6 +76,7 @@ class World:
         self.raw = self.topics.raw(NETWORK)
         self._registry = Registry(config.schema_registry)
         self.codec = self._registry.codec("raw_block", self.raw)
+        self._producer = Producer(config.kafka)
         self.claims = 2 * PARTITIONS + len(load_networks(config.networks_file))
         """Partitions that the workers read: raw, normalized, ownership_changed."""
         self.written = 0
@@ -96,10 +97,9 @@ class World:
         asyncio.run(self._send(topic, partition, values))
 
     async def _send(self, topic: str, partition: int, values: Sequence[bytes]) -> None:
-        producer = Producer(self.config.kafka)
         for value in values:
-            producer.send(topic, partition, value)
-        await producer.flush_acknowledged()
+            self._producer.send(topic, partition, value)
+        await self._producer.flush_acknowledged()
 
     def connect(self) -> psycopg.Connection[Any]:
         return psycopg.connect(self.config.postgres, autocommit=True, connect_timeout=5)
