@@ -39,13 +39,13 @@ class Feed:
                 self._send(partition, "revert", block, {"reason": "reorg"})
             self.log.position += 1
 
-    def live(self, seed: int, steps: int, deepest: int = 5) -> None:
-        """Grow, with a reorg now and then, some right after another."""
+    def live(self, seed: int, steps: int, deepest: int = 5, kept: int = 1) -> None:
+        """Grow, with a reorg now and then, some right after another; the lowest ``kept`` blocks are never undone."""
         random = Random(seed)
         for _ in range(steps):
             self.grow()
             while random.random() < 0.25:
-                self.undo(min(random.randint(1, deepest), len(self.chain.blocks) - 1))
+                self.undo(min(random.randint(1, deepest), len(self.chain.blocks) - kept))
                 for _ in range(random.randint(0, 2)):
                     self.grow()
 

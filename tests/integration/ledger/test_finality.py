@@ -82,6 +82,28 @@ async def test_a_row_that_was_put_off_by_a_process_that_died_is_written_by_the_n
     assert [row[1] for row in rows(config, FINALITY)] == [1, 2]
 
 
+async def test_the_row_that_a_reorg_asks_for_waits_for_no_second_and_the_timer_writes_the_last_head(
+    config: Config, ledger: LedgerHarness, clock: list[float]
+) -> None:
+    log = Log()
+    for block in (mint(1), low := Block(2), high := mint(3)):
+        log.append(block)
+    await ledger.read(log)
+    log.revert(high)
+    log.revert(low)
+    log.append(Block(2, [Event(tx="t3", token=3, target="alice")], fork="b"))
+
+    await ledger.read(log)
+
+    assert [row[:2] for row in rows(config, FINALITY)] == [(3, 3), (6, 1)]
+    assert rows(config, "SELECT op, seq FROM ledger.events WHERE seq BETWEEN 4 AND 7 ORDER BY seq") == [
+        ("revert", 4), ("reorg", 5), ("finality", 6), ("apply", 7),
+    ]  # fmt: skip
+    clock[0] += 1.0
+    await ledger.ledger.tick()
+    assert [row[1] for row in rows(config, FINALITY)] == [3, 1, 2]
+
+
 async def test_the_timer_runs_beside_the_batches(config: Config, ledger: LedgerHarness) -> None:
     await ledger.ledger.start()
     log = Log()

@@ -1,5 +1,6 @@
 """A database as a worker leaves it: a synthetic chain with reorgs, read by the ledger, its journal read by project."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import psycopg
@@ -64,10 +65,10 @@ def _store_chain(config: Config, chain: Chain, position: int) -> None:
 async def run_project(config: Config, *, leave_unread: int = 0) -> None:
     """Project reads the journal as the publisher would have announced it, but for the last events of each partition."""
     for partition in range(PARTITIONS):
-        rows = _journal(config, partition)
+        rows = journal(config, partition)
         rows = rows[: len(rows) - leave_unread]
         conn = await connect_writer(config)
-        await store(conn, with_floors([_change(row) for row in rows if row["op"] != "reorg"], {}))
+        await store(conn, with_floors(list(announced(rows)), {}))
         for row in (r for r in rows if r["op"] == "finality"):
             await _write_head(conn, row)
         await conn.execute(
@@ -78,13 +79,19 @@ async def run_project(config: Config, *, leave_unread: int = 0) -> None:
         await conn.close()
 
 
-def _journal(config: Config, partition: int) -> list[dict[str, Any]]:
+def journal(config: Config, partition: int, after: int = 0) -> list[dict[str, Any]]:
+    """The partition's rows with a greater seq, in order."""
     with psycopg.connect(config.postgres, row_factory=dict_row) as conn:
         return conn.execute(
             "SELECT *, extract(epoch FROM block_time)::bigint AS time FROM ledger.events WHERE partition = %s"
-            " ORDER BY seq",
-            (partition,),
+            " AND seq > %s ORDER BY seq",
+            (partition, after),
         ).fetchall()
+
+
+def announced(rows: Iterable[dict[str, Any]]) -> Iterator[OwnershipChanged]:
+    """The rows of ``ownership_changed`` that follow from journal rows, as far as project looks at them."""
+    return (_change(row) for row in rows if row["op"] != "reorg")
 
 
 def _change(row: dict[str, Any]) -> OwnershipChanged:

@@ -1,0 +1,148 @@
+"""Which control rows the ledger writes around reorgs, whatever its partition holds of the blocks."""
+
+from typing import Any
+
+from ft.agents.posting import Known, Posting, Standing, post
+from ft.agents.steps import AnyStep, Append, Block, Columns, Head, Revert, Watermark
+
+NETWORK = "synthetic"
+KEY = (0, NETWORK)
+TIME = 1_704_067_200
+
+
+class Chain:
+    """Steps of one network for partition 0, the network's control partition where there is only one."""
+
+    def __init__(self, head: int) -> None:
+        self.head = head
+        self.position = 0
+
+    def append(self, tx: str) -> Append:
+        """The next block, with one event."""
+        self.head += 1
+        columns = Columns(
+            tx_hash=[tx], tx_from=["0xs"], contract=["0xc"], topic0=["0xt"], n=[0], sub_index=[0], log_index=[0],
+            standard=["erc721"], token_id=["1"], from_account=["a"], to_account=["b"], operator=[None], quantity=["1"],
+        )  # fmt: skip
+        return Append(block=self._block(self.head, tx), proof="receipts", digest="", columns=columns, **self._step())
+
+    def grow(self, blocks: int = 1) -> Watermark:
+        """Blocks of which this partition gets nothing."""
+        self.head += blocks
+        return Watermark(**self._step())
+
+    def revert(self, fork: str = "", reason: str = "reorg") -> Revert:
+        self.head -= 1
+        return Revert(block=self._block(self.head + 1, fork), reason=reason, **self._step())
+
+    def _step(self) -> dict[str, Any]:
+        self.position += 1
+        head = Head(self.head, f"0x{self.head}", TIME)
+        return {"network": NETWORK, "position": self.position, "partition": 0, "head": head}
+
+    def _block(self, number: int, fork: str) -> Block:
+        return Block(number, f"0x{number}{fork}", TIME)
+
+
+def posted(steps: list[AnyStep], before: Posting | None = None) -> Posting:
+    """In a transaction of its own, on top of the one before."""
+    known = Known(
+        standings=before.standings if before else {},
+        slices=before.slices if before else {},
+        rows={
+            (s.partition, s.network, s.block.hash): (s.columns, s.revision)
+            for s in (before.stretches if before else ())
+            if s.op == "apply"
+        },
+        retracted={},
+        live={},
+        next_seq=before.next_seq if before else {0: 1},
+    )
+    return post(steps, known, partitions=1)
+
+
+def control(posting: Posting) -> list[tuple[object, ...]]:
+    return [(s.op, s.block.number, *_range(s.control)) for s in posting.stretches if s.control is not None]
+
+
+def _range(said: object) -> tuple[int, ...]:
+    assert isinstance(said, dict)
+    return (said["from"], said["to"]) if "from" in said else ()
+
+
+def test_two_reorgs_with_nothing_between_them_in_this_partition_are_two() -> None:
+    chain = Chain(40)
+    steps: list[AnyStep] = [chain.grow(), chain.revert()]
+    chain.grow(12)
+    steps += [chain.revert() for _ in range(4)]
+    steps.append(chain.grow(5))
+
+    assert control(posted(steps)) == [("reorg", 40, 41, 41), ("reorg", 48, 52, 49)]
+
+
+def test_a_second_reorg_of_the_same_heights_is_a_second_one() -> None:
+    chain = Chain(40)
+    steps: list[AnyStep] = [chain.grow(2), chain.revert(), chain.revert()]
+    chain.grow(2)
+    steps += [chain.revert("b"), chain.revert("b"), chain.revert(), chain.grow()]
+
+    assert control(posted(steps)) == [("reorg", 40, 42, 41), ("reorg", 39, 42, 40)]
+
+
+def test_a_run_goes_on_from_one_transaction_to_the_next() -> None:
+    chain = Chain(41)
+    first = posted([chain.grow(), chain.revert()])
+    second = posted([chain.revert(), chain.grow()], first)
+
+    assert control(first) == []
+    assert control(second) == [("reorg", 40, 42, 41)]
+
+
+def test_a_replaced_block_ends_a_reorg_and_is_none() -> None:
+    chain = Chain(40)
+    steps: list[AnyStep] = [chain.grow(2), chain.revert(), chain.revert(reason="replace"), chain.grow()]
+
+    assert control(posted(steps)) == [("reorg", 41, 42, 42)]
+
+
+def test_the_block_below_a_reorg_is_told_where_the_lowest_blocks_had_no_events_here() -> None:
+    chain = Chain(40)
+    chain.grow(2)
+    begun = posted([chain.append("t")])
+    reverts: list[AnyStep] = [chain.revert("t"), chain.revert(), chain.revert()]
+    undone = posted(reverts, begun)
+    after = posted([chain.grow(), chain.append("u"), chain.grow()], undone)
+
+    assert [s.op for s in undone.stretches] == ["revert"]
+    assert undone.standings[KEY].floor == 42
+    assert [s.op for s in after.stretches] == ["reorg", "finality", "apply"]
+    assert control(after) == [("reorg", 40, 43, 41), ("finality", 40)]
+    assert after.standings[KEY].floor == 40
+    assert after.announced[KEY].number == 40
+
+
+def test_the_block_below_a_reorg_of_which_nothing_was_here_is_told_if_it_lowers_the_floor() -> None:
+    chain = Chain(40)
+    standing = Standing(floor=39, reverted_max=44, head=Head(40, "0x40", TIME))
+    known = Known(standings={KEY: standing}, slices={}, rows={}, retracted={}, live={}, next_seq={0: 7})
+
+    told = post([chain.revert(), chain.revert(), chain.grow()], known, partitions=1)
+
+    assert control(told) == [("reorg", 38, 40, 39), ("finality", 38)]
+
+
+def test_the_block_below_a_reorg_is_not_told_where_its_retractions_say_it() -> None:
+    chain = Chain(40)
+    begun = posted([chain.append("t")])
+
+    assert control(posted([chain.revert("t"), chain.grow()], begun)) == [("reorg", 40, 41, 41)]
+
+
+def test_a_replaced_block_in_the_middle_leaves_the_head_alone() -> None:
+    chain = Chain(40)
+    begun = posted([chain.append("t"), chain.grow(9)])
+    revert = Revert(block=Block(41, "0x41t", TIME), reason="replace", **chain._step())
+    replaced = posted([revert, chain.grow()], begun)
+
+    assert control(replaced) == []
+    assert replaced.standings[KEY].floor == 40
