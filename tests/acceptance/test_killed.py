@@ -4,15 +4,18 @@ import shutil
 import signal
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.acceptance.conftest import Chains
 from tests.acceptance.pipeline import START_S, Pipeline
 
-NETWORKS = ("killed", "rebuilt", "cacheless")
+NETWORKS = ("killed", "rebuilt", "unsaved", "cacheless")
 NAMED = ("transfer_id", "asset_id", "network", "revision")
 FIGURES = ("owners", "assets", "supply", "transfers", "mints", "burns")
 """Not first_block and last_block: they count events that were retracted."""
+JOURNAL = "SELECT count(*) FROM ledger.events WHERE network = 'unsaved' AND op IN ('apply', 'revert')"
+HOLES = "SELECT count(*) FROM ingest.quarantine WHERE network = 'unsaved'"
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +70,42 @@ def test_a_worker_and_an_ingestion_killed_in_a_reorg_within_a_reorg_come_to_the_
     assert facts(pipeline, "killed") == facts(pipeline, "rebuilt")
 
 
+def test_a_normalizer_killed_between_sending_a_reorg_and_saving_that_it_did_sends_it_again_in_vain(
+    live: Chains,
+) -> None:
+    chain = live("unsaved")
+    pipeline, node = chain.pipeline, chain.node
+    alice, bob, carol = chain.devnet.accounts[1:4]
+    apes = chain.devnet.erc721()
+    apes.mint(alice)
+    apes.mint(bob)
+    pipeline.follow("unsaved", node.rpc_url, first=0)
+    chain.agrees(apes)
+    pipeline.stop_workers()
+    with chain.devnet.block():
+        apes.transfer(alice, carol, 0)
+        moved = apes.transfer(bob, carol, 1)
+    head = pipeline.raw_end("unsaved")
+    pipeline.until(lambda: tail(pipeline, "unsaved") == node.block_hash(node.head()), "the block to be sent")
+    node.reorg(1, [(moved, 0)])
+    pipeline.until(lambda: tail(pipeline, "unsaved") == node.block_hash(node.head()), "the other block to be sent")
+    assert pipeline.raw_end("unsaved") >= head + 3  # an append, its revert, an append
+
+    with psycopg.connect(pipeline.config.postgres) as conn:
+        conn.execute("LOCK TABLE ingest.blocks IN EXCLUSIVE MODE")  # the normalizer sends, and cannot commit
+        pipeline.start_worker()
+        pipeline.until(lambda: chain.owner(apes, 1) == carol, "the ledger to have the reorg", START_S)
+        pipeline.kill_workers()
+    saved = pipeline.sql("SELECT max(number) FROM ingest.blocks WHERE network = 'unsaved'")
+    pipeline.start_worker()
+
+    chain.agrees(apes)
+    assert saved == [(node.head() - 1,)]
+    assert [pipeline.sql(statement) for statement in (JOURNAL, HOLES)] == [[(7,)], [(0,)]]
+    assert [each["revision"] for each in chain.transfers(moved)] == [3]
+    pipeline.verify()
+
+
 def test_workers_whose_rocksdb_folders_were_deleted_come_to_the_same_result(live: Chains) -> None:
     chain = live("cacheless")
     pipeline, node = chain.pipeline, chain.node
@@ -92,6 +131,12 @@ def test_workers_whose_rocksdb_folders_were_deleted_come_to_the_same_result(live
     assert [each["revision"] for each in chain.transfers(moved)] == [3]
     assert folders
     pipeline.verify()
+
+
+def tail(pipeline: Pipeline, network: str) -> str:
+    """Hash of the highest block that the source has in the log."""
+    statement = "SELECT hash FROM ingest.tail WHERE network = %(network)s AND raw_offset IS NOT NULL"
+    return str(pipeline.sql(f"{statement} ORDER BY height DESC LIMIT 1", network=network)[0][0])
 
 
 def facts(pipeline: Pipeline, network: str) -> list[Any]:
