@@ -104,8 +104,8 @@ class CollectionStats(Struct, frozen=True, kw_only=True):
     transfers: Annotated[int | None, Meta(description="live events other than mints and burns")]
     mints: int | None
     burns: int | None
-    first_block: int | None
-    last_block: int | None
+    first_block: Annotated[int | None, Meta(description="lowest block an event was seen in, undone ones included")]
+    last_block: Annotated[int | None, Meta(description="highest block an event was seen in, undone ones included")]
     finality_status: Finality
 
 
