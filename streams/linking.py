@@ -88,8 +88,8 @@ def check_final(network: str, final: Mapping[int, str], node: Mapping[int, str |
         if got not in (None, block_hash):
             raise FinalityContradicted(
                 f"{network}: block {height} is final as {block_hash}, the node now says {got}: a reorg deeper than "
-                f"finality. Nothing was written. If the node is wrong, give another --rpc; if it is right, the blocks "
-                f"in the log must be replaced (reverts with reason replace) before ingestion goes on."
+                f"finality. Nothing was written. If the node is wrong, give another --rpc; if it is right, "
+                f"`ft replace {network}` makes the log agree: --from where the chains part, --to {height} or more."
             )
 
 

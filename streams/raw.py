@@ -100,9 +100,9 @@ class RawLog:
         )
         self._send(record, on_offset)
 
-    def revert(self, row: Row, marks: Marks, *, lease: int) -> None:
-        """Enqueue the retraction of a block."""
-        self._send(self._about(row, "revert", marks, lease, reason="reorg"))
+    def revert(self, row: Row, marks: Marks, *, lease: int, reason: str = "reorg") -> None:
+        """Enqueue the retraction of a block. ``reason``: ``reorg``, or ``replace``, which may take final ones too."""
+        self._send(self._about(row, "revert", marks, lease, reason=reason))
 
     def finalize(self, row: Row, marks: Marks, *, lease: int) -> None:
         """Enqueue that a block and its ancestors are final."""

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka import TopicCollection as Names
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 from confluent_kafka.cimpl import NewTopic
 
 from ft.config import Config
@@ -127,6 +127,19 @@ def topic_identities(config: Config, names: Iterable[str]) -> dict[str, TopicIde
         if exc.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             raise ConfigError(f"Kafka at {config.kafka} lacks one of {', '.join(wanted)}. Run `ft migrate`.") from exc
         raise _translated(config, exc) from exc
+
+
+def end_of(config: Config, topic: str, partition: int) -> int:
+    """The offset that the partition's next record will have. Raises BrokerUnavailable, BrokerError."""
+    admin, latest = _admin(config), OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    asked = admin.list_offsets({TopicPartition(topic, partition): latest}, request_timeout=_TIMEOUT_S)
+    try:
+        (found,) = [future.result(_TIMEOUT_S) for future in asked.values()]
+    except KafkaException as exc:
+        raise _translated(config, exc) from exc
+    except TimeoutError as exc:
+        raise BrokerUnavailable(f"Kafka at {config.kafka}: {topic}: expected its end, got no answer") from exc
+    return int(found.offset)
 
 
 def _admin(config: Config) -> AdminClient:

@@ -1,0 +1,286 @@
+"""`ft replace`: final blocks corrected by the operator, beside a running pipeline."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import psycopg
+
+from ft.children import FT
+from ft.demo.node import ReplayNode, replaying
+from ft.networks import load_networks
+from ft.schemas.events import RawBlock, RawPart
+from ft.streams.raw import NO_LEASE, RawLog
+from ft.streams.replace import Replace
+from ft.streams.sources import Block
+from ft.streams.sources.evm.source import open_evm
+from ft.streams.stopping import Stopping
+from ft.streams.tail import Tail
+from tests.acceptance.chains import LiveChain
+from tests.acceptance.conftest import Chains
+from tests.acceptance.pipeline import STEP_S, Pipeline
+from tests.acceptance.test_trust import integrity, quarantined, story
+from tests.devnet.faulty_node import Faults, FaultyNode
+from tests.integration.ingest.conftest import Crash, Crashed
+
+NETWORKS = ("unproven", "promised", "holes", "interrupted", "busy", "young")
+
+
+def replace(pipeline: Pipeline, network: str, url: str, first: int, last: int, *options: str) -> Any:
+    """`ft replace` to its end; what it said is in stdout and stderr."""
+    words = ["replace", network, "--rpc", url, "--from", str(first), "--to", str(last), *options]
+    return subprocess.run(
+        [sys.executable, *FT, *words], env=pipeline.environ(), capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def events(chain: LiveChain, query: str) -> list[tuple[Any, ...]]:
+    return chain.pipeline.sql(query, network=chain.network)
+
+
+def live_rows(chain: LiveChain) -> list[tuple[Any, ...]]:
+    """Every live event: its id, its block, its revision."""
+    return events(
+        chain,
+        "SELECT tx_hash, contract, topic0, n, sub_index, block_number, revision FROM ledger.normalized_events"
+        " WHERE network = %(network)s ORDER BY 1, 2, 3, 4, 5",
+    )
+
+
+def test_a_block_read_from_logs_is_replaced_from_receipts(live: Chains) -> None:
+    chain = live("unproven")
+    apes, _ = story(chain)
+    recording, last = chain.served_later(), chain.node.head()
+    with replaying(
+        FaultyNode(recording, Faults(without={"eth_getBlockReceipts", "eth_getTransactionReceipt"}))
+    ) as poor:
+        chain.pipeline.ingest("unproven", poor.url, first=0, last=last)
+        chain.caught_up()
+        before = live_rows(chain)
+        assert integrity(chain, apes) == "unproven"
+        end = chain.pipeline.raw_end("unproven")
+
+        with replaying(ReplayNode(recording)) as node:
+            tried = replace(chain.pipeline, "unproven", node.url, 0, last, "--dry-run")
+            assert (tried.returncode, chain.pipeline.raw_end("unproven")) == (0, end), tried.stderr
+            done = replace(chain.pipeline, "unproven", node.url, 0, last)
+        worse = replace(chain.pipeline, "unproven", poor.url, 0, last)
+
+    assert f"blocks 1 to {last}: the same block, proof logs -> receipts, " in tried.stdout
+    assert "nothing was written" in tried.stdout
+    assert done.returncode == 0, done.stderr
+    assert "normalize has read them" in done.stderr
+    assert worse.returncode == 1
+    assert "in the log with proof receipts, the node gives logs only" in worse.stderr
+    chain.caught_up()
+    after = live_rows(chain)
+    assert [row[:-1] for row in after] == [row[:-1] for row in before]
+    assert [row[-1] for row in after] == [row[-1] + 2 for row in before]
+    assert integrity(chain, apes) == "proven"
+    assert chain.owner(apes, 0) == chain.devnet.accounts[2]
+    assert chain.pipeline.raw_end("unproven") == end + 2 * (last + 1)
+    chain.pipeline.verify()
+
+
+def test_a_chain_that_broke_its_promise_is_replaced_and_followed_on(live: Chains) -> None:
+    chain = live("promised", slots_in_an_epoch=1)
+    pipeline, node = chain.pipeline, chain.node
+    alice, bob, carol = chain.devnet.accounts[1:4]
+    apes = chain.devnet.erc721()
+    apes.mint(alice)
+    apes.mint(bob)
+    node.mine(2)
+    apes.transfer(alice, carol, 0)
+    again = apes.transfer(bob, carol, 1)
+    node.mine(4)
+    ingest = pipeline.follow("promised", node.rpc_url, first=0)
+    chain.caught_up()
+    pipeline.until(lambda: chain.history(apes, 1)[-1]["finality_status"] == "finalized", "the transfers to be final")
+    (first,) = chain.transfers(again)
+    (standing,) = events(chain, "SELECT height FROM ingest.tail WHERE network = %(network)s AND final")[0]
+    beside = replace(pipeline, "promised", node.rpc_url, standing, standing)
+    reorg = node.reorg(8, [(again, 0)])
+    assert ingest.wait(STEP_S) == 1
+    parted, final = reorg.ancestor + 1, int(node.block("finalized")["number"], 16)
+
+    short = replace(pipeline, "promised", node.rpc_url, parted + 3, final)
+    low = replace(pipeline, "promised", node.rpc_url, parted, parted)
+    done = replace(pipeline, "promised", node.rpc_url, parted, final)
+
+    assert beside.returncode == 1
+    assert f"a running `ft ingest` stands on block {standing}: stop it" in beside.stderr
+    assert (short.returncode, low.returncode) == (1, 1)
+    assert f"begin there, --from {parted}." in short.stderr
+    assert "Go on higher: --to " in low.stderr
+    assert done.returncode == 0, done.stderr
+    assert f"blocks {parted} to {final}: another block" in done.stdout
+    assert f"blocks {final + 1} to {node.head()}: not final, and stand on a block that is gone" in done.stdout
+    pipeline.follow("promised", node.rpc_url)
+    chain.agrees(apes, tokens=range(2))
+    assert (chain.owner(apes, 0), chain.owner(apes, 1)) == (alice, carol)
+    (after,) = chain.transfers(again)
+    assert (after["transfer_id"], after["revision"]) == (first["transfer_id"], first["revision"] + 2)
+    assert after["block_number"] < first["block_number"]
+    pipeline.verify()
+
+
+def test_a_quarantined_block_is_read_anew(live: Chains) -> None:
+    chain = live("holes")
+    apes, moved = story(chain)
+    with replaying(ReplayNode(chain.served_later())) as node:
+        asyncio.run(write_broken(chain, node.url, moved))
+        chain.pipeline.caught_up("holes")
+        holes = quarantined(chain)
+        owner = chain.owner(apes, 0)
+
+        done = replace(chain.pipeline, "holes", node.url, moved, moved)
+
+    assert (holes, owner) == (1, chain.devnet.accounts[1])
+    assert done.returncode == 0, done.stderr
+    assert "1 quarantined entries of these blocks were read anew" in done.stdout
+    chain.pipeline.caught_up("holes")
+    assert quarantined(chain) == 0
+    assert chain.owner(apes, 0) == chain.devnet.accounts[2]
+    assert integrity(chain, apes) == "proven"
+    chain.pipeline.verify()
+
+
+async def write_broken(chain: LiveChain, url: str, broken: int) -> None:
+    """The whole chain in the log; one block in a way that nobody can decode."""
+    config = chain.pipeline.config
+    raw = await RawLog.open(config, chain.network)
+    async with open_evm(load_networks(config.networks_file)[chain.network], [url]) as source:
+        marks = await source.marks()
+        async for block in source.blocks(0, marks.head):
+            found = block if block.height != broken else unreadable(block)
+            raw.append(found, marks, lease=NO_LEASE, covers_from=0, starts_range=block.height == 0)
+    await raw.acknowledged()
+    raw.close()
+
+
+def unreadable(block: Block) -> Block:
+    parts = tuple(RawPart(name=part.name, encoding=part.encoding, bytes=b"{}") for part in block.parts)
+    return Block(
+        height=block.height, hash=block.hash, parent_hash=block.parent_hash, time=block.time, proof=block.proof,
+        provider=block.provider, parts=parts,
+    )  # fmt: skip
+
+
+class DyingRawLog(RawLog):
+    crash: Crash
+
+    def _send(self, record: RawBlock, on_offset: Callable[[int], None] | None = None) -> None:
+        self.crash.point()
+        super()._send(record, on_offset)
+
+    async def acknowledged(self) -> None:
+        await super().acknowledged()
+        self.crash.point()
+
+
+class DyingReplace(Replace):
+    crash: Crash
+
+    async def _rows(self, name: str, **values: object) -> Sequence[tuple[Any, ...]]:
+        writes = name in ("begin", "move_anchor", "finish")
+        if writes:
+            self.crash.point()
+        found = await super()._rows(name, **values)
+        if writes:
+            self.crash.point()
+        return found
+
+
+async def replace_until(chain: LiveChain, url: str, first: int, last: int, at: int) -> None:
+    """A replace that dies at the write of this number."""
+    config, network, crash = chain.pipeline.config, load_networks(chain.pipeline.config.networks_file), Crash()
+    raw = await DyingRawLog.open(config, chain.network)
+    raw.crash = crash
+    tail = Tail(config, chain.network, raw.topic_id, "dying")
+    async with open_evm(network[chain.network], [url]) as source:
+        job = DyingReplace(config, network[chain.network], source, raw, tail, Stopping())
+        job.crash = crash
+        crash.again(at)
+        try:
+            await job.run(first, last)
+        finally:
+            await job.close()
+            await tail.close()
+            await RawLog.acknowledged(raw)
+            raw.close()
+
+
+def test_a_replace_that_dies_at_every_write_is_finished_by_the_same_again(live: Chains) -> None:
+    chain = live("interrupted")
+    apes, moved = story(chain)
+    recording, head = chain.served_later(), chain.node.head()
+    with replaying(ReplayNode(recording)) as node:
+        chain.pipeline.ingest("interrupted", node.url, first=0, last=head)
+        chain.caught_up()
+        before = live_rows(chain)
+
+        died = 0
+        for at in range(1, 40):
+            try:
+                asyncio.run(replace_until(chain, node.url, moved - 1, moved + 1, at))
+                break
+            except Crashed:
+                died += 1
+
+    # begin, three reverts, acknowledged, three appends, acknowledged, anchor, finish: each before, some after too
+    assert died >= 13
+    chain.caught_up()
+    assert [row[:-1] for row in live_rows(chain)] == [row[:-1] for row in before]
+    assert chain.owner(apes, 0) == chain.devnet.accounts[2]
+    assert integrity(chain, apes) == "proven"
+    assert events(chain, "SELECT count(*) FROM system.sync_cursors WHERE starts_with(job, 'replace:')") == [(0,)]
+    assert events(chain, "SELECT count(*) FROM system.dlq WHERE network = %(network)s") == [(0,)]
+    chain.pipeline.verify()
+
+
+def test_two_at_a_time_are_refused(live: Chains) -> None:
+    chain = live("busy")
+    story(chain)
+    with replaying(ReplayNode(chain.served_later())) as node:
+        chain.pipeline.ingest("busy", node.url, first=0, last=3)
+        conn = "SELECT pg_advisory_lock(hashtextextended('ft replace ' || %(network)s, 0))"
+        with psycopg.connect(chain.pipeline.config.postgres, autocommit=True) as other:
+            other.execute(conn, {"network": "busy"})
+            refused = replace(chain.pipeline, "busy", node.url, 1, 2)
+        done = replace(chain.pipeline, "busy", node.url, 1, 2)
+
+    assert refused.returncode == 1
+    assert "another `ft replace` of this network is at work" in refused.stderr
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_is_not_final_is_left_to_the_follower(live: Chains) -> None:
+    chain = live("young", slots_in_an_epoch=4)
+    story(chain)
+    head = chain.node.head()
+    chain.pipeline.ingest("young", chain.node.rpc_url, first=0, last=head)
+    chain.caught_up()
+
+    at_node = replace(chain.pipeline, "young", chain.node.rpc_url, head, head)
+    with replaying(ReplayNode(chain.served_later())) as node:
+        in_log = replace(chain.pipeline, "young", node.url, head, head)
+
+    assert (at_node.returncode, in_log.returncode) == (1, 1)
+    assert "What is not final is corrected by `ft ingest young --follow`" in at_node.stderr
+    assert f"block {head} is not final in the log, although it is at the node" in in_log.stderr
+
+
+def test_without_a_worker_nothing_is_written(live: Chains, pipeline: Pipeline) -> None:
+    chain = live("young", slots_in_an_epoch=1)
+    chain.node.mine(6)
+    pipeline.stop_workers()
+    pipeline.ingest("young", chain.node.rpc_url, first=0, last=0)
+    end = pipeline.raw_end("young")
+
+    refused = replace(pipeline, "young", chain.node.rpc_url, 0, 0, "--wait", "0.5")
+
+    assert refused.returncode == 1
+    assert "Nothing was written. Start a worker (`faust -A ft worker`)" in refused.stderr
+    assert pipeline.raw_end("young") == end
