@@ -81,7 +81,7 @@ class Project:
             for partition, records in read.items():
                 claim = batch.claims[partition]
                 fresh, next_seq = await _follow(conn, claim, records)
-                told += await _take_floors(conn, claim, fresh)
+                told += await _take_floors(conn, partition, fresh)
                 await _write_heads(conn, partition, (r for r in fresh if r.kind == FINALITY))
                 await _write_dead_letters(conn, records)
                 moves.append(Move(claim=claim, next_offset=records[-1].message.offset + 1, next_seq=next_seq))
@@ -167,16 +167,15 @@ async def _follows_unreadable(conn: Connection, message: Message, previous: Read
     return bool(row and row[0])
 
 
-async def _take_floors(conn: Connection, claim: Claim, records: Sequence[OwnershipChanged]) -> list[Told]:
+async def _take_floors(conn: Connection, partition: int, records: Sequence[OwnershipChanged]) -> list[Told]:
     """The partition's events with the floor of each; where the floors stand afterwards is stored."""
-    cursor = await conn.execute(load("project")["read_floors"], {"partition": claim.partition}, prepare=True)
+    cursor = await conn.execute(load("project")["read_floors"], {"partition": partition}, prepare=True)
     stored: dict[str, int] = dict(await cursor.fetchall())
-    # Who begins anew begins without floors, whatever an earlier life left here.
-    floors = stored.copy() if claim.next_seq > 1 else dict.fromkeys(stored, NO_FLOOR)
+    floors = stored.copy()  # of an earlier life too: it counts for nothing before the first retraction sets it anew
     told = projection.with_floors(records, floors)
     for network, floor in sorted(floors.items()):
         if floor != stored.get(network, NO_FLOOR):
-            values = {"partition": claim.partition, "network": network, "floor": floor}
+            values = {"partition": partition, "network": network, "floor": floor}
             await conn.execute(load("project")["write_floor"], values)
     return told
 

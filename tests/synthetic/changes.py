@@ -141,7 +141,7 @@ class History:
 
     def _fresh(self) -> OwnershipChanged:
         contract = self.random.choice(list(CONTRACTS))
-        standard, token = CONTRACTS[contract], str(self.random.randrange(4))
+        standard, token = CONTRACTS[contract], str(self.random.randrange(2))
         # A token that was never seen moves first as often as it is minted.
         source = self._owners.get((contract, token)) or self.random.choice([EVM_ZERO, *ACCOUNTS])
         if standard == "erc1155":

@@ -106,6 +106,20 @@ async def _cut_off(conn: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
     raise psycopg.OperationalError("connection lost")
 
 
+@pytest.mark.parametrize("seed", [27, 33])
+async def test_what_is_read_late_and_what_came_back_are_told_apart_from_one_record_and_process_to_the_next(
+    config: Config, codec: Codec, seed: int
+) -> None:
+    made = history(Random(seed))
+    await publish(config, encoded(codec, made.records))
+    messages = read_all(config)
+
+    for end in range(10, len(messages) + 10, 10):
+        await Process(config, codec, f"until {end}").work_through(messages[:end], 1)
+
+    assert tables(config.postgres) == recount(made)
+
+
 async def test_a_rebuild_from_the_beginning_gives_equal_rows(
     config: Config, codec: Codec, messages: list[Message]
 ) -> None:
