@@ -215,7 +215,8 @@ def _require_journal(conn: psycopg.Connection[Any], log: RawLog) -> None:
     live = {tuple(row[:4]): row[4] for row in rows}
     lost, strange = expected.keys() - live.keys(), live.keys() - expected.keys()
     double = sum(row[5] - 1 for row in rows) + len(rows) - len(live)
-    assert (len(lost), len(strange), double) == (0, 0, 0), f"lost, strange, double; e.g. {[*lost, *strange][:3]}"
+    counted = {"lost": len(lost), "strange": len(strange), "double": double}
+    assert not any(counted.values()), f"{counted}; e.g. {[*lost, *strange][:3]}"
     assert live == expected, "an event is live under another block than the canonical one"
     assert conn.execute(_SUMS).fetchone() == (0,), "an event is applied or retracted twice"
     assert conn.execute(_SEQ).fetchall() == [], "seq is not contiguous"
