@@ -100,7 +100,11 @@ class Replace:
             holes = int((await self._rows("holes", first=first, last=last))[0][0])
             if dry_run:
                 return Replaced(plan=found, holes=holes, read=False)
-            await self._write(found, spool, marks)
+            try:
+                await self._write(found, spool, marks)
+            except BaseException:
+                log.error("interrupted: until the same command is run again blocks are missing", network=self._network)
+                raise
         return Replaced(plan=found, holes=holes, read=await self._came(fetched))
 
     async def _lock(self) -> None:
