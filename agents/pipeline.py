@@ -13,14 +13,14 @@ from typing import Any, Final
 import structlog
 from mode import Service
 
-from ft.agents.announcements import TOPICS, Topic
-from ft.agents.fold import Network
-from ft.agents.ledger import Ledger
-from ft.agents.normalize import Normalize
-from ft.agents.project import Project
-from ft.agents.publish import Publisher
-from ft.agents.rawblock import FAMILIES
-from ft.agents.sender import Sender
+from ft.agents.ledger.hop import Ledger
+from ft.agents.normalize.fold import Network
+from ft.agents.normalize.hop import Normalize
+from ft.agents.normalize.rawblock import FAMILIES
+from ft.agents.normalize.sender import Sender
+from ft.agents.project.hop import Project
+from ft.agents.publish.announcements import TOPICS, Topic
+from ft.agents.publish.publisher import Publisher
 from ft.config import Config
 from ft.errors import FtError
 from ft.schemas.codec import Codec

@@ -1,4 +1,4 @@
--- ownership_changed -> projections (agents/project.py). Arrays are columns of equal length, in key order.
+-- ownership_changed -> projections (agents/project/hop.py). Arrays are columns of equal length, in key order.
 
 -- name: plan
 -- A batch looks up hundreds of keys in tables of millions of rows: a plan made while a table was small must not scan it.

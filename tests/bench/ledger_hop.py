@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 
 import psycopg
 
-from ft.agents.announcements import TOPICS, Topic
-from ft.agents.publish import Publisher
+from ft.agents.publish.announcements import TOPICS, Topic
+from ft.agents.publish.publisher import Publisher
 from ft.config import Config
 from ft.schemas.codec import Codec, parsed
 from ft.sql.migrate import migrate

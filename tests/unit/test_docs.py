@@ -11,7 +11,7 @@ from prometheus_client import Gauge
 
 from ft.agents.decode import erc2309
 from ft.agents.decode.legacy import LEGACY_CONTRACTS
-from ft.agents.sender import SLICE_BYTES_MAX
+from ft.agents.normalize.sender import SLICE_BYTES_MAX
 from ft.api.observe import ApiMetrics
 from ft.cli import commands
 from ft.config import ADDRESSES, Config
@@ -182,9 +182,8 @@ def test_sizes_and_limits_are_those_of_the_code() -> None:
 
 
 def test_every_reason_of_quarantine_is_one_of_the_code() -> None:
-    code = "".join(
-        (CHECKOUT / "agents" / name).read_text() for name in ("fold.py", "sender.py", "steps.py", "posting.py")
-    )
+    homes = ("normalize/fold.py", "normalize/sender.py", "ledger/steps.py", "ledger/posting.py")
+    code = "".join((CHECKOUT / "agents" / name).read_text() for name in homes)
     listed = names(section(page("standards.md"), "## Quarantined"))
 
     assert [reason for reason in listed if f'"{reason}"' not in code] == []

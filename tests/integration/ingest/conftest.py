@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from ft.agents import canonical
+from ft.agents.normalize import canonical
 from ft.config import Config
 from ft.demo.recording import Recording, load_recording
 from ft.networks import Mark, Network

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import psycopg
 
-from ft.agents.ledger import Ledger
+from ft.agents.ledger.hop import Ledger
 from ft.config import Config
 from ft.schemas.codec import Codec, parsed
 from ft.schemas.events import NormalizedBatch, to_record

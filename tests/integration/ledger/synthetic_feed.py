@@ -96,10 +96,10 @@ OWNERSHIP = (
 )
 JOURNAL = (
     "SELECT partition, network, block_number, block_hash, tx_hash, contract, n, log_index, revision, op, token_id,"
-    ' "from", "to", quantity FROM ledger.events WHERE op IN (\'apply\', \'revert\') ORDER BY partition, seq'
+    " \"from\", \"to\", quantity FROM ledger.events WHERE op IN ('apply', 'revert') ORDER BY partition, seq"
 )
 RULE = (  # what each row must say, from the live events alone
-    "SELECT DISTINCT ON (contract, token_id, slot) contract, token_id, slot, \"to\","
+    'SELECT DISTINCT ON (contract, token_id, slot) contract, token_id, slot, "to",'
     " extract(epoch FROM block_time)::bigint, CASE WHEN slot = '' THEN 0 ELSE block_number END AS at_block,"
     " CASE WHEN slot = '' THEN 0 ELSE log_index END AS at_log"
     " FROM (SELECT *, CASE standard WHEN 'erc1155' THEN \"to\" ELSE '' END AS slot FROM ledger.normalized_events) e"

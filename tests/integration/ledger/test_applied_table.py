@@ -31,7 +31,7 @@ async def test_event_ids_come_back_from_the_folder_without_a_query(
     async def unwanted(*_: object) -> None:
         raise AssertionError("asked Postgres")
 
-    monkeypatch.setattr("ft.agents.ledger_cache._refill", unwanted)
+    monkeypatch.setattr("ft.agents.ledger.cache._refill", unwanted)
     await ledger.read(log)
 
     assert rows(config, HOLES) == [(2, "live_elsewhere")]

@@ -19,7 +19,7 @@ def mint(number: int) -> Block:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """What the ledger takes for the time, in seconds."""
     now = [1_000.0]
-    monkeypatch.setattr("ft.agents.ledger.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("ft.agents.ledger.hop.time.monotonic", lambda: now[0])
     return now
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ft.agents.holdings import SINGLE
-from ft.agents.projection import Holding, Slot, fold, with_floors
+from ft.agents.ledger.holdings import SINGLE
+from ft.agents.project.projection import Holding, Slot, fold, with_floors
 from ft.config import Config
 from ft.sql.queries import load
 from tests.integration.ledger.conftest import MakeLedger

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ft.agents.fold import Network
-from ft.agents.normalize import Normalize
-from ft.agents.sender import Sender
+from ft.agents.normalize.fold import Network
+from ft.agents.normalize.hop import Normalize
+from ft.agents.normalize.sender import Sender
 from ft.config import Config
 from ft.streams.claims import Claims
 from ft.streams.hop import Message, select

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ft.agents import sender
+from ft.agents.normalize import sender
 from ft.errors import Fenced
 from ft.schemas.events import RawBlock
 from ft.streams.checkpoint import Writer

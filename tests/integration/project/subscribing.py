@@ -7,7 +7,7 @@ from typing import Any, Self
 import psycopg
 from confluent_kafka import Consumer, TopicPartition
 
-from ft.agents.project import Project
+from ft.agents.project.hop import Project
 from ft.config import Config
 from ft.schemas.codec import Codec
 from ft.schemas.events import OwnershipChanged, to_record

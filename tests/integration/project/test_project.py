@@ -7,7 +7,7 @@ from random import Random
 import psycopg
 import pytest
 
-from ft.agents.project import LostRecords
+from ft.agents.project.hop import LostRecords
 from ft.config import Config
 from ft.errors import DatabaseUnavailable, Fenced
 from ft.schemas.codec import Codec

@@ -10,9 +10,9 @@ import psycopg
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from ft.agents.announcements import TOPICS, Topic
-from ft.agents.handover import Handover
-from ft.agents.publish import Publisher
+from ft.agents.publish.announcements import TOPICS, Topic
+from ft.agents.publish.handover import Handover
+from ft.agents.publish.publisher import Publisher
 from ft.config import Config
 from ft.schemas.codec import Codec
 from ft.schemas.ids import asset_uuid
@@ -161,7 +161,7 @@ async def test_a_record_says_everything_about_its_event(make_outlet: MakeOutlet)
 async def test_a_reorg_and_the_head_have_topics_of_their_own(
     make_outlet: MakeOutlet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ft.agents.ledger.FINALITY_INTERVAL_S", 0.0)
+    monkeypatch.setattr("ft.agents.ledger.hop.FINALITY_INTERVAL_S", 0.0)
     outlet = await make_outlet()
     await outlet.harness.read(story())
 
@@ -259,7 +259,7 @@ async def test_a_running_publisher_follows_commits(make_outlet: MakeOutlet) -> N
 async def test_rows_that_memory_no_longer_holds_are_read_from_the_journal(
     make_outlet: MakeOutlet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ft.agents.handover.KEEP_ROWS_MAX", 2)
+    monkeypatch.setattr("ft.agents.publish.handover.KEEP_ROWS_MAX", 2)
     outlet = await make_outlet()
     log = story()
 

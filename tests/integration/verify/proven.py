@@ -6,8 +6,8 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from ft.agents.projection import with_floors
-from ft.agents.projection_store import store
+from ft.agents.project.projection import with_floors
+from ft.agents.project.store import store
 from ft.agents.verify import Report, verify
 from ft.config import Config
 from ft.schemas.events import OwnershipChanged

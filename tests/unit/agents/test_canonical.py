@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ft.agents.canonical import (
+from ft.agents.normalize.canonical import (
     Appended,
     Block,
     Chain,

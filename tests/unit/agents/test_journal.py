@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from ft.agents.journal import COLUMNS, Stretch, copy_text, month_of, reversed_columns
-from ft.agents.steps import Block, Columns
+from ft.agents.ledger.journal import COLUMNS, Stretch, copy_text, month_of, reversed_columns
+from ft.agents.ledger.steps import Block, Columns
 
 BLOCK = Block(7, "0xb7", 1_704_067_200)
 EVENTS = Columns(

@@ -5,9 +5,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ft.agents import slices
-from ft.agents.coverage import Coverage, Stretch
 from ft.agents.decode.events import Events
+from ft.agents.normalize import slices
+from ft.agents.normalize.coverage import Coverage, Stretch
 from ft.schemas.ids import partition_of
 
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from ft.agents.posting import Known, Posting, Standing, post
-from ft.agents.steps import AnyStep, Append, Block, Columns, Head, Revert, Watermark
+from ft.agents.ledger.posting import Known, Posting, Standing, post
+from ft.agents.ledger.steps import AnyStep, Append, Block, Columns, Head, Revert, Watermark
 
 NETWORK = "synthetic"
 KEY = (0, NETWORK)

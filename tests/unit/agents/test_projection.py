@@ -9,7 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ft.agents.projection import Asset, Card, Holding, NewAsset, Slot, changed_rows, fold, net, touched, with_floors
+from ft.agents.project.projection import (
+    Asset,
+    Card,
+    Holding,
+    NewAsset,
+    Slot,
+    changed_rows,
+    fold,
+    net,
+    touched,
+    with_floors,
+)
 from ft.schemas.events import OwnershipChanged
 from tests.synthetic.changes import ACCOUNTS, CONTRACTS, history, recount
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ft.agents.announcements import TOPICS, Announcement, Announcer, Cursor, Marks, Topic, number
-from ft.agents.journal import Stretch
-from ft.agents.steps import Block, Columns
+from ft.agents.ledger.journal import Stretch
+from ft.agents.ledger.steps import Block, Columns
+from ft.agents.publish.announcements import TOPICS, Announcement, Announcer, Cursor, Marks, Topic, number
 from ft.schemas.codec import Codec
 from ft.schemas.events import AssetCreated, OwnershipChanged, to_record
 from ft.schemas.ids import EVM_ZERO, asset_id, asset_uuid, event_id

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ft.agents import projection
 from ft.agents.ownership import NO_FLOOR
-from ft.agents.projection import FINALITY, Told
-from ft.agents.projection_store import store
+from ft.agents.project import projection
+from ft.agents.project.projection import FINALITY, Told
+from ft.agents.project.store import store
 from ft.config import Config
 from ft.errors import FtError, MalformedRecord
 from ft.schemas.codec import Codec

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias
 
-from ft.agents.steps import Block, Columns
+from ft.agents.ledger.steps import Block, Columns
 
 Op: TypeAlias = Literal["apply", "revert", "finality", "reorg"]
 NONE: Final = Columns(

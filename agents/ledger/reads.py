@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ft.agents.columns import columns as arrays
-from ft.agents.posting import EventKey, Known, NetworkKey, Slice, SliceKey, Standing
-from ft.agents.steps import AnyStep, Append, Block, Columns, Revert
+from ft.agents.ledger.posting import EventKey, Known, NetworkKey, Slice, SliceKey, Standing
+from ft.agents.ledger.steps import AnyStep, Append, Block, Columns, Revert
 from ft.sql.queries import load
 from ft.streams.checkpoint import Claim, Connection
 

@@ -5,8 +5,8 @@ from dataclasses import fields
 from hashlib import blake2b
 from typing import Any, Final
 
-from ft.agents.canonical import Block, Marks
 from ft.agents.decode.events import Events
+from ft.agents.normalize.canonical import Block, Marks
 from ft.schemas.events import NormalizedBatch
 from ft.schemas.ids import partition_of
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeAlias
 
-from ft.agents import ledger_reads
-from ft.agents.posting import NetworkKey, Posting, Slice, Standing, event_digests
-from ft.agents.steps import Block, Head
+from ft.agents.ledger import reads as ledger_reads
+from ft.agents.ledger.posting import NetworkKey, Posting, Slice, Standing, event_digests
+from ft.agents.ledger.steps import Block, Head
 from ft.sql.queries import load
 from ft.streams.checkpoint import Claim, Connection
 

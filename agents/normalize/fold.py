@@ -6,8 +6,9 @@ from typing import Final, assert_never
 
 import structlog
 
-from ft.agents import slices
-from ft.agents.canonical import (
+from ft.agents.decode.events import DecodedBlock
+from ft.agents.normalize import slices
+from ft.agents.normalize.canonical import (
     REPLACE,
     Appended,
     Block,
@@ -19,10 +20,9 @@ from ft.agents.canonical import (
     Repeated,
     Reverted,
 )
-from ft.agents.decode.events import DecodedBlock
-from ft.agents.harvest import Harvest
-from ft.agents.rawblock import clamped, decode
-from ft.agents.sender import Sender
+from ft.agents.normalize.harvest import Harvest
+from ft.agents.normalize.rawblock import clamped, decode
+from ft.agents.normalize.sender import Sender
 from ft.errors import MalformedRecord
 from ft.schemas.codec import Codec
 from ft.schemas.events import RawBlock, from_record

@@ -6,10 +6,10 @@ from typing import Any, Final
 
 import structlog
 
-from ft.agents import slices
-from ft.agents.canonical import Block, Marks
 from ft.agents.decode.events import Events
-from ft.agents.harvest import Harvest
+from ft.agents.normalize import slices
+from ft.agents.normalize.canonical import Block, Marks
+from ft.agents.normalize.harvest import Harvest
 from ft.schemas.codec import Codec
 from ft.schemas.events import DeadLetter, NormalizedBatch, to_record
 from ft.streams.hop import Message

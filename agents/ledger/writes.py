@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ft.agents.columns import columns as arrays
-from ft.agents.holdings import (
+from ft.agents.ledger.holdings import (
     Account,
     Token,
     multi_rows,
@@ -17,9 +17,9 @@ from ft.agents.holdings import (
     walk,
     walked_rows,
 )
-from ft.agents.journal import COLUMNS, Stretch, copy_text
+from ft.agents.ledger.journal import COLUMNS, Stretch, copy_text
+from ft.agents.ledger.posting import Posting, Standing
 from ft.agents.ownership import Holding
-from ft.agents.posting import Posting, Standing
 from ft.schemas.ids import NO_ACCOUNTS
 from ft.sql.queries import load
 from ft.streams.checkpoint import Connection

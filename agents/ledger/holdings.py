@@ -10,7 +10,7 @@ from itertools import repeat
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from ft.agents.columns import array
-from ft.agents.journal import Stretch
+from ft.agents.ledger.journal import Stretch
 from ft.agents.ownership import NO_FLOOR, NOWHERE, Holding, Move, Position, apply, floor_after, movements, retract
 from ft.schemas.ids import NO_ACCOUNTS
 from ft.schemas.standards import HOLDING

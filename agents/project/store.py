@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from ft.agents.columns import columns
-from ft.agents.projection import (
+from ft.agents.project.projection import (
     Account,
     Asset,
     Card,

@@ -19,15 +19,15 @@ from typing import Final
 
 import structlog
 
-from ft.agents import harvest as store
-from ft.agents.canonical import (
+from ft.agents.normalize import harvest as store
+from ft.agents.normalize.canonical import (
     Chain,
     wanted,
 )
-from ft.agents.dedup import REFILL_MAX, Dedup
-from ft.agents.fold import Fold, Network
-from ft.agents.harvest import Harvest
-from ft.agents.sender import Sender
+from ft.agents.normalize.dedup import REFILL_MAX, Dedup
+from ft.agents.normalize.fold import Fold, Network
+from ft.agents.normalize.harvest import Harvest
+from ft.agents.normalize.sender import Sender
 from ft.config import Config
 from ft.errors import DatabaseUnavailable
 from ft.schemas.codec import Codec

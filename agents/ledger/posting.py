@@ -15,10 +15,22 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Final, Literal, TypeAlias
 
-from ft.agents.holdings import floor_over
-from ft.agents.journal import Stretch, reversed_columns
+from ft.agents.ledger.holdings import floor_over
+from ft.agents.ledger.journal import Stretch, reversed_columns
+from ft.agents.ledger.steps import (
+    TIME_MIN,
+    AnyStep,
+    Append,
+    Block,
+    Columns,
+    Head,
+    Refused,
+    Revert,
+    Unfit,
+    Watermark,
+    in_range,
+)
 from ft.agents.ownership import NO_FLOOR
-from ft.agents.steps import TIME_MIN, AnyStep, Append, Block, Columns, Head, Refused, Revert, Unfit, Watermark, in_range
 from ft.schemas.ids import control_partition
 
 NetworkKey: TypeAlias = tuple[int, str]

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from ft.agents.canonical import Block
-from ft.agents.harvest import Harvest
+from ft.agents.normalize.canonical import Block
+from ft.agents.normalize.harvest import Harvest
 from ft.config import Config
 from ft.streams.checkpoint import Claim
 from ft.streams.tables import Table

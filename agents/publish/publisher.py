@@ -19,11 +19,11 @@ from typing import Any, Final, Protocol
 import psycopg
 import structlog
 
-from ft.agents.announcements import TOPICS, Announcement, Announcer, Cursor, Marks, Topic
 from ft.agents.columns import columns as arrays
-from ft.agents.handover import Handover
-from ft.agents.journal import Stretch
-from ft.agents.steps import Block, Columns
+from ft.agents.ledger.journal import Stretch
+from ft.agents.ledger.steps import Block, Columns
+from ft.agents.publish.announcements import TOPICS, Announcement, Announcer, Cursor, Marks, Topic
+from ft.agents.publish.handover import Handover
 from ft.config import Config
 from ft.errors import BrokerError, DatabaseUnavailable
 from ft.schemas.codec import Codec

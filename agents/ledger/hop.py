@@ -20,11 +20,12 @@ from typing import Final, Protocol, TypeAlias
 import psycopg
 import structlog
 
-from ft.agents import ledger_reads, ledger_writes
-from ft.agents.journal import Stretch, month_of
-from ft.agents.ledger_cache import Cache
-from ft.agents.posting import NetworkKey, Posting, SliceKey, Standing, announce, post
-from ft.agents.steps import AnyStep, Append, Head, Refused, Revert, read
+from ft.agents.ledger import reads as ledger_reads
+from ft.agents.ledger import writes as ledger_writes
+from ft.agents.ledger.cache import Cache
+from ft.agents.ledger.journal import Stretch, month_of
+from ft.agents.ledger.posting import NetworkKey, Posting, SliceKey, Standing, announce, post
+from ft.agents.ledger.steps import AnyStep, Append, Head, Refused, Revert, read
 from ft.config import Config
 from ft.errors import DatabaseUnavailable, MalformedRecord
 from ft.schemas.codec import Codec

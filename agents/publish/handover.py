@@ -6,7 +6,7 @@ from collections.abc import Container, Sequence
 from contextlib import suppress
 from typing import Final
 
-from ft.agents.journal import Stretch
+from ft.agents.ledger.journal import Stretch
 
 KEEP_ROWS_MAX: Final = 20_000
 """Rows of one partition that wait in memory; older ones are dropped, and read from the journal."""

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ft.agents.canonical import Block, Chain
-from ft.agents.coverage import Coverage, Stretch
+from ft.agents.normalize.canonical import Block, Chain
+from ft.agents.normalize.coverage import Coverage, Stretch
 from ft.sql.queries import load
 from ft.streams.checkpoint import Connection
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from ft.agents.journal import Stretch
+from ft.agents.ledger.journal import Stretch
 from ft.schemas.codec import Codec
 from ft.schemas.events import Finality, OwnershipChanged, ReorgDetected, to_record
 from ft.schemas.ids import NO_ACCOUNTS, asset_id, asset_uuid

@@ -1,0 +1,1 @@
+"""normalized -> journal and ownership: one Postgres transaction a batch."""

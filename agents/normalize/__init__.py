@@ -1,0 +1,1 @@
+"""raw -> normalized: the fold of a raw log, block by block."""

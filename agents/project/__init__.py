@@ -1,0 +1,1 @@
+"""ownership_changed -> projections, from the topic alone."""

@@ -1,0 +1,1 @@
+"""The journal -> the ledger's topics, in order."""
