@@ -8,6 +8,8 @@ PYTHON ?= $(firstword $(shell for p in python3 python3.13 python3.12 python3.11;
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p; done))
 BIN := .venv/bin
 STAMP := .venv/.set-up
+# Most tests wait for something; each process of pytest starts servers of its own.
+JOBS ?= 3
 UV := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock" --quiet
 
@@ -40,8 +42,8 @@ check: setup ## What CI checks before it runs anything: lint, format, types, imp
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: setup ## All tests, with real servers (ARGS=... goes to pytest)
-	$(BIN)/python -m pytest $(ARGS)
+test: setup ## All tests, with real servers, three at a time (JOBS=...; ARGS=... goes to pytest)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 bench: setup ## Measure throughput and latency on this machine
 	FT_KAFKA_JVM="$${FT_KAFKA_JVM:--Xms512m -Xmx512m -XX:+UseSerialGC}" $(BIN)/python -m tests.bench $(ARGS)
