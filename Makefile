@@ -43,7 +43,7 @@ check: setup ## What CI checks before it runs anything: lint, format, types, imp
 	$(BIN)/lint-imports
 
 test: setup ## All tests, with real servers, three at a time (JOBS=...; ARGS=... goes to pytest)
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: setup ## Measure throughput and latency on this machine
 	FT_KAFKA_JVM="$${FT_KAFKA_JVM:--Xms512m -Xmx512m -XX:+UseSerialGC}" $(BIN)/python -m tests.bench $(ARGS)

@@ -15,11 +15,9 @@ def command() -> None:
     FT_SCHEMA_REGISTRY) replaces that server.
     """
     config = Config.from_env()
-    running = {server.name for server in embedded.describe(config) if server.state != "stopped"}
     with shown() as progress:
-        embedded.start(config, progress)
+        _, started = embedded.start_missing(config, progress)
     servers = embedded.describe(Config.from_env())
-    started = [server.name for server in servers if server.name not in running]
     click.echo(f"started {', '.join(started)}" if started else "already running")
     for server in servers:
         click.echo(f"  {server.name:<9} {server.address}")

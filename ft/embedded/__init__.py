@@ -5,7 +5,7 @@ stops exactly what it started; ``describe(config)`` tells how they are. A server
 names (FT_KAFKA, FT_POSTGRES, FT_SCHEMA_REGISTRY) is somebody else's and left alone.
 """
 
-from ft.embedded.lifecycle import remove, start, stop
+from ft.embedded.lifecycle import remove, start, start_missing, stop
 from ft.embedded.status import ServerStatus, describe
 
-__all__ = ["ServerStatus", "describe", "remove", "start", "stop"]
+__all__ = ["ServerStatus", "describe", "remove", "start", "start_missing", "stop"]

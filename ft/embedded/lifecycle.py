@@ -61,6 +61,11 @@ def start(config: Config, progress: Progress | None = None) -> Config:
     Safe to call at any time and from several processes. Raises ServerError with the log of what failed; what
     could be started keeps running.
     """
+    return start_missing(config, progress)[0]
+
+
+def start_missing(config: Config, progress: Progress | None = None) -> tuple[Config, list[str]]:
+    """As :func:`start`; also returns the names of the servers that this call has started."""
     progress = progress or Quiet()
     places = Places.of(config)
     places.create()
@@ -76,7 +81,8 @@ def start(config: Config, progress: Progress | None = None) -> Config:
         finally:
             _write_servers_file(fleet)
     kept = {name: config.addresses[name] for name in fleet.external}
-    return replace(config, addresses={**kept, **{server.setting: server.address for server in fleet.ours}})
+    found = replace(config, addresses={**kept, **{server.setting: server.address for server in fleet.ours}})
+    return found, [server.name for server in fleet.servers if server.name in missing]
 
 
 def stop(config: Config, progress: Progress | None = None) -> list[str]:
