@@ -168,7 +168,11 @@ def test_a_recording_is_written_and_read_back_byte_for_byte(recording: Recording
     }
 
 
-@pytest.mark.parametrize("content", [b"", b"no gzip", gzip.compress(b"{}"), gzip.compress(b"[")])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no gzip", gzip.compress(b"{}"), gzip.compress(b"[")],
+    ids=["empty", "no gzip", "no recording", "no JSON"],
+)
 def test_a_file_that_is_no_recording_is_refused_with_its_name(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "broken.json.gz"
     path.write_bytes(content)
