@@ -23,11 +23,12 @@ FT: Final = ("-m", "ft.cli")
 
 @dataclass
 class Child:
-    """One process: its name, its handle and its log file."""
+    """One process: its name, its handle, its log file and where in that file its own lines begin."""
 
     name: str
     process: subprocess.Popen[bytes]
     log: Path
+    log_from: int = 0
 
     @property
     def running(self) -> bool:
@@ -35,7 +36,8 @@ class Child:
 
     def log_end(self) -> str:
         """The last lines of its log."""
-        lines = self.log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
+        own = self.log.read_bytes()[self.log_from :].decode(errors="replace")
+        lines = own.splitlines()[-_LOG_LINES:]
         return "\n".join(f"    {line}" for line in lines)
 
     def require_running(self) -> None:
@@ -82,6 +84,7 @@ def start(
     log.parent.mkdir(parents=True, exist_ok=True)
     env = {key: value for key, value in os.environ.items() if not key.startswith("FT_")}
     with log.open("ab") as out:
+        log_from = out.tell()
         process = subprocess.Popen(
             [sys.executable, *command],
             env=env | config.environ() | dict(environ or {}),
@@ -90,7 +93,7 @@ def start(
             stderr=subprocess.STDOUT,
             start_new_session=detached,
         )
-    return Child(name, process, log)
+    return Child(name, process, log, log_from)
 
 
 @contextmanager

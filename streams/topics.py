@@ -1,5 +1,6 @@
 """Topic names, their settings, and whether the broker's topics are the ones this database belongs to."""
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,6 +17,8 @@ RECORD_BYTES_MAX: Final = 64 * 1024 * 1024
 """Largest record of any topic: the receipts of one block pass 1 MiB. Bytes, before compression."""
 _DAY_MS: Final = 86_400_000
 _TIMEOUT_S: Final = 15.0
+_SPREADS_S: Final = 10.0
+_LOOK_AGAIN_S: Final = 0.2
 _KEEP: Final = {"cleanup.policy": "delete", "retention.ms": "-1", "max.message.bytes": str(RECORD_BYTES_MAX)}
 _MONTH: Final = {**_KEEP, "retention.ms": str(30 * _DAY_MS)}
 
@@ -114,19 +117,32 @@ def verify_topics(config: Config, networks: Iterable[str], partitions: int) -> N
 
 
 def topic_identities(config: Config, names: Iterable[str]) -> dict[str, TopicIdentity]:
-    """Cluster id and topic id of each topic. Raises ConfigError for a topic that does not exist."""
+    """Cluster id and topic id of each topic.
+
+    A broker learns of a new topic a moment after the controller has made it: one that is not there is asked for again
+    for ten seconds. Raises ConfigError for a topic that does not exist.
+    """
     wanted, admin = sorted(set(names)), _admin(config)
-    try:
-        cluster = admin.describe_cluster(request_timeout=_TIMEOUT_S).result(_TIMEOUT_S)
-        found = admin.describe_topics(Names(wanted), request_timeout=_TIMEOUT_S)
-        return {
-            name: TopicIdentity(cluster_id=str(cluster.cluster_id), topic_id=str(future.result(_TIMEOUT_S).topic_id))
-            for name, future in found.items()
-        }
-    except KafkaException as exc:
-        if exc.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-            raise ConfigError(f"Kafka at {config.kafka} lacks one of {', '.join(wanted)}. Run `ft migrate`.") from exc
-        raise _translated(config, exc) from exc
+    deadline = time.monotonic() + _SPREADS_S
+    while True:
+        try:
+            return _identities(admin, wanted)
+        except KafkaException as exc:
+            if exc.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise _translated(config, exc) from exc
+            if time.monotonic() > deadline:
+                lacks = f"Kafka at {config.kafka} lacks one of {', '.join(wanted)}. Run `ft migrate`."
+                raise ConfigError(lacks) from exc
+        time.sleep(_LOOK_AGAIN_S)
+
+
+def _identities(admin: AdminClient, wanted: list[str]) -> dict[str, TopicIdentity]:
+    cluster = admin.describe_cluster(request_timeout=_TIMEOUT_S).result(_TIMEOUT_S)
+    found = admin.describe_topics(Names(wanted), request_timeout=_TIMEOUT_S)
+    return {
+        name: TopicIdentity(cluster_id=str(cluster.cluster_id), topic_id=str(future.result(_TIMEOUT_S).topic_id))
+        for name, future in found.items()
+    }
 
 
 def end_of(config: Config, topic: str, partition: int) -> int:

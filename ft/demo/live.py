@@ -23,7 +23,7 @@ _ASKED: Final = 10
 _OWNER_OF: Final = "0x6352211e"  # ownerOf(uint256)
 
 _CAUGHT_UP: Final = """
-    SELECT coalesce(bool_and(h.head_number >= %s), false) FROM system.partition_owner o
+    SELECT coalesce(bool_and(coalesce(h.head_number, -1) >= %s), false) FROM system.partition_owner o
     LEFT JOIN system.partition_head h ON (h.consumer, h.partition) = (o.consumer, o.partition) AND h.network = %s
     WHERE o.consumer IN ('ledger', 'project')
 """

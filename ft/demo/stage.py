@@ -8,6 +8,7 @@ import socket
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -29,9 +30,8 @@ def fresh(config: Config, networks_file: Path | None) -> Config:
     """An empty database and new topics beside the deployment's own; what an earlier demo left is removed."""
     stop_api(config)
     with psycopg.connect(config.postgres, autocommit=True) as conn:
-        name = sql.Identifier(DATABASE)
-        conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
-        conn.execute(sql.SQL("CREATE DATABASE {}").format(name))
+        children.wait_for(lambda: _dropped(conn), f"database {DATABASE} to be dropped", timeout_s=_START_S)
+        conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
     admin = AdminClient({"bootstrap.servers": config.kafka, "log_level": 2})
     old = [name for name in admin.list_topics(timeout=15).topics if name.startswith(_PREFIX)]
     if old:
@@ -44,6 +44,14 @@ def fresh(config: Config, networks_file: Path | None) -> Config:
         topic_prefix=f"{_PREFIX}{secrets.token_hex(3)}.",
         networks_file=networks_file or config.networks_file,
     )
+
+
+def _dropped(conn: psycopg.Connection[Any]) -> bool:
+    try:
+        conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(DATABASE)))
+    except psycopg.errors.InsufficientPrivilege:  # autovacuum is at work there, and may not be sent away
+        return False
+    return True
 
 
 def start_worker(config: Config) -> Child:
