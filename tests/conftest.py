@@ -8,9 +8,10 @@ import importlib.util
 import os
 import secrets
 import socket
+import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ from psycopg import sql
 
 from ft import embedded
 from ft.config import ADDRESSES, Config
+from ft.errors import ServerError
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -38,11 +40,28 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, s
         with ExitStack() as stack:
             yield started(stack)
         return
-    config = replace(
-        Config.from_env({**named, "FT_HOME": str(tmp_path_factory.mktemp("ft-home"))}), cache=download_cache()
-    )
+    with _embedded(named, tmp_path_factory) as addresses:
+        yield addresses
+
+
+@contextmanager
+def _embedded(
+    named: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory, tries: int = 2
+) -> Iterator[Mapping[str, str]]:
+    """Servers in a home of their own. A start that fails is told, and tried once more: hundreds of tests wait."""
+    home = tmp_path_factory.mktemp("ft-home")
+    config = replace(Config.from_env({**named, "FT_HOME": str(home)}), cache=download_cache())
     try:
-        yield embedded.start(config).addresses
+        try:
+            addresses = embedded.start(config).addresses
+        except ServerError as exc:
+            if tries == 1:
+                raise
+            print(f"\nthe embedded servers did not start, once more: {exc}", file=sys.__stderr__, flush=True)
+            with _embedded(named, tmp_path_factory, tries - 1) as again:
+                yield again
+            return
+        yield addresses
     finally:
         embedded.remove(config)
 
