@@ -68,6 +68,12 @@ class Child:
             return self.process.wait()
 
 
+def environment(config: Config) -> dict[str, str]:
+    """What a child finds in its environment: ours, with the settings of ``config`` in place of ours."""
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("FT_")}
+    return inherited | config.environ()
+
+
 def start(
     config: Config,
     name: str,
@@ -82,12 +88,11 @@ def start(
     """
     log = config.home / "logs" / f"{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    env = {key: value for key, value in os.environ.items() if not key.startswith("FT_")}
     with log.open("ab") as out:
         log_from = out.tell()
         process = subprocess.Popen(
             [sys.executable, *command],
-            env=env | config.environ() | dict(environ or {}),
+            env=environment(config) | dict(environ or {}),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,

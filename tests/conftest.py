@@ -9,7 +9,6 @@ import os
 import secrets
 import socket
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -23,6 +22,7 @@ from psycopg import sql
 from ft import embedded
 from ft.config import ADDRESSES, Config
 from ft.errors import ServerError
+from ft.sql.databases import drop_database
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -73,7 +73,7 @@ def database(servers: Mapping[str, str], _template: str | None) -> Iterator[str]
     admin = servers["FT_POSTGRES"]
     _create(admin, name, template=_template)
     yield _at(admin, name)
-    _drop(admin, name)
+    drop_database(admin, name)
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def _template(servers: Mapping[str, str], tmp_path_factory: pytest.TempPathFacto
     home = tmp_path_factory.mktemp("ft-template")
     migrate(url, Config(home=home, cache=download_cache(), addresses={**servers, "FT_POSTGRES": url}))
     yield name
-    _drop(admin, name)
+    drop_database(admin, name)
 
 
 def download_cache() -> Path:
@@ -140,19 +140,6 @@ def _create(admin: str, name: str, *, template: str | None) -> None:
         statement += sql.SQL(" TEMPLATE {} STRATEGY file_copy").format(sql.Identifier(template))
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(statement)
-
-
-def _drop(admin: str, name: str) -> None:
-    deadline = time.monotonic() + 30
-    with psycopg.connect(admin, autocommit=True) as connection:
-        while True:
-            try:
-                connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-                return
-            except psycopg.errors.InsufficientPrivilege:  # autovacuum is at work there: it cannot be sent away
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.2)
 
 
 def _at(url: str, database: str) -> str:

@@ -8,7 +8,6 @@ import socket
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -20,6 +19,7 @@ from psycopg import sql
 from ft import children
 from ft.children import FT, WORKER, Child
 from ft.config import Config
+from ft.sql.databases import drop_database
 
 DATABASE = "ft_demo"
 _PREFIX = "demo-"
@@ -29,8 +29,8 @@ _START_S = 60.0
 def fresh(config: Config, networks_file: Path | None) -> Config:
     """An empty database and new topics beside the deployment's own; what an earlier demo left is removed."""
     stop_api(config)
+    drop_database(config.postgres, DATABASE, patience_s=_START_S)
     with psycopg.connect(config.postgres, autocommit=True) as conn:
-        children.wait_for(lambda: _dropped(conn), f"database {DATABASE} to be dropped", timeout_s=_START_S)
         conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
     admin = AdminClient({"bootstrap.servers": config.kafka, "log_level": 2})
     old = [name for name in admin.list_topics(timeout=15).topics if name.startswith(_PREFIX)]
@@ -44,14 +44,6 @@ def fresh(config: Config, networks_file: Path | None) -> Config:
         topic_prefix=f"{_PREFIX}{secrets.token_hex(3)}.",
         networks_file=networks_file or config.networks_file,
     )
-
-
-def _dropped(conn: psycopg.Connection[Any]) -> bool:
-    try:
-        conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(DATABASE)))
-    except psycopg.errors.InsufficientPrivilege:  # autovacuum is at work there, and may not be sent away
-        return False
-    return True
 
 
 def start_worker(config: Config) -> Child:

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from ft import children
 from ft.config import Config
+from ft.sql.databases import drop_database
 from tests.acceptance.chains import LiveChain
 from tests.acceptance.pipeline import Pipeline, networks_file
 from tests.conftest import download_cache
@@ -64,13 +64,4 @@ def deployment(servers: Mapping[str, str], folder: Path, networks: tuple[str, ..
         yield made
     finally:
         made.stop()
-        children.wait_for(lambda: _dropped(admin, name), f"database {name} to be dropped", timeout_s=30)
-
-
-def _dropped(admin: str, name: str) -> bool:
-    with psycopg.connect(admin, autocommit=True) as conn:
-        try:
-            conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-        except psycopg.errors.InsufficientPrivilege:  # autovacuum is at work there: it cannot be sent away
-            return False
-    return True
+        drop_database(admin, name)

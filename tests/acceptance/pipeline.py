@@ -1,6 +1,5 @@
 """The whole pipeline as an operator runs it: worker, API and ingestion, each a process of its own, on one config."""
 
-import os
 import re
 import socket
 import subprocess
@@ -121,7 +120,7 @@ class Pipeline:
 
     def environ(self) -> dict[str, str]:
         """What a process of this deployment finds in its environment."""
-        return {key: value for key, value in os.environ.items() if not key.startswith("FT_")} | self.config.environ()
+        return children.environment(self.config)
 
     def get(self, path: str, **query: Any) -> Any:
         """One answer of the API: 2xx, or an assertion."""

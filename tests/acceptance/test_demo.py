@@ -1,6 +1,5 @@
 """``ft demo`` as a newcomer runs it: on the recorded chain, and on a live node."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ft.children import FT
+from ft.children import FT, environment
 from ft.config import Config
 from ft.demo import stage
 from tests.conftest import download_cache
@@ -25,10 +24,9 @@ def demo_config(servers: Mapping[str, str], tmp_path: Path) -> Iterator[Config]:
 
 def demo(config: Config, *options: str) -> str:
     """Run it to its end, which must be a success; returns what it printed."""
-    env = {key: value for key, value in os.environ.items() if not key.startswith("FT_")} | config.environ()
     done = subprocess.run(
         [sys.executable, *FT, "demo", *options],
-        env=env | {"COLUMNS": "200"},
+        env=environment(config) | {"COLUMNS": "200"},
         capture_output=True,
         text=True,
         timeout=200,
