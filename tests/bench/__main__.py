@@ -20,6 +20,7 @@ from psycopg import sql
 from ft import children, embedded
 from ft.config import ADDRESSES, Config
 from ft.streams.prepare import prepare
+from tests.bench import rpc
 from tests.bench.report import print_report
 from tests.bench.whole_way import NETWORK, Figures, run
 
@@ -31,6 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--events", type=int, default=200_000, help="events of the synthetic chain (default 200000)")
     parser.add_argument("--seed", type=int, default=1, help="seed of the synthetic chain (default 1)")
+    parser.add_argument("--rpc-logs", type=int, default=80_000, help="logs that ft ingest reads (default 80000)")
     parser.add_argument("--home", type=Path, help="keep the servers' data and all logs here (default: a temporary one)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ft-bench-") as temporary:
@@ -38,10 +40,12 @@ def main() -> None:
         config = _servers(home)
         try:
             figures = _measure(config, arguments.events, arguments.seed)
+            source = rpc.measure(config, home, logs=arguments.rpc_logs, seed=arguments.seed)
         finally:
             if config.addresses != _named():
                 embedded.stop(config)
     print_report(figures)
+    rpc.print_rpc(source)
     if figures.differences:
         sys.exit("bench: ownership differs from the model")
 
