@@ -25,6 +25,7 @@ SUBJECTS: Final = (
     "dead_letter",
 )
 _FRAME: Final = struct.Struct(">bI")
+_WHY_MAX: Final = 300  # characters
 
 Fetch = Callable[[int], Mapping[str, Any]]
 """Schema id -> the writer's schema, asked once an id."""
@@ -88,7 +89,8 @@ class Codec:
         try:
             record = fastavro.schemaless_reader(body, writer, reader)
         except Exception as exc:  # fastavro raises whatever the bytes lead it to
-            raise MalformedRecord(f"{self.name}: body does not fit schema id {schema_id}: {exc!r}") from exc
+            why = repr(exc)[:_WHY_MAX]  # which may hold the whole value
+            raise MalformedRecord(f"{self.name}: body does not fit schema id {schema_id}: {why}") from exc
         if body.tell() != len(value):
             raise MalformedRecord(f"{self.name}: expected {body.tell()} bytes, got {len(value)}")
         if not isinstance(record, dict):
@@ -99,5 +101,10 @@ class Codec:
         writer = self._fetch(schema_id)
         named = f"{writer.get('namespace', '')}.{writer.get('name', '')}"
         if named != self._schema["name"]:
-            raise MalformedRecord(f"{self.name}: expected schema {self._schema['name']}, got {named} (id {schema_id})")
-        return fastavro.parse_schema(dict(writer))
+            got = f"{named[:_WHY_MAX]} (id {schema_id})"
+            raise MalformedRecord(f"{self.name}: expected schema {self._schema['name']}, got {got}")
+        try:
+            return fastavro.parse_schema(dict(writer))
+        except Exception as exc:  # anybody may have registered it: fastavro raises whatever it leads it to
+            why = repr(exc)[:_WHY_MAX]
+            raise MalformedRecord(f"{self.name}: schema id {schema_id}: expected an Avro schema, got: {why}") from exc

@@ -34,11 +34,11 @@ _DECODERS: Mapping[str, tuple[Callable[[Log], Outcome], str]] = MappingProxyType
     {
         TRANSFER: (erc721.decode, erc721.STANDARD),
         TRANSFER_SINGLE: (erc1155.decode_single, erc1155.STANDARD),
-        TRANSFER_BATCH: (erc1155.decode_batch, erc1155.STANDARD),
-        CONSECUTIVE_TRANSFER: (erc2309.decode, erc2309.STANDARD),
         ERC721_TRANSFER: (erc404.decode, erc404.STANDARD),
     }
 )
+_LIMITED = frozenset({CONSECUTIVE_TRANSFER, TRANSFER_BATCH})
+"""Events of many movements: a block has room for so many of each kind."""
 _Picked = tuple[int, str, Log]
 
 
@@ -192,10 +192,11 @@ class _Pass:
     events: Events = field(default_factory=Events)
     quarantined: list[Quarantined] = field(default_factory=list)
     block_hash: str = ""
-    topics: frozenset[str] = frozenset(_DECODERS)
+    topics: frozenset[str] = _LIMITED | frozenset(_DECODERS)
     layouts: Mapping[str, legacy.Layout] = field(default_factory=dict)
     punks: str = ""
-    _room: int = erc2309.BLOCK_IDS_MAX
+    _ids_room: int = erc2309.BLOCK_IDS_MAX
+    _entries_room: int = erc1155.BLOCK_ENTRIES_MAX
     _punk_transfers: dict[str, Log] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -229,7 +230,7 @@ class _Pass:
                 self.events.add(source, n, log_index, self._sender_of(tx_hash), standard, outcome)
 
     def _outcome(self, source: tuple[str, str, str], log: Log) -> tuple[Outcome, str]:
-        """What the log's decoder says, and its standard. Cases: CryptoPunks, a listed contract, a range, any other."""
+        """What the log's decoder says, and its standard. Cases: CryptoPunks, a listed contract, a range, a batch, any other."""
         tx_hash, contract, topic0 = source
         if contract == self.punks:
             if topic0 == TRANSFER:
@@ -240,9 +241,13 @@ class _Pass:
         if topic0 == TRANSFER and (layout := self.layouts.get(contract)) is not None:
             return legacy.decode(log, layout=layout), legacy.STANDARD
         if topic0 == CONSECUTIVE_TRANSFER:
-            outcome = erc2309.decode(log, room=self._room)
-            self._room -= 0 if isinstance(outcome, (Mismatch, Ignored)) else len(outcome)
+            outcome = erc2309.decode(log, room=self._ids_room)
+            self._ids_room -= 0 if isinstance(outcome, (Mismatch, Ignored)) else len(outcome)
             return outcome, erc2309.STANDARD
+        if topic0 == TRANSFER_BATCH:
+            outcome = erc1155.decode_batch(log, room=self._entries_room)
+            self._entries_room -= 0 if isinstance(outcome, (Mismatch, Ignored)) else len(outcome)
+            return outcome, erc1155.STANDARD
         known = _DECODERS.get(topic0)
         if known is None:
             return IGNORED, ""  # a CryptoPunks topic of another contract

@@ -90,8 +90,11 @@ def number(words: bytes, position: int) -> int:
     return int.from_bytes(words[32 * position : 32 * position + 32], "big")
 
 
-def uint_array(data: bytes, position: int, name: str) -> list[int]:
-    """The uint256[] whose ABI offset stands in word ``position``: any offset inside the data. Raises LayoutError."""
+def uint_array(data: bytes, position: int, name: str, count_max: int) -> list[int]:
+    """The uint256[] whose ABI offset stands in word ``position``: any offset inside the data, at most ``count_max``.
+
+    Raises LayoutError.
+    """
     size = len(data)
     if size < 32 * position + 32:
         raise LayoutError(f"expected an offset of {name} in word {position}, got {size} bytes of data")
@@ -101,4 +104,6 @@ def uint_array(data: bytes, position: int, name: str) -> list[int]:
     count = int.from_bytes(data[start - 32 : start], "big")
     if count > (size - start) // 32:
         raise LayoutError(f"expected {name} inside {size} bytes of data, got a stated length of {count:#x}")
+    if count > count_max:
+        raise LayoutError(f"expected at most {count_max} {name} more in batches of this block, got {count}")
     return [int.from_bytes(data[at : at + 32], "big") for at in range(start, start + 32 * count, 32)]

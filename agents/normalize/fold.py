@@ -25,7 +25,7 @@ from ft.agents.normalize.rawblock import clamped, decode
 from ft.agents.normalize.sender import Sender
 from ft.errors import MalformedRecord
 from ft.schemas.codec import Codec
-from ft.schemas.events import RawBlock, from_record
+from ft.schemas.events import SCHEMA_VERSION, RawBlock, from_record
 from ft.streams.hop import Message
 
 log = structlog.get_logger(__name__)
@@ -58,6 +58,10 @@ class Fold:
             record = from_record(RawBlock, codec.decode(message.value))
         except MalformedRecord as exc:
             self.sender.refuse(message, "malformed", str(exc), self.harvest)
+            return None
+        if record.schema_version != SCHEMA_VERSION:
+            error = f"schema_version: expected {SCHEMA_VERSION}, got {record.schema_version}: update this worker"
+            self.sender.refuse(message, "unknown_schema_version", error, self.harvest)
             return None
         if record.network != self.network.slug:
             error = f"network: expected {self.network.slug}, whose topic this is, got {record.network!r:.100}"
@@ -93,7 +97,7 @@ class Fold:
                 assert_never(outcome)
 
     async def _append(self, block: Block, record: RawBlock, message: Message) -> None:
-        marks = self.chain.marks()
+        marks, known_holes = self.chain.marks(), len(self.harvest.quarantine)
         try:
             decoded = await self._decode(record)
         except MalformedRecord as exc:
@@ -104,6 +108,7 @@ class Fold:
             digest = slices.block_digest({}, -1)
         else:
             digest = slices.block_digest(self._send(decoded, block, message), len(decoded.quarantined))
+        self.sender.report(message, block, self.harvest.quarantine[known_holes:])
         block = replace(block, digest=digest)
         self.chain.note(block)
         self.harvest.put(block)

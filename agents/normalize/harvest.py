@@ -68,9 +68,7 @@ async def write(conn: Connection, harvest: Harvest, chain: Chain) -> None:
         await conn.execute(sql["revert_quarantine"], gone)
     await _write_coverage(conn, harvest)
     await _write_created(conn, harvest)
-    for row in harvest.quarantine:
-        state = "reverted" if (row["block_number"], row["block_hash"]) in harvest.reverted else "open"
-        await conn.execute(sql["write_quarantine"], row | {"state": state})
+    await _write_holes(conn, harvest)
     for row in harvest.dead_letters:
         await conn.execute(sql["write_dead_letter"], row)
     await conn.execute(sql["write_head"], network | _head(chain))
@@ -117,6 +115,19 @@ async def _write_coverage(conn: Connection, harvest: Harvest) -> None:
         names = ("low", "high", "proof", "raw_offset")
         rows = {name: [getattr(stretch, name) for stretch in written] for name in names}
         await conn.execute(sql["write_coverage"], network | rows)
+
+
+async def _write_holes(conn: Connection, harvest: Harvest) -> None:
+    """One block may leave tens of thousands."""
+    if not harvest.quarantine:
+        return
+    states = [
+        "reverted" if (row["block_number"], row["block_hash"]) in harvest.reverted else "open"
+        for row in harvest.quarantine
+    ]
+    rows = [row | {"state": state} for row, state in zip(harvest.quarantine, states, strict=True)]
+    async with conn.cursor() as cursor:
+        await cursor.executemany(load("normalize")["write_quarantine"], rows)
 
 
 async def _write_created(conn: Connection, harvest: Harvest) -> None:

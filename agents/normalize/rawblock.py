@@ -15,12 +15,18 @@ TIME_END: Final = 4_102_444_800
 """2100-01-01, unix seconds: the journal has no months from here on."""
 
 
+_EVM_PARTS: Final = ("block", "receipts", "logs", "state_sync")
+"""What is read; parts by other names are for others."""
+
+
 def _evm(record: RawBlock) -> DecodedBlock:
-    parts = {part.name: part.bytes for part in record.parts}
-    if odd := [part.encoding for part in record.parts if part.encoding != "json"]:
-        raise MalformedRecord(f"parts: expected json, got {odd[0]!r}")
-    if "block" not in parts or ("receipts" in parts) == ("logs" in parts):
-        raise MalformedRecord(f"parts: expected block and either receipts or logs, got {', '.join(parts) or 'none'}")
+    read = [part for part in record.parts if part.name in _EVM_PARTS]
+    parts = {part.name: part.bytes for part in read}
+    if odd := [part.encoding for part in read if part.encoding != "json"]:
+        raise MalformedRecord(f"parts: expected json, got {odd[0][:80]!r}")
+    if len(read) != len(parts) or "block" not in parts or ("receipts" in parts) == ("logs" in parts):
+        got = ", ".join(part.name for part in read) or "none of them"
+        raise MalformedRecord(f"parts: expected block and either receipts or logs, each once, got {got[:200]}")
     return decode_block(
         record.network,
         parts["block"],

@@ -1,7 +1,7 @@
 """raw -> normalized, the records that follow from one raw record: slices, reverts, watermarks, holes, dead letters."""
 
 import time
-from collections.abc import Container
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, Final
 
 import structlog
@@ -20,7 +20,11 @@ from ft.streams.tracing import HEADER
 log = structlog.get_logger(__name__)
 
 SLICE_BYTES_MAX: Final = 32 * 1024 * 1024
-"""A larger slice is quarantined: half of what a record may have."""
+"""What makes a slice larger is quarantined: half of what a record may have."""
+LETTER_BYTES_MAX: Final = 32 * 1024 * 1024
+"""A dead letter on Kafka names the place of a larger payload instead of holding it; its row in Postgres has it."""
+ERROR_MAX: Final = 1000
+"""Characters of what is said about a record."""
 QUIET_BLOCKS_MAX: Final = 256
 """A partition that got nothing for so many blocks gets a watermark, though the batch goes on."""
 
@@ -54,18 +58,24 @@ class Sender:
         self._quiet = dict.fromkeys(range(self.partitions), 0)
 
     def append(self, message: Message, block: Block, marks: Marks, events: Events, harvest: Harvest) -> dict[int, str]:
-        """Send a block's slices, each to its partition; returns their digests."""
-        digests = {}
+        """Send a block's slices, each to its partition; returns their digests.
+
+        A slice that is too large loses the contracts that make it so, and only those.
+        """
+        digests, served = {}, set()
         parts = slices.split(self._network, events, self.partitions)
         for partition, part in parts.items():
             digests[partition] = slices.digest(part)
-            batch = slices.append(self._network, message.offset, partition, block, marks, part, digests[partition])
-            value = self._normalized.encode(to_record(batch))
-            if len(value) > SLICE_BYTES_MAX:
-                self._quarantine_slice(message, block, harvest, part, len(value))
-            else:
-                self._send(batch, value, message)
-        self.quiet(message, marks, parts)
+            fit, too_large = slices.fitting(part, SLICE_BYTES_MAX)
+            for contract, size in too_large.items():
+                self._quarantine_slice(message, block, harvest, contract, size)
+            if not len(fit):
+                continue
+            content = digests[partition] if fit is part else slices.digest(fit)
+            batch = slices.append(self._network, message.offset, partition, block, marks, fit, content)
+            self._send(batch, self._normalized.encode(to_record(batch)), message)
+            served.add(partition)
+        self.quiet(message, marks, served)
         return digests
 
     def revert(self, message: Message, block: Block, marks: Marks, reason: str) -> None:
@@ -95,7 +105,8 @@ class Sender:
         self, message: Message, block: Block, harvest: Harvest, *, reason: str, error: str, payload: bytes,
         contract: str = "", tx_hash: str = "", log_index: int = -1, topic0: str = "",
     ) -> None:  # fmt: skip
-        """Quarantine a log, or (no contract) the whole block: a row, and a record of its own topic."""
+        """Quarantine a log, or (no contract) the whole block: a row, and a record of its own topic. :meth:`report`
+        tells of all of a block at once: one transaction can log tens of thousands."""
         where = {"block_number": block.number, "block_hash": block.hash, "contract": contract, "tx_hash": tx_hash}
         harvest.quarantine.append(
             {"network": self._network, **where, "log_index": log_index, "topic0": topic0, "reason": reason}
@@ -103,9 +114,16 @@ class Sender:
         )
         letter = self._letter(message, reason, error, payload, **where, log_index=log_index)
         self._producer.send(self._topics.quarantine, 0, self._quarantine.encode(to_record(letter)))
+
+    def report(self, message: Message, block: Block, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Log what was quarantined of a block: how much, and the first of it."""
+        if not rows:
+            return
+        contracts = {row["contract"] for row in rows}
+        first = {name: rows[0][name] for name in ("contract", "reason", "error")}
         log.warning(
             "quarantined", network=self._network, block=block.number, partition=message.partition,
-            offset=message.offset, contract=contract, reason=reason, error=error,
+            offset=message.offset, entries=len(rows), contracts=len(contracts), **first,
         )  # fmt: skip
 
     def refuse(self, message: Message, reason: str, error: str, harvest: Harvest) -> None:
@@ -118,22 +136,28 @@ class Sender:
         )
         letter = self._letter(message, reason, error, payload)
         self._producer.send(self._topics.dead_letter, 0, self._dead_letter.encode(to_record(letter)))
-        log.error("dead letter", network=self._network, reason=reason, error=error, **at)
+        log.error("dead letter", network=self._network, reason=reason, error=_clean(error), **at)
 
     async def acknowledged(self) -> None:
         """Return once all that was sent is acknowledged. Raises BrokerError."""
         await self._producer.flush_acknowledged()
 
-    def _quarantine_slice(self, message: Message, block: Block, harvest: Harvest, events: Events, size: int) -> None:
-        error = f"slice: expected at most {SLICE_BYTES_MAX} bytes, got {size}, in raw record {message.offset}"
-        for contract in sorted(set(events.contract)):
-            self.hole(message, block, harvest, reason="slice_too_large", error=error, payload=b"", contract=contract)
+    def _quarantine_slice(self, message: Message, block: Block, harvest: Harvest, contract: str, size: int) -> None:
+        error = (
+            f"slice: expected at most {SLICE_BYTES_MAX} bytes in all, got {size} of this contract alone, "
+            f"in raw record {message.offset}"
+        )
+        self.hole(message, block, harvest, reason="slice_too_large", error=error, payload=b"", contract=contract)
 
     def _letter(self, message: Message, reason: str, error: str, payload: bytes, **where: Any) -> DeadLetter:
+        """A record that fits into its topic: one as large as a topic takes is not repeated in another."""
+        if len(payload) > LETTER_BYTES_MAX:
+            error = f"{_clean(error)} (its {len(payload)} bytes stand in {message.topic} at offset {message.offset})"
+            payload = b""
         return DeadLetter(
             stage="normalize",
             reason=reason,
-            error=error,
+            error=_clean(error),
             payload=payload,
             network=self._network,
             topic=message.topic,
@@ -153,5 +177,5 @@ class Sender:
 
 
 def _clean(text: str) -> str:
-    """The text as Postgres can hold it."""
-    return text.replace("\x00", "\\x00")
+    """The text as Postgres can hold it, and short: what is wrong with a record may be all of it."""
+    return text[:ERROR_MAX].replace("\x00", "\\x00")

@@ -1,5 +1,6 @@
 """raw -> normalized, a block's events by partition: what one NormalizedBatch carries. Pure."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import fields
 from hashlib import blake2b
@@ -11,6 +12,10 @@ from ft.schemas.events import NormalizedBatch
 from ft.schemas.ids import partition_of
 
 COLUMNS: Final = tuple(column.name for column in fields(Events))
+_CONTRACT: Final = COLUMNS.index("contract")
+_EVENT_BYTES_MAX: Final = 560
+_ENVELOPE_BYTES_MAX: Final = 2048
+_VARINT_ENDS: Final = (64, 8192, 1_048_576, 134_217_728)
 _VALUES: Final = "\x1f"
 _END: Final = b"\x1e"
 
@@ -31,6 +36,34 @@ def _pick(events: Events, rows: list[int]) -> Events:
         column = getattr(events, name)
         columns[name] = [column[row] for row in rows]
     return Events(**columns)
+
+
+def fitting(events: Events, bytes_max: int) -> tuple[Events, dict[str, int]]:
+    """The events without those of the contracts that make their record too large, largest first; and how many bytes
+    each of those contracts takes. Nothing is encoded to find out: that would be the memory to be saved."""
+    if len(events) * _EVENT_BYTES_MAX + _ENVELOPE_BYTES_MAX <= bytes_max:
+        return events, {}
+    sizes = Counter[str]()
+    for row in zip(*(getattr(events, name) for name in COLUMNS), strict=True):
+        sizes[row[_CONTRACT]] += sum(map(_size, row)) + 1
+    gone: dict[str, int] = {}
+    for contract, size in sizes.most_common():
+        if sizes.total() + _ENVELOPE_BYTES_MAX <= bytes_max:
+            break
+        gone[contract] = size
+        sizes[contract] = 0
+    if not gone:
+        return events, {}
+    return _pick(events, [row for row, contract in enumerate(events.contract) if contract not in gone]), gone
+
+
+def _size(value: str | int | None) -> int:
+    """Bytes of a field in Avro; an operator that is there takes one more."""
+    if value is None:
+        return 1
+    if isinstance(value, int):
+        return 1 + sum(value >= end for end in _VARINT_ENDS)
+    return len(value) + (1 if len(value) < _VARINT_ENDS[0] else 2)
 
 
 def digest(events: Events) -> str:
