@@ -6,12 +6,16 @@ FROM system.partition_head
 WHERE consumer = 'ledger' AND partition = ANY(%(partitions)s::int[]);
 
 -- name: slices
--- Which of a batch's slices are applied.
+-- Which of a batch's slices are applied. LIMIT 1 keeps it a look-up a key, whatever is believed of the table's size.
 SELECT a.partition, a.network, a.block_hash, a.state = 'applied', a.number, extract(epoch FROM a.time)::bigint,
        a.digest, a.proof, a.seq_from, a.seq_to
 FROM unnest(%(partition)s::int[], %(network)s::text[], %(block_hash)s::text[]) AS k (partition, network, block_hash)
-JOIN ledger.applied_blocks a USING (partition, network, block_hash)
-WHERE a.consumer = 'ledger';
+CROSS JOIN LATERAL (
+    SELECT * FROM ledger.applied_blocks b
+    WHERE b.consumer = 'ledger'
+      AND (b.network, b.block_hash, b.partition) = (k.network, k.block_hash, k.partition)
+    LIMIT 1
+) AS a;
 
 -- name: slice_rows
 -- The journal rows of one slice, by seq; the block's time picks the month.
@@ -24,20 +28,36 @@ ORDER BY seq;
 
 -- name: retracted
 -- The highest retracted revision of the events of these transactions: normally none.
-SELECT r.network, r.tx_hash, r.contract, r.topic0, r.n, r.sub_index, max(r.revision)
+SELECT r.network, r.tx_hash, r.contract, r.topic0, r.n, r.sub_index, r.revision
 FROM unnest(%(network)s::text[], %(tx_hash)s::text[]) AS k (network, tx_hash)
-JOIN ledger.retracted r USING (network, tx_hash)
-GROUP BY 1, 2, 3, 4, 5, 6;
+CROSS JOIN LATERAL (
+    SELECT f.network, f.tx_hash, f.contract, f.topic0, f.n, f.sub_index, max(f.revision) AS revision
+    FROM ledger.retracted f
+    WHERE (f.network, f.tx_hash) = (k.network, k.tx_hash)
+    GROUP BY 1, 2, 3, 4, 5, 6
+) AS r;
 
 -- name: unfinal
 -- The slices above finality, newest first, for the cache of live event ids; months are few, their block index is used.
-SELECT DISTINCT ON (e.block_number, e.block_hash) e.block_number, e.block_hash, a.seq_from, a.seq_to,
-       extract(epoch FROM a.time)::bigint
-FROM ledger.events e
+-- A month without it is not read: of its blocks, those are found that normalize has noted.
+SELECT DISTINCT ON (k.number, k.hash) k.number, k.hash, a.seq_from, a.seq_to, extract(epoch FROM a.time)::bigint
+FROM (
+    SELECT e.block_number AS number, e.block_hash AS hash
+    FROM ledger.events e
+    WHERE e.network = %(network)s AND e.block_number >= %(unfinal_from)s AND e.partition = %(partition)s
+      AND e.op = 'apply'
+      AND e.block_time >= coalesce(
+          (SELECT (max(m.month) + interval '1 month') AT TIME ZONE 'UTC' FROM ledger.months m WHERE NOT m.indexed),
+          '-infinity')
+    UNION ALL
+    SELECT b.number, b.hash
+    FROM ingest.blocks b
+    WHERE b.network = %(network)s AND b.number >= %(unfinal_from)s
+      AND EXISTS (SELECT FROM ledger.months m WHERE NOT m.indexed)
+) AS k
 JOIN ledger.applied_blocks a
-  ON a.consumer = 'ledger' AND a.network = e.network AND a.block_hash = e.block_hash AND a.partition = e.partition
-WHERE e.network = %(network)s AND e.block_number >= %(unfinal_from)s AND e.partition = %(partition)s
-  AND e.op = 'apply' AND a.state = 'applied';
+  ON a.consumer = 'ledger' AND a.network = %(network)s AND a.block_hash = k.hash AND a.partition = %(partition)s
+WHERE a.state = 'applied';
 
 -- name: lock_claims
 -- First of all: a zombie, or a second delivery, waits here and then finds that its claim no longer fits.
@@ -48,8 +68,8 @@ ORDER BY o.partition
 FOR UPDATE;
 
 -- name: ensure_month
--- A month of the journal, with the API's indexes, in a transaction of its own.
-SELECT ledger.ensure_month(make_timestamptz(%(year)s, %(month)s, 1, 0, 0, 0, 'UTC'));
+-- A month of the journal in a transaction of its own, with the API's indexes unless a bulk backfill fills it.
+SELECT ledger.make_month(make_timestamptz(%(year)s, %(month)s, 1, 0, 0, 0, 'UTC'));
 
 -- name: put_slices
 -- A slice is applied again after it was reverted: its newest seq range counts.
@@ -111,8 +131,12 @@ SELECT o.network, o.contract, o.token_id::text, o.account, o.block_number, o.log
        extract(epoch FROM o.since)::bigint, o.returned
 FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], %(touched)s::bool[])
      AS k (network, contract, token_id, touched)
-JOIN market.ownership_current o USING (network, contract, token_id)
-WHERE o.slot = '' AND (k.touched OR o.returned);
+CROSS JOIN LATERAL (
+    SELECT * FROM market.ownership_current c
+    WHERE (c.network, c.contract, c.token_id, c.slot) = (k.network, k.contract, k.token_id, '')
+    LIMIT 1
+) AS o
+WHERE k.touched OR o.returned;
 
 -- name: single_walked
 -- Rows that the rule has gone through event by event.
@@ -177,8 +201,11 @@ SET quantity = o.quantity + excluded.quantity,
 SELECT o.network, o.contract, o.token_id::text, o.account, o.block_number, o.log_index, o.sub_index
 FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], %(account)s::text[])
      AS k (network, contract, token_id, account)
-JOIN market.ownership_current o
-  ON (o.network, o.contract, o.token_id, o.slot) = (k.network, k.contract, k.token_id, k.account);
+CROSS JOIN LATERAL (
+    SELECT * FROM market.ownership_current c
+    WHERE (c.network, c.contract, c.token_id, c.slot) = (k.network, k.contract, k.token_id, k.account)
+    LIMIT 1
+) AS o;
 
 -- name: multi_since
 -- A balance whose latest incoming event was retracted stands on the one before, where the journal is indexed.

@@ -1,4 +1,8 @@
-"""What one transaction of the ledger reads: the fence, and what is held of the slices that a batch names."""
+"""What one transaction of the ledger reads: the fence, and what is held of the slices that a batch names.
+
+Look-ups by many keys are planned each time (``prepare=False``): a plan that is kept from when a table was small reads
+all of it for as long as the connection lasts.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -69,7 +73,7 @@ async def _slices(conn: Connection, steps: Iterable[AnyStep]) -> dict[SliceKey, 
     if not keys:
         return {}
     values = arrays(("partition", "network", "block_hash"), sorted(keys))
-    cursor = await conn.execute(load("ledger")["slices"], values, prepare=True)
+    cursor = await conn.execute(load("ledger")["slices"], values, prepare=False)
     return {
         (row[0], row[1], row[2]): Slice(
             applied=row[3],
@@ -88,5 +92,5 @@ async def _retracted(conn: Connection, appends: Sequence[Append]) -> dict[EventK
     if not keys:
         return {}
     values = arrays(("network", "tx_hash"), keys)
-    cursor = await conn.execute(load("ledger")["retracted"], values, prepare=True)
+    cursor = await conn.execute(load("ledger")["retracted"], values, prepare=False)
     return {(row[0], row[1], row[2], row[3], row[4], row[5]): row[6] for row in await cursor.fetchall()}

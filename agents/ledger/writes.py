@@ -21,7 +21,7 @@ from ft.agents.ledger.journal import COLUMNS, Stretch, copy_text
 from ft.agents.ledger.posting import Posting, Standing
 from ft.agents.ownership import Holding
 from ft.schemas.ids import NO_ACCOUNTS
-from ft.sql.queries import load
+from ft.sql.queries import load, named
 from ft.streams.checkpoint import Connection
 from ft.streams.hop import Message
 
@@ -31,7 +31,7 @@ _COPY = f"COPY ledger.events ({', '.join(COLUMNS)}) FROM STDIN"  # PREPARE knows
 async def write(conn: Connection, posting: Posting, messages: Sequence[Message], topic: str) -> None:
     """Write a posting; ``messages`` are the records whose steps were posted."""
     if text := copy_text(posting.stretches):
-        async with conn.cursor() as cursor, cursor.copy(_COPY) as copy:
+        async with conn.cursor() as cursor, cursor.copy(named(_COPY)) as copy:
             await copy.write(text)
     await _put_slices(conn, posting)
     await _put_retracted(conn, posting)
@@ -42,8 +42,11 @@ async def write(conn: Connection, posting: Posting, messages: Sequence[Message],
     await _put_multis(conn, posting.stretches)
 
 
-async def _run(conn: Connection, query: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    cursor = await conn.execute(load("ledger")[query], values, prepare=True)
+async def _run(
+    conn: Connection, query: str, values: Mapping[str, Any], *, prepare: bool = True
+) -> list[tuple[Any, ...]]:
+    """``prepare=False`` for look-ups: their plans must know how large the tables are by now."""
+    cursor = await conn.execute(load("ledger")[query], values, prepare=prepare)
     return await cursor.fetchall() if cursor.description else []
 
 
@@ -131,7 +134,7 @@ async def _put_singles(conn: Connection, posting: Posting) -> None:
         token for token, (holding, _) in walked.items() if holding.since is None and holding.account not in NO_ACCOUNTS
     ]
     if unsure:
-        await _run(conn, "single_since", token_arrays(unsure))
+        await _run(conn, "single_since", token_arrays(unsure), prepare=False)
 
 
 async def _held(conn: Connection, asked: Sequence[Token], touched: set[Token]) -> dict[Token, Holding]:
@@ -140,7 +143,7 @@ async def _held(conn: Connection, asked: Sequence[Token], touched: set[Token]) -
         (row[0], row[1], row[2]): Holding(
             account=row[3], position=(row[4], row[5], row[6]), since=row[7], returned=row[8]
         )
-        for row in await _run(conn, "single_held", values)
+        for row in await _run(conn, "single_held", values, prepare=False)
     }
 
 
@@ -152,14 +155,14 @@ async def _put_multis(conn: Connection, stretches: Iterable[Stretch]) -> None:
     undone = {account: net for account, net in nets.items() if net.undone}
     if not undone:
         return
-    stands = await _run(conn, "multi_positions", _accounts(undone))
+    stands = await _run(conn, "multi_positions", _accounts(undone), prepare=False)
     unsure = [
         account
         for row in stands
         if (row[4], row[5], row[6]) in undone[account := (row[0], row[1], row[2], row[3])].undone
     ]
     if unsure:
-        await _run(conn, "multi_since", _accounts(unsure))
+        await _run(conn, "multi_since", _accounts(unsure), prepare=False)
 
 
 def _accounts(accounts: Iterable[Account]) -> dict[str, str]:

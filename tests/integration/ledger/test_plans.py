@@ -1,0 +1,35 @@
+"""The ledger's look-ups stay look-ups while its tables grow under an open connection."""
+
+from ft.config import Config
+from tests.integration.ledger.conftest import MakeLedger
+from tests.integration.ledger.harness import Block, Event, LedgerHarness, Log, rows
+
+BLOCKS = 30
+ROWS = 20_000
+_GROW = (
+    "INSERT INTO ledger.applied_blocks SELECT 'ledger', 'other', 'hash ' || i, 0, 'applied', i, now(), '', '', i, i"
+    " FROM generate_series(1, {rows}) i"
+)
+_ROWS_READ = (
+    "SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables"
+    " WHERE schemaname = 'ledger' AND relname = 'applied_blocks'"
+)
+
+
+async def test_finding_a_batchs_slices_does_not_read_the_whole_table(config: Config, make_ledger: MakeLedger) -> None:
+    ledger, log = await make_ledger(), Log()
+    for batch in range(10):  # more often than it takes to keep a plan
+        await _read(ledger, log, batch)
+    rows(config, _GROW.format(rows=ROWS) + " RETURNING 1")
+    for batch in range(10, 15):
+        await _read(ledger, log, batch)
+
+    await ledger.close()  # a connection's counts are there at the latest when it is closed
+
+    assert rows(config, _ROWS_READ)[0][0] < ROWS
+
+
+async def _read(ledger: LedgerHarness, log: Log, batch: int) -> None:
+    for number in range(BLOCKS * batch, BLOCKS * (batch + 1)):
+        log.append(Block(number, [Event(tx=f"t{number}", token=number, target="a")]))
+    await ledger.read(log)
