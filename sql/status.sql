@@ -42,3 +42,26 @@ SELECT consumer, reason, count(*), min(created_at) FROM system.dlq WHERE state =
 -- Processes that were seen in the last minute.
 SELECT worker, agents, metrics_url, extract(epoch FROM now() - seen_at)::bigint
 FROM system.workers WHERE seen_at > now() - interval '1 minute' ORDER BY worker
+
+-- name: bulk
+-- Open bulk backfills: while there is one, nothing is announced.
+SELECT b.network, b."from", b."to", b.state, coalesce(c.next_height, b."from"),
+       extract(epoch FROM now() - b.seen_at)::bigint, b.error,
+       (SELECT count(*) FROM system.partition_head h
+        WHERE h.consumer = 'ledger' AND h.network = b.network AND h.position >= b.raw_end)
+FROM ingest.bulk b
+LEFT JOIN system.sync_cursors c ON c.job = format('bulk:%%s:%%s-%%s:%%s', b.network, b."from", b."to", b.id)
+WHERE b.state <> 'done'
+ORDER BY b.id
+
+-- name: months
+-- Months without the API's indexes; histories in them answer 503.
+SELECT month FROM ledger.months WHERE NOT indexed ORDER BY month
+
+-- name: building
+-- The index that is built now; seen by the login that builds, so the session leaves its role first.
+SELECT coalesce(c.relname, ''), p.phase,
+       round(100.0 * greatest(p.blocks_done, 0) / nullif(p.blocks_total, 0))::integer
+FROM pg_stat_progress_create_index p
+LEFT JOIN pg_class c ON c.oid = p.index_relid
+WHERE p.datname = current_database() AND p.phase IS NOT NULL

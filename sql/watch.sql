@@ -13,6 +13,16 @@ FROM system.partition_owner o
 LEFT JOIN system.publish_cursor c USING (partition)
 WHERE o.consumer = 'ledger' AND o.partition = ANY(%(partitions)s);
 
+-- name: bulk_jobs
+-- Open bulk backfills by state; stalled: nobody has filled it for two minutes.
+SELECT k.state, count(b.state)
+FROM unnest(ARRAY['filling', 'stalled', 'written', 'indexing']) AS k (state)
+LEFT JOIN (
+    SELECT CASE WHEN state = 'filling' AND seen_at < now() - interval '2 minutes' THEN 'stalled' ELSE state END AS state
+    FROM ingest.bulk WHERE state <> 'done'
+) AS b USING (state)
+GROUP BY k.state;
+
 -- name: dlq_depth
 -- Letters that nobody has dealt with.
 SELECT count(*) FROM system.dlq WHERE state = 'open';

@@ -18,6 +18,7 @@ NORMALIZER_LAG: Final = Gauge(
 )
 PROJECTION_LAG: Final = Gauge("projection_lag", "Records that a consumer has not committed", ["consumer", "partition"])
 OUTBOX_UNPUBLISHED: Final = Gauge("outbox_unpublished", "Journal rows that are not announced yet", ["partition"])
+BULK_JOBS: Final = Gauge("bulk_jobs", "Open bulk backfills; while there is one, nothing is announced", ["state"])
 DLQ_DEPTH: Final = Gauge("dlq_depth", "Open dead letters")
 EVENTS_PROCESSED: Final = Gauge("events_processed", "Records that an agent has committed", ["agent"])
 BUSY_SECONDS: Final = Gauge("busy_seconds", "Seconds that an agent has spent on its batches", ["agent"])

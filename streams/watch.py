@@ -150,6 +150,8 @@ class Watch(Service):
         metrics.OUTBOX_UNPUBLISHED.clear()
         for partition, unpublished in await _rows(conn, sql["outbox"], partitions=partitions):
             metrics.OUTBOX_UNPUBLISHED.labels(partition=partition).set(unpublished)
+        for state, jobs in await _rows(conn, sql["bulk_jobs"]):
+            metrics.BULK_JOBS.labels(state=state).set(jobs)
         for (depth,) in await _rows(conn, sql["dlq_depth"]):
             metrics.DLQ_DEPTH.set(depth)
         if tick % SLOW_TICKS == 0:

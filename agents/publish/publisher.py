@@ -7,6 +7,7 @@ A round:
 2. sends its records in order, and waits until all are acknowledged
 3. moves the cursors, under the epoch of the claims
 A broker that is away is waited for. A record refused five times stops its partition until `ft dlq replay`.
+While a bulk backfill is open nothing is announced (``hold_back``).
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from ft.agents.ledger.journal import Stretch
 from ft.agents.ledger.steps import Block, Columns
 from ft.agents.publish.announcements import TOPICS, Announcement, Announcer, Cursor, Marks, Topic
 from ft.agents.publish.handover import Handover
+from ft.agents.publish.hold_back import HoldBack
 from ft.config import Config
 from ft.errors import BrokerError, DatabaseUnavailable
 from ft.schemas.codec import Codec
@@ -80,6 +82,7 @@ class Publisher:
         self._announcer = Announcer(codecs)
         self._fail = fail
         self._handover = Handover()
+        self._hold_back = HoldBack()
         self._places: dict[int, _Place] = {}
         self._outbox: Outbox | None = None
         self._conn: Connection | None = None
@@ -106,6 +109,9 @@ class Publisher:
     async def round(self) -> int:
         """Announce what follows each cursor; returns the number of journal rows."""
         began = time.perf_counter()
+        if await self._hold_back.lasts(self._connection):
+            self._handover.keep(())  # the journal has it all
+            return 0
         places = await self._held()
         marks = await self._marks(places)
         before = {place.claim.partition: replace(place.cursor) for place in places}

@@ -3,12 +3,16 @@
 import asyncio
 import signal
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from ft.cli.reading import evm_network, progress_of, stop_on_signals
 from ft.config import Config
 from ft.networks import Network
+
+if TYPE_CHECKING:
+    from ft.streams.bulk import Job
 
 _GIVE_UP_S = 300.0
 
@@ -30,12 +34,30 @@ _GIVE_UP_S = 300.0
 )
 @click.option("--to", "last", type=click.IntRange(min=0), help="Last block. Default: the node's head.")
 @click.option("--follow", is_flag=True, help="Go on with every new block, and with reorgs, until stopped.")
-def command(network: str, urls: tuple[str, ...], first: int | None, last: int | None, follow: bool) -> None:
+@click.option(
+    "--bulk",
+    is_flag=True,
+    help="Final blocks only (default --to: the highest), months without the API's indexes; a worker builds them after.",
+)
+@click.option("--abandon", is_flag=True, help="With --bulk: close what was not finished, with what was written of it.")
+def command(
+    network: str,
+    urls: tuple[str, ...],
+    first: int | None,
+    last: int | None,
+    follow: bool,
+    bulk: bool,
+    abandon: bool,
+) -> None:
     """Read NETWORK's blocks, prove them, and append them to its raw log.
 
     A range exits 0 once Kafka has acknowledged all of it. What lies above finality (and every --follow) is written
     under a claim: the newest one writes, older ones stop. Stopped by SIGTERM or Ctrl-C, what was sent is acknowledged;
     a range that was interrupted exits 130 or 143 and goes on where it stopped when asked for again.
+
+    --bulk is for years of blocks. Until it is written, read and indexed, nothing is announced on the ledger's topics,
+    and the API answers 503 range_not_indexed for histories in its months; who owns what is shown all the time. Stopped
+    or killed, it stays open: run the same command again, or close it with --abandon. `ft status` says how far it is.
 
     \b
     Reads: FT_KAFKA, FT_POSTGRES, FT_SCHEMA_REGISTRY (default: the servers of `ft up`), FT_NETWORKS, FT_TOPIC_PREFIX
@@ -44,18 +66,31 @@ def command(network: str, urls: tuple[str, ...], first: int | None, last: int | 
         raise click.UsageError("--follow goes on for ever: leave out --to")
     if first is not None and last is not None and last < first:
         raise click.UsageError(f"--to: expected {first} (--from) or more, got {last}")
+    if follow and bulk:
+        raise click.UsageError("--bulk fills a range of final blocks: leave out --follow")
+    if abandon and not bulk:
+        raise click.UsageError("--abandon closes what --bulk has left open: give --bulk too")
     config = Config.from_env()
     from ft.streams.log import configure
 
     configure(config)
     chosen = evm_network(config, network)
-    code = asyncio.run(_run(config, chosen, urls, first, last, follow))
+    if abandon:
+        sys.exit(asyncio.run(_abandon(config, chosen, first, last)))
+    code = asyncio.run(_run(config, chosen, urls, first, last, follow, bulk))
     sys.exit(code)
 
 
 async def _run(
-    config: Config, network: Network, urls: tuple[str, ...], first: int | None, last: int | None, follow: bool
+    config: Config,
+    network: Network,
+    urls: tuple[str, ...],
+    first: int | None,
+    last: int | None,
+    follow: bool,
+    bulk: bool,
 ) -> int:
+    from ft.streams.bulk import Bulk, BulkJobs
     from ft.streams.checkpoint import process_name
     from ft.streams.ingest import Ingest
     from ft.streams.prepare import admit
@@ -72,6 +107,10 @@ async def _run(
     try:
         async with open_evm(network, urls, give_up_s=None if follow else _GIVE_UP_S) as source:
             with progress_of(network.slug, first, last) as progress:
+                if bulk:
+                    jobs = BulkJobs(config, network.slug)
+                    filled = await Bulk(network, source, raw, tail, jobs, stopping, progress).run(first, last)
+                    return _say_bulk(network, filled)
                 job = Ingest(network, source, raw, tail, owner, stopping, progress)
                 if follow:
                     await job.follow(first)
@@ -79,8 +118,30 @@ async def _run(
                 end = await job.range(start, last)
             click.echo(f"{network.slug}: blocks {start} to {end} are in {raw.topic}", err=True)
     except Stopped:
+        if bulk:
+            click.echo(f"{network.slug}: the bulk job stays open: run the command again, or --bulk --abandon", err=True)
         return 0 if follow else 128 + (stopping.signal or signal.SIGINT)
     finally:
         await tail.close()
         raw.close()
+    return 0
+
+
+def _say_bulk(network: Network, job: "Job") -> int:
+    click.echo(
+        f"{network.slug}: blocks {job.first} to {job.last} are in the raw log; a worker reads them, builds the "
+        "indexes, and then announces (`ft status`)",
+        err=True,
+    )
+    return 0
+
+
+async def _abandon(config: Config, network: Network, first: int | None, last: int | None) -> int:
+    from ft.streams.bulk import BulkJobs
+
+    closed = await BulkJobs(config, network.slug).abandon(first, last)
+    for job in closed:
+        click.echo(f"{network.slug}: bulk job of blocks {job.first} to {job.last} is closed; what is there is indexed")
+    if not closed:
+        click.echo(f"{network.slug}: no unfinished bulk job of these blocks")
     return 0

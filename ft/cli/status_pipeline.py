@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ft.cli.status_bulk import bulk_lines
 from ft.config import Config
 from ft.sql.queries import load
 from ft.streams.topics import Topics
@@ -31,6 +32,9 @@ class Status:
     outbox: Sequence[Row]
     dead_letters: Sequence[Row]
     workers: Sequence[Row]
+    bulk: Sequence[Row] = ()
+    months: Sequence[Row] = ()
+    building: Sequence[Row] = ()
     ends: Mapping[tuple[str, int], int]
 
 
@@ -50,10 +54,13 @@ def show(config: Config, console: Console) -> None:
 
 def read(config: Config) -> Status:
     """Ask Postgres, and Kafka for the ends of the logs. Raises psycopg.Error."""
-    sql, topics = load("status"), Topics(config.topic_prefix)
+    sql, topics = dict(load("status")), Topics(config.topic_prefix)
     values = {"prefix": config.topic_prefix, "normalized": topics.normalized}
     with psycopg.connect(config.postgres_as("ft_writer"), connect_timeout=int(_TIMEOUT_S)) as conn:
+        building = sql.pop("building")
         found = {name: conn.execute(query, values).fetchall() for name, query in sql.items()}
+        conn.execute("SET ROLE NONE")  # what a session does is shown to its own login only
+        found["building"] = conn.execute(building).fetchall()
     return Status(**found, ends=_ends(config, [(row[1], row[2]) for row in found["consumers"]]))
 
 
@@ -104,10 +111,12 @@ def _consumers(status: Status) -> Table:
 def _waiting(status: Status) -> Iterable[str]:
     unpublished = [row[1] for row in status.outbox]
     if unpublished:
-        yield f"publisher: {sum(unpublished):,} rows wait (a partition: {' '.join(map(str, unpublished))})"
+        held = ", held back until the bulk backfill is indexed" if status.bulk else ""
+        yield f"publisher: {sum(unpublished):,} rows wait{held} (a partition: {' '.join(map(str, unpublished))})"
     for partition, _, blocked in status.outbox:
         if blocked is not None:
             yield f"[red]publisher: partition {partition} waits for `ft dlq replay`: {escape(blocked)}[/]"
+    yield from bulk_lines(status.bulk, status.months, status.building, partitions=len(unpublished))
     for consumer, reason, count, oldest in status.dead_letters:
         yield f"[red]dead letters: {count:,} of {consumer}, {escape(reason)}, since {oldest:%Y-%m-%d %H:%M:%S %Z}[/]"
     if not status.dead_letters:

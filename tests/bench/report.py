@@ -1,6 +1,7 @@
 """Figures -> lines for people; the last two are what the bench is for."""
 
 from ft.config import AGENTS
+from tests.bench.bulk import BulkFigures
 from tests.bench.whole_way import Figures
 
 
@@ -25,3 +26,22 @@ def print_report(figures: Figures) -> None:
         print("\nownership equals the model of the chain")
     print(f"\nwhole way: {events / figures.whole_way_s:.0f} events/s")
     print(f"caught up: {events / figures.caught_up_s:.0f} events/s")
+
+
+def print_bulk(figures: BulkFigures) -> None:
+    """Print what a bulk backfill came to; the last line is what it is for."""
+    events = figures.events
+    print(f"\n{events} events in bulk: applied in {figures.applied_s:.1f} s, indexed {_after(figures):.1f} s later")
+    for agent in AGENTS:
+        count, busy_s = figures.hops.get(agent, (0, 0.0))
+        if count and busy_s:
+            print(f"{agent:<12}{events / busy_s:>10.0f}{busy_s / events * 1e6:>10.1f}   (events/s, us/event at work)")
+    for name, seconds in sorted(figures.cpu_s.items()):
+        print(f"{name:<16}{seconds / events * 1e6:>14.1f}   (CPU us/event)")
+    for line in figures.differences[:10]:
+        print(f"DIFFERENT {line}")
+    print(f"\nbulk: {events / figures.done_s:.0f} events/s")
+
+
+def _after(figures: BulkFigures) -> float:
+    return figures.done_s - figures.applied_s

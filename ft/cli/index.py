@@ -1,0 +1,37 @@
+"""Build the indexes of months that `ft ingest --bulk` filled without them, where a worker's login may not."""
+
+import asyncio
+
+import click
+
+from ft.config import Config
+
+
+@click.command()
+def command() -> None:
+    """Build what can be built now, then exit.
+
+    A worker does this by itself if its login may act as ft_migrate. Else run this with the login of `ft migrate` in
+    FT_POSTGRES. Nothing is held up meanwhile; cut off, it goes on where it was when run again.
+
+    \b
+    Reads: FT_POSTGRES (default: the server of `ft up`)
+    """
+    config = Config.from_env()
+    from ft.streams.log import configure
+
+    configure(config)
+    left = asyncio.run(_build(config))
+    click.echo(
+        "some months wait for a bulk backfill, or for another builder (`ft status`)" if left else "all is indexed"
+    )
+
+
+async def _build(config: Config) -> bool:
+    from ft.agents.ledger.indexing import Builder
+
+    builder = Builder(config)
+    try:
+        return await builder.round()
+    finally:
+        await builder.close()

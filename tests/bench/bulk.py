@@ -1,0 +1,90 @@
+"""One run of a bulk backfill: raw records in, until every event's owner is known and every index is built.
+
+The job is opened and closed as `ft ingest --bulk` does it; one worker runs normalize, ledger and publisher. The clock
+runs from the first raw record written to the later of the last ownership row visible and the job done, indexes
+included. The publisher is held back meanwhile, so `project` has nothing to do: it is not started.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import Final
+
+import psycopg
+
+from ft import children
+from ft.children import Child
+from ft.config import Config
+from ft.schemas.codec import Codec
+from ft.streams.bulk import BulkJobs
+from ft.streams.registry import Registry
+from ft.streams.topics import Topics
+from tests.bench.whole_way import NETWORK, _cpu, _hops, _make, _one, _sound, _write
+from tests.synthetic.chain import GENESIS_TIME, Chain
+from tests.synthetic.ownership import differences
+
+_READY_S: Final = 60.0
+_RUN_S: Final = 900.0
+_CLAIMED: Final = (
+    "SELECT count(*) FROM system.partition_owner WHERE epoch > 0 AND (consumer <> 'normalize' OR topic = %s)"
+)
+_APPLIED: Final = "SELECT count(*) FROM ledger.applied_blocks"
+_OPEN: Final = "SELECT count(*) FROM ingest.bulk WHERE state <> 'done'"
+_BARE: Final = "SELECT count(*) FROM ledger.months WHERE NOT indexed"
+_ANNOUNCED: Final = "SELECT coalesce(sum(seq), 0)::bigint FROM system.publish_cursor"
+
+
+@dataclass(kw_only=True)
+class BulkFigures:
+    """What one run measured."""
+
+    events: int
+    applied_s: float = 0.0
+    """Until the last ownership row was visible."""
+    done_s: float = 0.0
+    """Until the last index was built, too."""
+    announced: int = 0
+    """Rows that were announced before the job was done: none may be."""
+    hops: dict[str, tuple[int, float]] = field(default_factory=dict)
+    cpu_s: dict[str, float] = field(default_factory=dict)
+    differences: list[str] = field(default_factory=list)
+
+
+def run_bulk(config: Config, worker: Child, *, events: int, seed: int) -> BulkFigures:
+    """Make the chain, wait for the worker, open the job, write, close it, wait. Raises ServerError if a worker ends."""
+    topic = Topics(config.topic_prefix).raw(NETWORK)
+    chain = Chain(seed=seed, network=NETWORK)
+    with Registry(config.schema_registry) as registry:
+        codec: Codec = registry.codec("raw_block", topic)
+    records, slices = _make(chain, codec, events)
+    figures = BulkFigures(events=events)
+    with psycopg.connect(config.postgres, autocommit=True) as conn:
+        ready = lambda: _one(conn, _CLAIMED, topic) >= 9  # noqa: E731
+        children.wait_for(ready, "the worker to hold its partitions", timeout_s=_READY_S, children=[worker])
+        before = _cpu(config, [worker])
+        began = time.monotonic()
+        asyncio.run(_fill(config, chain, records))
+        applied = lambda: _sound(conn) and _one(conn, _APPLIED) >= slices  # noqa: E731
+        children.wait_for(applied, "the last ownership row", timeout_s=_RUN_S, children=[worker])
+        figures.applied_s = time.monotonic() - began
+        figures.announced = _one(conn, _ANNOUNCED)
+        done = lambda: _one(conn, _OPEN) == 0  # noqa: E731
+        children.wait_for(done, "the indexes", timeout_s=_RUN_S, children=[worker])
+        figures.done_s = time.monotonic() - began
+        after = _cpu(config, [worker])
+        figures.cpu_s = {name: after[name] - before.get(name, 0.0) for name in after}
+        figures.hops = _hops(conn)
+        figures.differences = differences(conn, NETWORK, chain.ownership)
+        if bare := _one(conn, _BARE):
+            figures.differences.append(f"{bare} months have no indexes")
+        if figures.announced:
+            figures.differences.append(f"{figures.announced} rows were announced while the job was open")
+    return figures
+
+
+async def _fill(config: Config, chain: Chain, records: list[bytes]) -> None:
+    first, last = chain.blocks[0], chain.blocks[-1]
+    jobs = BulkJobs(config, NETWORK)
+    job = await jobs.open(first.number, last.number, GENESIS_TIME, last.time)
+    await _write(config, Topics(config.topic_prefix).raw(NETWORK), records)
+    await jobs.written(job)
