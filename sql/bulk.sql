@@ -63,8 +63,7 @@ SELECT pg_try_advisory_lock(%(lock)s);
 -- The indexes of a month: definition, and whether it is there and valid (null: it is not there).
 SELECT i.name, i.definition, x.indisvalid
 FROM ledger.month_indexes(%(month)s) i
-LEFT JOIN pg_class c ON c.relname = i.name AND c.relnamespace = 'ledger'::regnamespace
-LEFT JOIN pg_index x ON x.indexrelid = c.oid;
+LEFT JOIN pg_index x ON x.indexrelid = to_regclass(format('ledger.%%I', i.name));
 
 -- name: month_is_indexed
 -- The API may read it. Refused where an index is missing or invalid.

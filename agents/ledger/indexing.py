@@ -20,7 +20,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ft.config import Config
 from ft.errors import DatabaseUnavailable, FtError
-from ft.sql.queries import load
+from ft.sql.queries import load, named
 from ft.streams.checkpoint import Connection, connect_writer, translated
 
 log = structlog.get_logger(__name__)
@@ -64,11 +64,11 @@ class Builder:
             if not (await self._rows("waits"))[0][0]:
                 return False
             for job in await self._rows("applied"):
-                log.info("bulk job is read: its indexes are built now", **_named(job))
+                log.info("bulk job is read: its indexes are built now", **_words(job))
             if months := [row[0] for row in await self._rows("months")]:
                 await self._build(months)
             for job in await self._rows("finish"):
-                log.info("bulk job is done", **_named(job))
+                log.info("bulk job is done", **_words(job))
             return bool((await self._rows("waits"))[0][0])
         except psycopg.Error as exc:
             raise translated(exc) from exc
@@ -93,7 +93,6 @@ class Builder:
 
     async def _build_month(self, conn: Connection, month: date) -> None:
         began, queries = time.monotonic(), load("bulk")
-        table = sql.Identifier("ledger", f"events_{month:%Y%m}")
         for name, definition, valid in await (
             await conn.execute(queries["month_indexes"], {"month": month})
         ).fetchall():
@@ -101,11 +100,11 @@ class Builder:
                 continue
             if valid is not None:
                 log.warning("an index was cut off and is built again", index=name)
-                await conn.execute(sql.SQL("DROP INDEX CONCURRENTLY {}").format(sql.Identifier("ledger", name)))
+                await conn.execute(named(f"DROP INDEX CONCURRENTLY ledger.{name}").encode())
             index_began = time.monotonic()
             await conn.execute(f"CREATE INDEX CONCURRENTLY {definition}".encode())
             log.info("index built", index=name, seconds=round(time.monotonic() - index_began, 2))
-        await conn.execute(sql.SQL("ANALYZE {}").format(table))
+        await conn.execute(named(f"ANALYZE ledger.events_{month:%Y%m}").encode())
         await conn.execute(queries["month_is_indexed"], {"month": month})
         log.info("month is indexed", month=f"{month:%Y-%m}", seconds=round(time.monotonic() - began, 2))
 
@@ -168,5 +167,5 @@ class Indexing(Service):
             log.warning("the reason is not noted for `ft status`", error=str(exc))
 
 
-def _named(job: tuple[Any, ...]) -> dict[str, object]:
+def _words(job: tuple[Any, ...]) -> dict[str, object]:
     return {"job": job[0], "network": job[1], "first": job[2], "last": job[3]}

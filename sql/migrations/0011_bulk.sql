@@ -85,8 +85,7 @@ DECLARE
 BEGIN
     SELECT string_agg(i.name, ', ') INTO missing
     FROM ledger.month_indexes(first_day) i
-    LEFT JOIN pg_class c ON c.relname = i.name AND c.relnamespace = 'ledger'::regnamespace
-    LEFT JOIN pg_index x ON x.indexrelid = c.oid
+    LEFT JOIN pg_index x ON x.indexrelid = to_regclass(format('ledger.%I', i.name))
     WHERE x.indisvalid IS NOT TRUE;
     IF missing IS NOT NULL THEN
         RAISE EXCEPTION 'month %: expected its indexes, missing or invalid: %', first_day, missing;
