@@ -230,7 +230,7 @@ class _Pass:
                 self.events.add(source, n, log_index, self._sender_of(tx_hash), standard, outcome)
 
     def _outcome(self, source: tuple[str, str, str], log: Log) -> tuple[Outcome, str]:
-        """What the log's decoder says, and its standard. Cases: CryptoPunks, a listed contract, a range, a batch, any other."""
+        """What the log's decoder says, and its standard. Cases: CryptoPunks, listed, a range, a batch, any other."""
         tx_hash, contract, topic0 = source
         if contract == self.punks:
             if topic0 == TRANSFER:

@@ -11,19 +11,25 @@ from itertools import chain
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from ft.errors import FtError
-from ft.schemas.ids import network_slug
+from ft.schemas.events import SCHEMA_VERSION
+from ft.schemas.ids import family_of, network_slug
 from ft.schemas.standards import HOLDING
 
 TIME_MIN: Final = 1_230_768_000
 """2009-01-01 UTC: no chain is older. Unix seconds."""
 TIME_END: Final = 4_102_444_800
 """2100-01-01 UTC. Unix seconds."""
+PROOFS: Final = ("receipts", "logs", "none")
 _TEXT_MAX: Final = 256  # characters: several of them must fit into one index entry of 2,700 bytes
 _DIGITS_MAX: Final = 78
 _TEXTS: Final = ("tx_hash", "tx_from", "contract", "topic0", "from", "to")
 _NUMBERS: Final = ("token_id", "quantity")
 _COLUMNS: Final = (*_TEXTS, *_NUMBERS, "n", "sub_index", "log_index", "standard", "operator")
-_BIGINT_END: Final = 2**63 - 1
+_HEIGHT_MAX: Final = 2**62
+"""Of heights, offsets and marks: what is above is none, and a little more would not fit into Postgres."""
+_INT_MAX: Final = 2**31 - 1
+_EVM_ADDRESS_LENGTH: Final = 42
+_HEX: Final = b"0123456789abcdef"
 
 
 class Head(NamedTuple):
@@ -135,7 +141,7 @@ def read(record: Mapping[str, Any], partition: int) -> AnyStep:
         reason = record["reason"]
         return Revert(network=network, position=position, partition=partition, head=head, block=block, reason=reason)
     columns = _columns(record)
-    unfit = _unfit(columns, block)
+    unfit = _unfit(columns, block, family_of(network))
     if unfit is not None:
         return Unfit(
             network=network,
@@ -165,23 +171,30 @@ def in_range(time: int) -> bool:
 
 
 def _broken_rule(record: Mapping[str, Any], partition: int) -> tuple[str, str] | None:
-    op, position = record["op"], record["position"]
+    op, position, version = record["op"], record["position"], record["schema_version"]
+    if version != SCHEMA_VERSION:
+        return "unknown_schema_version", f"schema_version: expected {SCHEMA_VERSION}, got {version}: update this worker"
     if op not in ("append", "revert", "watermark"):
         return "unknown_op", f"op: expected append, revert or watermark, got {op!r}"
     if record["partition"] != partition:
         return "wrong_partition", f"partition: expected {partition}, where it was read, got {record['partition']}"
-    if not 0 <= position < _BIGINT_END:
+    if not 0 <= position <= _HEIGHT_MAX:
         return "bad_position", f"position: expected an offset, got {position}"
+    marks = (record["head_number"], record["safe"], record["finalized"])
+    if not all(-1 <= mark <= _HEIGHT_MAX for mark in marks):
+        return "bad_head", f"head_number, safe, finalized: expected heights, or -1, got {marks}"
     texts = [record[name] for name in ("block_hash", "head_hash", "proof", "digest", "reason")]
     if not _clean(texts):
         return "bad_text", f"block_hash, head_hash, proof, digest, reason: expected short plain text, got {texts!r}"
     if op == "watermark":
         return None
-    if record["block_number"] < 0 or not record["block_hash"]:
+    if not 0 <= record["block_number"] <= _HEIGHT_MAX or not record["block_hash"]:
         got = f"{record['block_number']}, {record['block_hash']!r}"
         return "no_block", f"{op}: expected the block's number and hash, got {got}"
     if op == "revert":
         return None
+    if record["proof"] not in PROOFS:
+        return "unknown_proof", f"proof: expected one of {', '.join(PROOFS)}, got {record['proof']!r}"
     lengths = {name: len(record[name]) for name in _COLUMNS}
     if len(set(lengths.values())) != 1:
         return "unequal_columns", f"columns: expected one length, got {lengths}"
@@ -208,7 +221,7 @@ def _columns(record: Mapping[str, Any]) -> Columns:
     )
 
 
-def _unfit(columns: Columns, block: Block) -> tuple[str, str] | None:
+def _unfit(columns: Columns, block: Block, family: str) -> tuple[str, str] | None:
     if not in_range(block.time):
         return "bad_time", f"block time: expected 2009 to 2099, got {block.time} (unix seconds)"
     if not len(columns):
@@ -216,16 +229,15 @@ def _unfit(columns: Columns, block: Block) -> tuple[str, str] | None:
     for name in _NUMBERS:
         if not _decimal(getattr(columns, name)):
             return "bad_value", f"{name}: expected decimal numbers of at most {_DIGITS_MAX} digits"
-    texts = (
-        columns.tx_hash,
-        columns.tx_from,
-        columns.contract,
-        columns.topic0,
-        columns.from_account,
-        columns.to_account,
-    )
-    if not _clean(list(chain(*texts, filter(None, columns.operator)))):
+    positions = (columns.n, columns.sub_index, columns.log_index)
+    if not all(min(column) >= 0 and max(column) <= _INT_MAX for column in positions):
+        return "bad_value", f"n, sub_index, log_index: expected 0 to {_INT_MAX}"
+    accounts = (columns.tx_from, columns.contract, columns.from_account, columns.to_account)
+    operators = [operator for operator in columns.operator if operator is not None]
+    if not _clean(list(chain(columns.tx_hash, columns.topic0, *accounts, operators))):
         return "bad_value", f"{', '.join(_TEXTS)}, operator: expected plain text of at most {_TEXT_MAX} characters"
+    if family == "evm" and not all(map(_evm_addresses, (*accounts, operators))):
+        return "bad_address", "tx_from, contract, from, to, operator: expected 0x and 40 hex digits in lower case"
     ids = set(zip(columns.tx_hash, columns.contract, columns.topic0, columns.n, columns.sub_index, strict=True))
     if len(ids) != len(columns):
         return "repeated_event", f"event ids: expected {len(columns)} different ones in the slice, got {len(ids)}"
@@ -243,6 +255,17 @@ def _decimal(column: Sequence[str]) -> bool:
         and "\n\n" not in lines
         and lines.count("\n0") == column.count("0")
         and max(map(len, column)) <= _DIGITS_MAX
+    )
+
+
+def _evm_addresses(column: Sequence[str]) -> bool:
+    """All of a column of clean texts are canonical, whatever their number."""
+    joined = "".join(column).encode()
+    return (
+        all(len(address) == _EVM_ADDRESS_LENGTH for address in column)
+        and joined[::_EVM_ADDRESS_LENGTH] == b"0" * len(column)
+        and joined[1::_EVM_ADDRESS_LENGTH] == b"x" * len(column)
+        and joined.translate(None, _HEX) == b"x" * len(column)
     )
 
 

@@ -1,7 +1,7 @@
 """ownership_changed -> projections: what the API lists and counts, kept from the topic alone."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ft.agents.ownership import NO_FLOOR
@@ -21,6 +21,8 @@ from ft.streams.metrics import EVENTS_PROCESSED
 MALFORMED: Final = "malformed_record"
 """Reason of a dead letter whose seq nobody knows (project.sql asks for it by name)."""
 _TEXT_MAX: Final = 256  # characters, as the ledger's
+_BIGINT_FITS: Final = 2**62  # and so does a little more
+_INT_MAX: Final = 2**31 - 1
 _TIME_END: Final = 4_102_444_800  # 2100-01-01, as the journal
 
 
@@ -53,7 +55,8 @@ class Project:
 
     A batch, in order:
     1. decode; what cannot be read is a dead letter
-    2. drop repeats by seq; stop (LostRecords) where a record's predecessor was never read
+    2. drop repeats by seq; stop (LostRecords) where a record's predecessor was never read; one whose predecessor is
+       older than the last read is nobody's repeat, and a dead letter
     3. read the stored rows of the keys touched, fold, write what changed in key order
     4. copy the head from records of kind finality; keep the floor (``ownership.floor_after``) for the next batch
     5. move the fence: next offset, and the last seq seen + 1
@@ -80,11 +83,12 @@ class Project:
             moves, told = [], []
             for partition, records in read.items():
                 claim = batch.claims[partition]
-                fresh, next_seq = await _follow(conn, claim, records)
-                told += await _take_floors(conn, partition, fresh)
-                await _write_heads(conn, partition, (r for r in fresh if r.kind == FINALITY))
-                await _write_dead_letters(conn, records)
-                moves.append(Move(claim=claim, next_offset=records[-1].message.offset + 1, next_seq=next_seq))
+                followed = await _follow(conn, claim, records)
+                told += await _take_floors(conn, partition, followed.fresh)
+                await _write_heads(conn, partition, (r for r in followed.fresh if r.kind == FINALITY))
+                await _write_dead_letters(conn, followed.refused)
+                end = records[-1].message.offset + 1
+                moves.append(Move(claim=claim, next_offset=end, next_seq=followed.next_seq))
             await store(conn, told)
             return moves
 
@@ -108,8 +112,12 @@ def refusal_of(change: OwnershipChanged) -> Refused | None:
 
     def refused(reason: str, expected: str, got: object) -> Refused:
         network = change.network if _is_text(change.network) else ""
-        return Refused(reason=reason, error=f"expected {expected}, got {got!r}", network=network, seq=change.seq)
+        error = f"expected {expected}, got {got!r:.{_TEXT_MAX}}"
+        return Refused(reason=reason, error=error, network=network, seq=change.seq)
 
+    if not 0 < change.seq <= _BIGINT_FITS:
+        error = f"seq: expected a position in the journal, got {change.seq}"
+        return Refused(reason=MALFORMED, error=error, network=change.network if _is_text(change.network) else "")
     if change.schema_version != SCHEMA_VERSION:
         return refused("unknown_schema_version", str(SCHEMA_VERSION), change.schema_version)
     if change.kind != FINALITY and change.kind not in projection.KINDS:
@@ -119,8 +127,14 @@ def refusal_of(change: OwnershipChanged) -> Refused | None:
         return refused("unfit_value", f"texts of at most {_TEXT_MAX} characters", texts)
     if not 0 <= change.block_time < _TIME_END:
         return refused("unfit_value", "a block time before 2100, in unix seconds", change.block_time)
+    heights = (change.block_number, change.position, change.safe, change.finalized)
+    if not all(-1 <= height <= _BIGINT_FITS for height in heights):
+        return refused("unfit_value", "block number, position, safe and finalized of at least -1", heights)
     if change.kind == FINALITY:
         return None
+    if not 0 <= change.log_index <= _INT_MAX or not 0 <= change.sub_index <= _INT_MAX:
+        got = (change.log_index, change.sub_index)
+        return refused("unfit_value", f"log_index and sub_index from 0 to {_INT_MAX}", got)
     if change.op not in projection.SIGN:
         return refused("unknown_op", "apply or revert", change.op)
     if change.standard not in HOLDING:
@@ -138,14 +152,28 @@ def _is_uint(text: str) -> bool:
     return len(text) <= 78 and text.isascii() and text.isdecimal() and (text[0] != "0" or text == "0")
 
 
-async def _follow(conn: Connection, claim: Claim, records: Sequence[Read]) -> tuple[list[OwnershipChanged], int]:
-    """The records of a partition that are new, and the next seq. Raises LostRecords."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Followed:
+    """A partition's records as they follow each other."""
+
+    fresh: list[OwnershipChanged]
+    refused: list[Read]
+    next_seq: int
+
+
+async def _follow(conn: Connection, claim: Claim, records: Sequence[Read]) -> _Followed:
+    """The records of a partition that are new, those for dead letters, and the next seq. Raises LostRecords."""
     fresh: list[OwnershipChanged] = []
+    refused = [record for record in records if isinstance(record.said, Refused)]
     last_seq = claim.next_seq - 1
     before: Read | None = None
     for record in records:
         said, previous, before = record.said, before, record
         if said.seq is None or said.seq <= last_seq:
+            continue
+        if record.prev_seq < last_seq and last_seq > 0:  # taken, it would make the true ones look like repeats
+            if isinstance(said, OwnershipChanged):
+                refused.append(replace(record, said=_stray(said, last_seq)))
             continue
         if record.prev_seq > last_seq > 0 and not await _follows_unreadable(conn, record.message, previous):
             raise LostRecords(
@@ -156,7 +184,12 @@ async def _follow(conn: Connection, claim: Claim, records: Sequence[Read]) -> tu
         last_seq = said.seq
         if isinstance(said, OwnershipChanged):
             fresh.append(said)
-    return fresh, last_seq + 1
+    return _Followed(fresh=fresh, refused=refused, next_seq=last_seq + 1)
+
+
+def _stray(said: OwnershipChanged, last_seq: int) -> Refused:
+    error = f"expected a record that follows seq {last_seq}, got seq {said.seq} that follows {said.prev_seq}"
+    return Refused(reason="out_of_order", error=error, network=said.network, seq=said.seq)
 
 
 async def _follows_unreadable(conn: Connection, message: Message, previous: Read | None) -> bool:
