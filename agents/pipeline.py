@@ -67,9 +67,7 @@ class Pipeline:
         codec = await asyncio.to_thread(self.facts.registry.codec, "raw_block", topic)
         network = Network(slug=slug, family=family, raw_topic=topic)
         hop = Normalize(self.config, self.app.claims, network, codec, self._sender, self.app.fail)
-        return self.app.run(
-            hop, topic, name=f"normalize-{slug}", max_records=256, within_s=_LATENCY_S, buffer=64
-        )  # raw records are whole blocks: few of them are held in memory
+        return self.app.run(hop, topic, name=f"normalize-{slug}", bundle=32, bundles=16, within_s=_LATENCY_S)
 
     def ledger(self) -> None:
         """normalized -> journal and ownership. Every slice takes effect exactly once; a partition is one process's.
@@ -91,13 +89,13 @@ class Pipeline:
             publisher=publisher,
             fail=self.app.fail,
         )
-        self.app.run(hop, topics.normalized, name="ledger", max_records=400, within_s=_LATENCY_S)
+        self.app.run(hop, topics.normalized, name="ledger", bundle=50, bundles=8, within_s=_LATENCY_S)
 
     def project(self) -> None:
         """ownership_changed -> projection.*. Every record takes effect exactly once; a partition is one process's."""
         topic = self.facts.topics.ownership_changed
         hop = Project(self.config, self.app.owner, self.facts.codecs[topic])
-        self.app.run(hop, topic, name="project", max_records=2000, within_s=_LATENCY_S, buffer=4000)
+        self.app.run(hop, topic, name="project", bundle=500, bundles=8, within_s=_LATENCY_S)
 
     async def add_networks(self) -> None:
         """Start agents for networks that were added since, without a restart."""

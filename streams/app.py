@@ -1,4 +1,4 @@
-"""The Faust app: Kafka's records in, under offsets that live in Postgres.
+"""The Faust app: Kafka's records in, in bundles, under offsets that live in Postgres.
 
 Kafka's committed offsets are a report for lag monitors; on every assignment the consumer claims its partitions in
 Postgres and seeks to where their effects end.
@@ -21,11 +21,13 @@ from mode.supervisors import CrashingSupervisor  # noqa: E402
 from ft.config import AGENTS, Config  # noqa: E402
 from ft.errors import FtError  # noqa: E402
 from ft.streams import process, tracing  # noqa: E402
+from ft.streams.bundles import Bundle, Cut, bundled  # noqa: E402
 from ft.streams.checkpoint import Claim, process_name  # noqa: E402
 from ft.streams.claims import Claims  # noqa: E402
 from ft.streams.hop import Batch, Hop, run_hop  # noqa: E402
 from ft.streams.log import configure, logging_config  # noqa: E402
 from ft.streams.metrics import exposition  # noqa: E402
+from ft.streams.topics import Topics  # noqa: E402
 from ft.streams.watch import Watch  # noqa: E402
 
 log = structlog.get_logger(__name__)
@@ -33,11 +35,13 @@ log = structlog.get_logger(__name__)
 IN_HAND_S: Final = 4.0
 """How long a rebalance waits for batches in hand to be committed."""
 _FETCH_BYTES: Final = 8 * 1024 * 1024
+_POLL_RECORDS: Final = 1000
+"""Records that are taken from what was fetched in one go."""
 _RESUBSCRIBE_S: Final = 1.0
 
 
 class Consumer(driver.Consumer):
-    """Claims what the group assigns, and reads from where Postgres says."""
+    """Claims what the group assigns, reads from where Postgres says, and hands records on in bundles."""
 
     app: "App"
 
@@ -90,6 +94,25 @@ class Consumer(driver.Consumer):
         claims = await self.app.claims.take(bounds, wanted_still)
         return {TP(claim.topic, claim.partition): claim.next_offset for claim in claims}
 
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's
+        """What Faust takes for records are pieces of a partition from here on."""
+        return bundled(await super()._getmany(active_partitions, timeout), self.app.bundle_sizes)
+
+    def _to_message(self, tp: TP, record: Cut) -> Bundle:
+        return Bundle(tp, record.records, self.app.consumer_generation_id)
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Offsets inside of bundles are no gaps; real ones stop the agent's loop."""
+
+    def _new_offset(self, tp: TP) -> int | None:
+        """Where the report to Kafka stands: after the last record acknowledged, because effects are in Postgres, in
+        order, before they are."""
+        acknowledged = self._acked.pop(tp, None)
+        if not acknowledged:
+            return None
+        self._acked_index.pop(tp, None)
+        return max(acknowledged) + 1
+
 
 class Transport(driver.Transport):
     """The aiokafka driver with our consumer."""
@@ -105,19 +128,24 @@ class App(faust.App):
         self.config = config
         self.owner = process_name()
         self.claims = Claims(config, self.owner)
+        self.bundle_sizes: dict[str, int] = {}
+        """Topic -> records that travel as one message, at most."""
         self.prepare: Callable[[], Awaitable[None]] | None = None
         """Run before anything else starts: checks, and agents that depend on what is found."""
         self._running: list[_Running] = []
         self._failed = False
 
-    def run(self, hop: Hop, topic: str, *, name: str, max_records: int, within_s: float, buffer: int = 256) -> Any:
+    def run(self, hop: Hop, topic: str, *, name: str, bundle: int, bundles: int, within_s: float) -> Any:
         """Make the agent that runs ``hop`` over ``topic``; returns it. Concurrency is 1: scale by processes.
 
-        ``buffer``: records held in memory before the fetcher waits; ``within_s``: latency of a batch that is not full.
+        ``bundle``: records that travel as one message, at most (fewer where they pass bundles.BYTES_MAX); ``bundles``:
+        how many of them make a full batch, and twice so many are held in memory before the fetcher waits;
+        ``within_s``: latency of a batch that is not full.
         """
         self.claims.serve(topic, hop.consumer)
+        self.bundle_sizes[topic] = bundle
         channel = self.topic(
-            topic, value_type=bytes, key_type=bytes, value_serializer="raw", key_serializer="raw", maxsize=buffer
+            topic, value_type=bytes, key_type=bytes, value_serializer="raw", key_serializer="raw", maxsize=2 * bundles
         )
         running = _Running(hop)
 
@@ -128,7 +156,7 @@ class App(faust.App):
                 await self.fail(exc)
             self._running.append(running)
             try:
-                await run_hop(stream, running, self.claims, self.fail, max_records=max_records, within_s=within_s)
+                await run_hop(stream, running, self.claims, self.fail, bundles=bundles, within_s=within_s)
             finally:
                 self._running.remove(running)
                 await hop.stop()
@@ -206,7 +234,7 @@ class _Running:
 def group_of(config: Config) -> str:
     """Consumer group: members of one group must read the same topics, so a subset of agents has its own."""
     name = "ft" if config.agents == frozenset(AGENTS) else "ft-" + "-".join(sorted(config.agents))
-    return f"{config.topic_prefix}{name}"
+    return f"{Topics(config.topic_prefix, config.generation).own}{name}"
 
 
 def create_app(config: Config) -> App:
@@ -225,7 +253,7 @@ def create_app(config: Config) -> App:
         broker_session_timeout=session_s,
         broker_heartbeat_interval=session_s / 3,
         broker_request_timeout=max(90.0, session_s * 2),
-        broker_max_poll_records=500,
+        broker_max_poll_records=_POLL_RECORDS,
         broker_commit_interval=1.0,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=_FETCH_BYTES,

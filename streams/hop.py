@@ -1,7 +1,8 @@
 """Records in, exactly once: the loop that every agent runs, and what a hop must offer to be run by it.
 
-The loop takes a batch without acknowledging it, and then:
-1. drops records of partitions that this process does not hold, sorts, drops repeats and what is already in Postgres;
+The loop takes bundles without acknowledging them, and then:
+1. takes them apart, drops records of partitions that this process does not hold, sorts, drops repeats and what is
+   already in Postgres;
 2. stops the process at a gap: a record that is missing is a loss;
 3. hands the batch to the hop, which commits its effects together with the fence (checkpoint.Writer);
 4. tries the same batch again after a passing error, drops it when a newer claim of this process took over;
@@ -11,11 +12,11 @@ Anything else ends the process with a non-zero code; a supervisor starts it agai
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from operator import attrgetter
-from typing import Any, Final, Protocol, TypeAlias
+from operator import attrgetter, itemgetter
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 import structlog
 
@@ -30,8 +31,7 @@ RETRY_DELAYS_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0, 5.0, 5.0)
 """Waits between tries of one batch after passing errors; after the last one the process ends."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(NamedTuple):
     """One record as Kafka has it. ``value`` is framed Avro, or None for a record without one."""
 
     topic: str
@@ -85,10 +85,10 @@ Fail: TypeAlias = Callable[[BaseException], Awaitable[None]]
 """Ends the process; in a worker it does not return."""
 
 
-async def run_hop(stream: Any, hop: Hop, claims: HeldClaims, fail: Fail, *, max_records: int, within_s: float) -> None:
-    """Run ``hop`` over a Faust stream of raw values until the stream ends. Takes ``max_records`` at a time, at most,
-    waiting ``within_s`` for more."""
-    async for events in _batches(stream, max_records, within_s):
+async def run_hop(stream: Any, hop: Hop, claims: HeldClaims, fail: Fail, *, bundles: int, within_s: float) -> None:
+    """Run ``hop`` over a Faust stream of bundles until the stream ends. Takes ``bundles`` at a time, at most, waiting
+    ``within_s`` for more."""
+    async for events in _batches(stream, bundles, within_s):
         try:
             done = await handle(events, hop, claims)
         except Exception as exc:
@@ -99,16 +99,17 @@ async def run_hop(stream: Any, hop: Hop, claims: HeldClaims, fail: Fail, *, max_
             await stream.ack(event)
 
 
-def _batches(stream: Any, max_records: int, within_s: float) -> AsyncIterator[Sequence[Any]]:
-    batches: AsyncIterator[Sequence[Any]] = stream.noack_take(max_records, within=within_s)
+def _batches(stream: Any, bundles: int, within_s: float) -> AsyncIterator[Sequence[Any]]:
+    batches: AsyncIterator[Sequence[Any]] = stream.noack_take(bundles, within=within_s)
     return batches
 
 
 async def handle(events: Sequence[Any], hop: Hop, claims: HeldClaims) -> list[Any]:
-    """Have the hop process the events; returns those to acknowledge: all whose effects are in Postgres."""
+    """Have the hop process the events, a bundle each; returns those to acknowledge: whose effects are in Postgres."""
     delays = iter(RETRY_DELAYS_S)
+    messages = [_message(record) for event in events for record in event.message.records]
     while True:
-        batch = select([_message(event) for event in events], claims)
+        batch = select(messages, claims)
         try:
             if batch.messages:
                 began_ns = time.time_ns()
@@ -133,16 +134,28 @@ def _report(hop: Hop, batch: Batch, began_ns: int, ended_ns: int) -> None:
     tracing.record(hop.consumer, parents, began_ns, ended_ns, records=len(batch.messages))
 
 
-def select(messages: Sequence[Message], claims: HeldClaims) -> Batch:
+def select(messages: Iterable[Message], claims: HeldClaims) -> Batch:
     """The records still to be processed, in order. Raises OffsetMismatch at a gap."""
+    by_partition: dict[tuple[str, int], list[Message]] = {}
+    for message in messages:
+        by_partition.setdefault((message.topic, message.partition), []).append(message)
     kept: list[Message] = []
     held: dict[int, Claim] = {}
-    expected: dict[int, int] = {}
-    for message in sorted(messages, key=lambda m: (m.topic, m.partition, m.offset)):
-        claim = claims.get(message.topic, message.partition)
+    for (topic, partition), found in sorted(by_partition.items(), key=itemgetter(0)):
+        claim = claims.get(topic, partition)
         if claim is None:
             continue
-        next_offset = expected.get(message.partition, claim.next_offset)
+        fresh = _gapless(found, claim)
+        if fresh:
+            held[partition] = claim
+            kept += fresh
+    return Batch(messages=kept, claims=held)
+
+
+def _gapless(messages: list[Message], claim: Claim) -> list[Message]:
+    """What follows the claim's ``next_offset``, once each. Raises OffsetMismatch."""
+    fresh, next_offset = [], claim.next_offset
+    for message in sorted(messages, key=attrgetter("offset")):
         if message.offset < next_offset:
             continue
         if message.offset > next_offset:
@@ -150,25 +163,18 @@ def select(messages: Sequence[Message], claims: HeldClaims) -> Batch:
                 f"{claim.consumer} of {message.topic}-{message.partition}: expected offset {next_offset}, "
                 f"got {message.offset}. Records are missing; the process stops rather than skip them."
             )
-        held[message.partition] = claim
-        expected[message.partition] = message.offset + 1
-        kept.append(message)
-    return Batch(messages=kept, claims=held)
+        fresh.append(message)
+        next_offset += 1
+    return fresh
 
 
-def _message(event: Any) -> Message:
-    message = event.message
-    headers = message.headers or ()
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
-    return Message(
-        topic=message.topic,
-        partition=message.partition,
-        offset=message.offset,
-        value=message.value,
-        headers={key: bytes(value) for key, value in pairs if value is not None},
-    )
+def _message(record: Any) -> Message:
+    """The driver's record as ours; a header without a value is left out."""
+    headers = {key: value for key, value in record.headers if value is not None}
+    return Message(record.topic, record.partition, record.offset, record.value, headers)
 
 
 def _is_done(event: Any, claims: HeldClaims) -> bool:
+    """A bundle's offset is that of its last record."""
     claim = claims.get(event.message.topic, event.message.partition)
     return claim is not None and event.message.offset < claim.next_offset

@@ -69,10 +69,19 @@ def message(partition: int, offset: int) -> Message:
     return Message(topic=TOPIC, partition=partition, offset=offset, value=b"", headers={})
 
 
-def event(partition: int, offset: int) -> Any:
-    return SimpleNamespace(
-        message=SimpleNamespace(topic=TOPIC, partition=partition, offset=offset, value=b"v", headers=[("h", b"1")])
-    )
+def event(partition: int, first: int, last: int | None = None) -> Any:
+    """A bundle of the records from ``first`` to ``last``, as Faust hands it to an agent."""
+    return of(*(record(partition, offset) for offset in range(first, (first if last is None else last) + 1)))
+
+
+def record(partition: int, offset: int, value: bytes | None = b"v") -> Any:
+    return SimpleNamespace(topic=TOPIC, partition=partition, offset=offset, value=value, headers=[("h", b"1")])
+
+
+def of(*records: Any) -> Any:
+    last = records[-1]
+    message = SimpleNamespace(topic=TOPIC, partition=last.partition, offset=last.offset, records=records)
+    return SimpleNamespace(message=message)
 
 
 @pytest.fixture(autouse=True)
@@ -135,7 +144,7 @@ async def test_anything_else_ends_the_process_and_acknowledges_nothing(error: Ex
     async def fail(exc: BaseException) -> None:
         failures.append(exc)
 
-    await run_hop(stream, hop, Held(p0=0), fail, max_records=10, within_s=0.1)
+    await run_hop(stream, hop, Held(p0=0), fail, bundles=10, within_s=0.1)
 
     assert failures == [error]
     assert stream.acked == []
@@ -148,6 +157,53 @@ async def test_what_is_committed_is_acknowledged_also_repeats() -> None:
     async def fail(exc: BaseException) -> None:
         raise exc
 
-    await run_hop(stream, Recorder(), Held(p0=2), fail, max_records=10, within_s=0.1)
+    await run_hop(stream, Recorder(), Held(p0=2), fail, bundles=10, within_s=0.1)
 
     assert stream.acked == [(0, 1), (0, 2)]
+
+
+async def test_a_bundle_is_acknowledged_once_its_last_record_is_committed() -> None:
+    claims, hop = Held(p0=2, p1=0), Recorder()
+    stream = Stream([event(0, 0, 4), event(1, 0, 1)], [event(0, 5, 9), event(2, 0, 3)])
+
+    async def fail(exc: BaseException) -> None:
+        raise exc
+
+    await run_hop(stream, hop, claims, fail, bundles=10, within_s=0.1)
+
+    assert hop.seen == [[(0, 2), (0, 3), (0, 4), (1, 0), (1, 1)], [(0, n) for n in range(5, 10)]]
+    assert stream.acked == [(0, 4), (1, 1), (0, 9)]
+
+
+async def test_a_bundle_of_which_something_is_left_is_not_acknowledged() -> None:
+    class Half(Recorder):
+        async def process(self, batch: Batch) -> None:
+            batch.claims[0].next_offset = 2
+            raise Superseded("newer")
+
+    whole, part = event(0, 0, 1), event(0, 2, 4)
+
+    assert await handle([whole, part], Half(), Held(p0=0)) == [whole]
+
+
+async def test_a_gap_inside_a_bundle_stops() -> None:
+    hop = Recorder()
+
+    with pytest.raises(OffsetMismatch, match="expected offset 2, got 3"):
+        await handle([of(record(0, 0), record(0, 1), record(0, 3))], hop, Held(p0=0))
+
+    assert hop.seen == []
+
+
+async def test_records_keep_their_headers_and_their_missing_values() -> None:
+    found: list[Message] = []
+
+    class Keeper(Recorder):
+        async def process(self, batch: Batch) -> None:
+            found.extend(batch.messages)
+
+    bare = SimpleNamespace(topic=TOPIC, partition=0, offset=1, value=None, headers=(("gone", None), ("k", b"w")))
+
+    await handle([of(record(0, 0), bare)], Keeper(), Held(p0=0))
+
+    assert [(m.value, m.headers) for m in found] == [(b"v", {"h": b"1"}), (None, {"k": b"w"})]

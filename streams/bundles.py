@@ -1,0 +1,70 @@
+"""Kafka's records -> bundles: consecutive records of one partition that travel through Faust as one message.
+
+Faust's work for a message is the same whatever is in it, and dearer than everything that `project` does with a record
+(docs/decisions/0012-bundles.md). The loop of the agents takes a bundle apart before anything else looks at it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage
+
+BYTES_MAX: Final = 1 << 20
+"""Values of the records of one bundle; a record that is larger travels alone."""
+
+
+class Record(Protocol):
+    """What is looked at of the driver's record."""
+
+    offset: int
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Consecutive records of one partition, at least one."""
+
+    records: Sequence[Any]
+
+
+class Bundle(ConsumerMessage):
+    """One message to Faust. Its offset is that of its last record: what is acknowledged with it ends there."""
+
+    __slots__ = ("records",)
+
+    def __init__(self, tp: TP, records: Sequence[Any], generation_id: int) -> None:
+        last = records[-1]
+        super().__init__(
+            tp.topic,
+            tp.partition,
+            last.offset,
+            last.timestamp / 1000.0,
+            last.timestamp_type,
+            headers=None,
+            key=None,
+            value=None,
+            checksum=None,
+            tp=tp,
+            generation_id=generation_id,
+        )
+        self.records = records
+
+
+def cut(records: Sequence[Record], records_max: int, bytes_max: int = BYTES_MAX) -> Iterator[Cut]:
+    """A partition's records in order, in pieces of at most so many records and so many bytes."""
+    start = size = 0
+    for at, record in enumerate(records):
+        more = len(record.value or b"")
+        if at > start and (at - start >= records_max or size + more > bytes_max):
+            yield Cut(records[start:at])
+            start, size = at, 0
+        size += more
+    if records:
+        yield Cut(records[start:])
+
+
+def bundled(fetched: Mapping[TP, Sequence[Record]], records_max: Mapping[str, int]) -> dict[TP, list[Cut]]:
+    """What a fetch brought, by partition; ``records_max`` is by topic, and 1 where none is named."""
+    return {tp: list(cut(records, records_max.get(tp.topic, 1))) for tp, records in fetched.items()}

@@ -1,0 +1,1 @@
+"""What must be survived: blocks made to hurt, garbage on the topics, servers that are not the ones they were."""
