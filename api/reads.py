@@ -23,6 +23,7 @@ from ft.api.found import (
     TransfersAsk,
 )
 from ft.api.freshness import speaking
+from ft.api.indexed import Span, indexed_span
 from ft.api.rows import (
     AssetRow,
     BacklogRow,
@@ -136,11 +137,11 @@ class Reads:
                 number, block, reached = await _resolve(conn, key.network, at, head)
                 if not reached:
                     return Holders(rows=[], head=head, at=number, block=block, reached=False)
-                await _refuse_unindexed(conn, key.network, None, number)
+                span = await indexed_span(conn, key.network, None, number)
                 asset = (await _assets(conn, [key], count))[0]
                 if not asset.owners and not await _is_live(conn, key, asset):
                     return None
-                found = await _holders_at(conn, key, asset.standard, number, after, rows)
+                found = await _holders_at(conn, span, key, asset.standard, number, after, rows)
                 complete = asset.integrity in ("proven", "unproven")
                 return Holders(rows=found, head=head, at=number, block=block, complete=complete)
 
@@ -237,8 +238,9 @@ class Reads:
 
         async def work(conn: Connection) -> Transfers:
             async with snapshot(conn):
-                await _refuse_unindexed(conn, ask.network, ask.block_from, ask.block_to)
-                found = await rows_of(conn, TRANSFERS[_transfers_query(ask)], TransferRow, _transfers_parameters(ask))
+                span = await indexed_span(conn, ask.network, ask.block_from, ask.block_to)
+                query, parameters = span.of(TRANSFERS[_transfers_query(ask)]), _transfers_parameters(ask)
+                found = await rows_of(conn, query, TransferRow, span.with_times(parameters))
                 return Transfers(rows=found, head=await _head(conn, ask.network, ask.contract, "ledger", count))
 
         return await self._database.read(work)
@@ -308,7 +310,9 @@ async def _is_known(conn: Connection, key: AssetKey, count: int) -> bool:
 async def _is_live(conn: Connection, key: AssetKey, row: AssetRow) -> bool:
     if row.transfers > 0:
         return True
-    if await _column(conn, TRANSFERS["unindexed_months"], {"network": key.network, "block_from": -1, "block_to": -1}):
+    try:
+        await indexed_span(conn, key.network, None, None)
+    except RangeNotIndexed:
         return False  # the journal cannot be asked now; the card, which knows of none, has to do
     return bool(await value_of(conn, FACTS["asset_is_live"], _key(key)))
 
@@ -326,24 +330,14 @@ async def _resolve(
 
 
 async def _holders_at(
-    conn: Connection, key: AssetKey, standard: str | None, number: int, after: str | None, rows: int
+    conn: Connection, span: Span, key: AssetKey, standard: str | None, number: int, after: str | None, rows: int
 ) -> list[HolderRow]:
-    parameters = {**_key(key), "number": number, "after": after, "rows": rows, "nobody": list(ids.NO_ACCOUNTS)}
+    asked = {**_key(key), "number": number, "after": after, "rows": rows, "nobody": list(ids.NO_ACCOUNTS)}
+    parameters = span.with_times(asked)
     if HOLDING.get(standard or "", "single") == "multi":
-        return await rows_of(conn, LISTS["holders_at"], HolderRow, parameters)
-    found = await rows_of(conn, LISTS["holder_at"], HolderRow, parameters)
+        return await rows_of(conn, span.of(LISTS["holders_at"]), HolderRow, parameters)
+    found = await rows_of(conn, span.of(LISTS["holder_at"]), HolderRow, parameters)
     return [row for row in found if after is None and row.account not in ids.NO_ACCOUNTS]
-
-
-async def _refuse_unindexed(conn: Connection, network: str, block_from: int | None, block_to: int | None) -> None:
-    parameters = {
-        "network": network,
-        "block_from": -1 if block_from is None else block_from,
-        "block_to": -1 if block_to is None else block_to,
-    }
-    if months := await _column(conn, TRANSFERS["unindexed_months"], parameters):
-        named = ", ".join(f"{month:%Y-%m}" for month in months[:12])
-        raise RangeNotIndexed(f"{len(months)} months in this range are not indexed yet: {named}")
 
 
 async def _column(conn: Connection, query: str, parameters: Mapping[str, Any]) -> list[Any]:

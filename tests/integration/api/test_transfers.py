@@ -1,10 +1,15 @@
 """What moved on a network, page by page."""
 
+import re
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
+from ft.api.indexed import indexed_span
+from ft.config import Config
+from ft.sql.queries import load
 from tests.integration.api.world import NETWORK, START, TOPIC0, ZERO, World, address, block_hash, block_time
 
 CONTRACT, OTHER, ALICE, BOB, CAROL = address(0xC0), address(0xC1), address(0xA), address(0xB), address(0xD)
@@ -174,6 +179,57 @@ async def test_months_without_indexes_are_refused_where_they_are_asked_for(
     assert open_end.json()["code"] == "range_not_indexed"
     assert "2024-03" in open_end.json()["detail"]
     assert int(open_end.headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("bare", "bounds", "read"),
+    [
+        ((3,), "block_from=10&block_to=20", ["events_202405", "events_202407"]),
+        ((3, 7), "block_from=10&block_to=20", ["events_202405"]),
+        ((7,), "block_to=20", ["events_202403", "events_202405"]),
+        ((), "block_from=10&block_to=20", ["events_202403", "events_202405", "events_202407"]),
+    ],
+)
+async def test_months_without_indexes_beside_the_range_are_not_read(
+    world: World, config: Config, client: httpx.AsyncClient, bare: tuple[int, ...], bounds: str, read: list[str]
+) -> None:
+    for month in (3, 7):
+        world.run("SELECT ledger.ensure_month(%s, %s)", START.replace(month=month), month not in bare)
+    world.event(CONTRACT, 7, ZERO, ALICE, 10)
+    world.event(CONTRACT, 7, ALICE, BOB, 20)
+    world.blocks(10, 20)
+    world.heads(20)
+    asked = dict(bound.split("=") for bound in bounds.split("&"))
+
+    answer = await client.get(f"{URL}&contract={CONTRACT}&{bounds}")
+    async with await psycopg.AsyncConnection.connect(config.postgres_as("ft_api")) as conn:
+        span = await indexed_span(conn, NETWORK, int(asked["block_from"]) if "block_from" in asked else None, 20)
+        key = {"block_number": 0, "log_index": 0, "sub_index": 0, "partition": 0, "seq": 0, "rows": 9}
+        bound = {"network": NETWORK, "contract": CONTRACT, "block_from": 0, "block_to": 20}
+        plan = await conn.execute(
+            ("EXPLAIN " + span.of(load("api_transfers")["contract_oldest"])).encode(), span.with_times(key | bound)
+        )
+        text = " ".join([row[0] for row in await plan.fetchall()])
+
+    assert [entry["to"] for entry in answer.raise_for_status().json()["data"]] == [BOB, ALICE]
+    assert sorted(set(re.findall(r"events_20\d{4}(?= |$)", text))) == read
+
+
+async def test_past_owners_in_months_without_indexes_are_refused_and_earlier_ones_told(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    world.run("SELECT ledger.ensure_month(%s, false)", START.replace(month=7))
+    world.mint(CONTRACT, 7, ALICE, 10)
+    july = 61 * 24 * 1800  # blocks of 2 s
+    world.blocks(10, 20)
+    world.blocks(july, july + 1)
+    world.heads(july + 1)
+    url = f"/api/v1/assets/{NETWORK}:{CONTRACT}:7/owners"
+
+    before, after = await client.get(f"{url}?at_block=15"), await client.get(f"{url}?at_block={july}")
+
+    assert [row["owner"] for row in before.raise_for_status().json()["data"]] == [ALICE]
+    assert (after.status_code, after.json()["code"]) == (503, "range_not_indexed")
 
 
 async def test_a_network_of_which_a_partition_read_nothing_has_no_as_of(
