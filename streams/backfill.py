@@ -88,7 +88,7 @@ class Backfill:
         """Before anything is written: the node has the highest of these that the log has as final."""
         final = await self._tail.known_final(first, last, 1)
         if final:
-            check_final(self._raw.network, final, await self._stopping.unless(self._source.hashes(list(final))))
+            check_final(self._raw.network, final, await self._stopping.unless(self._source.hashes(list(final), final)))
 
     def _check(self, block: Block, known: dict[int, str]) -> None:
         if (final := known.get(block.height)) is not None:

@@ -100,7 +100,7 @@ class Chain:
         ends = finalizable(list(self.rows.values()), marks.finalized)
         if not ends:
             return
-        says = await self._stopping.unless(self._source.hashes([row.height for row in ends]))
+        says = await self._stopping.unless(self._ask_hashes(ends))
         if any(says[row.height] not in (None, row.hash) for row in ends):
             await self.settle(marks, every_row=True)
             return
@@ -115,8 +115,8 @@ class Chain:
         height = max((height for height in self.rows if marks.head < 0 or height <= marks.head), default=None)
         if height is None:
             return True
-        says = (await self._stopping.unless(self._source.hashes([height])))[height]
-        return says in (None, self.rows[height].hash)
+        says = await self._stopping.unless(self._ask_hashes([self.rows[height]]))
+        return says[height] in (None, self.rows[height].hash)
 
     async def alive(self) -> None:
         """Nobody else may have claimed, also while nothing happens. Raises LeaseLost."""
@@ -127,7 +127,7 @@ class Chain:
         """Before anything is written: the node knows the block that this network stands on."""
         standing = anchor(await self._tail.rows())
         if standing is not None:
-            says = await self._stopping.unless(self._source.hashes([standing.height]))
+            says = await self._stopping.unless(self._ask_hashes([standing]))
             reconcile(self._raw.network, [standing], says)
 
     async def _finish_finalizing(self, marks: Marks) -> None:
@@ -146,19 +146,23 @@ class Chain:
 
     async def _node_says(self, every_row: bool) -> dict[int, str | None]:
         """The node's hashes at the tail's heights; from the top down to one it agrees to, where all below is linked."""
-        heights = sorted(self.rows, reverse=True)
+        rows = sorted(self.rows.values(), key=lambda row: row.height, reverse=True)
         if every_row:
-            return dict(await self._stopping.unless(self._source.hashes(heights)))
+            return dict(await self._stopping.unless(self._ask_hashes(rows)))
         says: dict[int, str | None] = {}
         size = _PROBE
-        while heights:
-            asked, heights = heights[:size], heights[size:]
-            says |= await self._stopping.unless(self._source.hashes(asked))
+        while rows:
+            asked, rows = rows[:size], rows[size:]
+            says |= await self._stopping.unless(self._ask_hashes(asked))
             lowest = asked[-1]
-            if says[lowest] == self.rows[lowest].hash and self._linked_below(lowest):
-                return {**{height: self.rows[height].hash for height in heights}, **says}
+            if says[lowest.height] == lowest.hash and self._linked_below(lowest.height):
+                return {**{row.height: row.hash for row in rows}, **says}
             size *= 4
         return says
+
+    async def _ask_hashes(self, rows: Sequence[Row]) -> Mapping[int, str | None]:
+        """What the node has where these rows are."""
+        return await self._source.hashes([row.height for row in rows], {row.height: row.hash for row in rows})
 
     def _linked_below(self, height: int) -> bool:
         at = height

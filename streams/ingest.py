@@ -166,7 +166,7 @@ class Ingest:
     async def _agrees_to_log(self, marks: Marks) -> None:
         """Before anything is written: the node has the highest block that the log has as final."""
         if final := await self._tail.known_final(0, max(marks.head, 0), 1):
-            check_final(self._network.slug, final, await self._stopping.unless(self._source.hashes(list(final))))
+            check_final(self._network.slug, final, await self._stopping.unless(self._source.hashes(list(final), final)))
 
     async def _marks(self) -> Marks:
         return await self._stopping.unless(self._source.marks())

@@ -137,7 +137,7 @@ class Replace:
         while top >= 0:
             low = top if top == first - 1 else max(top - _LOOK_BELOW + 1, 0)
             known = {block.height: block.hash for block in await self._canonical("canonical", first=low, last=top)}
-            says = await self._stopping.unless(self._source.hashes(list(known)))
+            says = await self._stopping.unless(self._source.hashes(list(known), known))
             denied = [height for height, found in known.items() if says[height] not in (None, found)]
             parted = min(denied, default=parted)
             if len(denied) < top - low + 1:

@@ -52,6 +52,8 @@ class Block:
     parts: tuple[RawPart, ...]
     logs: int = 0
     """Logs in it, for the progress line."""
+    sealed: bool = True
+    """Whether the header makes the hash; False also where it cannot be known."""
 
     @property
     def size(self) -> int:
@@ -65,8 +67,11 @@ class Source(Protocol):
     async def marks(self) -> Marks:
         """Where the head and the finality marks are now."""
 
-    async def hashes(self, heights: Sequence[int]) -> Mapping[int, str | None]:
-        """The canonical block's hash at each height; None where the node has no block."""
+    async def hashes(self, heights: Sequence[int], expected: Mapping[int, str] = ...) -> Mapping[int, str | None]:
+        """The canonical block's hash at each height; None where the node has no block.
+
+        ``expected``: what the caller believes; an answer against it is not taken from one provider alone.
+        """
 
     def blocks(self, first: int, last: int) -> AsyncIterator[Block]:
         """The blocks of ``first`` to ``last``, ascending and proven, fetched ahead.

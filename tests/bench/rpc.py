@@ -36,7 +36,7 @@ from ft.streams.raw import NO_LEASE, RawLog
 from ft.streams.sources import Block, Marks
 from ft.streams.sources.evm import blocks as proving
 from ft.streams.sources.evm.limits import Breaker, TokenBucket
-from ft.streams.sources.evm.providers import Provider
+from ft.streams.sources.evm.provider import Provider
 from ft.streams.sources.evm.rpc import Call, Reply, RpcClient
 from ft.streams.topics import Topics
 from tests.bench.rpc_node import CHAIN_ID
@@ -179,7 +179,8 @@ async def _steps(config: Config, url: str, blocks: Sequence[Answers]) -> dict[st
     try:
         async with aiohttp.ClientSession() as session:
             client = _Remembering(url, session, batch_max=network.batch_max)
-            provider = Provider(client, TokenBucket(0, time.monotonic), Breaker(time.monotonic))
+            clock = time.monotonic
+            provider = Provider(client, TokenBucket(0, clock), Breaker(clock), Breaker(clock))
             began = time.process_time()
             for each in heights:
                 await proving.fetch(network, provider, each)

@@ -18,7 +18,8 @@ from ft.schemas.events import RawPart
 from ft.streams.sources import Block
 from ft.streams.sources.evm import proof
 from ft.streams.sources.evm.answers import ProofError, hex_int
-from ft.streams.sources.evm.providers import NodeRefused, Provider
+from ft.streams.sources.evm.marks import is_sealed
+from ft.streams.sources.evm.provider import NodeRefused, Provider
 from ft.streams.sources.evm.rpc import NULL, Call, Reply, RpcError
 
 SPRINT = 16
@@ -49,13 +50,13 @@ async def fetch(network: Network, provider: Provider, heights: Sequence[int]) ->
             calls.append(("eth_getBlockReceipts", [hex(height)]))
     if window:
         calls.append(("eth_getLogs", [{"fromBlock": hex(heights[0]), "toBlock": hex(heights[-1])}]))
-    replies = await provider.batch(calls)
+    replies = await provider.of_chain(calls)
     logs = _by_block(replies[-1]) if window else None
     step = 2 if receipts_too else 1
     blocks = []
     for at, height in enumerate(heights):
         body = replies[at * step]
-        if body == NULL:
+        if body == NULL or (isinstance(body, RpcError) and body.absent):
             break
         found = _Found(height, *_header(provider, height, body))
         if logs is not None:
@@ -130,7 +131,7 @@ async def _by_receipts(network: Network, provider: Provider, found: _Found, body
         extra = _joined([raw[apart]])
     if extra is not None:
         parts.append(_part("state_sync", extra))
-    return _block(provider, found, "receipts", parts, logs)
+    return _block(network, provider, found, "receipts", parts, logs)
 
 
 async def _state_sync(network: Network, provider: Provider, found: _Found) -> bytes | None:
@@ -157,7 +158,7 @@ def _by_logs(network: Network, provider: Provider, found: _Found, body: bytes) -
         parts.append(_part("state_sync", _joined([raw[at] for at, log in enumerate(logs) if id(log) in apart])))
     else:
         parts.append(_part("logs", body))
-    return _block(provider, found, "logs", parts, len(logs))
+    return _block(network, provider, found, "logs", parts, len(logs))
 
 
 async def _logs(provider: Provider, found: _Found) -> bytes:
@@ -173,7 +174,9 @@ async def _logs(provider: Provider, found: _Found) -> bytes:
     return reply
 
 
-def _block(provider: Provider, found: _Found, name: str, parts: Sequence[RawPart], logs: int) -> Block:
+def _block(
+    network: Network, provider: Provider, found: _Found, name: str, parts: Sequence[RawPart], logs: int
+) -> Block:
     header = found.header
     return Block(
         height=found.height,
@@ -184,6 +187,7 @@ def _block(provider: Provider, found: _Found, name: str, parts: Sequence[RawPart
         provider=provider.name,
         parts=tuple(parts),
         logs=logs,
+        sealed=is_sealed(network, header),
     )
 
 

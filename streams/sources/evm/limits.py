@@ -70,12 +70,19 @@ class Breaker:
         """An answer came: closed."""
         self._failures, self._trial = 0, False
 
-    def failed(self) -> None:
-        """No answer came: one more in a row."""
+    def failed(self) -> bool:
+        """No answer came: one more in a row. Whether that opened it."""
+        rests = self.wait_s() > 0
         self._failures += 1
         self._trial = False
         if self._failures >= self.failures_max:
             self._closed_until = max(self._closed_until, self.clock() + self.rest_s)
+        return not rests and self._failures >= self.failures_max
+
+    def open(self) -> bool:
+        """Not to be asked for a while, however often it has answered before. Whether it was closed until now."""
+        self._failures = max(self._failures, self.failures_max - 1)
+        return self.failed()
 
     def pause(self, seconds: float) -> None:
         """The provider asked for patience; not a failure of its."""

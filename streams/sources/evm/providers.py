@@ -1,70 +1,67 @@
-"""Source, EVM: several nodes as one. Who is asked, how often, who is asked next, and when to give up.
+"""Source, EVM: several nodes as one. Who is asked, who is asked next, and when to give up.
 
-Providers stand in the order of preference. A round asks each that may be asked; between rounds 1, 2, 4, 8 ... 60 s.
-1. a node that fails or limits requests: its breaker counts, the next one is asked; for ever, or until ``give_up_s``
-2. a node whose answer does not prove itself: the next one is asked; three rounds of nothing better are an error
+Providers stand in the order of preference; who lied lately, is behind or slow comes last. A round asks each that may
+be asked; between rounds 1, 2, 4, 8 ... 60 s.
+1. a node that fails, limits requests, takes too long or is of another chain: its breaker counts, the next one is
+   asked; for ever, or until ``give_up_s``
+2. a node whose answer does not prove itself: it is asked last for a while; three rounds of nothing better are an error
 3. a node that answers an error: the next one is asked; five rounds of nothing better are an error
-4. a node of another chain: an error at once
 """
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
 
 from ft.errors import ConfigError, FtError
 from ft.streams.sources import SourceError, SourceUnavailable
 from ft.streams.sources.evm.answers import ProofError
-from ft.streams.sources.evm.limits import Breaker, Clock, TokenBucket, backoff_s
-from ft.streams.sources.evm.rpc import Call, ProviderFailed, RateLimited, Reply, RpcClient, RpcError
+from ft.streams.sources.evm.limits import Clock, backoff_s
+from ft.streams.sources.evm.provider import NodeRefused, Provider, Sleep, WrongChain, in_order
+from ft.streams.sources.evm.rpc import ProviderFailed
 
 T = TypeVar("T")
-Sleep = Callable[[float], Awaitable[None]]
-PROOF_ROUNDS = 3
-REFUSED_ROUNDS = 5
+Work = Callable[[Provider], Awaitable[T]]
+PROOF_ROUNDS: Final = 3
+REFUSED_ROUNDS: Final = 5
+_SAID: Final = (ProviderFailed, ProofError, NodeRefused)
 log = structlog.get_logger(__name__)
 
 
-class NodeRefused(FtError):
-    """The node answered an error to a call that cannot be done without."""
+@dataclass(slots=True)
+class Rounds:
+    """What was heard so far to one question, and whether to ask again."""
 
+    what: str
+    network: str
+    block: int | None
+    deadline: float | None
+    attempt: int = 0
+    unproven: int = 0
+    refused: int = 0
+    heard: dict[str, FtError] = field(default_factory=dict)
+    said: list[FtError] = field(default_factory=list)
+    """In this round."""
 
-@dataclass(slots=True, eq=False)
-class Provider:
-    """One node, what it may be asked, and what it cannot do."""
+    def note(self, provider: Provider, error: FtError) -> None:
+        self.said.append(error)
+        self.heard[provider.name] = error
+        level = log.warning if self.attempt == 0 or isinstance(error, ProofError) else log.info
+        level(
+            "provider failed", network=self.network, asked=self.what, block=self.block, provider=provider.name,
+            error=str(error),
+        )  # fmt: skip
 
-    client: RpcClient
-    bucket: TokenBucket
-    breaker: Breaker
-    sleep: Sleep = asyncio.sleep
-    unknown: set[str] = field(default_factory=set)
-    """Methods that it does not have."""
-    checked: bool = False
-    """Whether it is known to be of the right chain."""
-
-    @property
-    def name(self) -> str:
-        return self.client.name
-
-    async def batch(self, calls: Sequence[Call]) -> list[Reply]:
-        """The calls, within the rate limit. Raises ProviderFailed."""
-        if (wait := self.bucket.take(len(calls))) > 0:
-            await self.sleep(wait)
-        replies = await self.client.batch(calls)
-        for (method, _), reply in zip(calls, replies, strict=True):
-            if isinstance(reply, RpcError) and reply.unknown_method:
-                self.unknown.add(method)
-        return replies
-
-    async def call(self, method: str, *params: Any) -> Reply:
-        """One call. Raises ProviderFailed."""
-        return (await self.batch([(method, list(params))]))[0]
-
-
-Work = Callable[[Provider], Awaitable[T]]
+    def over(self) -> bool:
+        """Count the round. Whether enough was heard to give up."""
+        self.unproven += any(isinstance(error, ProofError) for error in self.said)
+        self.refused += bool(self.said) and all(isinstance(error, NodeRefused) for error in self.said)
+        self.said.clear()
+        self.attempt += 1
+        return self.unproven >= PROOF_ROUNDS or self.refused >= REFUSED_ROUNDS
 
 
 class Providers:
@@ -73,7 +70,6 @@ class Providers:
     def __init__(
         self,
         network: str,
-        chain_id: int | None,
         providers: Sequence[Provider],
         *,
         give_up_s: float | None = None,
@@ -81,119 +77,107 @@ class Providers:
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         """``give_up_s``: how long all of them may be away before that is an error; None: for ever."""
+        self.all = tuple(providers)
         self._network = network
-        self._chain_id = chain_id
-        self._providers = tuple(providers)
         self._give_up_s = give_up_s
         self._clock = clock
         self._sleep = sleep
 
     async def check_chain(self) -> None:
-        """Ask every node for its chain. One that is away is asked again before it is used.
+        """Ask every node for its chain. One that is away is asked again whenever it is used.
 
         Raises ConfigError for a node of another chain.
         """
-        results = await asyncio.gather(*map(self._check, self._providers), return_exceptions=True)
-        for provider, result in zip(self._providers, results, strict=True):
+        results = await asyncio.gather(*(each.check_chain() for each in self.all), return_exceptions=True)
+        for provider, result in zip(self.all, results, strict=True):
+            if isinstance(result, WrongChain):
+                raise ConfigError(str(result)) from result
             if isinstance(result, ProviderFailed):
                 log.warning("provider away", network=self._network, provider=provider.name, error=str(result))
             elif isinstance(result, BaseException):
                 raise result
 
-    async def ask(self, what: str, work: Work[T], *, enough: Callable[[T], bool] = lambda _: True) -> T:
-        """Do ``work`` with the first node that can. ``what`` names it in messages.
+    async def ask(
+        self,
+        what: str,
+        work: Work[T],
+        *,
+        block: int | None = None,
+        height: int | None = None,
+        enough: Callable[[T], bool] = lambda _: True,
+        worth: Callable[[T], Any] = lambda _: 0,
+    ) -> T:
+        """Do ``work`` with the first node that can. ``what`` and ``block`` name it in messages.
 
-        ``enough``: an answer that is not is kept while the others are asked; the first such is returned if none is
-        better. Raises SourceUnavailable, SourceError, ConfigError.
+        ``height``: nodes that have not come so far are asked last. ``enough``: an answer that is not is kept while
+        the others are asked; of such the one that is ``worth`` most is returned if none is better. Raises
+        SourceUnavailable, SourceError.
         """
-        deadline = None if self._give_up_s is None else self._clock() + self._give_up_s
-        unproven = refused = attempt = 0
-        heard: dict[str, FtError] = {}
+        rounds = self.rounds(what, block)
         while True:
-            said: list[tuple[Provider, FtError]] = []
             meagre: list[T] = []
-            for provider in self._providers:
+            for provider in in_order(self.all, height):
                 if not provider.breaker.allow():
                     continue
                 try:
-                    answer = await self._one(provider, work)
-                except (ProviderFailed, ProofError, NodeRefused) as exc:
-                    said.append((provider, exc))
-                    heard[provider.name] = exc
-                    self._note(what, provider, exc, attempt)
+                    answer = await self.one(provider, what, work)
+                except _SAID as exc:
+                    rounds.note(provider, exc)
                     continue
                 if enough(answer):
                     return answer
                 meagre.append(answer)
             if meagre:
-                return meagre[0]
-            unproven += any(isinstance(exc, ProofError) for _, exc in said)
-            refused += bool(said) and all(isinstance(exc, NodeRefused) for _, exc in said)
-            if unproven >= PROOF_ROUNDS or refused >= REFUSED_ROUNDS:
-                raise SourceError(self._summary(what, heard))
-            if deadline is not None and self._clock() >= deadline:
-                raise SourceUnavailable(f"{self._summary(what, heard)}; gave up after {self._give_up_s:.0f} s")
-            await self._sleep(self._pause_s(attempt))
-            attempt += 1
+                return max(meagre, key=worth)
+            await self.pause(rounds)
 
-    async def _one(self, provider: Provider, work: Work[T]) -> T:
-        """One node's try, and what it means for its breaker."""
-        breaker = provider.breaker
+    async def each(self, what: str, work: Work[T]) -> dict[Provider, T]:
+        """What every node says that may be asked and answers, side by side. Raises nothing."""
+        asked = [provider for provider in self.all if provider.breaker.allow()]
+        tries = (self.one(provider, what, work) for provider in asked)
+        found = await asyncio.gather(*tries, return_exceptions=True)
+        for said in found:
+            if isinstance(said, BaseException) and not isinstance(said, _SAID):
+                raise said
+        return {p: said for p, said in zip(asked, found, strict=True) if not isinstance(said, BaseException)}
+
+    async def one(self, provider: Provider, what: str, work: Work[T]) -> T:
+        """One node's try, and what it means for its breakers. Raises ProviderFailed, ProofError, NodeRefused."""
         try:
-            await self._check(provider)
             answer = await work(provider)
-        except RateLimited as exc:
-            breaker.pause(backoff_s(0) if exc.retry_after_s is None else min(exc.retry_after_s, 300.0))
+        except ProviderFailed as exc:
+            provider.failed(what, exc)
             raise
-        except ProviderFailed:
-            breaker.failed()
+        except BaseException as exc:
+            provider.breaker.pause(0.0)  # it answered, or an error of ours, or cancelled
+            if isinstance(exc, ProofError):
+                provider.lied(what, exc)
             raise
-        except BaseException:
-            breaker.pause(0.0)  # an error of ours, or cancelled: nothing is known about the node
-            raise
-        breaker.succeeded()
+        provider.breaker.succeeded()
         return answer
 
-    async def _check(self, provider: Provider) -> None:
-        if provider.checked or self._chain_id is None:
-            return
-        reply = await provider.call("eth_chainId")
-        if isinstance(reply, RpcError):
-            log.warning("chain id not checked", network=self._network, provider=provider.name, error=str(reply))
-            if not reply.unknown_method:
-                raise ProviderFailed(f"{provider.name}: eth_chainId: {reply}")
-            provider.checked = True
-            return
-        found = _quantity(reply)
-        if found != self._chain_id:
-            got = found if found is not None else ascii(reply[:60].decode("utf-8", "replace"))
-            raise ConfigError(
-                f"{provider.name}: expected a node of {self._network} (chain id {self._chain_id}), "
-                f"got chain id {got}. Give another --rpc, or another network."
-            )
-        provider.checked = True
+    def rounds(self, what: str, block: int | None = None) -> Rounds:
+        """One question."""
+        deadline = None if self._give_up_s is None else self._clock() + self._give_up_s
+        return Rounds(what, self._network, block, deadline)
 
-    def _note(self, what: str, provider: Provider, exc: FtError, attempt: int) -> None:
-        level = log.warning if attempt == 0 or isinstance(exc, ProofError) else log.info
-        level("provider failed", network=self._network, asked=what, provider=provider.name, error=str(exc))
+    async def pause(self, rounds: Rounds) -> None:
+        """After a round in which nobody answered. Raises SourceUnavailable, SourceError."""
+        if rounds.over():
+            raise SourceError(self._summary(rounds))
+        if rounds.deadline is not None and self._clock() >= rounds.deadline:
+            raise SourceUnavailable(f"{self._summary(rounds)}; gave up after {self._give_up_s:.0f} s")
+        await self._sleep(self._pause_s(rounds.attempt - 1))
 
     def _pause_s(self, attempt: int) -> float:
         """The back-off; no longer than until the first breaker lets a request through."""
-        closed = [provider.breaker.wait_s() for provider in self._providers]
+        closed = [provider.breaker.wait_s() for provider in self.all]
         wait = backoff_s(attempt)
         return max(0.05, min([wait, *(s for s in closed if s > 0)])) if all(closed) else wait
 
-    def _summary(self, what: str, heard: Mapping[str, FtError]) -> str:
+    def _summary(self, rounds: Rounds) -> str:
         """What each provider said last."""
-        names = [provider.name for provider in self._providers]
+        heard: Mapping[str, FtError] = rounds.heard
+        names = [provider.name for provider in self.all]
         said = [f"{name} said: {heard[name]}" if name in heard else f"{name}: not asked" for name in names]
-        return f"{self._network}, {what}: {'; '.join(said)}"
-
-
-def _quantity(reply: bytes) -> int | None:
-    """A number as nodes write it: a hex string, a decimal string, or a bare number."""
-    text = reply.decode("utf-8", "replace").strip('"')
-    try:
-        return int(text, 16) if text[:2].lower() == "0x" else int(text)
-    except ValueError:
-        return None
+        return f"{self._network}, {rounds.what}: {'; '.join(said)}"

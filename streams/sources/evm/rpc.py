@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar, Final, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import aiohttp
 import msgspec
@@ -21,9 +21,14 @@ Call: TypeAlias = tuple[str, list[Any]]
 """Method and parameters."""
 
 NULL: Final = b"null"
+ANSWER_BYTES_MAX: Final = 256 << 20
+"""Of one HTTP answer, unpacked."""
+_KEY_LENGTH: Final = 8
+"""Of a path's or a query's piece that may be a key."""
 _UNKNOWN_METHOD: Final = (-32601, -32004)
 _LIMIT: Final = -32005
 _LIMIT_WORDS: Final = ("rate limit", "too many request", "request limit", "exceeded the quota", "capacity")
+_ABSENT_WORDS: Final = ("not found", "unknown block", "could not find block")
 _UNKNOWN_WORDS: Final = ("does not exist", "not available", "not supported", "unsupported", "not whitelisted")
 
 
@@ -54,6 +59,11 @@ class RpcError:
         if self.code in _UNKNOWN_METHOD:
             return True
         return self.code in (-32600, -32000, -32001) and any(word in self.message.lower() for word in _UNKNOWN_WORDS)
+
+    @property
+    def absent(self) -> bool:
+        """Whether the node says that it does not have what was asked for (others answer null)."""
+        return any(word in self.message.lower() for word in _ABSENT_WORDS) and not self.unknown_method
 
     @property
     def limited(self) -> bool:
@@ -89,11 +99,12 @@ class RpcClient:
     def __init__(
         self, url: str, session: aiohttp.ClientSession, *, batch_max: int = 20, timeout_s: float = 30.0
     ) -> None:
-        parts = urlsplit(url)
-        self.name = (parts.hostname or "?") + (f":{parts.port}" if parts.port else "")
+        self.name = provider_name(url)
+        self.answer_bytes_max = ANSWER_BYTES_MAX
         self.batch_max = max(1, batch_max)
         """Calls in one HTTP request; halved for a node that refuses so many, down to 1."""
         self._url = url
+        self._secrets = _secrets(url)
         self._session = session
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(timeout_s, 10.0))
 
@@ -127,11 +138,11 @@ class RpcClient:
         answer = await self._post(_encode(calls)[1:-1])
         if isinstance(answer, list):
             answer = answer[0] if len(answer) == 1 else _Answer(error=_Error(message="a list for one call"))
-        return [_reply(answer)]
+        return [self._reply(answer)]
 
     def _refused_batch(self, calls: Sequence[Call], answer: _Answer) -> None:
         """One answer to many calls: the node takes fewer at once or none, unless it only wants fewer requests."""
-        reply = _reply(answer)
+        reply = self._reply(answer)
         if isinstance(reply, RpcError) and reply.limited:
             raise RateLimited(f"{self.name} limits requests: {reply}")
         self.batch_max = max(1, min(self.batch_max, len(calls) // 2))
@@ -140,15 +151,16 @@ class RpcClient:
         by_id = {str(answer.id): answer for answer in answers}
         if missing := [calls[at][0] for at in range(len(calls)) if str(at) not in by_id]:
             raise ProviderFailed(f"{self.name}: expected {len(calls)} answers of a batch, none came for {missing[0]}")
-        return [_reply(by_id[str(at)]) for at in range(len(calls))]
+        return [self._reply(by_id[str(at)]) for at in range(len(calls))]
 
     async def _post(self, body: bytes) -> list[_Answer] | _Answer:
         try:
             async with self._session.post(self._url, data=body, headers=_HEADERS, timeout=self._timeout) as response:
-                text = await response.read()
+                text = await self._read(response)
                 status, retry_after = response.status, response.headers.get("Retry-After")
-        except (aiohttp.ClientError, TimeoutError, OSError) as exc:
-            raise ProviderFailed(f"{self.name}: expected an answer, got {type(exc).__name__}: {exc}") from exc
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as exc:
+            said = self._without_secrets(f"{type(exc).__name__}: {exc}")
+            raise ProviderFailed(f"{self.name}: expected an answer, got {said}") from exc
         if status == 429:
             raise RateLimited(f"{self.name} limits requests (HTTP 429)", _seconds(retry_after))
         if status >= 500:
@@ -160,9 +172,34 @@ class RpcClient:
         try:
             answers: list[_Answer] | _Answer = _ANSWERS.decode(text)
         except (msgspec.MsgspecError, ValueError, RecursionError) as exc:
-            said = text[:120].decode("utf-8", "replace")
-            raise ProviderFailed(f"{self.name}: expected JSON-RPC, got HTTP {status} and {said!r}") from exc
+            said = self._without_secrets(text[:120].decode("utf-8", "replace"))
+            raise ProviderFailed(
+                f"{self.name}: expected JSON-RPC, got HTTP {status} and {len(text)} bytes: {said!r}"
+            ) from exc
         return answers
+
+    def _reply(self, answer: _Answer) -> Reply:
+        if answer.error is not None:
+            return RpcError(answer.error.code, self._without_secrets(answer.error.message[:300]))
+        return bytes(answer.result) or NULL
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        """The body, however it is packed, up to a size that no honest answer has. Raises ProviderFailed."""
+        parts, size = list[bytes](), 0
+        async for part in response.content.iter_any():
+            size += len(part)
+            if size > self.answer_bytes_max:
+                raise ProviderFailed(
+                    f"{self.name}: expected an answer of at most {self.answer_bytes_max} bytes, got {size} and no end"
+                )
+            parts.append(part)
+        return b"".join(parts)
+
+    def _without_secrets(self, said: str) -> str:
+        """What others say may repeat the address, and with it a key."""
+        for secret in self._secrets:
+            said = said.replace(secret, "***")
+        return said
 
 
 _HEADERS: Final = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -174,10 +211,20 @@ def _encode(calls: Sequence[Call]) -> bytes:
     )
 
 
-def _reply(answer: _Answer) -> Reply:
-    if answer.error is not None:
-        return RpcError(answer.error.code, answer.error.message[:300])
-    return bytes(answer.result) or NULL
+def provider_name(url: str) -> str:
+    """Host and port: never a path, a query or a user, where keys are."""
+    parts = urlsplit(url)
+    return (parts.hostname or "?") + (f":{parts.port}" if parts.port else "")
+
+
+def _secrets(url: str) -> list[str]:
+    """Parts of an address that may be a key: credentials, path and query, whole and piece by piece; longest first."""
+    parts = urlsplit(url)
+    userinfo = parts.netloc.rpartition("@")[0]
+    long = {parts.path.strip("/"), *parts.path.split("/"), parts.query}
+    long |= {value for pair in parts.query.split("&") for value in pair.split("=")[1:]}
+    words = {word for word in long if len(word) >= _KEY_LENGTH} | {userinfo, *userinfo.split(":")}
+    return sorted((word for word in words | {unquote(word) for word in words} if word), key=len, reverse=True)
 
 
 async def _all(work: Any) -> list[Any]:

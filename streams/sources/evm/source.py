@@ -2,39 +2,40 @@
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
+from functools import partial
+from types import MappingProxyType
 from typing import Final
 
 import aiohttp
-import msgspec
+import structlog
 
 from ft.errors import ConfigError
-from ft.networks import Mark, Network
+from ft.networks import Network
 from ft.streams.sources import Block, Marks
-from ft.streams.sources.evm.answers import ProofError, hex_int
 from ft.streams.sources.evm.blocks import fetch
+from ft.streams.sources.evm.hashes import Hashes, hashes_of
 from ft.streams.sources.evm.heads import HeadFeed
 from ft.streams.sources.evm.limits import Breaker, TokenBucket
-from ft.streams.sources.evm.providers import Provider, Providers
-from ft.streams.sources.evm.rpc import NULL, Call, Reply, RpcClient, RpcError
+from ft.streams.sources.evm.marks import Survey
+from ft.streams.sources.evm.provider import Provider
+from ft.streams.sources.evm.providers import Providers, Work
+from ft.streams.sources.evm.rpc import RpcClient
 
 IN_FLIGHT: Final = 8
 """Requests for blocks that are under way at once."""
 _CHUNK_BYTES: Final = 4 << 20
 """What one request should bring, about; small blocks go together."""
 _HASHES_MAX: Final = 1_000
+PATIENCE_S: Final = 15.0
+"""How long one request may take where there are other providers."""
+UNTRUSTED_S: Final = 60.0
+"""How long a provider whose answer was wrong is asked last."""
+log = structlog.get_logger(__name__)
+NOTHING: Final[Mapping[int, str]] = MappingProxyType({})
 _HTTP: Final = ("http://", "https://")
-
-
-class _Header(msgspec.Struct):
-    number: str
-    hash: str = ""
-    timestamp: str = "0x0"
-
-
-_HEADER: Final = msgspec.json.Decoder(_Header)
 
 
 class EvmSource:
@@ -43,46 +44,59 @@ class EvmSource:
     def __init__(self, network: Network, providers: Providers, feed: HeadFeed | None = None) -> None:
         self._network = network
         self._providers = providers
+        self._survey = Survey(network, providers, time.monotonic)
         self._feed = feed
         self._block_bytes = 256 << 10  # a guess until blocks came
         self._head_seen = -1
+        self._sealable = True
+        """Whether some provider's headers make their hashes, as far as is known."""
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        await self._survey.close()
 
     async def marks(self) -> Marks:
-        """Head and finality by tags, by depth where the node answers none. Raises SourceError."""
-        confirmed, finalized = self._network.confirmed, self._network.finalized
-        tags = ["latest", *dict.fromkeys(m.tag for m in (confirmed, finalized) if m.tag and m.tag != "latest")]
-
-        async def work(provider: Provider) -> Marks:
-            calls: list[Call] = [("eth_getBlockByNumber", [tag, False]) for tag in tags]
-            replies = await provider.batch([("eth_blockNumber", []), *calls])
-            found = {tag: _header(reply) for tag, reply in zip(tags, replies[1:], strict=True)}
-            latest = found["latest"]
-            head = hex_int(latest.number, "a height") if latest else _number(replies[0])
-            heights = {tag: hex_int(header.number, "a height") if header else -1 for tag, header in found.items()}
-            final = _mark(finalized, heights, head)
-            return Marks(
-                head=head,
-                finalized=final,
-                safe=max(final, _mark(confirmed, heights, head)),
-                time=hex_int(latest.timestamp, "a time") if latest else None,
-            )
-
-        marks = await self._providers.ask("head", work)
+        """Head and finality as the providers together say. Raises SourceError."""
+        marks = await self._survey.look()
         self._head_seen = marks.head
         return marks
 
-    async def hashes(self, heights: Sequence[int]) -> Mapping[int, str | None]:
-        """Raises SourceError."""
+    async def hashes(self, heights: Sequence[int], expected: Mapping[int, str] = NOTHING) -> Mapping[int, str | None]:
+        """By the first provider that answers; where that denies what is expected, by most of them. SourceError."""
         found: dict[int, str | None] = {}
         for at in range(0, len(heights), _HASHES_MAX):
             asked = heights[at : at + _HASHES_MAX]
-
-            async def work(provider: Provider, asked: Sequence[int] = asked) -> list[str | None]:
-                replies = await provider.batch([("eth_getBlockByNumber", [hex(height), False]) for height in asked])
-                return [header.hash.lower() if (header := _header(reply)) else None for reply in replies]
-
-            found |= zip(asked, await self._providers.ask("block hashes", work), strict=True)
+            work = partial(hashes_of, self._network, heights=asked)
+            said = await self._providers.ask(
+                "block hashes", work, block=min(asked), height=max(asked), enough=self._sealed_enough
+            )
+            if denied := [h for h in asked if said.hashes[h] not in (None, expected.get(h, said.hashes[h]))]:
+                said = await self._most_say(said, work, min(denied))
+            found |= said.hashes
         return found
+
+    def _sealed_enough(self, said: Hashes) -> bool:
+        return not self._sealable or all(said.sealed.values())
+
+    async def _most_say(self, said: Hashes, work: Work[Hashes], disputed: int) -> Hashes:
+        """The answer that most providers share at a height; of as many, that of the highest head. Others lose trust."""
+        if len(self._providers.all) == 1:
+            return said
+        every = {p: s for p, s in (await self._providers.each("block hashes", work)).items() if s.hashes[disputed]}
+        voting = {p: s for p, s in every.items() if not self._survey.left_out(p)} or every
+        voting = {p: s for p, s in voting.items() if s.sealed[disputed]} or voting
+        if not voting:
+            return said
+        votes = Counter(each.hashes[disputed] for each in voting.values())
+        winner = max(voting, key=lambda p: (votes[voting[p].hashes[disputed]], p.head))
+        right = voting[winner].hashes[disputed]
+        for provider, each in every.items():
+            if each.hashes[disputed] != right:
+                provider.lied(
+                    "block hashes",
+                    f"block {disputed}: expected {right}, which {votes[right]} say, got {each.hashes[disputed]}",
+                )
+        return voting[winner]
 
     async def blocks(self, first: int, last: int) -> AsyncIterator[Block]:
         """Chunks are fetched side by side and given out in order; a chunk that is cut short ends it. SourceError."""
@@ -113,17 +127,16 @@ class EvmSource:
         if self._feed is None:
             await asyncio.sleep(timeout_s)
             return
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._feed.moved(), timeout_s)
+        await self._feed.news(self._head_seen, timeout_s)
 
     def _chunk(self) -> int:
         """Blocks in one request."""
-        most = max(1, self._network.batch_max // 2)
+        most = max(1, (self._network.batch_max - 1) // 2)  # a block and its receipts; the chain id once
         return max(1, min(most, _CHUNK_BYTES // max(1, self._block_bytes)))
 
     async def _chunk_of(self, heights: range) -> list[Block]:
         what = f"block {heights[0]}" if len(heights) == 1 else f"blocks {heights[0]}-{heights[-1]}"
-        tries = 0
+        tries, said = 0, dict[Provider, list[Block]]()
 
         async def work(provider: Provider) -> list[Block]:
             """All at once; after a failure half as many, and so on: the answer may have been too large or too slow."""
@@ -136,9 +149,38 @@ class EvmSource:
                 blocks += (found := await fetch(self._network, provider, asked))
                 if len(found) < len(asked):
                     break
+            said[provider] = blocks
             return blocks
 
-        return await self._providers.ask(what, work, enough=lambda got: len(got) == len(heights))
+        chosen = await self._providers.ask(
+            what, work, block=heights[0], height=heights[-1], worth=_worth,
+            enough=lambda got: len(got) == len(heights) and self._as_good_as_any(got),
+        )  # fmt: skip
+        self._compare(chosen, said)
+        return chosen
+
+    def _as_good_as_any(self, blocks: Sequence[Block]) -> bool:
+        """No other provider can be expected to prove them better."""
+        best = not any(provider.has_receipts for provider in self._providers.all)
+        return all(
+            (block.sealed or not self._sealable) and (best or block.proof == self._network.proof) for block in blocks
+        )
+
+    def _compare(self, chosen: Sequence[Block], said: Mapping[Provider, Sequence[Block]]) -> None:
+        """Who said otherwise than headers that make their hashes is not believed; where no header does, none has to."""
+        if len(said) == len(self._providers.all) and not any(block.sealed for got in said.values() for block in got):
+            if self._sealable and chosen:
+                log.warning("headers do not make their hashes", network=self._network.slug, block=chosen[0].height)
+            self._sealable = self._sealable and not chosen
+        right = {block.height: block.hash for block in chosen if block.sealed}
+        for provider, got in said.items():
+            if wrong := [block for block in got if right.get(block.height, block.hash) != block.hash]:
+                block = wrong[0]
+                provider.lied("blocks", f"block {block.height}: expected {right[block.height]}, got {block.hash}")
+
+
+def _worth(blocks: Sequence[Block]) -> tuple[int, int, int]:
+    return len(blocks), sum(block.sealed for block in blocks), sum(block.proof == "receipts" for block in blocks)
 
 
 @asynccontextmanager
@@ -157,6 +199,8 @@ async def open_evm(
             f"{network.slug}: expected at least one http(s) provider, got {', '.join(pushing) or 'none'}. "
             f"Give --rpc URL, or rpc_urls of the network in the file that FT_NETWORKS names."
         )
+    if len(http) > 1:
+        timeout_s = min(timeout_s, PATIENCE_S)
     connector = aiohttp.TCPConnector(limit=0, limit_per_host=4 * IN_FLIGHT)
     async with aiohttp.ClientSession(connector=connector) as session:
         nodes = [
@@ -164,41 +208,23 @@ async def open_evm(
                 client=RpcClient(url, session, batch_max=network.batch_max, timeout_s=timeout_s),
                 bucket=TokenBucket(network.requests_per_s, time.monotonic),
                 breaker=Breaker(time.monotonic),
+                trust=Breaker(time.monotonic, failures_max=1, rest_s=UNTRUSTED_S),
+                network=network.slug,
+                chain_id=network.chain_id,
             )
             for url in http
         ]
-        providers = Providers(network.slug, network.chain_id, nodes, give_up_s=give_up_s)
+        providers = Providers(network.slug, nodes, give_up_s=give_up_s)
         await providers.check_chain()
         feed = HeadFeed(network.slug, pushing, session) if pushing else None
         async with feed or _nothing():
-            yield EvmSource(network, providers, feed)
+            source = EvmSource(network, providers, feed)
+            try:
+                yield source
+            finally:
+                await source.close()
 
 
 @asynccontextmanager
 async def _nothing() -> AsyncIterator[None]:
     yield
-
-
-def _header(reply: Reply) -> _Header | None:
-    """None where the node answers null or an error: it does not know this block or tag."""
-    if isinstance(reply, RpcError) or reply == NULL:
-        return None
-    try:
-        return _HEADER.decode(reply)
-    except (msgspec.MsgspecError, ValueError) as exc:
-        raise ProofError(f"expected a block as the node's JSON, got {len(reply)} other bytes: {exc}") from exc
-
-
-def _number(reply: Reply) -> int:
-    """The answer of eth_blockNumber; -1 where there is none."""
-    if isinstance(reply, RpcError) or reply == NULL:
-        return -1
-    return hex_int(reply.decode("utf-8", "replace").strip('"'), "eth_blockNumber")
-
-
-def _mark(mark: Mark, heights: Mapping[str, int], head: int) -> int:
-    """The tag's height, else the depth below the head; -1 where the node says neither."""
-    tagged = heights.get(mark.tag, -1) if mark.tag else -1
-    if tagged >= 0:
-        return tagged if head < 0 else min(tagged, head)
-    return max(-1, head - mark.depth) if head >= 0 else -1

@@ -27,8 +27,8 @@ async def test_an_announced_head_wakes_who_waits_and_a_broken_connection_is_made
     url = f"ws://127.0.0.1:{runner.addresses[0][1]}"
     try:
         async with aiohttp.ClientSession() as session, HeadFeed("testnet", [url], session) as feed:
-            await asyncio.wait_for(feed.moved(), 5)
-            await asyncio.wait_for(feed.moved(), 10)
+            await asyncio.wait_for(feed.news(1, 30), 5)
+            await asyncio.wait_for(feed.news(1, 30), 10)
     finally:
         await runner.cleanup()
 

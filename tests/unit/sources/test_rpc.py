@@ -10,7 +10,8 @@ from aiohttp import web
 
 from ft.streams.sources import SourceUnavailable
 from ft.streams.sources.evm.limits import Breaker, TokenBucket
-from ft.streams.sources.evm.providers import Provider, Providers
+from ft.streams.sources.evm.provider import Provider
+from ft.streams.sources.evm.providers import Providers
 from ft.streams.sources.evm.rpc import ProviderFailed, RateLimited, RpcClient, RpcError
 from tests.unit.sources.nodes import Handler, serving
 
@@ -137,10 +138,17 @@ class World:
 
     def providers(self, session: aiohttp.ClientSession, *urls: str, give_up_s: float | None = None) -> Providers:
         nodes = [
-            Provider(RpcClient(url, session, timeout_s=5), TokenBucket(0, self.clock), Breaker(self.clock), self.sleep)
+            Provider(
+                client=RpcClient(url, session, timeout_s=5),
+                bucket=TokenBucket(0, self.clock),
+                breaker=Breaker(self.clock),
+                trust=Breaker(self.clock, failures_max=1),
+                sleep=self.sleep,
+                clock=self.clock,
+            )
             for url in urls
         ]
-        return Providers("testnet", None, nodes, give_up_s=give_up_s, clock=self.clock, sleep=self.sleep)
+        return Providers("testnet", nodes, give_up_s=give_up_s, clock=self.clock, sleep=self.sleep)
 
 
 async def ask(providers: Providers) -> bytes | RpcError:
