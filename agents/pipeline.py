@@ -24,8 +24,10 @@ from ft.agents.publish.publisher import Publisher
 from ft.config import Config
 from ft.errors import FtError
 from ft.schemas.codec import Codec
+from ft.sql.queries import use
 from ft.streams.app import App, create_app
 from ft.streams.facts import Facts, known_networks, verify
+from ft.streams.orphan import Orphan
 from ft.streams.producer import Producer
 
 log = structlog.get_logger(__name__)
@@ -142,11 +144,14 @@ class NewNetworks(Service):
 
 def build(config: Config) -> App:
     """The app with the agents that the configuration selects. Raises ConfigError if no Kafka is known."""
+    use(config.generation)
     app = create_app(config)
     pipeline = Pipeline(app)
     app.prepare = pipeline.prepare
     if "normalize" in config.agents:
         app.serve(NewNetworks(pipeline))
+    if config.generation:
+        app.serve(Orphan())
     return app
 
 

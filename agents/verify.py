@@ -58,6 +58,7 @@ class Outcome:
     count: int = 0
     differences: Sequence[Difference] = ()
     seconds: float = 0.0
+    looked_at: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

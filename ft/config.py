@@ -6,6 +6,7 @@ Addresses come from the environment, else from the embedded servers that ``ft up
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -34,6 +35,8 @@ class Config:
     """``FT_NETWORKS``: a TOML file of networks added to, or replacing, the built-in ones. Default: none."""
     topic_prefix: str = ""
     """``FT_TOPIC_PREFIX``: before every topic, group and subject: lets deployments share a broker. Default empty."""
+    generation: str = ""
+    """``FT_GENERATION``: names the schemas, topics and group of a rebuild; `ft rebuild` sets it for its own worker."""
     partitions: int = 8
     """``FT_PARTITIONS``: partitions of the normalized and ledger topics, used at the first ``ft migrate`` only."""
     replication: int = 1
@@ -70,6 +73,7 @@ class Config:
             addresses=_addresses(env, home),
             networks_file=Path(env["FT_NETWORKS"]).expanduser() if env.get("FT_NETWORKS") else None,
             topic_prefix=env.get("FT_TOPIC_PREFIX", ""),
+            generation=_generation(env),
             partitions=_integer(env, "FT_PARTITIONS", 8, minimum=1),
             replication=_integer(env, "FT_REPLICATION", 1, minimum=1),
             agents=_agents(env),
@@ -113,6 +117,7 @@ class Config:
             "FT_CACHE": self.cache,
             "FT_NETWORKS": self.networks_file or "",
             "FT_TOPIC_PREFIX": self.topic_prefix,
+            "FT_GENERATION": self.generation,
             "FT_PARTITIONS": self.partitions,
             "FT_REPLICATION": self.replication,
             "FT_AGENTS": ",".join(sorted(self.agents)),
@@ -165,6 +170,13 @@ def _agents(env: Mapping[str, str]) -> frozenset[str]:
     if "publisher" in chosen and "ledger" not in chosen:
         raise ConfigError("FT_AGENTS: the publisher works under the ledger's partitions; name ledger too.")
     return chosen or frozenset(AGENTS)
+
+
+def _generation(env: Mapping[str, str]) -> str:
+    name = env.get("FT_GENERATION", "")
+    if name and not re.fullmatch("[a-z][a-z0-9_]{0,39}", name):
+        raise ConfigError(f"FT_GENERATION: expected lower-case letters, digits and _, at most 40, got {name!r}.")
+    return name
 
 
 def _integer(env: Mapping[str, str], name: str, default: int, *, minimum: int) -> int:

@@ -1,4 +1,8 @@
-"""Named queries: ``sql/<word>.sql`` holds blocks that begin with ``-- name: <query>``."""
+"""Named queries: ``sql/<word>.sql`` holds blocks that begin with ``-- name: <query>``.
+
+A rebuild has schemas of its own beside those that are served: its *generation* names them (``ledger.events`` becomes
+``ledger_<generation>.events``). A process works for one generation, which it says once, before it asks for a query.
+"""
 
 import re
 from functools import cache
@@ -7,15 +11,49 @@ from typing import Final
 
 from ft.errors import ConfigError
 
+SCHEMAS: Final = ("ref", "ingest", "ledger", "catalog", "market", "projection", "system")
+"""Every schema of ft's, in the order in which they are made."""
+LIVE: Final = ""
+"""The generation that is served."""
+
 _NAME: Final = re.compile(r"^-- name: *([a-z0-9_]+) *$", re.MULTILINE)
+_QUALIFIED: Final = re.compile(rf"(?<![\w.])({'|'.join(SCHEMAS)})\.(?=[a-z%])")
+_LISTED: Final = re.compile(r"\bSCHEMA\s+\w+(?:\s*,\s*\w+)*")
+_BARE: Final = re.compile(rf"\b({'|'.join(SCHEMAS)})\b")
+_generation = LIVE
+
+
+def use(generation: str) -> None:
+    """From now on this process's queries are those of ``generation``. Default: :data:`LIVE`."""
+    global _generation  # one for the whole process, threads included
+    _generation = generation
+
+
+def load(word: str, generation: str | None = None) -> dict[str, str]:
+    """All queries of ``sql/<word>.sql``, by name, with ``%(name)s`` parameters.
+
+    ``generation``: whose tables they name; None is what :func:`use` said. Raises ConfigError if the file does not
+    exist, holds no query, or names one twice.
+    """
+    return _load(word, _generation if generation is None else generation)
+
+
+def named(text: str, generation: str | None = None) -> str:
+    """SQL that names ft's schemas, as ``generation`` names them; None is what :func:`use` said."""
+    generation = _generation if generation is None else generation
+    if generation == LIVE:
+        return text
+    listed = _LISTED.sub(lambda found: _BARE.sub(rf"\1_{generation}", found[0]), text)
+    return _QUALIFIED.sub(rf"\1_{generation}.", listed)
+
+
+def words() -> list[str]:
+    """The files that hold named queries, without their ending."""
+    return sorted(entry.name[:-4] for entry in files("ft.sql").iterdir() if entry.name.endswith(".sql"))
 
 
 @cache
-def load(word: str) -> dict[str, str]:
-    """All queries of ``sql/<word>.sql``, by name, with ``%(name)s`` parameters.
-
-    Raises ConfigError if the file does not exist, holds no query, or names one twice.
-    """
+def _load(word: str, generation: str) -> dict[str, str]:
     path = files("ft.sql") / f"{word}.sql"
     if not path.is_file():
         raise ConfigError(f"sql/{word}.sql: expected a file of named queries, found none")
@@ -23,9 +61,4 @@ def load(word: str) -> dict[str, str]:
     names, bodies = parts[1::2], parts[2::2]
     if not names or len(set(names)) != len(names):
         raise ConfigError(f"sql/{word}.sql: expected distinct `-- name:` blocks, got {names}")
-    return {name: body.strip().rstrip(";") for name, body in zip(names, bodies, strict=True)}
-
-
-def words() -> list[str]:
-    """The files that hold named queries, without their ending."""
-    return sorted(entry.name[:-4] for entry in files("ft.sql").iterdir() if entry.name.endswith(".sql"))
+    return {name: named(body.strip().rstrip(";"), generation) for name, body in zip(names, bodies, strict=True)}

@@ -33,8 +33,10 @@ def verify(config: Config) -> Facts:
     config.schema_registry  # noqa: B018 - a missing address is told before anything else is tried
     partitions, networks = _read(config)
     verify_topics(config, networks, partitions)
-    topics, registry = Topics(config.topic_prefix), Registry(config.schema_registry)
-    codecs = {topic: registry.codec(record, topic) for topic, record in topics.records(()).items()}
+    topics, registry = Topics(config.topic_prefix, config.generation), Registry(config.schema_registry)
+    served = Topics(config.topic_prefix).records(())  # a generation's records have the schemas of those
+    subjects = zip(topics.records(()), served.items(), strict=True)
+    codecs = {topic: registry.codec(record, subject) for topic, (subject, record) in subjects}
     return Facts(topics=topics, partitions=partitions, networks=networks, registry=registry, codecs=codecs)
 
 

@@ -33,9 +33,18 @@ class TopicIdentity:
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """The names of all topics under one prefix."""
+    """The names of all topics under one prefix.
+
+    A generation reads the raw topics that all read, and has the others for itself.
+    """
 
     prefix: str = ""
+    generation: str = ""
+
+    @property
+    def own(self) -> str:
+        """What stands before the name of every topic but the raw ones."""
+        return f"{self.prefix}{self.generation.replace('_', '.')}." if self.generation else self.prefix
 
     def raw(self, network: str) -> str:
         """One network's chain, one partition: a chain is a sequence."""
@@ -43,31 +52,31 @@ class Topics:
 
     @property
     def normalized(self) -> str:
-        return f"{self.prefix}ledger.normalized"
+        return f"{self.own}ledger.normalized"
 
     @property
     def ownership_changed(self) -> str:
-        return f"{self.prefix}ledger.ownership_changed"
+        return f"{self.own}ledger.ownership_changed"
 
     @property
     def finality(self) -> str:
-        return f"{self.prefix}ledger.finality"
+        return f"{self.own}ledger.finality"
 
     @property
     def reorg_detected(self) -> str:
-        return f"{self.prefix}ledger.reorg_detected"
+        return f"{self.own}ledger.reorg_detected"
 
     @property
     def asset_created(self) -> str:
-        return f"{self.prefix}catalog.asset_created"
+        return f"{self.own}catalog.asset_created"
 
     @property
     def dead_letter(self) -> str:
-        return f"{self.prefix}system.dead_letter"
+        return f"{self.own}system.dead_letter"
 
     @property
     def quarantine(self) -> str:
-        return f"{self.prefix}ingest.quarantine"
+        return f"{self.own}ingest.quarantine"
 
     @property
     def partitioned(self) -> tuple[str, ...]:
@@ -93,7 +102,7 @@ def create_topics(config: Config, networks: Iterable[str], partitions: int) -> l
 
     Raises ConfigError if one that exists has another number of partitions, BrokerUnavailable if no broker answers.
     """
-    topics, admin = Topics(config.topic_prefix), _admin(config)
+    topics, admin = Topics(config.topic_prefix, config.generation), _admin(config)
     wanted = {topics.raw(network): (1, _KEEP) for network in networks}
     wanted |= dict.fromkeys(topics.partitioned, (partitions, _KEEP))
     wanted |= dict.fromkeys((topics.dead_letter, topics.quarantine), (1, _KEEP))
@@ -107,7 +116,7 @@ def create_topics(config: Config, networks: Iterable[str], partitions: int) -> l
 
 def verify_topics(config: Config, networks: Iterable[str], partitions: int) -> None:
     """Refuse (ConfigError) missing topics, and topics with another number of partitions than was chosen."""
-    topics = Topics(config.topic_prefix)
+    topics = Topics(config.topic_prefix, config.generation)
     wanted = {topics.raw(network): 1 for network in networks} | dict.fromkeys(topics.partitioned, partitions)
     wanted |= {topics.dead_letter: 1, topics.quarantine: 1}
     existing = _partition_counts(_admin(config))
@@ -143,6 +152,37 @@ def _identities(admin: AdminClient, wanted: list[str]) -> dict[str, TopicIdentit
         name: TopicIdentity(cluster_id=str(cluster.cluster_id), topic_id=str(future.result(_TIMEOUT_S).topic_id))
         for name, future in found.items()
     }
+
+
+def topic_names(config: Config) -> list[str]:
+    """The names of all topics that the broker has. Raises BrokerUnavailable."""
+    return sorted(_partition_counts(_admin(config)))
+
+
+def delete_topics(config: Config, names: Iterable[str]) -> list[str]:
+    """Delete topics with their records; returns those that were there. Raises BrokerUnavailable, BrokerError."""
+    wanted, deleted, admin = sorted(names), [], _admin(config)  # a client that is let go of ends what it was asked for
+    if not wanted:
+        return []
+    for name, future in admin.delete_topics(wanted, operation_timeout=_TIMEOUT_S).items():
+        try:
+            future.result(_TIMEOUT_S)
+            deleted.append(name)
+        except KafkaException as exc:
+            if exc.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise _translated(config, exc) from exc
+    return deleted
+
+
+def delete_group(config: Config, group: str) -> bool:
+    """Forget a consumer group's offsets; False where it is unknown, or not empty yet: the broker forgets it later."""
+    admin = _admin(config)
+    for future in admin.delete_consumer_groups([group], request_timeout=_TIMEOUT_S).values():
+        try:
+            future.result(_TIMEOUT_S)
+        except (KafkaException, TimeoutError):
+            return False
+    return True
 
 
 def end_of(config: Config, topic: str, partition: int) -> int:

@@ -1,0 +1,211 @@
+"""ownership_changed, from its first record -> projections beside those that are served, which they then replace.
+
+1. a second consumer, with fence rows of its own, runs ``Project`` from offset 0 into shadow tables
+2. once it has read the topic, it takes over (``takeover``): in one transaction that keeps everybody else out, it reads
+   what the live consumer has read since, and changes the tables
+The live consumer goes on all the time, before and after. Whatever happens to this process, what is served is whole.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import psycopg
+import structlog
+
+from ft.agents.project.hop import LostRecords, Project
+from ft.agents.rebuild import takeover
+from ft.agents.rebuild.progress import Progress, Report
+from ft.agents.rebuild.shadow import Shadow
+from ft.config import Config
+from ft.errors import FtError, MalformedRecord, OffsetMismatch
+from ft.schemas.codec import Codec
+from ft.schemas.events import OwnershipChanged, from_record
+from ft.sql.queries import LIVE
+from ft.streams import checkpoint
+from ft.streams.checkpoint import Claim, process_name
+from ft.streams.hop import RETRY_DELAYS_S, Message, select
+from ft.streams.prepare import partitions_of
+from ft.streams.registry import Registry
+from ft.streams.topics import Topics, topic_identities
+from ft.streams.whole import WholeTopic
+
+log = structlog.get_logger(__name__)
+
+BATCH_RECORDS: Final = 2000
+LOCKED_RECORDS_MAX: Final = 5000
+"""Read while everybody waits, at most; if the live consumer is further ahead, the takeover is put off."""
+LOCK_TIMEOUTS_S: Final = (0.5, 0.5, 3.0)
+"""How long each try may keep readers of the projections waiting behind it. The last is longer than Postgres takes to
+send autovacuum away."""
+_PAUSE_S: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """What came of it. ``locked_s``: how long the projections could not be read."""
+
+    records: int
+    tries: int
+    locked_s: float
+
+
+async def rebuild_project(config: Config, report: Report) -> Rebuilt:
+    """Rebuild everything that ``project`` keeps, and serve it.
+
+    Raises RebuildRuns, LostRecords where the topic does not begin with its first record, what ``Project`` raises,
+    DatabaseUnavailable, BrokerUnavailable; until it returns the old projections are served.
+    """
+    topic = Topics(config.topic_prefix).ownership_changed
+    partitions = range(await asyncio.to_thread(partitions_of, config))
+    with Registry(config.schema_registry) as registry, Shadow(config, "project") as shadow:
+        if shadow.left_over:
+            report(f"deleted what {len(shadow.left_over)} unfinished rebuilds had left")
+        codec = await asyncio.to_thread(registry.codec, "ownership_changed", topic)
+        with WholeTopic(config, topic, partitions) as whole:
+            work = _Rebuild(config, shadow, whole, codec, report)
+            try:
+                return await work.run()
+            finally:
+                await work.hop.stop()
+
+
+class _Rebuild:
+    """One run, in its shadow."""
+
+    def __init__(self, config: Config, shadow: Shadow, whole: WholeTopic, codec: Codec, report: Report) -> None:
+        self.hop = Project(config, process_name(), codec)
+        self._config = config
+        self._shadow = shadow
+        self._whole = whole
+        self._codec = codec
+        self._report = report
+        self._claims: dict[int, Claim] = {}
+        self._log = ("", "")
+        self._progress = Progress(what="ownership_changed")
+
+    def get(self, topic: str, partition: int) -> Claim | None:
+        """The claim, as the loop of every agent asks for it."""
+        return self._claims.get(partition)
+
+    async def run(self) -> Rebuilt:
+        """Fill, then take over."""
+        await self._claim()
+        self._check_live(self._live_ends(), self._ends())
+        await self._fill(self._ends())
+        takeover.analyze(self._shadow.conn, self._shadow.generation)
+        tries = 0
+        while True:
+            await self._fill(self._ends())
+            locked_s = await self._try_to_take_over(LOCK_TIMEOUTS_S[tries % len(LOCK_TIMEOUTS_S)])
+            tries += 1
+            if locked_s is not None:
+                return Rebuilt(records=self._progress.done, tries=tries, locked_s=locked_s)
+            await asyncio.sleep(_PAUSE_S)
+
+    def _check_live(self, live: Mapping[int, int], ends: Mapping[int, int]) -> None:
+        for partition, offset in live.items():
+            if offset > ends[partition]:
+                raise OffsetMismatch(
+                    f"next offset of project of {self._whole.topic}-{partition}: expected at most {ends[partition]}, the "
+                    f"end of the log, got {offset}. Records are missing: restore the topic before a rebuild from it."
+                )
+
+    def _ends(self) -> dict[int, int]:
+        return {partition: end for partition, (_, end) in self._whole.bounds().items()}
+
+    async def _claim(self) -> None:
+        topic = self._whole.topic
+        for partition, (first, _) in self._whole.bounds().items():
+            if first > 0:
+                raise LostRecords(
+                    f"{topic}-{partition}: expected the log to begin at offset 0, got {first}. Records were deleted: "
+                    "restore the topic before the projections can be rebuilt from it."
+                )
+        identity = topic_identities(self._config, [topic])[topic]
+        self._log = (identity.cluster_id, identity.topic_id)
+        conn = await checkpoint.connect_writer(self._config, application="ft rebuild claims")
+        try:
+            for partition in self._whole.partitions:
+                self._claims[partition] = await checkpoint.claim(
+                    conn,
+                    consumer=self.hop.consumer,
+                    topic=topic,
+                    partition=partition,
+                    owner=process_name(),
+                    cluster_id=identity.cluster_id,
+                    topic_id=identity.topic_id,
+                )
+        except psycopg.Error as exc:
+            raise checkpoint.translated(exc) from exc
+        finally:
+            await conn.close()
+
+    async def _fill(self, ends: Mapping[int, int]) -> None:
+        """Process every record below ``ends``."""
+        progress = self._progress
+        progress.total = sum(max(ends[p], claim.next_offset) for p, claim in self._claims.items() if p in ends)
+        starts = {partition: claim.next_offset for partition, claim in self._claims.items()}
+        for messages in self._whole.read(starts, ends, BATCH_RECORDS):
+            for message in messages:
+                if message.offset == 0:
+                    self._check_first(message)
+            await self._process(messages)
+            progress.done = sum(claim.next_offset for claim in self._claims.values())
+            self._report(progress)
+
+    def _check_first(self, message: Message) -> None:
+        try:
+            first = from_record(OwnershipChanged, self._codec.decode(message.value))
+        except MalformedRecord:
+            return  # the hop puts it aside
+        if first.prev_seq > 0:
+            raise LostRecords(
+                f"{message.topic}-{message.partition}: expected the first record to follow none, got one that follows "
+                f"seq {first.prev_seq}. Records are missing: restore the topic before the projections can be rebuilt."
+            )
+
+    async def _process(self, messages: Sequence[Message]) -> None:
+        """As every agent's loop does: the same batch again after a passing error."""
+        delays = iter(RETRY_DELAYS_S)
+        while True:
+            batch = select(messages, self)
+            if not batch.messages:
+                return
+            try:
+                await self.hop.process(batch)
+                return
+            except FtError as exc:
+                delay = next(delays, None) if exc.retryable else None
+                if delay is None:
+                    raise
+                log.warning("batch is tried again", agent=self.hop.consumer, in_s=delay, error=str(exc))
+                await asyncio.sleep(delay)
+
+    async def _try_to_take_over(self, lock_timeout_s: float) -> float | None:
+        """Seconds that it took, or None: somebody was in the way, or the live consumer is too far ahead."""
+        conn, began = self._shadow.conn, time.monotonic()
+        try:
+            with conn.transaction():
+                takeover.keep_others_out(conn, lock_timeout_s)
+                ends = self._live_ends()
+                behind = sum(max(end - self._claims[p].next_offset, 0) for p, end in ends.items())
+                if behind > LOCKED_RECORDS_MAX:
+                    raise psycopg.Rollback
+                await self._fill(ends)
+                takeover.swap(conn, self._shadow.generation, self._whole.topic)
+        except psycopg.errors.LockNotAvailable:
+            return None
+        except psycopg.Error as exc:
+            raise checkpoint.translated(exc) from exc
+        return None if behind > LOCKED_RECORDS_MAX else time.monotonic() - began
+
+    def _live_ends(self) -> dict[int, int]:
+        """How far the live consumer has read of this very log; its fence rows stay locked in a transaction."""
+        return {
+            fence.partition: fence.next_offset
+            for fence in takeover.fences(self._shadow.conn, LIVE, self._whole.topic)
+            if fence.partition in self._claims and (fence.cluster_id, fence.topic_id) == self._log
+        }

@@ -1,0 +1,144 @@
+"""``ft rebuild``: Make projections, or a second ledger, once more from the log."""
+
+import asyncio
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ft.config import Config
+from ft.errors import FtError
+
+if TYPE_CHECKING:
+    from ft.agents.rebuild.progress import Progress
+
+EQUAL, DIFFERENT, CANNOT_RUN = 0, 1, 2
+_LINE_EVERY_S = 10.0
+
+
+@click.group(no_args_is_help=True)
+def command() -> None:
+    """Make projections, or a second ledger, once more from the log.
+
+    \b
+    ft rebuild project   everything that `project` keeps, from ledger.ownership_changed; then it is served
+    ft rebuild ledger    a second ledger from the raw topics, compared with the one that is served, then deleted
+
+    Both work in schemas of their own beside those that are served, while everything goes on. Ended in any way, the
+    old is served and untouched; the next rebuild of the kind deletes what was left and begins anew.
+    """
+
+
+@command.command("project", short_help="Projections from the topic's beginning, then served.")
+def project() -> None:
+    """Rebuild what `project` keeps (holdings, asset cards, holders, figures, activity, the catalog's stubs, heads, dead
+    letters) from the first record of ledger.ownership_changed, and serve it.
+
+    The served tables are read and written meanwhile. When the new ones have everything, they take the place of the old
+    in one transaction, which readers wait for (some tenths of a second). Running workers need no restart: they go on
+    from the offset where the new tables stand.
+
+    A second one at the same time is refused. Exit code: 0 served; 1 not, the old is served.
+
+    \b
+    Reads: FT_KAFKA, FT_POSTGRES, FT_SCHEMA_REGISTRY (default: the servers of `ft up`), FT_TOPIC_PREFIX
+    """
+    from ft.agents.rebuild.project import rebuild_project
+
+    _end_in_order()
+    with _Said() as said:
+        done = asyncio.run(rebuild_project(_configured(), said))
+    click.echo(
+        f"served: {done.records:,} records, everything that project keeps; readers waited {done.locked_s:.2f} s "
+        f"at the {done.tries}. try"
+    )
+
+
+@command.command("ledger", short_help="A second ledger from the raw topics, compared with the first.")
+@click.option("--network", "networks", multiple=True, help="Only this network; repeatable. Default: all.")
+@click.option("--keep", is_flag=True, help="Leave the second ledger's schemas, to look at, until the next rebuild.")
+@click.option(
+    "--level-within", "level_s", type=click.FloatRange(min=1), default=300.0, show_default=True,
+    help="Seconds that the two may take to stand at the same place, once the second has caught up.",
+)  # fmt: skip
+def ledger(networks: tuple[str, ...], keep: bool, level_s: float) -> None:
+    """Read the raw topics from their beginning with a second normalize and ledger, and compare what comes of it.
+
+    The proof that Kafka is the log: events in force, ownership, sums, block slices, heads, the canonical chain,
+    coverage and quarantine must be equal. A partition is compared in one snapshot, when both have read it to the same
+    raw offset; until then it is waited for. Needs a running worker, and no backfill that never pauses.
+
+    Exit code: 0 equal; 1 different; 2 the comparison could not be made, or not all of it.
+
+    \b
+    Reads: FT_KAFKA, FT_POSTGRES, FT_SCHEMA_REGISTRY (default: the servers of `ft up`), FT_TOPIC_PREFIX
+    """
+    from ft.agents.rebuild.ledger import rebuild_ledger
+
+    _end_in_order()
+    try:
+        with _Said() as said:
+            result = rebuild_ledger(_configured(), list(networks), said, keep=keep, level_s=level_s)
+    except FtError as exc:
+        click.echo(f"ft: {exc}", err=True)
+        sys.exit(CANNOT_RUN)
+    for outcome in result.outcomes:
+        click.echo(f"{'differs' if outcome.count else 'equal  '}  {outcome.claim}  ({outcome.seconds:.1f} s)")
+        for difference in outcome.differences:
+            click.echo(f"         {difference}")
+        if outcome.count > len(outcome.differences):
+            click.echo(f"         … and {outcome.count - len(outcome.differences):,} more")
+    for line in result.not_compared:
+        click.echo(f"missing  {line}")
+    if result.kept:
+        click.echo(f"kept     schemas ..._{result.kept}")
+    click.echo(f"{result.differences:,} differences" if result.differences else "no differences")
+    sys.exit(DIFFERENT if result.differences else CANNOT_RUN if result.not_compared else EQUAL)
+
+
+def _configured() -> Config:
+    config = Config.from_env()
+    from ft.streams.log import configure
+
+    configure(config)
+    return config
+
+
+def _end_in_order() -> None:
+    """SIGTERM as SIGINT: what was made is deleted on the way out."""
+
+    def end(number: int, frame: Any) -> None:
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)
+
+
+class _Said:
+    """What a rebuild tells, on stderr: one line that moves on a terminal, else a line every ten seconds."""
+
+    def __init__(self) -> None:
+        self._tty = sys.stderr.isatty()
+        self._said_at = 0.0
+        self._open = False
+
+    def __enter__(self) -> "_Said":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close_line()
+
+    def __call__(self, said: "Progress | str") -> None:
+        if isinstance(said, str):
+            self._close_line()
+            click.echo(said, err=True)
+        elif time.monotonic() - self._said_at >= (0.2 if self._tty else _LINE_EVERY_S):
+            self._said_at = time.monotonic()
+            click.echo(f"\r{said}\x1b[K" if self._tty else str(said), err=True, nl=not self._tty)
+            self._open = self._tty
+
+    def _close_line(self) -> None:
+        if self._open:
+            click.echo(err=True)
+            self._open = False

@@ -1,0 +1,97 @@
+"""A topic read whole, by those who need no group: from its first record to an end that the caller names."""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, Self
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from ft.config import Config
+from ft.errors import BrokerError, BrokerUnavailable
+from ft.streams.hop import Message
+from ft.streams.topics import RECORD_BYTES_MAX
+
+_ASK_S: Final = 15.0
+_SILENCE_S: Final = 60.0
+"""A broker that has records and gives none for so long is away."""
+_POLL_S: Final = 0.05
+"""A request for many records waits so long for more than there are."""
+
+
+class WholeTopic:
+    """Some partitions of one topic, read forward. Nothing is committed to Kafka. Blocking; leave it to disconnect."""
+
+    def __init__(self, config: Config, topic: str, partitions: Iterable[int]) -> None:
+        self.topic = topic
+        self.partitions = tuple(partitions)
+        self._config = config
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": config.kafka,
+                "group.id": f"{config.topic_prefix}whole",  # librdkafka wants one; it is never joined
+                "enable.auto.commit": False,
+                "auto.offset.reset": "error",
+                "fetch.message.max.bytes": RECORD_BYTES_MAX,
+                "queued.max.messages.kbytes": 65_536,
+                "log_level": 2,
+            }
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._consumer.close()
+
+    def bounds(self) -> dict[int, tuple[int, int]]:
+        """Partition -> its first offset and the one behind its last. Raises BrokerUnavailable, BrokerError."""
+        try:
+            return {
+                partition: self._consumer.get_watermark_offsets(TopicPartition(self.topic, partition), timeout=_ASK_S)
+                for partition in self.partitions
+            }
+        except KafkaException as exc:
+            raise self._translated(exc.args[0]) from exc
+
+    def read(self, starts: Mapping[int, int], ends: Mapping[int, int], most: int) -> Iterator[list[Message]]:
+        """The records from ``starts`` to before ``ends``, at most ``most`` at a time, each partition in its order.
+
+        Raises BrokerUnavailable, BrokerError.
+        """
+        left = {partition: end for partition, end in ends.items() if starts[partition] < end}
+        if left:
+            self._consumer.assign([TopicPartition(self.topic, partition, starts[partition]) for partition in left])
+        heard = time.monotonic()
+        while left:
+            found = [m for m in self._consumer.consume(most, timeout=_POLL_S) if self._is_wanted(m, left)]
+            if found:
+                heard = time.monotonic()
+                yield [_message(m) for m in found]
+            elif time.monotonic() - heard > _SILENCE_S:
+                raise BrokerUnavailable(f"{self.topic}: expected records up to {left}, got none for {_SILENCE_S:.0f} s")
+
+    def _is_wanted(self, message: Any, left: dict[int, int]) -> bool:
+        if message.error() is not None:
+            raise self._translated(message.error())
+        partition, offset = message.partition(), message.offset()
+        if partition not in left:
+            return False
+        if offset + 1 >= left[partition]:
+            del left[partition]
+        return True
+
+    def _translated(self, error: Any) -> BrokerError:
+        kind = BrokerUnavailable if error.retriable() or error.code() < 0 else BrokerError
+        if error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
+            kind = BrokerError
+        return kind(f"Kafka at {self._config.kafka}, {self.topic}: {error.str()}")
+
+
+def _message(message: Any) -> Message:
+    return Message(
+        topic=message.topic(),
+        partition=message.partition(),
+        offset=message.offset(),
+        value=message.value(),
+        headers={},
+    )
