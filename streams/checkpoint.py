@@ -7,6 +7,7 @@
 
 import os
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -24,6 +25,11 @@ from ft.sql.queries import load
 Connection: TypeAlias = AsyncConnection[Any]
 
 _SESSION = "-c idle_in_transaction_session_timeout=5s -c lock_timeout=5s -c statement_timeout=30s -c timezone=UTC"
+TRANSACTION_S = 10
+"""Longest transaction. A process that is stopped amid a pipeline, executemany or COPY is neither idle nor in a
+statement to Postgres: no other timeout takes its locks away, and the partitions' next owner waits for them."""
+TRANSACTION_MAX_S = 160
+"""Longest transaction of a process that needs longer, as it has found out by trying."""
 _TCP = {
     "connect_timeout": 5,
     "keepalives": 1,
@@ -36,6 +42,7 @@ _PASSING = (
     psycopg.OperationalError,  # connection lost, server restarting, lock and statement timeouts, too many connections
     psycopg.InterfaceError,
     errors.IdleInTransactionSessionTimeout,
+    errors.TransactionTimeout,
     errors.SerializationFailure,
     errors.DeadlockDetected,
 )
@@ -80,13 +87,14 @@ def process_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{int(psutil.Process().create_time() * 1000)}"
 
 
-async def connect_writer(config: Config, *, application: str = "ft") -> Connection:
+async def connect_writer(config: Config, *, application: str = "ft", transaction_s: int = TRANSACTION_S) -> Connection:
     """Open a connection in role ft_writer that gives up its locks within seconds when this process stops.
 
-    Autocommit is off. Raises DatabaseUnavailable.
+    Autocommit is off. ``transaction_s``: longest transaction. Raises DatabaseUnavailable.
     """
     url = config.postgres_as("ft_writer")
-    options = " ".join(filter(None, (str(conninfo_to_dict(url).get("options") or ""), _SESSION)))
+    limit = f"-c transaction_timeout={transaction_s}s"
+    options = " ".join(filter(None, (str(conninfo_to_dict(url).get("options") or ""), _SESSION, limit)))
     try:
         return await AsyncConnection.connect(make_conninfo(url, options=options, application_name=application, **_TCP))
     except psycopg.Error as exc:
@@ -164,11 +172,16 @@ class Writer:
         self._owner = owner
         self._application = application
         self._conn: Connection | None = None
+        self._limit_s = TRANSACTION_S
+        self._timed_out = 0
+        """Transactions in a row that were given up for their length."""
 
     async def connection(self) -> Connection:
         """The open connection, reconnected if it was lost. Raises DatabaseUnavailable."""
         if self._conn is None or self._conn.closed:
-            self._conn = await connect_writer(self._config, application=self._application)
+            # The first may have been a stop of this process; whoever needs longer gets longer from the second on.
+            self._limit_s = min(TRANSACTION_S << max(0, self._timed_out - 1), TRANSACTION_MAX_S)
+            self._conn = await connect_writer(self._config, application=self._application, transaction_s=self._limit_s)
         return self._conn
 
     async def close(self) -> None:
@@ -198,10 +211,12 @@ class Writer:
         """
         conn = await self.connection()
         moves: Sequence[Move] = ()
+        began = time.monotonic()
         try:
             moves = await work(conn)
             await move_fence(conn, moves)
         except psycopg.Error as exc:
+            self._timed_out += time.monotonic() - began >= self._limit_s  # the error may be just a lost connection
             await self._give_up(conn)
             raise translated(exc) from exc
         except Fenced:
@@ -220,6 +235,7 @@ class Writer:
         except BaseException:  # cancelled: what became of the commit is for the next reader of the fence to find out
             await conn.close()
             raise
+        self._timed_out = 0
         _apply(moves)
 
     async def _give_up(self, conn: Connection) -> None:

@@ -1,5 +1,6 @@
 """Claims and the fence on a real Postgres: who may write, and what a commit whose reply was lost means."""
 
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 
 import psycopg
@@ -179,7 +180,7 @@ async def test_an_offset_outside_of_the_log_is_refused(conn: Connection, earlies
 
 async def test_a_stopped_writers_locks_do_not_outlive_its_timeouts(config: Config, conn: Connection) -> None:
     settings = {}
-    for name in ("idle_in_transaction_session_timeout", "lock_timeout", "statement_timeout"):
+    for name in ("idle_in_transaction_session_timeout", "lock_timeout", "statement_timeout", "transaction_timeout"):
         row = await (await conn.execute(f"SHOW {name}")).fetchone()
         settings[name] = row[0] if row else ""
 
@@ -187,4 +188,40 @@ async def test_a_stopped_writers_locks_do_not_outlive_its_timeouts(config: Confi
         "idle_in_transaction_session_timeout": "5s",
         "lock_timeout": "5s",
         "statement_timeout": "30s",
+        "transaction_timeout": "10s",
     }
+
+
+async def test_a_process_stopped_amid_a_pipeline_holds_its_locks_no_longer_than_a_transaction_may_take(
+    config: Config, conn: Connection
+) -> None:
+    await take(conn, "one")
+    stopped = await checkpoint.connect_writer(config, transaction_s=1)
+    with contextlib.suppress(psycopg.Error):  # what it will find when it wakes up
+        async with stopped.pipeline():
+            await stopped.execute("UPDATE system.partition_owner SET next_offset = 7")
+            stopped.pgconn.send_flush_request()
+            stopped.pgconn.flush()  # Postgres has the statement, and waits for the next one
+
+            claim = await take(conn, "two")
+    await stopped.close()
+
+    assert (claim.epoch, claim.next_offset) == (2, 0)
+
+
+async def test_a_batch_that_needs_longer_than_a_transaction_may_take_is_given_longer_the_third_time(
+    conn: Connection, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "TRANSACTION_S", 1)
+    claim = await take(conn, "one")
+
+    async def slow(conn: Connection) -> Sequence[Move]:
+        await conn.execute("SELECT pg_sleep(1.2)")
+        return (Move(claim=claim, next_offset=1, next_seq=1),)
+
+    for _ in range(2):
+        with pytest.raises(DatabaseUnavailable):
+            await writer.commit(slow)
+    await writer.commit(slow)
+
+    assert claim.next_offset == 1
