@@ -6,27 +6,20 @@ SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 
        set_config('enable_mergejoin', 'off', true)
 
 -- name: read_holdings
--- The stored holdings of the slots that a batch touches.
-SELECT h.network, h.contract, h.token_id::text, h.slot, h.account, h.quantity::text,
-       h.block_number, h.log_index, h.sub_index, h.returned
+-- The stored holdings of the slots that a batch touches, by their number in the arrays.
+SELECT d.n, h.account, h.quantity::text, h.block_number, h.log_index, h.sub_index, h.returned
 FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], %(slot)s::text[])
-     AS d (network, contract, token_id, slot)
+     WITH ORDINALITY AS d (network, contract, token_id, slot, n)
 JOIN projection.holdings h USING (network, contract, token_id, slot)
 
--- name: read_cards
--- The stored cards of the assets that a batch touches.
-SELECT c.network, c.contract, c.token_id::text, c.standard, c.supply::text, c.owners, c.transfers, c.last_block,
-       extract(epoch FROM c.last_time)::bigint, c.version
-FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[]) AS d (network, contract, token_id)
-JOIN projection.asset_cards c USING (network, contract, token_id)
-
 -- name: move_holders
--- Differences; returns how many visible holdings each account has now, which is cheaper than to read it before. An
--- account that gave everything away stays at 0: an update costs less than a deletion and its return.
+-- Differences; returns, a row for each and in their order, how many visible holdings the account has now, which is
+-- cheaper than to read it before. An account that gave everything away stays at 0: an update costs less than a deletion
+-- and its return.
 INSERT INTO projection.collection_holders AS h (network, contract, account, holdings)
 SELECT * FROM unnest(%(network)s::text[], %(contract)s::text[], %(account)s::text[], %(difference)s::bigint[])
 ON CONFLICT (network, contract, account) DO UPDATE SET holdings = h.holdings + excluded.holdings
-RETURNING network, contract, account, holdings
+RETURNING h.holdings
 
 -- name: write_holdings
 -- Whole rows: what the pure rule made of the stored ones.
@@ -39,8 +32,9 @@ ON CONFLICT (network, contract, token_id, slot) DO UPDATE SET
     account = excluded.account, quantity = excluded.quantity, block_number = excluded.block_number,
     log_index = excluded.log_index, sub_index = excluded.sub_index, returned = excluded.returned
 
--- name: write_cards
--- Whole rows; the version is the seq of the card's last record.
+-- name: move_cards
+-- Differences, and heights and times that only rise; returns, a row for each and in their order, what the card was, which
+-- is cheaper than to read it before: null for a new one. The version is the seq of the card's last record.
 INSERT INTO projection.asset_cards AS c
     (network, contract, token_id, standard, supply, owners, transfers, last_block, last_time, version)
 SELECT network, contract, token_id, standard, supply, owners, transfers, last_block, to_timestamp(last_time), version
@@ -49,8 +43,10 @@ FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], 
     %(last_time)s::bigint[], %(version)s::bigint[])
     AS d (network, contract, token_id, standard, supply, owners, transfers, last_block, last_time, version)
 ON CONFLICT (network, contract, token_id) DO UPDATE SET
-    standard = excluded.standard, supply = excluded.supply, owners = excluded.owners, transfers = excluded.transfers,
-    last_block = excluded.last_block, last_time = excluded.last_time, version = excluded.version
+    standard = excluded.standard, supply = c.supply + excluded.supply, owners = c.owners + excluded.owners,
+    transfers = c.transfers + excluded.transfers, last_block = greatest(c.last_block, excluded.last_block),
+    last_time = greatest(c.last_time, excluded.last_time), version = excluded.version
+RETURNING old.owners, extract(epoch FROM old.last_time)::bigint
 
 -- name: write_stats
 -- Differences; heights only widen.

@@ -1,53 +1,33 @@
 """ownership_changed -> projections: what the API lists and counts, kept from the topic alone."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from ft.agents.ownership import NO_FLOOR
 from ft.agents.project import projection
-from ft.agents.project.projection import FINALITY, Told
+from ft.agents.project.projection import Told
+from ft.agents.project.said import FINALITY, Change, Refused, read
 from ft.agents.project.store import store
 from ft.config import Config
-from ft.errors import FtError, MalformedRecord
+from ft.errors import FtError
 from ft.schemas.codec import Codec
-from ft.schemas.events import SCHEMA_VERSION, OwnershipChanged, from_record
-from ft.schemas.standards import HOLDING
 from ft.sql.queries import load
 from ft.streams.checkpoint import Claim, Connection, Move, Writer
 from ft.streams.hop import Batch, Message
 from ft.streams.metrics import EVENTS_PROCESSED
-
-MALFORMED: Final = "malformed_record"
-"""Reason of a dead letter whose seq nobody knows (project.sql asks for it by name)."""
-_TEXT_MAX: Final = 256  # characters, as the ledger's
-_BIGINT_FITS: Final = 2**62  # and so does a little more
-_INT_MAX: Final = 2**31 - 1
-_TIME_END: Final = 4_102_444_800  # 2100-01-01, as the journal
 
 
 class LostRecords(FtError):
     """A record names a predecessor that was never read: going on would make every count wrong."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
-    """A record that cannot be projected; it becomes a dead letter and the others go on."""
-
-    reason: str
-    error: str
-    network: str = ""
-    seq: int | None = None
-    """None: unknown, so what the next record says of its predecessor cannot be checked."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Read:
+class Read(NamedTuple):
     """One message and what it says."""
 
     message: Message
     prev_seq: int
-    said: OwnershipChanged | Refused
+    said: Change | Refused
 
 
 class Project:
@@ -77,11 +57,12 @@ class Project:
 
     async def process(self, batch: Batch) -> None:
         """Commit the batch whole. Raises LostRecords, and what :meth:`Writer.commit` raises."""
-        read = {partition: [self._read(m) for m in messages] for partition, messages in batch.by_partition().items()}
+        by_partition = batch.by_partition().items()
+        found = {partition: [self._read(message) for message in messages] for partition, messages in by_partition}
 
         async def work(conn: Connection) -> Sequence[Move]:
             moves, told = [], []
-            for partition, records in read.items():
+            for partition, records in found.items():
                 claim = batch.claims[partition]
                 followed = await _follow(conn, claim, records)
                 told += await _take_floors(conn, partition, followed.fresh)
@@ -96,74 +77,22 @@ class Project:
         EVENTS_PROCESSED.labels(agent=self.consumer).inc(len(batch.messages))
 
     def _read(self, message: Message) -> Read:
-        try:
-            change = from_record(OwnershipChanged, self._codec.decode(message.value))
-        except MalformedRecord as exc:
-            return Read(message=message, prev_seq=-1, said=Refused(reason=MALFORMED, error=str(exc)))
-        return Read(message=message, prev_seq=change.prev_seq, said=refusal_of(change) or change)
-
-
-def refusal_of(change: OwnershipChanged) -> Refused | None:
-    """Why a record cannot be projected, or None. An unknown word is put aside, not guessed.
-
-    1. a schema version, kind, op or standard that this code does not know
-    2. a number, time or text that the tables could not hold
-    """
-
-    def refused(reason: str, expected: str, got: object) -> Refused:
-        network = change.network if _is_text(change.network) else ""
-        error = f"expected {expected}, got {got!r:.{_TEXT_MAX}}"
-        return Refused(reason=reason, error=error, network=network, seq=change.seq)
-
-    if not 0 < change.seq <= _BIGINT_FITS:
-        error = f"seq: expected a position in the journal, got {change.seq}"
-        return Refused(reason=MALFORMED, error=error, network=change.network if _is_text(change.network) else "")
-    if change.schema_version != SCHEMA_VERSION:
-        return refused("unknown_schema_version", str(SCHEMA_VERSION), change.schema_version)
-    if change.kind != FINALITY and change.kind not in projection.KINDS:
-        return refused("unknown_kind", "mint, transfer, burn or finality", change.kind)
-    texts = (change.network, change.contract, change.from_account, change.to_account, change.block_hash)
-    if not all(map(_is_text, texts)) or not change.network:
-        return refused("unfit_value", f"texts of at most {_TEXT_MAX} characters", texts)
-    if not 0 <= change.block_time < _TIME_END:
-        return refused("unfit_value", "a block time before 2100, in unix seconds", change.block_time)
-    heights = (change.block_number, change.position, change.safe, change.finalized)
-    if not all(-1 <= height <= _BIGINT_FITS for height in heights):
-        return refused("unfit_value", "block number, position, safe and finalized of at least -1", heights)
-    if change.kind == FINALITY:
-        return None
-    if not 0 <= change.log_index <= _INT_MAX or not 0 <= change.sub_index <= _INT_MAX:
-        got = (change.log_index, change.sub_index)
-        return refused("unfit_value", f"log_index and sub_index from 0 to {_INT_MAX}", got)
-    if change.op not in projection.SIGN:
-        return refused("unknown_op", "apply or revert", change.op)
-    if change.standard not in HOLDING:
-        return refused("unknown_standard", ", ".join(HOLDING), change.standard)
-    if not _is_uint(change.token_id) or not _is_uint(change.quantity):
-        return refused("unfit_value", "token id and quantity as decimal numbers", (change.token_id, change.quantity))
-    return None
-
-
-def _is_text(text: str) -> bool:
-    return len(text) <= _TEXT_MAX and "\0" not in text
-
-
-def _is_uint(text: str) -> bool:
-    return len(text) <= 78 and text.isascii() and text.isdecimal() and (text[0] != "0" or text == "0")
+        said, prev_seq = read(self._codec, message.value)
+        return Read(message, prev_seq, said)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Followed:
     """A partition's records as they follow each other."""
 
-    fresh: list[OwnershipChanged]
+    fresh: list[Change]
     refused: list[Read]
     next_seq: int
 
 
 async def _follow(conn: Connection, claim: Claim, records: Sequence[Read]) -> _Followed:
     """The records of a partition that are new, those for dead letters, and the next seq. Raises LostRecords."""
-    fresh: list[OwnershipChanged] = []
+    fresh: list[Change] = []
     refused = [record for record in records if isinstance(record.said, Refused)]
     last_seq = claim.next_seq - 1
     before: Read | None = None
@@ -172,8 +101,8 @@ async def _follow(conn: Connection, claim: Claim, records: Sequence[Read]) -> _F
         if said.seq is None or said.seq <= last_seq:
             continue
         if record.prev_seq < last_seq and last_seq > 0:  # taken, it would make the true ones look like repeats
-            if isinstance(said, OwnershipChanged):
-                refused.append(replace(record, said=_stray(said, last_seq)))
+            if isinstance(said, Change):
+                refused.append(record._replace(said=_stray(said, last_seq)))
             continue
         if record.prev_seq > last_seq > 0 and not await _follows_unreadable(conn, record.message, previous):
             raise LostRecords(
@@ -182,12 +111,12 @@ async def _follow(conn: Connection, claim: Claim, records: Sequence[Read]) -> _F
                 "restore it, or rebuild the projections from a whole one."
             )
         last_seq = said.seq
-        if isinstance(said, OwnershipChanged):
+        if isinstance(said, Change):
             fresh.append(said)
     return _Followed(fresh=fresh, refused=refused, next_seq=last_seq + 1)
 
 
-def _stray(said: OwnershipChanged, last_seq: int) -> Refused:
+def _stray(said: Change, last_seq: int) -> Refused:
     error = f"expected a record that follows seq {last_seq}, got seq {said.seq} that follows {said.prev_seq}"
     return Refused(reason="out_of_order", error=error, network=said.network, seq=said.seq)
 
@@ -200,7 +129,7 @@ async def _follows_unreadable(conn: Connection, message: Message, previous: Read
     return bool(row and row[0])
 
 
-async def _take_floors(conn: Connection, partition: int, records: Sequence[OwnershipChanged]) -> list[Told]:
+async def _take_floors(conn: Connection, partition: int, records: Sequence[Change]) -> list[Told]:
     """The partition's events with the floor of each; where the floors stand afterwards is stored."""
     cursor = await conn.execute(load("project")["read_floors"], {"partition": partition}, prepare=True)
     stored: dict[str, int] = dict(await cursor.fetchall())
@@ -213,7 +142,7 @@ async def _take_floors(conn: Connection, partition: int, records: Sequence[Owner
     return told
 
 
-async def _write_heads(conn: Connection, partition: int, records: Iterable[OwnershipChanged]) -> None:
+async def _write_heads(conn: Connection, partition: int, records: Iterable[Change]) -> None:
     for network, said in sorted({record.network: record for record in records}.items()):
         values = {
             "partition": partition,

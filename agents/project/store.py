@@ -6,10 +6,12 @@ from ft.agents.columns import columns
 from ft.agents.project.projection import (
     Account,
     Asset,
-    Card,
+    Before,
     Changed,
     Collection,
+    Folded,
     Holding,
+    Net,
     Slot,
     Stats,
     Told,
@@ -29,85 +31,101 @@ _COUNTS = ("transfers", "mints", "burns")
 
 
 async def store(conn: Connection, told: Sequence[Told]) -> None:
-    """Fold records, in order, into the projections, in the open transaction."""
+    """Fold records, in order, into the projections, in the open transaction.
+
+    1. read the holdings that the records touch, and apply the records to them
+    2. write holdings and activity; move cards and holders, and learn what they were
+    3. write what follows for collections and catalog
+    Each table's rows are written in key order: two writers can never wait for each other in a circle.
+    """
     if not told:
         return
-    await conn.execute(load("project")["plan"])
     slots, assets = touched([change for change, _ in told])
-    stored, cards = await _read_stored(conn, slots, assets)
+    stored = await _read_stored(conn, slots)
     folded = fold(told, stored)
     gained = net(folded.holdings, stored)
-    holders = await _move_holders(conn, gained.accounts)
-    await _write(conn, changed_rows(folded, gained, cards, holders))
+    cards, holders = await _move(conn, slots, assets, folded, gained)
+    await _follow(conn, changed_rows(folded, gained, cards, holders))
 
 
-async def _read_stored(
-    conn: Connection, slots: Sequence[Slot], assets: Sequence[Asset]
-) -> tuple[dict[Slot, Holding], dict[Asset, Card]]:
+async def _read_stored(conn: Connection, slots: Sequence[Slot]) -> dict[Slot, Holding]:
     sql = load("project")
     async with conn.pipeline():
-        of_slots = await conn.execute(sql["read_holdings"], columns(_SLOT, slots), prepare=True)
-        of_assets = await conn.execute(sql["read_cards"], columns(_ASSET, assets), prepare=True)
-        rows = await of_slots.fetchall()
-        holdings = {tuple(r[:4]): Holding(r[4], int(r[5]), (r[6], r[7], r[8]), r[9]) for r in rows}
-        rows = await of_assets.fetchall()
-        cards = {tuple(r[:3]): Card(r[3], int(r[4]), *r[5:]) for r in rows}
-    return holdings, cards
+        await conn.execute(sql["plan"], prepare=True)
+        cursor = await conn.execute(sql["read_holdings"], columns(_SLOT, slots), prepare=True)
+        rows = await cursor.fetchall()
+    return {
+        slots[n - 1]: Holding(account, int(quantity), (block, log_index, sub_index), returned)
+        for n, account, quantity, block, log_index, sub_index, returned in rows
+    }
 
 
-async def _move_holders(conn: Connection, differences: Mapping[Account, int]) -> dict[Account, int]:
-    """How many visible holdings each of the accounts has afterwards."""
-    if not differences:
-        return {}
-    values = columns((*_ACCOUNT, "difference"), [(*k, differences[k]) for k in sorted(differences)])
-    cursor = await conn.execute(load("project")["move_holders"], values, prepare=True)
-    return {(network, contract, account): holdings for network, contract, account, holdings in await cursor.fetchall()}
-
-
-async def _write(conn: Connection, changed: Changed) -> None:
-    sql = load("project")
+async def _move(
+    conn: Connection, slots: Sequence[Slot], assets: Sequence[Asset], folded: Folded, gained: Net
+) -> tuple[dict[Asset, Before], dict[Account, int]]:
+    """The cards as they were, and how many visible holdings each account has afterwards: rows return as they went."""
+    sql, accounts = load("project"), sorted(gained.accounts)
     async with conn.pipeline():
-        for name, values in _statements(changed):
+        for name, values in _moved(slots, folded):
             if values:
                 await conn.execute(sql[name], values, prepare=True)
+        of_cards = await conn.execute(sql["move_cards"], _cards(assets, folded, gained), prepare=True)
+        values = columns((*_ACCOUNT, "difference"), [(*key, gained.accounts[key]) for key in accounts])
+        of_holders = await conn.execute(sql["move_holders"], values, prepare=True) if accounts else None
+        cards = dict(zip(assets, map(Before._make, await of_cards.fetchall()), strict=True))
+        holders = [row[0] for row in await of_holders.fetchall()] if of_holders is not None else []
+    return cards, dict(zip(accounts, holders, strict=True))
 
 
-def _statements(changed: Changed) -> Iterator[tuple[str, Mapping[str, str]]]:
-    """Query and its columns, each table's rows in key order: two writers can never wait for each other in a circle."""
-    holdings, cards, stats, assets = changed.holdings, changed.cards, changed.stats, changed.assets
+def _moved(slots: Sequence[Slot], folded: Folded) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Query and its columns."""
+    holdings, days = folded.holdings, folded.days
+    changed = [(slot, holdings[slot]) for slot in slots if slot in holdings]
     yield (
         "write_holdings",
         columns(
             (*_SLOT, "account", "quantity", "block_number", "log_index", "sub_index", "returned"),
-            [(*k, (h := holdings[k]).account, h.quantity, *h.position, h.returned) for k in sorted(holdings)],
+            [(*slot, h.account, h.quantity, *h.position, h.returned) for slot, h in changed],
         ),
     )
-    yield (
-        "write_cards",
-        columns(
-            (*_ASSET, "standard", "supply", "owners", "transfers", "last_block", "last_time", "version"),
-            [
-                (*k, (c := cards[k]).standard, c.supply, c.owners, c.transfers, c.last_block, c.last_time, c.version)
-                for k in sorted(cards)
-            ],
-        ),
-    )
+    yield "write_activity", columns((*_COLLECTION, "day", *_COUNTS), [(*key, *days[key]) for key in sorted(days)])
+
+
+def _cards(assets: Sequence[Asset], folded: Folded, gained: Net) -> Mapping[str, str]:
+    seen, supply, owners = folded.assets, gained.supply, gained.owners
+    return columns(
+        (*_ASSET, "standard", "supply", "owners", "transfers", "last_block", "last_time", "version"),
+        [
+            (*key, (s := seen[key]).standard, supply.get(key, 0), owners.get(key, 0), sum(s.counts), s.last_block,
+             s.last_time, s.version)
+            for key in assets
+        ],
+    )  # fmt: skip
+
+
+async def _follow(conn: Connection, changed: Changed) -> None:
+    sql = load("project")
+    async with conn.pipeline():
+        for name, values in _following(changed):
+            if values:
+                await conn.execute(sql[name], values, prepare=True)
+
+
+def _following(changed: Changed) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Query and its columns."""
+    stats, assets = changed.stats, changed.assets
     yield (
         "write_stats",
         columns(
             (*_COLLECTION, "owners", "assets", "supply", *_COUNTS, "standard", "first_block", "last_block", "version"),
-            [_stats_row(k, stats[k]) for k in sorted(stats)],
+            [_stats_row(key, stats[key]) for key in sorted(stats)],
         ),
-    )
-    yield (
-        "write_activity",
-        columns((*_COLLECTION, "day", *_COUNTS), [(*k, *changed.days[k]) for k in sorted(changed.days)]),
     )
     yield (
         "add_assets",
         columns(
             (*_ASSET, "uuid", "standard", "first_seen"),
-            [(*k, (a := assets[k]).uuid, a.standard, a.first_seen) for k in sorted(assets)],
+            [(*key, (a := assets[key]).uuid, a.standard, a.first_seen) for key in sorted(assets)],
         ),
     )
     yield "seen_earlier", columns((*_ASSET, "first_seen"), [(*k, t) for k, t in sorted(changed.seen_earlier.items())])

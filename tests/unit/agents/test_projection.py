@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from ft.agents.project.projection import (
     Asset,
-    Card,
+    Before,
     Holding,
+    Net,
     NewAsset,
+    Seen,
     Slot,
     changed_rows,
     fold,
@@ -23,6 +25,19 @@ from ft.agents.project.projection import (
 )
 from ft.schemas.events import OwnershipChanged
 from tests.synthetic.changes import ACCOUNTS, CONTRACTS, history, recount
+
+
+@dataclass
+class Card:
+    """A row of projection.asset_cards."""
+
+    standard: str
+    supply: int = 0
+    owners: int = 0
+    transfers: int = 0
+    last_block: int = -1
+    last_time: int = 0
+    version: int = 0
 
 
 @dataclass
@@ -44,15 +59,15 @@ class Tables:
         stored = {slot: self.holdings[slot] for slot in slots if slot in self.holdings}
         folded = fold(told, stored)
         gained = net(folded.holdings, stored)
-        cards = {asset: self.cards[asset] for asset in assets if asset in self.cards}
+        assert assets == sorted(folded.assets)
+        cards = {asset: self._move_card(asset, seen, gained) for asset, seen in folded.assets.items()}
         holders = {key: self.holders.get(key, 0) + difference for key, difference in gained.accounts.items()}
         changed = changed_rows(folded, gained, cards, holders)
-        self.holdings |= changed.holdings
-        self.cards |= changed.cards
+        self.holdings |= folded.holdings
         self.holders |= holders
         for collection, row in changed.stats.items():
             self._add_stats(collection, [row.owners, row.assets, row.supply, *row.seen.counts], row.seen)
-        for day, counts in changed.days.items():
+        for day, counts in folded.days.items():
             before = self.days.get(day, [0, 0, 0])
             self.days[day] = [a + b for a, b in zip(before, counts, strict=True)]
         assert not set(self.assets) & set(changed.assets)
@@ -60,6 +75,17 @@ class Tables:
         for asset, time in changed.seen_earlier.items():
             known = self.assets[asset]
             self.assets[asset] = replace(known, first_seen=min(known.first_seen, time))
+
+    def _move_card(self, asset: Asset, seen: Seen, gained: Net) -> Before:
+        before = self.cards.get(asset)
+        card = self.cards.setdefault(asset, Card(seen.standard))
+        told = Before(None, None) if before is None else Before(before.owners, before.last_time)
+        card.standard, card.version = seen.standard, seen.version
+        card.supply += gained.supply.get(asset, 0)
+        card.owners += gained.owners.get(asset, 0)
+        card.transfers += sum(seen.counts)
+        card.last_block, card.last_time = max(card.last_block, seen.last_block), max(card.last_time, seen.last_time)
+        return told
 
     def _add_stats(self, collection: tuple[str, str], differences: list[int], seen: Any) -> None:
         before = self.stats.get(collection, [0] * 6 + ["", seen.first_block, seen.last_block, 0])
