@@ -36,7 +36,7 @@ def frames(config: Config, codec: Codec, good: bytes) -> Iterator[tuple[str, byt
         yield what, b"\x00" + schema_id.to_bytes(4, "big") + good[5:]
 
 
-def with_wider_numbers(codec: Codec, config: Config, record: dict[str, Any], *names: str) -> bytes:
+def with_wider_numbers(codec: Codec, record: dict[str, Any], *names: str) -> bytes:
     """The record with 64-bit numbers where the schema has 32: Avro writes both alike, and no reader checks."""
     schema = json.loads(schema_text(codec.name))
     for field in schema["fields"]:
