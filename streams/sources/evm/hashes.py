@@ -19,6 +19,21 @@ class Hashes:
     sealed: dict[int, bool] = field(default_factory=dict)
     """Whether the header makes the hash."""
 
+    @property
+    def count(self) -> int:
+        """How many blocks the node has."""
+        return sum(found is not None for found in self.hashes.values())
+
+    @property
+    def known(self) -> bool:
+        """Whether it has all of them."""
+        return self.count == len(self.hashes)
+
+    @property
+    def sealed_all(self) -> bool:
+        """Whether every header makes its hash."""
+        return all(self.sealed.values())
+
 
 async def hashes_of(network: Network, provider: Provider, heights: Sequence[int]) -> Hashes:
     """One node's. Raises ProviderFailed, ProofError, NodeRefused."""

@@ -68,15 +68,17 @@ class EvmSource:
             asked = heights[at : at + _HASHES_MAX]
             work = partial(hashes_of, self._network, heights=asked)
             said = await self._providers.ask(
-                "block hashes", work, block=min(asked), height=max(asked), enough=self._sealed_enough
+                "block hashes",
+                work,
+                block=min(asked),
+                height=max(asked),
+                enough=lambda got: got.known and (got.sealed_all or not self._sealable),
+                worth=lambda got: (got.count, got.sealed_all),
             )
             if denied := [h for h in asked if said.hashes[h] not in (None, expected.get(h, said.hashes[h]))]:
                 said = await self._most_say(said, work, min(denied))
             found |= said.hashes
         return found
-
-    def _sealed_enough(self, said: Hashes) -> bool:
-        return not self._sealable or all(said.sealed.values())
 
     async def _most_say(self, said: Hashes, work: Work[Hashes], disputed: int) -> Hashes:
         """The answer that most providers share at a height; of as many, that of the highest head. Others lose trust."""
@@ -167,16 +169,18 @@ class EvmSource:
         )
 
     def _compare(self, chosen: Sequence[Block], said: Mapping[Provider, Sequence[Block]]) -> None:
-        """Who said otherwise than headers that make their hashes is not believed; where no header does, none has to."""
+        """Who said otherwise than headers that make their hashes is not believed; where none does, none has to."""
         if len(said) == len(self._providers.all) and not any(block.sealed for got in said.values() for block in got):
             if self._sealable and chosen:
                 log.warning("headers do not make their hashes", network=self._network.slug, block=chosen[0].height)
             self._sealable = self._sealable and not chosen
         right = {block.height: block.hash for block in chosen if block.sealed}
         for provider, got in said.items():
-            if wrong := [block for block in got if right.get(block.height, block.hash) != block.hash]:
-                block = wrong[0]
-                provider.lied("blocks", f"block {block.height}: expected {right[block.height]}, got {block.hash}")
+            for block in got:
+                if block.height in right and (block.hash, block.sealed) != (right[block.height], True):
+                    made = block.hash if block.sealed else f"{block.hash} with a header that does not make it"
+                    provider.lied("blocks", f"block {block.height}: expected {right[block.height]}, got {made}")
+                    break
 
 
 def _worth(blocks: Sequence[Block]) -> tuple[int, int, int]:
