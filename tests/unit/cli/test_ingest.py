@@ -12,6 +12,8 @@ from ft.errors import ConfigError
     [
         (["polygon", "--follow", "--to", "5"], "leave out --to"),
         (["polygon", "--from", "9", "--to", "5"], "expected 9 (--from) or more, got 5"),
+        (["polygon", "--follow", "--bulk"], "leave out --follow"),
+        (["polygon", "--abandon"], "give --bulk too"),
         (["polygon", "--from", "-1"], "-1 is not in the range"),
         ([], "Missing argument 'NETWORK'"),
     ],
