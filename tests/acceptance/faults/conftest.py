@@ -1,17 +1,99 @@
-"""A fresh deployment for each test: database, topics and home of its own, eight partitions, six-second sessions."""
+"""A fresh deployment for each test: database, topics and home of its own, eight partitions, six-second sessions.
 
-from collections.abc import Iterator
+--faults=long runs everything at its full length, --summary=FILE says where its table is written, FT_SEED is the seed.
+"""
+
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
+from psycopg import sql
 
 from ft.config import Config
+from ft.sql.databases import drop_database
+from tests.acceptance.faults.report import Summary
 from tests.acceptance.faults.world import World
+
+SESSION_TIMEOUT_S = 6.0
+_SUMMARY = pytest.StashKey[Summary]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("faults")
+    group.addoption("--faults", choices=("short", "long"), default="short", help="length of the fault runs")
+    group.addoption("--summary", type=Path, help="file for the table of the fault runs")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_SUMMARY] = Summary()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    table = config.stash[_SUMMARY].table()
+    if not table:
+        return
+    terminalreporter.section("fault runs")
+    terminalreporter.write_line(table)
+    path = config.getoption("--summary", default=None)
+    if path is not None:
+        failed = [report.nodeid for report in terminalreporter.getreports("failed")]
+        verdict = f"failed: {', '.join(failed)}" if failed else "everything passed"
+        path.write_text(f"{table}\n\n{verdict}\n")
+
+
+@pytest.fixture(scope="session")
+def long(request: pytest.FixtureRequest) -> bool:
+    """Whether the runs have their full length."""
+    return bool(request.config.getoption("--faults", default="short") == "long")
+
+
+@pytest.fixture(scope="session")
+def summary(request: pytest.FixtureRequest) -> Summary:
+    """The table at the end."""
+    return request.config.stash.setdefault(_SUMMARY, Summary())
+
+
+@pytest.fixture(scope="session")
+def seed(long: bool, summary: Summary) -> int:
+    """FT_SEED; without it the same in every short run, and another in every long one."""
+    given = os.environ.get("FT_SEED")
+    chosen = int(given) if given else secrets.randbelow(10**8) if long else 20260101
+    print(f"seed {chosen}: FT_SEED={chosen} makes the same chain and the same faults")
+    if long:
+        summary.add("seed", f"{chosen} (FT_SEED={chosen} runs it again)")
+    return chosen
 
 
 @pytest.fixture
 def world(config: Config, tmp_path: Path) -> Iterator[World]:
-    made = World(replace(config, networks_file=tmp_path / "networks.toml", session_timeout_s=6.0))
+    made = World(replace(config, networks_file=tmp_path / "networks.toml", session_timeout_s=SESSION_TIMEOUT_S))
     yield made
     made.close()
+
+
+@pytest.fixture
+def another(servers: Mapping[str, str], world: World, tmp_path: Path) -> Iterator[Callable[[], Config]]:
+    """Makes the configuration of one more deployment, with a database and topics of its own."""
+    with ExitStack() as stack:
+
+        def make() -> Config:
+            name, admin = f"ft_test_{secrets.token_hex(6)}", servers["FT_POSTGRES"]
+            with psycopg.connect(admin, autocommit=True) as conn:
+                conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            stack.callback(drop_database, admin, name)
+            home = tmp_path / name
+            return replace(
+                world.config,
+                home=home,
+                networks_file=tmp_path / f"{name}.toml",
+                addresses={**servers, "FT_POSTGRES": urlsplit(admin)._replace(path=f"/{name}").geturl()},
+                topic_prefix=f"t{secrets.token_hex(4)}.",
+            )
+
+        yield make

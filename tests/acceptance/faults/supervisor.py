@@ -1,12 +1,12 @@
-"""Worker processes under a supervisor: what ends is started again at once, and what is killed is counted."""
+"""Processes under a supervisor: what ends is started again at once; what is killed, stopped and woken is counted."""
 
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 
@@ -16,39 +16,53 @@ from ft.config import Config
 
 EXITS_MAX: Final = 12
 _POLL_S: Final = 0.1
-_OWNERS: Final = "SELECT owner, next_offset FROM system.partition_owner WHERE epoch > 0"
 
 
 @dataclass
 class Supervisor:
-    """Keeps ``len(names)`` workers running."""
+    """Keeps ``len(names)`` workers running, and whatever else is given to it."""
 
     config: Config
     names: tuple[str, ...] = ("first", "second")
     workers: dict[str, Child] = field(default_factory=dict)
+    """By name: workers, and the processes of :meth:`add`."""
     kills: int = 0
     exits: list[tuple[str, int]] = field(default_factory=list)
-    """Name and code of every worker that ended by itself."""
+    """Name and code of every process that ended by itself, and was not to end."""
+    exits_max: int = EXITS_MAX
+    finished: set[str] = field(default_factory=set)
+    """Processes with an end that came to it."""
+    _commands: dict[str, Sequence[str]] = field(default_factory=dict)
+    _ending: set[str] = field(default_factory=set)
 
     def start(self, name: str) -> Child:
         config = replace(self.config, log_format="json")
-        self.workers[name] = children.start(config, f"worker-{name}", children.WORKER)
+        command, prefix = self._commands.get(name, children.WORKER), "" if name in self._commands else "worker-"
+        self.workers[name] = children.start(config, prefix + name, command)
         return self.workers[name]
+
+    def add(self, name: str, command: Sequence[str], *, ends: bool = False) -> Child:
+        """One more process. ``ends``: exit 0 is the end of its work, and it is not started again."""
+        self._commands[name] = command
+        if ends:
+            self._ending.add(name)
+        return self.start(name)
 
     def kill(self, name: str) -> None:
         """SIGKILL, and a new process in its place at once."""
         self.workers[name].kill(signal.SIGKILL)
         self.workers[name].wait(10)
         self.kills += 1
-        self.start(name)
+        if not self._came_to_its_end(name):
+            self.start(name)
 
     def tend(self) -> None:
         """Start what ended by itself again; fails once that has come to nothing too often."""
         for name, worker in list(self.workers.items()):
-            if not worker.running:
+            if not worker.running and not self._came_to_its_end(name):
                 self.exits.append((name, worker.process.returncode))
-                if len(self.exits) > EXITS_MAX:
-                    raise AssertionError(f"workers end again and again: {self.exits}{self.log_ends()}")
+                if len(self.exits) > self.exits_max:
+                    raise AssertionError(f"processes end again and again: {self.exits}{self.log_ends()}")
                 self.start(name)
 
     def pids(self) -> set[int]:
@@ -74,12 +88,21 @@ class Supervisor:
     def log_ends(self) -> str:
         return "".join(f"\n{w.name}: {w.log}\n{w.log_end()}" for w in self.workers.values())
 
+    def end(self, name: str) -> int:
+        """SIGTERM to one, which is not started again; its exit code."""
+        return self.workers.pop(name).stop()
+
     def stop(self) -> dict[str, int]:
         """SIGTERM to all; the exit codes by name."""
         for worker in self.workers.values():
             worker.kill(signal.SIGCONT)
             worker.kill(signal.SIGTERM)
         return {name: worker.stop() for name, worker in self.workers.items()}
+
+    def _came_to_its_end(self, name: str) -> bool:
+        if name in self._ending and self.workers[name].process.poll() == 0:
+            self.finished.add(name)
+        return name in self.finished
 
 
 @contextmanager
@@ -92,69 +115,6 @@ def supervised(config: Config, names: tuple[str, ...] = ("first", "second")) -> 
         yield supervisor
     finally:
         supervisor.stop()
-
-
-@dataclass(frozen=True)
-class Resumption:
-    """Seconds after a kill; None where everything was done before."""
-
-    held_s: float | None = None
-    """Until every partition is held by a process that lives."""
-    resumed_s: float | None = None
-    """Until records are committed again after that."""
-
-    def __repr__(self) -> str:
-        return "/".join("-" if s is None else f"{s:.1f}" for s in (self.held_s, self.resumed_s))
-
-
-@dataclass(frozen=True)
-class Look:
-    """``system.partition_owner`` at one moment."""
-
-    owners: frozenset[int]
-    """Process ids."""
-    held: bool
-    """Every partition, by processes that live."""
-    committed: int
-    """Sum of all offsets."""
-
-
-class Monitor:
-    """Watches ``system.partition_owner`` beside a run: how long work stands still after a kill."""
-
-    def __init__(self, conn: psycopg.Connection[Any], supervisor: Supervisor, claims: int) -> None:
-        """``claims``: partitions that the workers read."""
-        self._conn = conn
-        self._supervisor = supervisor
-        self._claims = claims
-        self.longest_stall_s = 0.0
-        self._last: tuple[int, float] | None = None
-
-    def look(self) -> Look:
-        """Now."""
-        rows = self._conn.execute(_OWNERS).fetchall()
-        owners = frozenset(int(owner.split(":")[1]) for owner, _ in rows if owner)
-        committed, now = sum(next_offset for _, next_offset in rows), time.monotonic()
-        if self._last is None or committed != self._last[0]:
-            if self._last is not None and self._last[0] > 0:
-                self.longest_stall_s = max(self.longest_stall_s, now - self._last[1])
-            self._last = (committed, now)
-        return Look(owners, len(rows) >= self._claims and owners <= self._supervisor.pids(), committed)
-
-    def after_kill(self, done: Callable[[], bool], within_s: float) -> Resumption:
-        """Wait until work goes on, or ``done``."""
-        began, held_at, held_s = time.monotonic(), 0, None
-        while time.monotonic() - began < within_s:
-            self._supervisor.tend()
-            now = self.look()
-            if held_s is None and now.held:
-                held_s, held_at = time.monotonic() - began, now.committed
-            if held_s is not None and now.committed > held_at:
-                return Resumption(held_s, time.monotonic() - began)
-            if held_s is not None and done():
-                return Resumption(held_s)
-            time.sleep(_POLL_S)
-        raise AssertionError(f"no worker went on within {within_s:.0f} s of a kill{self._supervisor.log_ends()}")
 
 
 class Feeder(threading.Thread):

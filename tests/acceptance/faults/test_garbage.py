@@ -6,8 +6,9 @@ from typing import Final
 import pytest
 
 from ft.schemas.events import DeadLetter, NormalizedBatch, RawBlock, from_record, to_record
+from tests.acceptance.faults.accounting import require_exactly_once
 from tests.acceptance.faults.supervisor import supervised
-from tests.acceptance.faults.world import NETWORK, PARTITIONS, World, require_exactly_once
+from tests.acceptance.faults.world import NETWORK, PARTITIONS, World
 from tests.synthetic.chain import Chain, append
 from tests.synthetic.rawlog import RawLog
 
@@ -50,7 +51,7 @@ def test_garbage_on_normalized_is_put_aside_and_the_partition_goes_on(world: Wor
     print(sorted({letter[4] for letter in letters}))
     assert {letter[:2] for letter in letters} == {("ledger", topic)}
     assert workers.exits == []
-    require_exactly_once(world, log, dead_letters=len(garbage) * PARTITIONS)
+    require_exactly_once(world, log.chain, dead_letters=len(garbage) * PARTITIONS)
 
 
 @pytest.mark.timeout(300)
@@ -85,7 +86,7 @@ def test_garbage_on_raw_is_a_dead_letter_and_the_network_goes_on(world: World) -
     assert sorted((a.offset, a.reason, a.payload) for a in announced) == [(r[3], r[4], bytes(r[5])) for r in letters]
     print(sorted({letter[4] for letter in letters}))
     assert workers.exits == []
-    require_exactly_once(world, log, dead_letters=len(bad))
+    require_exactly_once(world, log.chain, dead_letters=len(bad))
 
 
 def _value(world: World, record: RawBlock | bytes) -> bytes:

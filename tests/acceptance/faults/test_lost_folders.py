@@ -7,8 +7,9 @@ from typing import Final
 
 import pytest
 
+from tests.acceptance.faults.accounting import require_exactly_once
 from tests.acceptance.faults.supervisor import supervised
-from tests.acceptance.faults.world import NETWORK, World, require_exactly_once
+from tests.acceptance.faults.world import NETWORK, World
 from tests.synthetic.rawlog import written
 
 SEED: Final = 20260103
@@ -33,7 +34,7 @@ def test_folders_deleted_or_broken_between_two_runs_change_nothing(world: World)
     print(f"seed {SEED}: {len(folders)} folders: {', '.join(fates)}")
     assert {folder.parent.name for folder in folders} == {"normalize", "ledger"}
     assert workers.exits == []
-    require_exactly_once(world, log)
+    require_exactly_once(world, log.chain)
 
 
 def _damage(folder: Path, random: Random, fate: int) -> str:

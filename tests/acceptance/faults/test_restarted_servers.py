@@ -16,8 +16,9 @@ from ft.embedded import processes
 from ft.embedded.lifecycle import Fleet, known_ports
 from ft.embedded.places import Places
 from ft.embedded.progress import Quiet
+from tests.acceptance.faults.accounting import require_exactly_once
 from tests.acceptance.faults.supervisor import Feeder, Supervisor, supervised
-from tests.acceptance.faults.world import NETWORK, World, require_exactly_once
+from tests.acceptance.faults.world import NETWORK, World
 from tests.conftest import download_cache
 from tests.synthetic.rawlog import written
 
@@ -62,7 +63,7 @@ def test_postgres_and_kafka_are_restarted_and_nothing_is_lost(home: Config, own:
 
     print(f"seed {SEED}, {how.name}: at work again after s {took}; ended by themselves {workers.exits}")
     assert all(code > 0 for _, code in workers.exits)
-    require_exactly_once(own, log)
+    require_exactly_once(own, log.chain)
 
 
 def _away(home: Config, name: str, how: signal.Signals, workers: Supervisor) -> None:

@@ -9,8 +9,10 @@ import psycopg
 import pytest
 
 from ft.children import Child
-from tests.acceptance.faults.supervisor import Monitor, Supervisor, supervised
-from tests.acceptance.faults.world import NETWORK, World, require_exactly_once
+from tests.acceptance.faults.accounting import require_exactly_once
+from tests.acceptance.faults.recovery import Monitor
+from tests.acceptance.faults.supervisor import Supervisor, supervised
+from tests.acceptance.faults.world import NETWORK, World
 from tests.synthetic.rawlog import written
 
 SEED: Final = 20260102
@@ -26,12 +28,12 @@ def test_a_stopped_worker_is_replaced_and_refused_when_it_wakes(world: World) ->
     records = world.encoded(log.records)
     half = len(records) // 2
     with supervised(world.config) as workers, world.connect() as conn:
-        monitor = Monitor(conn, workers, world.claims)
-        workers.until(lambda: monitor.look().held, "the workers to hold their partitions", 60)
+        monitor = Monitor(world, conn, workers)
+        workers.until(monitor.held, "the workers to hold their partitions", 60)
         world.write(records[:half])
         name, zombie = _stop_one_at_work(workers, conn)
         del workers.workers[name]
-        seen = monitor.after_kill(lambda: world.caught_up(conn), within_s=60)
+        seen = monitor.recovery(monitor.mark(zombie.process.pid), time.monotonic(), 60, ())
         workers.until(lambda: world.caught_up(conn), "the other one to do all the work", 90)
         told_before = len(zombie.log.read_text())
 
@@ -42,7 +44,7 @@ def test_a_stopped_worker_is_replaced_and_refused_when_it_wakes(world: World) ->
         told = zombie.log.read_text()[told_before:]
         print(f"seed {SEED}: held and at work again after {seen} s; ended by themselves {workers.exits}")
 
-    require_exactly_once(world, log)
+    require_exactly_once(world, log.chain)
     assert workers.exits in ([], [(name, 1)])
     assert workers.exits == [] or '"kind": "Fenced"' in told
     assert any(word in told for word in REFUSED), told
