@@ -18,6 +18,8 @@ from ft.streams.sources import Marks, Source, SourceError
 from ft.streams.stopping import Stopped, Stopping
 from ft.streams.tail import Tail
 
+POLL_S = (0.25, 2.0)
+"""Shortest and longest pause between two looks at the head; half a block time in between."""
 _DOUBT_EVERY_S = 30.0
 _CURSOR_EVERY_S = 2.0
 _MISSING_TRIES = 4
@@ -95,7 +97,7 @@ class Ingest:
     async def _keep_on(self, chain: Chain, job: str, following: int) -> None:
         """``following``: first height that is not in the log; what the tail holds above it is not asked for again."""
         doubted = saved = time.monotonic()
-        poll_s = min(2.0, max(0.25, self._network.block_time_s / 2))
+        poll_s = min(POLL_S[1], max(POLL_S[0], self._network.block_time_s / 2))
         while True:
             marks = await self._marks()
             before, following = following, await self._step(chain, following, marks)

@@ -50,12 +50,13 @@ class HeadFeed:
     """Listens to every pushing provider; :meth:`news` returns when any announced a head that is new."""
 
     def __init__(
-        self, network: str, urls: Sequence[str], session: aiohttp.ClientSession, *, silent_s: float = SILENT_S
+        self, network: str, urls: Sequence[str], session: aiohttp.ClientSession, *, silent_s: float | None = None
     ) -> None:
+        """``silent_s``: how long a connection may bring nothing, default a minute."""
         self._network = network
         self._urls = tuple(urls)
         self._session = session
-        self._silent_s = silent_s
+        self._silent_s = SILENT_S if silent_s is None else silent_s
         self._announced = -1
         self._moved = asyncio.Event()
         self._looked = 0

@@ -51,7 +51,7 @@ class Three:
 async def three(recording: Recording) -> AsyncIterator[Three]:
     async with AsyncExitStack() as stack:
         nodes = [await stack.enter_async_context(FaultyNode(recording, step=LAST)) for _ in range(3)]
-        nodes[1].faults.delay_s = 0.3
+        nodes[1].faults.delay_s = 0.15
         yield Three(*nodes)
 
 
