@@ -10,6 +10,7 @@ from ft.errors import ConfigError, DatabaseError, DatabaseUnavailable
 from ft.schemas.codec import Codec
 from ft.sql.migrate import stored_partitions
 from ft.sql.queries import load
+from ft.streams.belonging import require_announced, require_same_cluster, tell_changed_settings
 from ft.streams.registry import Registry
 from ft.streams.topics import Topics, verify_topics
 
@@ -29,14 +30,21 @@ class Facts:
 
 
 def verify(config: Config) -> Facts:
-    """Look at everything once. Blocking. Raises ConfigError or ServerError with the remedy, DatabaseUnavailable."""
+    """Look at everything once. Blocking.
+
+    Raises ConfigError, OffsetMismatch or ServerError with the remedy, DatabaseUnavailable, BrokerUnavailable.
+    """
     config.schema_registry  # noqa: B018 - a missing address is told before anything else is tried
     partitions, networks = _read(config)
+    require_same_cluster(config)
     verify_topics(config, networks, partitions)
     topics, registry = Topics(config.topic_prefix, config.generation), Registry(config.schema_registry)
     served = Topics(config.topic_prefix).records(())  # a generation's records have the schemas of those
     subjects = zip(topics.records(()), served.items(), strict=True)
     codecs = {topic: registry.codec(record, subject) for topic, (subject, record) in subjects}
+    if not config.generation:  # which has a journal of its own, and begins with it
+        require_announced(config, codecs[topics.ownership_changed], partitions)
+    tell_changed_settings(config, topics, networks)
     return Facts(topics=topics, partitions=partitions, networks=networks, registry=registry, codecs=codecs)
 
 

@@ -8,6 +8,7 @@ from ft.config import Config
 from ft.errors import DatabaseUnavailable
 from ft.networks import Network, load_networks
 from ft.sql.migrate import ensure_network, migrate, stored_partitions
+from ft.streams.belonging import require_same_cluster
 from ft.streams.registry import Registry
 from ft.streams.topics import Topics, create_topics
 
@@ -25,12 +26,13 @@ class Prepared:
 def prepare(config: Config) -> Prepared:
     """Migrate the database, create the topics and register the schemas. Safe to run again, and by two at once.
 
-    Raises what :func:`ft.sql.migrate.migrate`, :func:`ft.streams.topics.create_topics` and
-    :meth:`ft.streams.registry.Registry.codec` raise.
+    Raises OffsetMismatch where the database was filled from another Kafka, and what :func:`ft.sql.migrate.migrate`,
+    :func:`ft.streams.topics.create_topics` and :meth:`ft.streams.registry.Registry.codec` raise.
     """
     networks = load_networks(config.networks_file)
     migrations = migrate(config.postgres, config)
     partitions = partitions_of(config)
+    require_same_cluster(config)
     topics = create_topics(config, networks, partitions)
     records = Topics(config.topic_prefix).records(networks)
     with Registry(config.schema_registry) as registry:

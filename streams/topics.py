@@ -125,6 +125,23 @@ def verify_topics(config: Config, networks: Iterable[str], partitions: int) -> N
     _refuse_other_counts(wanted, existing)
 
 
+def wanted_settings(topics: Topics, networks: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Topic -> the settings it is created with, of every topic from which something is rebuilt or read again."""
+    kept = [*(topics.raw(network) for network in networks), *topics.partitioned]
+    return {name: _MONTH if name == topics.normalized else _KEEP for name in kept}
+
+
+def cluster_id(config: Config) -> str:
+    """Of the Kafka that the configuration names. Raises BrokerUnavailable, BrokerError."""
+    try:
+        found = _admin(config).describe_cluster(request_timeout=_TIMEOUT_S).result(_TIMEOUT_S)
+    except KafkaException as exc:
+        raise _translated(config, exc) from exc
+    except TimeoutError as exc:
+        raise BrokerUnavailable(f"Kafka at {config.kafka}: expected its cluster id, got no answer") from exc
+    return str(found.cluster_id)
+
+
 def topic_identities(config: Config, names: Iterable[str]) -> dict[str, TopicIdentity]:
     """Cluster id and topic id of each topic.
 
@@ -187,15 +204,22 @@ def delete_group(config: Config, group: str) -> bool:
 
 def end_of(config: Config, topic: str, partition: int) -> int:
     """The offset that the partition's next record will have. Raises BrokerUnavailable, BrokerError."""
+    return ends_of(config, [(topic, partition)])[topic, partition]
+
+
+def ends_of(config: Config, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+    """The same of several, by topic and partition. Blocking."""
     admin, latest = _admin(config), OffsetSpec.latest()  # type: ignore[no-untyped-call]
-    asked = admin.list_offsets({TopicPartition(topic, partition): latest}, request_timeout=_TIMEOUT_S)
+    wanted = {TopicPartition(topic, partition): latest for topic, partition in partitions}
+    asked = admin.list_offsets(wanted, request_timeout=_TIMEOUT_S)
     try:
-        (found,) = [future.result(_TIMEOUT_S) for future in asked.values()]
+        found = {(at.topic, at.partition): future.result(_TIMEOUT_S) for at, future in asked.items()}
     except KafkaException as exc:
         raise _translated(config, exc) from exc
     except TimeoutError as exc:
-        raise BrokerUnavailable(f"Kafka at {config.kafka}: {topic}: expected its end, got no answer") from exc
-    return int(found.offset)
+        names = ", ".join(sorted({at.topic for at in wanted}))
+        raise BrokerUnavailable(f"Kafka at {config.kafka}: {names}: expected its end, got no answer") from exc
+    return {place: int(offset.offset) for place, offset in found.items()}
 
 
 def _admin(config: Config) -> AdminClient:

@@ -11,11 +11,12 @@ from aiokafka.errors import KafkaError  # type: ignore[import-untyped]
 from mode import Service
 
 from ft.config import Config
-from ft.errors import FtError
+from ft.errors import BrokerError, FtError
 from ft.sql.queries import load
 from ft.streams import metrics, process
 from ft.streams.checkpoint import Claim, Connection, connect_writer
 from ft.streams.claims import Claims
+from ft.streams.topics import ends_of
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +53,10 @@ class Progress:
             if now - since >= self._patience_s and found is None:
                 found = claim
         return found
+
+    def forgive(self) -> None:
+        """Time in which nobody could work counts for nothing."""
+        self._seen = {}
 
 
 class Watch(Service):
@@ -117,16 +122,40 @@ class Watch(Service):
 
     async def _check_progress(self, tick: int) -> None:
         held = [claim for consumer in CONSUMERS for claim in self._claims.held(consumer)]
-        ends = await asyncio.wait_for(self._ends(held), timeout=_ASK_S) if held else {}
+        ends = await self._known_ends(held)
+        if ends is None:
+            self._progress.forgive()
+            return
         self._set_lags(ends)
         stalled = self._progress.stalled(ends, asyncio.get_running_loop().time())
         if stalled is not None:
             await self._fail(
                 Stalled(
                     f"{stalled.consumer} of {stalled.topic}-{stalled.partition}: expected progress within "
-                    f"{self._config.watchdog_s:g} s, got none at offset {stalled.next_offset} of {ends[stalled]}"
+                    f"{self._config.watchdog_s:g} s, got none at offset {stalled.next_offset} of {ends[stalled]}. "
+                    "Its supervisor starts it again; if that does not help, the lines above say what it waits for."
                 )
             )
+
+    async def _known_ends(self, held: list[Claim]) -> Mapping[Claim, int] | None:
+        """The end of each claim's partition, or None while the broker is away: another process would find no other.
+
+        1. the worker's own consumer is asked; 2. where it cannot say, a client of its own, since a consumer that died
+        says nothing either, and its records wait; 3. where that cannot say either, it is the broker.
+        """
+        if not held:
+            return {}
+        try:
+            return await asyncio.wait_for(self._ends(held), timeout=_ASK_S)  # 1
+        except (KafkaError, TimeoutError) as exc:
+            log.warning("watch waits", what="ends", error=str(exc) or type(exc).__name__)
+        try:
+            asked = [(claim.topic, claim.partition) for claim in held]
+            found = await asyncio.to_thread(ends_of, self._config, asked)  # 2
+        except BrokerError as exc:
+            log.warning("broker is away", error=str(exc))
+            return None  # 3
+        return {claim: found[claim.topic, claim.partition] for claim in held}
 
     def _set_lags(self, ends: Mapping[Claim, int]) -> None:
         metrics.NORMALIZER_LAG.clear()

@@ -71,6 +71,12 @@ class Storm:
         self.pipeline.caught_up(NETWORK)
 
 
+@pytest.fixture(scope="session")
+def long(request: pytest.FixtureRequest) -> bool:
+    """Whether the runs have their full length: ``--faults=long``, as of the fault runs beside."""
+    return bool(request.config.getoption("--faults", default="short") == "long")
+
+
 @pytest.fixture(scope="module")
 def storm(servers: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storm]:
     with deployment(servers, tmp_path_factory.mktemp("hostile"), (NETWORK,)) as pipeline:

@@ -1,0 +1,150 @@
+"""Whether this Kafka and this database are of one life: asked before a worker starts, and before topics are made.
+
+1. the offsets in the database were counted in this cluster (each claim checks its own topic again, ``checkpoint``)
+2. the journal has every row that was announced: it is committed first, so a topic that is ahead was announced from
+   another database, or from a later state of this one. Its next rows would carry numbers that were given out already,
+   and every reader would take them for repeats.
+3. topics that somebody made forget earlier than ft made them are told, not refused
+"""
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import psycopg
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
+
+from ft.config import Config
+from ft.errors import BrokerUnavailable, DatabaseUnavailable, MalformedRecord, OffsetMismatch
+from ft.schemas.codec import Codec
+from ft.sql.queries import load
+from ft.streams.topics import Topics, cluster_id, wanted_settings
+
+log = structlog.get_logger(__name__)
+
+_TAIL: Final = 50
+"""Records of a partition that are looked at from its end, for one that can be read."""
+_TIMEOUT_S: Final = 15.0
+_POLL_S: Final = 0.05
+_FOR_EVER: Final = "-1"
+
+
+def require_same_cluster(config: Config) -> None:
+    """Raises OffsetMismatch where the database was filled from another cluster; BrokerError, DatabaseUnavailable."""
+    stored = {row[0] for row in _rows(config, "clusters", prefix=config.topic_prefix)}
+    if not stored:
+        return
+    found = cluster_id(config)
+    if stored != {found}:
+        raise OffsetMismatch(
+            f"Kafka at {config.kafka}: expected cluster {', '.join(sorted(stored))}, which the offsets in the database "
+            f"belong to, got {found}. Point FT_KAFKA at the cluster that the database was filled from, or start with "
+            "an empty database."
+        )
+
+
+def require_announced(config: Config, codec: Codec, partitions: int) -> None:
+    """Raises OffsetMismatch where the topic of changes is ahead of the journal; BrokerError, DatabaseUnavailable.
+
+    ``codec``: of that topic. What project has put aside is nobody's announcement, whatever it says.
+    """
+    topic = Topics(config.topic_prefix).ownership_changed
+    tails = _tails(config, topic, partitions)
+    refused = {(row[0], row[1]) for row in _rows(config, "refused_by_project", topic=topic)}
+    ends = dict(_rows(config, "journal_ends"))  # read after the tails: a worker may be announcing meanwhile
+    for partition, records in tails.items():
+        last = _last_seq(codec, records, {offset for at, offset in refused if at == partition})
+        if last is not None and last[1] > ends.get(partition, 0):
+            raise OffsetMismatch(
+                f"{topic}-{partition}: expected its last record to announce a row of this database's journal, which "
+                f"ends at {ends.get(partition, 0)}, got row {last[1]} at offset {last[0]}. The database is not the one "
+                "that the topics were announced from, or an older state of it. Restore that one; or start with an "
+                "empty database, delete every topic but the raw ones, and `ft migrate`: all follows from those."
+            )
+
+
+def tell_changed_settings(config: Config, topics: Topics, networks: Iterable[str]) -> None:
+    """Log what somebody changed by hand that would lose records. Raises BrokerUnavailable."""
+    wanted = wanted_settings(topics, networks)
+    for topic, found in _settings(config, wanted).items():
+        for name in ("retention.ms", "retention.bytes", "cleanup.policy"):
+            expected = wanted[topic].get(name, _FOR_EVER)
+            if _forgets_earlier(name, expected, found.get(name, expected)):
+                remedy = f"kafka-configs --alter --topic {topic} --add-config {name}={expected}"
+                log.warning(
+                    "topic setting differs",
+                    topic=topic, setting=name, expected=expected, got=found[name], remedy=remedy,
+                )  # fmt: skip
+
+
+def _forgets_earlier(name: str, expected: str, got: str) -> bool:
+    if name == "cleanup.policy":
+        return got != expected
+    return got != _FOR_EVER and (expected == _FOR_EVER or int(got) < int(expected))
+
+
+def _settings(config: Config, topics: Iterable[str]) -> dict[str, Mapping[str, str]]:
+    admin = AdminClient({"bootstrap.servers": config.kafka, "log_level": 2})
+    asked = admin.describe_configs([ConfigResource(ResourceType.TOPIC, t) for t in topics], request_timeout=_TIMEOUT_S)
+    try:
+        return {
+            resource.name: {name: str(entry.value) for name, entry in future.result(_TIMEOUT_S).items()}
+            for resource, future in asked.items()
+        }
+    except (KafkaException, TimeoutError) as exc:
+        raise BrokerUnavailable(f"Kafka at {config.kafka}: expected its topics' settings, got: {exc}") from exc
+
+
+def _tails(config: Config, topic: str, partitions: int) -> dict[int, list[tuple[int, bytes | None]]]:
+    """Partition -> (offset, value) of its last records. Blocking."""
+    settings = {"bootstrap.servers": config.kafka, "group.id": f"{config.topic_prefix}tail", "log_level": 2}
+    consumer = Consumer({**settings, "enable.auto.commit": False, "enable.partition.eof": True})
+    tails: dict[int, list[tuple[int, bytes | None]]] = {partition: [] for partition in range(partitions)}
+    try:
+        starts = {p: _start(consumer, topic, p) for p in tails}
+        consumer.assign([TopicPartition(topic, p, start) for p, start in starts.items()])
+        open_ends, deadline = set(tails), time.monotonic() + _TIMEOUT_S
+        while open_ends:
+            for message in consumer.consume(_TAIL, timeout=_POLL_S):
+                partition = message.partition() or 0
+                error = message.error()
+                if error is None:
+                    tails[partition].append((message.offset() or 0, message.value()))
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    open_ends.discard(partition)
+                else:
+                    raise KafkaException(error)
+            if time.monotonic() > deadline:
+                raise BrokerUnavailable(f"Kafka at {config.kafka}: {topic}: its last records did not come")
+    except KafkaException as exc:
+        raise BrokerUnavailable(f"Kafka at {config.kafka}: {topic}: {exc.args[0].str()}") from exc
+    finally:
+        consumer.close()
+    return tails
+
+
+def _start(consumer: Consumer, topic: str, partition: int) -> int:
+    low, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_TIMEOUT_S)
+    return max(low, end - _TAIL)
+
+
+def _last_seq(codec: Codec, records: list[tuple[int, bytes | None]], refused: set[int]) -> tuple[int, int] | None:
+    """Offset and seq of the last record that can be read and was not put aside."""
+    for offset, value in reversed(records):
+        if offset in refused:
+            continue
+        try:
+            return offset, codec.decode(value)["seq"]
+        except MalformedRecord:
+            continue
+    return None
+
+
+def _rows(config: Config, query: str, **values: object) -> list[tuple[Any, ...]]:
+    try:
+        with psycopg.connect(config.postgres_as("ft_writer"), connect_timeout=5, autocommit=True) as conn:
+            return conn.execute(load("belonging")[query], values).fetchall()
+    except psycopg.OperationalError as exc:
+        raise DatabaseUnavailable(f"Postgres: expected a connection, got: {str(exc).strip()}") from exc

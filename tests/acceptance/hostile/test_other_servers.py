@@ -1,0 +1,98 @@
+"""Servers that are not the ones they were: a worker refuses them with the remedy, and the remedy works."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ft.config import Config
+from ft.streams.prepare import prepare
+from ft.streams.topics import delete_topics
+from tests.acceptance.faults.accounting import require_exactly_once
+from tests.acceptance.faults.supervisor import supervised
+from tests.acceptance.faults.world import NETWORK, PARTITIONS, World
+from tests.acceptance.hostile.lives import Databases, delete_what_follows, lived_through, refusal, trim
+from tests.synthetic.chain import Chain
+from tests.synthetic.rawlog import RawLog
+
+SEED = 20260108
+pytestmark = pytest.mark.timeout(400)
+
+
+@pytest.fixture
+def world(config: Config, tmp_path: Path) -> Iterator[World]:
+    made = World(replace(config, networks_file=tmp_path / "networks.toml", session_timeout_s=6.0))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def databases(world: World) -> Iterator[Databases]:
+    made = Databases(world.config, [])
+    yield made
+    made.drop()
+
+
+def raw_log(blocks: int) -> RawLog:
+    log = RawLog(Chain(seed=SEED, network=NETWORK, logs=20, contracts=20))
+    log.claim()
+    log.follow(blocks)
+    return log
+
+
+def more(log: RawLog) -> int:
+    """A reorg and some blocks; returns how many records there were before."""
+    before = len(log.records)
+    log.reorg(3)
+    log.follow(10)
+    return before
+
+
+def test_an_older_and_an_empty_database_are_refused_and_a_rebuild_from_raw_comes_to_the_same(
+    world: World, databases: Databases
+) -> None:
+    log = raw_log(20)
+    lived_through(world, world.encoded(log.records))
+    older = databases.copy()
+    half = more(log)
+    lived_through(world, world.encoded(log.records[half:]))
+    empty = databases.empty()
+    prepare(empty)
+
+    for config, what in ((older, "older"), (empty, "empty")):
+        said = refusal(config, what)
+        assert said["kind"] == "OffsetMismatch"
+        assert "expected its last record to announce a row of this database's journal" in said["error"]
+        assert "delete every topic but the raw ones" in said["error"]
+
+    delete_what_follows(empty)
+    prepare(empty)
+    world.config = replace(empty, home=empty.home.with_name("rebuilt"))
+    with supervised(world.config, ("rebuilding",)) as workers, world.connect() as conn:
+        workers.until(lambda: world.caught_up(conn), "the rebuild", 120)
+    require_exactly_once(world, log.chain)
+
+
+def test_a_log_without_records_that_are_needed_is_refused_and_so_is_one_made_anew(world: World) -> None:
+    log = raw_log(20)
+    lived_through(world, world.encoded(log.records))
+    half = more(log)
+    only_normalize = replace(world.config, agents=frozenset({"normalize"}))
+    with supervised(only_normalize, ("normalizing",)) as workers, world.connect() as conn:
+        world.write(world.encoded(log.records[half:]))
+        query = "SELECT next_offset FROM system.partition_owner WHERE consumer = 'normalize' AND topic = %s"
+        workers.until(lambda: conn.execute(query, (world.raw,)).fetchone() == (world.written,), "normalize", 120)
+
+    trim(world.config, world.topics.normalized, PARTITIONS)
+    said = refusal(world.config, "trimmed")
+    assert said["kind"] == "OffsetMismatch"
+    assert "the bounds of the log, got" in said["error"]
+    assert "Records are missing" in said["error"]
+
+    delete_topics(world.config, [world.raw])
+    prepare(world.config)
+    said = refusal(only_normalize, "made-anew")
+    assert said["kind"] == "OffsetMismatch"
+    assert f"offsets of normalize of {world.raw}-0: expected cluster" in said["error"]
+    assert "Point FT_KAFKA at" in said["error"]
