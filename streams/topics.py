@@ -133,8 +133,9 @@ def wanted_settings(topics: Topics, networks: Iterable[str]) -> dict[str, dict[s
 
 def cluster_id(config: Config) -> str:
     """Of the Kafka that the configuration names. Raises BrokerUnavailable, BrokerError."""
+    admin = _admin(config)  # a client that is let go of ends what it was asked for
     try:
-        found = _admin(config).describe_cluster(request_timeout=_TIMEOUT_S).result(_TIMEOUT_S)
+        found = admin.describe_cluster(request_timeout=_TIMEOUT_S).result(_TIMEOUT_S)
     except KafkaException as exc:
         raise _translated(config, exc) from exc
     except TimeoutError as exc:
