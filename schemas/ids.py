@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from hashlib import sha1
 from typing import Final
 from uuid import UUID, uuid5
 from zlib import crc32
@@ -13,6 +14,8 @@ from ft.errors import FtError
 
 NAMESPACE: Final = UUID("d4196ad2-edae-5ba2-9135-602be39edbc4")
 """uuid5 of the DNS namespace and ``ft.supply``."""
+_NAMESPACE_BYTES: Final = NAMESPACE.bytes
+_VARIANTS: Final = {f"{digit:x}": f"{digit & 3 | 8:x}" for digit in range(16)}
 
 EVM_ZERO: Final = "0x" + "0" * 40
 NO_ACCOUNTS: Final = frozenset({EVM_ZERO, "", "addr_none"})
@@ -114,6 +117,13 @@ def parse_collection_id(text: str) -> tuple[str, str]:
 def asset_uuid(natural_key: str) -> UUID:
     """uuid5 of the asset's natural key."""
     return uuid5(NAMESPACE, natural_key)
+
+
+def asset_uuid_text(natural_key: str) -> str:
+    """:func:`asset_uuid` as text, in a third of the time: RFC 9562, 5.5."""
+    digits = sha1(_NAMESPACE_BYTES + natural_key.encode(), usedforsecurity=False).hexdigest()
+    variant = _VARIANTS[digits[16]]
+    return f"{digits[:8]}-{digits[8:12]}-5{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
 
 
 def source_event_id(network: str, tx_hash: str, contract: str, topic0: str, n: int) -> str:

@@ -24,6 +24,7 @@ def settings(bootstrap: str) -> dict[str, Any]:
         "acks": "all",
         "message.timeout.ms": 0,  # with a timeout librdkafka drops a record and sends the next
         "compression.type": "zstd",
+        "compression.level": 1,  # half the time of the default level for three percent more bytes
         "message.max.bytes": RECORD_BYTES_MAX,
         "batch.size": 1 << 20,
         "linger.ms": 5,

@@ -15,7 +15,6 @@ times and versions only rise: a retraction is a record about its asset too.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias, TypeVar
-from uuid import UUID
 
 from ft.agents import ownership
 from ft.agents.ownership import NO_FLOOR, NOWHERE, Position
@@ -113,7 +112,7 @@ class Stats:
 class NewAsset:
     """A stub for the catalog. ``first_seen`` in unix seconds."""
 
-    uuid: UUID
+    uuid: str
     standard: str
     first_seen: int
 
@@ -276,5 +275,5 @@ def changed_rows(folded: Folded, gained: Net, cards: Mapping[Asset, Before], hol
 
 
 def _stub(asset: Asset, seen: Seen) -> NewAsset:
-    uuid = ids.asset_uuid(ids.asset_id(*asset))
+    uuid = ids.asset_uuid_text(ids.asset_id(*asset))
     return NewAsset(uuid=uuid, standard=seen.standard, first_seen=seen.first_time)

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 from ft.agents.ledger.journal import Stretch
 from ft.schemas.codec import Codec
 from ft.schemas.events import Finality, OwnershipChanged, ReorgDetected, to_record
-from ft.schemas.ids import NO_ACCOUNTS, asset_id, asset_uuid
+from ft.schemas.ids import NO_ACCOUNTS, asset_id, asset_uuid_text
 
 Topic: TypeAlias = Literal["ownership_changed", "finality", "reorg_detected", "asset_created"]
 TOPICS: Final[tuple[Topic, ...]] = ("ownership_changed", "finality", "reorg_detected", "asset_created")
@@ -162,7 +162,7 @@ def _rest(value: int) -> str:
 
 @lru_cache(maxsize=65536)
 def _uuid(asset: str) -> str:
-    return text(str(asset_uuid(asset)))
+    return text(asset_uuid_text(asset))
 
 
 _NUMBERS: Final = [_varint(value) for value in range(_SHORT)]

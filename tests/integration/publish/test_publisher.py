@@ -224,7 +224,7 @@ async def test_a_refused_record_blocks_its_partition_until_it_is_cleared_and_lea
     log.append(Block(4, [Event(tx="other", target="dora")]), partition=1)
     name = Topics(outlet.config.topic_prefix).ownership_changed
     await outlet.harness.read(log)
-    limit(outlet.config, name, 1_000)
+    limit(outlet.config, name, 800)
 
     await outlet.publish_all()
 

@@ -30,7 +30,7 @@ async def blocked(make_outlet: MakeOutlet) -> Outlet:
     }
     log.append(Block(2, [Event(tx="big")]), **noise)
     log.append(Block(3, [Event(tx="move", source="alice", target="bob")]))
-    limit(outlet.config, Topics(outlet.config.topic_prefix).ownership_changed, 1_000)
+    limit(outlet.config, Topics(outlet.config.topic_prefix).ownership_changed, 800)
     await outlet.harness.read(log)
     await outlet.publisher.start()
     async with asyncio.timeout(30):

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from random import Random
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
@@ -105,7 +106,7 @@ class Tables:
             "holders": {k: n for k, n in self.holders.items() if n},
             "stats": {k: tuple(row) for k, row in self.stats.items()},
             "activity": {(*k[:2], epoch + timedelta(days=k[2])): tuple(n) for k, n in self.days.items() if any(n)},
-            "assets": {k: (a.uuid, a.standard, a.first_seen) for k, a in self.assets.items()},
+            "assets": {k: (UUID(a.uuid), a.standard, a.first_seen) for k, a in self.assets.items()},
         }
 
 
