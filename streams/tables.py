@@ -3,9 +3,10 @@
 A folder a (consumer, topic, partition), under ``<home>/rocksdb``. It is written after the commit, in one WriteBatch
 with a stamp: topic id, epoch and next offset of the claim. A stamp that is not the claim's, or a folder that cannot
 be read, is deleted, and its owner fills it again from Postgres. A folder that another process holds is left alone:
-this process then has one of its own.
+this process then has one of its own. Where no folder can be written (rights, a full disk), there is no table.
 """
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterable, Mapping
@@ -22,6 +23,8 @@ from ft.streams.checkpoint import Claim
 log = structlog.get_logger(__name__)
 
 _STAMP: Final = b"\x00stamp"
+_HELD: Final = ("while lock file", "lock hold by current process")
+"""What RocksDB says, in lower case, of a folder that is open elsewhere; of a broken one it speaks of blocks too."""
 _BUFFER_BYTES: Final = 8 * 1024 * 1024
 
 
@@ -31,8 +34,11 @@ class Table:
     def __init__(self, config: Config, claim: Claim) -> None:
         """Open the claim's folder; :meth:`fits` says whether what is in it may be believed."""
         folder = config.home / "rocksdb" / claim.consumer / f"{claim.topic}-{claim.partition}"
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        _remove_orphans(folder)
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            _remove_orphans(folder)
+        except OSError as exc:
+            log.warning("rocksdb folder cannot be made", path=str(folder), error=str(exc))
         self._own = folder.with_name(f"{folder.name}.{os.getpid()}")
         self.path = folder
         self._db: Any = None
@@ -73,16 +79,14 @@ class Table:
     def reset(self) -> None:
         """Delete everything. The next :meth:`write` fills it again."""
         self.close()
-        shutil.rmtree(self.path, ignore_errors=True)
+        _remove(self.path)
         self._open()
 
     def close(self) -> None:
         """Let go of the folder; one that only this process uses is deleted."""
-        if self._db is not None:
-            self._db.close()
-            self._db = None
+        self._let_go()
         if self.path == self._own:
-            shutil.rmtree(self._own, ignore_errors=True)
+            _remove(self._own)
 
     def _open(self) -> None:
         for attempt in ("as it is", "empty", "own"):
@@ -90,15 +94,23 @@ class Table:
                 self._db = Rdict(str(self.path), _options())
                 return
             except Exception as exc:  # noqa: BLE001 - rocksdict raises bare exceptions
-                if "lock" in str(exc).lower():
-                    self.path = self._own
-                shutil.rmtree(self.path, ignore_errors=True)
                 log.info("rocksdb folder is not used as it is", path=str(self.path), attempt=attempt, reason=str(exc))
+                if any(words in str(exc).lower() for words in _HELD):
+                    self.path = self._own
+                _remove(self.path)
+        log.warning("no rocksdb folder can be used: Postgres is asked instead", path=str(self.path))
 
     def _broke(self, exc: Exception) -> None:
         log.warning("rocksdb is not used until the next claim", path=str(self.path), error=str(exc))
-        self._db.close()
-        self._db = None
+        self._let_go()
+
+    def _let_go(self) -> None:
+        database, self._db = self._db, None
+        if database is not None:
+            try:
+                database.close()
+            except Exception as exc:  # noqa: BLE001 - rocksdict raises bare exceptions
+                log.warning("rocksdb did not close in order", path=str(self.path), error=str(exc))
 
 
 def stamp(claim: Claim) -> bytes:
@@ -120,4 +132,13 @@ def _remove_orphans(folder: Path) -> None:
     for other in folder.parent.glob(f"{folder.name}.*"):
         pid = other.name.rpartition(".")[2]
         if pid.isdigit() and not psutil.pid_exists(int(pid)):
-            shutil.rmtree(other, ignore_errors=True)
+            _remove(other)
+
+
+def _remove(path: Path) -> None:
+    """Whatever it is, a file or a link too."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)

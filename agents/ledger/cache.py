@@ -136,8 +136,7 @@ class Cache:
             )
         for partition, found in fresh.items():
             table = self._table(missing[partition])
-            if table is not None and table.fits(missing[partition]):
-                _read_table(table, found)
+            if table is not None and table.fits(missing[partition]) and _read_table(table, found):
                 continue
             if table is not None:
                 table.reset()
@@ -187,14 +186,21 @@ def _changes(state: _Partition) -> dict[bytes, bytes | None]:
     return changes
 
 
-def _read_table(table: AppliedTable, found: _Partition) -> None:
-    keys = [(network, block_hash) for network, block_hash in json.loads(table.get([_INDEX]).get(_INDEX, b"[]"))]
+def _read_table(table: AppliedTable, found: _Partition) -> bool:
+    """False: it has no list of blocks, or broke while it was read; nothing was taken from it."""
+    index = table.get([_INDEX]).get(_INDEX)
+    if index is None:
+        return False
+    keys = [(network, block_hash) for network, block_hash in json.loads(index)]
     packed = table.get([_block_key(key) for key in keys])
+    if len(packed) != len(keys):
+        return False
     for key in keys:
         value = packed[_block_key(key)]
         digests = [value[at : at + _DIGEST_BYTES] for at in range(8, len(value), _DIGEST_BYTES)]
         found.put(key, int.from_bytes(value[:8], "big"), digests)
     found.changed.clear()
+    return True
 
 
 def _block_key(key: BlockKey) -> bytes:
