@@ -130,7 +130,8 @@ def test_topics_that_would_forget_are_told_with_the_remedy(deployed: Config) -> 
     resource.add_incremental_config(
         ConfigEntry("retention.ms", "86400000", incremental_operation=AlterConfigOpType.SET)
     )
-    [done] = AdminClient({"bootstrap.servers": deployed.kafka}).incremental_alter_configs([resource]).values()
+    admin = AdminClient({"bootstrap.servers": deployed.kafka})
+    [done] = admin.incremental_alter_configs([resource]).values()
     done.result(15)
 
     with capture_logs() as lines:
