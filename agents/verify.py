@@ -13,6 +13,9 @@ from typing import Any, Final, TypeAlias
 import psycopg
 
 from ft.agents.columns import columns
+from ft.agents.subscriber import OnRecords
+from ft.agents.verify_notes import coverage_notes
+from ft.agents.verify_topics import read_topics
 from ft.config import Config
 from ft.errors import ConfigError, DatabaseError, DatabaseUnavailable
 from ft.schemas import ids
@@ -85,6 +88,8 @@ class Report:
     healed: int = 0
     unread_events: int = 0
     """Journal events that project had not read in the snapshot."""
+    notes: list[str] = field(default_factory=list)
+    """What is no difference and must be known to read the others."""
 
     @property
     def differences(self) -> int:
@@ -97,6 +102,7 @@ CHECKS: Final = (
     Check(name="retracted", claim="{0:,} retractions are listed for the next revision"),
     Check(name="slices", claim="{0:,} block slices hold exactly their rows; {1:,} are in force"),
     Check(name="chain", claim="{0:,} canonical blocks are linked up to the head; {1:,} are reverted"),
+    Check(name="stretches", claim="{0:,} stretches of coverage are {1:,} canonical blocks, each by its proof"),
     Check(name="blocks", claim="{0} partitions agree with the canonical chain ({1} are on their way, not compared)"),
     Check(name="singles", claim="{0:,} tokens are with the receiver of their last live event ({1:,} were given back)"),
     Check(name="multis", claim="{0:,} balances are the sums of what came in and went out"),
@@ -111,22 +117,38 @@ CHECKS: Final = (
     Check(name="heads", claim="{0} heads are as the ledger announced them"),
 )
 """In the order of the flow."""
+TOPIC_CHECKS: Final = (
+    Check(
+        name="announced", claim="{0:,} records in four topics follow each other and are all that the journal announces"
+    ),
+    Check(name="subscriber", claim="{0:,} holdings of a subscriber, from the topics alone, equal the ledger's"),
+)
+"""What a reader of the topics alone comes to; they follow upon :data:`CHECKS`."""
 
 OnCheck: TypeAlias = Callable[[Check], None]
 OnOutcome: TypeAlias = Callable[[Outcome], None]
 
 
-def verify(config: Config, *, wait_s: float, on_check: OnCheck, on_outcome: OnOutcome) -> Report:
-    """Prove everything, telling of each check before and after it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """Who is told of each check before and after it, and of the topics' progress (topic, records read, in all)."""
+
+    on_check: OnCheck = lambda _: None
+    on_outcome: OnOutcome = lambda _: None
+    on_records: OnRecords = lambda *_: None
+
+
+def verify(config: Config, *, wait_s: float, listener: Listener, topics: bool = True) -> Report:
+    """Prove everything. ``topics``: what a subscriber comes to too, which reads them from their beginning.
 
     Waits up to ``wait_s`` seconds for ``project`` to read what the journal holds. Raises DatabaseUnavailable,
-    ConfigError for a database that is not migrated, DatabaseError.
+    ConfigError for a database that is not migrated, DatabaseError, and what :class:`Subscriber` raises.
     """
     try:
         with psycopg.connect(config.postgres_as("ft_writer"), application_name="ft verify") as conn:
             values = parameters(config)
             _wait_for_project(conn, values, wait_s)
-            report = _prove(conn, values, on_check, on_outcome)
+            report = _prove(conn, config, values, listener, topics)
             report.healed = _keep_findings(conn, report.findings)
             return report
     except psycopg.OperationalError as exc:
@@ -161,20 +183,49 @@ def _unread(conn: Connection, values: Mapping[str, Any]) -> int:
     return int(_one(conn, "ahead", values)[0])
 
 
-def _prove(conn: Connection, values: Mapping[str, Any], on_check: OnCheck, on_outcome: OnOutcome) -> Report:
+def _prove(conn: Connection, config: Config, values: Mapping[str, Any], listener: Listener, topics: bool) -> Report:
     conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     report = Report()
     with conn.transaction():
         conn.execute(_SESSION)
         report.unread_events = _unread(conn, values)
         for check in CHECKS:
-            on_check(check)
-            started = time.monotonic()
-            outcome = _outcome(conn, check, values, report, started)
-            report.outcomes.append(outcome)
-            on_outcome(outcome)
+            listener.on_check(check)
+            _told(report, listener, _outcome(conn, check, values, report, time.monotonic()))
+        report.notes += coverage_notes(conn)
+        if topics:
+            for check, prove in zip(TOPIC_CHECKS, (_announced, _subscribed), strict=True):
+                listener.on_check(check)
+                _told(report, listener, prove(conn, config, values, report, listener))
     conn.isolation_level = None
     return report
+
+
+def _told(report: Report, listener: Listener, outcome: Outcome) -> None:
+    report.outcomes.append(outcome)
+    listener.on_outcome(outcome)
+
+
+def _announced(
+    conn: Connection, config: Config, values: Mapping[str, Any], report: Report, listener: Listener
+) -> Outcome:
+    """Reads every topic; the subscriber's holdings are then in the temporary table."""
+    began = time.monotonic()
+    read = read_topics(conn, config, values, listener.on_records)
+    report.notes += read.notes
+    return Outcome(
+        name="announced",
+        claim=TOPIC_CHECKS[0].claim.format(read.records),
+        count=len(read.problems),
+        differences=[Difference(what=w, expected=e, got=g) for w, e, g in read.problems[:DIFFERENCES_MAX]],
+        seconds=time.monotonic() - began,
+    )
+
+
+def _subscribed(
+    conn: Connection, config: Config, values: Mapping[str, Any], report: Report, listener: Listener
+) -> Outcome:
+    return _outcome(conn, TOPIC_CHECKS[1], values, report, time.monotonic())
 
 
 def _outcome(conn: Connection, check: Check, values: Mapping[str, Any], report: Report, started: float) -> Outcome:
@@ -198,7 +249,7 @@ def _outcome(conn: Connection, check: Check, values: Mapping[str, Any], report: 
 
 
 def _queries() -> dict[str, str]:
-    return load("verify") | load("verify_projections")
+    return load("verify") | load("verify_projections") | load("verify_topics")
 
 
 def _query(conn: Connection, name: str, values: Mapping[str, Any]) -> psycopg.Cursor[tuple[Any, ...]]:

@@ -303,3 +303,52 @@ DELETE FROM system.findings f
 WHERE f.kind = 'nonconserving' AND NOT EXISTS (
     SELECT FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[]) AS d (network, contract, token_id)
     WHERE (d.network, d.contract, d.token_id) = (f.network, f.contract, f.token_id))
+
+-- name: stretches_facts
+-- Stretches of coverage, and the heights in them.
+SELECT count(*), coalesce(sum("to" - "from" + 1), 0)::bigint FROM ingest.coverage
+
+-- name: stretches
+-- Coverage says what was read: every canonical block lies in a stretch of its proof, and a stretch has no other heights.
+WITH placed AS (
+    SELECT b.network, b.number, b.proof, c."from", c.proof AS covered_as
+    FROM ingest.blocks b
+    LEFT JOIN LATERAL (
+        SELECT * FROM ingest.coverage c
+        WHERE c.network = b.network AND c."from" <= b.number ORDER BY c."from" DESC LIMIT 1
+    ) c ON c."to" >= b.number
+    WHERE b.state = 'canonical'
+), counted AS (
+    SELECT network, "from", count(*) AS blocks FROM placed WHERE "from" IS NOT NULL GROUP BY network, "from"
+), found AS (
+    SELECT format('%%s block %%s', network, number) AS what, format('coverage with proof %%s', proof) AS expected,
+           coalesce('coverage with proof ' || covered_as, 'no coverage') AS got
+    FROM placed WHERE proof IS DISTINCT FROM covered_as
+    UNION ALL
+    SELECT format('%%s blocks %%s to %%s', c.network, c."from", c."to"),
+           format('%%s canonical blocks', c."to" - c."from" + 1), coalesce(k.blocks, 0)::text
+    FROM ingest.coverage c LEFT JOIN counted k USING (network, "from")
+    WHERE coalesce(k.blocks, 0) <> c."to" - c."from" + 1
+)
+SELECT what, expected, got, count(*) OVER () FROM found ORDER BY what LIMIT %(most)s
+
+-- name: holes
+-- Heights that were not read, from each network's start block to its head: no error, but no full coverage either.
+WITH missing AS (
+    SELECT n.network, unnest(
+        int8multirange(int8range(n.start_block, greatest(h.head_number, n.start_block - 1), '[]'))
+        - coalesce((SELECT range_agg(int8range("from", "to", '[]')) FROM ingest.coverage c WHERE c.network = n.network),
+                   '{}'::int8multirange)) AS heights
+    FROM ref.networks n JOIN ingest.heads h USING (network)
+    WHERE h.head_number >= 0
+)
+SELECT network, lower(heights), upper(heights) - 1, count(*) OVER (PARTITION BY network)
+FROM missing ORDER BY network, lower(heights)
+
+-- name: weak
+-- Stretches that were read without receipts, and so are not proven.
+SELECT network, "from", "to", proof FROM ingest.coverage WHERE proof <> 'receipts' ORDER BY network, "from"
+
+-- name: quarantined
+-- Entries on blocks that count.
+SELECT network, count(*), count(DISTINCT contract) FROM ingest.quarantine WHERE state = 'open' GROUP BY network ORDER BY 1

@@ -7,9 +7,11 @@ The live consumer goes on all the time, before and after. Whatever happens to th
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Final
 
 import psycopg
@@ -35,12 +37,14 @@ from ft.streams.whole import WholeTopic
 log = structlog.get_logger(__name__)
 
 BATCH_RECORDS: Final = 2000
-LOCKED_RECORDS_MAX: Final = 5000
-"""Read while everybody waits, at most; if the live consumer is further ahead, the takeover is put off."""
+LOCKED_RECORDS: Final = 500
+LOCKED_S: Final = 2.0
+"""How long everybody waits, at most, for the rest to be read, in batches of so many; else the takeover is put off."""
 LOCK_TIMEOUTS_S: Final = (0.5, 0.5, 3.0)
 """How long each try may keep readers of the projections waiting behind it. The last is longer than Postgres takes to
 send autovacuum away."""
 _PAUSE_S: Final = 0.2
+_TELL_TRIES: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,21 +100,24 @@ class _Rebuild:
         self._check_live(self._live_ends(), self._ends())
         await self._fill(self._ends())
         takeover.analyze(self._shadow.conn, self._shadow.generation)
-        tries = 0
-        while True:
+        for tries in count(1):
             await self._fill(self._ends())
             locked_s = await self._try_to_take_over(LOCK_TIMEOUTS_S[tries % len(LOCK_TIMEOUTS_S)])
-            tries += 1
             if locked_s is not None:
                 return Rebuilt(records=self._progress.done, tries=tries, locked_s=locked_s)
+            if tries % _TELL_TRIES == 0:
+                self._report(
+                    f"complete, and waits to take over: readers or the live consumer were in the way {tries} times"
+                )
             await asyncio.sleep(_PAUSE_S)
+        raise AssertionError("unreachable")
 
     def _check_live(self, live: Mapping[int, int], ends: Mapping[int, int]) -> None:
         for partition, offset in live.items():
             if offset > ends[partition]:
                 raise OffsetMismatch(
-                    f"next offset of project of {self._whole.topic}-{partition}: expected at most {ends[partition]}, the "
-                    f"end of the log, got {offset}. Records are missing: restore the topic before a rebuild from it."
+                    f"next offset of project of {self._whole.topic}-{partition}: expected at most {ends[partition]}, "
+                    f"the end of the log, got {offset}. Records are missing: restore the topic before a rebuild."
                 )
 
     def _ends(self) -> dict[int, int]:
@@ -143,18 +150,21 @@ class _Rebuild:
         finally:
             await conn.close()
 
-    async def _fill(self, ends: Mapping[int, int]) -> None:
-        """Process every record below ``ends``."""
+    async def _fill(self, ends: Mapping[int, int], most: int = BATCH_RECORDS, until: float = math.inf) -> bool:
+        """Process every record below ``ends``, ``most`` at a time; False if the clock passed ``until`` before that."""
         progress = self._progress
         progress.total = sum(max(ends[p], claim.next_offset) for p, claim in self._claims.items() if p in ends)
         starts = {partition: claim.next_offset for partition, claim in self._claims.items()}
-        for messages in self._whole.read(starts, ends, BATCH_RECORDS):
+        for messages in self._whole.read(starts, ends, most):
             for message in messages:
                 if message.offset == 0:
                     self._check_first(message)
             await self._process(messages)
             progress.done = sum(claim.next_offset for claim in self._claims.values())
             self._report(progress)
+            if time.monotonic() > until:
+                break
+        return all(self._claims[partition].next_offset >= end for partition, end in ends.items())
 
     def _check_first(self, message: Message) -> None:
         try:
@@ -187,20 +197,19 @@ class _Rebuild:
     async def _try_to_take_over(self, lock_timeout_s: float) -> float | None:
         """Seconds that it took, or None: somebody was in the way, or the live consumer is too far ahead."""
         conn, began = self._shadow.conn, time.monotonic()
+        complete = False
         try:
             with conn.transaction():
                 takeover.keep_others_out(conn, lock_timeout_s)
-                ends = self._live_ends()
-                behind = sum(max(end - self._claims[p].next_offset, 0) for p, end in ends.items())
-                if behind > LOCKED_RECORDS_MAX:
+                complete = await self._fill(self._live_ends(), LOCKED_RECORDS, time.monotonic() + LOCKED_S)
+                if not complete:
                     raise psycopg.Rollback
-                await self._fill(ends)
                 takeover.swap(conn, self._shadow.generation, self._whole.topic)
         except psycopg.errors.LockNotAvailable:
             return None
         except psycopg.Error as exc:
             raise checkpoint.translated(exc) from exc
-        return None if behind > LOCKED_RECORDS_MAX else time.monotonic() - began
+        return time.monotonic() - began if complete else None
 
     def _live_ends(self) -> dict[int, int]:
         """How far the live consumer has read of this very log; its fence rows stay locked in a transaction."""

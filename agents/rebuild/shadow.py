@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 Connection: TypeAlias = psycopg.Connection[Any]
 
 # A rebuild that is stopped in the middle of its takeover gives up its locks.
-_SESSION: Final = "-c idle_in_transaction_session_timeout=5s -c timezone=UTC"
+_SESSION: Final = "-c idle_in_transaction_session_timeout=10s -c timezone=UTC"
 _TCP: Final = {"connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 
 

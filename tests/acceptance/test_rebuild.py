@@ -3,19 +3,16 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
 
 import pytest
 
-from ft import children
 from ft.children import FT
 from ft.schemas.events import RawBlock, to_record
 from ft.streams.producer import Producer
 from ft.streams.registry import Registry
 from ft.streams.topics import Topics
-from tests.acceptance.conftest import deployment
-from tests.acceptance.pipeline import STEP_S, Pipeline
-from tests.synthetic.rawlog import RawLog, written
+from tests.acceptance.pipeline import Pipeline
+from tests.synthetic.rawlog import written
 
 NETWORK = "rebuilt"
 NETWORKS = (NETWORK, "idle")

@@ -33,6 +33,9 @@ def _prepare(conn: psycopg.Connection[Any], name: str, text: str) -> None:
     if b"COPY" in statement.query and b"FROM STDIN" in statement.query:  # cannot be prepared: taken with no rows
         with conn.cursor().copy(statement.query):
             return
+    if b"CREATE TEMP" in statement.query or b"TRUNCATE" in statement.query:  # what those after it read
+        conn.execute(statement.query)
+        return
     conn.execute(b'PREPARE "%b" AS %b' % (name.encode(), statement.query))
 
 

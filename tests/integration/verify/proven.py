@@ -8,7 +8,7 @@ from psycopg.rows import dict_row
 
 from ft.agents.project.projection import with_floors
 from ft.agents.project.store import store
-from ft.agents.verify import Report, verify
+from ft.agents.verify import Listener, Report, verify
 from ft.config import Config
 from ft.schemas.events import OwnershipChanged
 from ft.schemas.ids import NO_ACCOUNTS
@@ -137,9 +137,9 @@ async def _write_head(conn: Any, row: dict[str, Any]) -> None:
     )
 
 
-def verified(config: Config, wait_s: float = 0.0) -> Report:
+def verified(config: Config, wait_s: float = 0.0, *, topics: bool = False) -> Report:
     """The report of a run that shows nothing."""
-    return verify(config, wait_s=wait_s, on_check=lambda _: None, on_outcome=lambda _: None)
+    return verify(config, wait_s=wait_s, listener=Listener(), topics=topics)
 
 
 def failing(report: Report) -> dict[str, list[str]]:

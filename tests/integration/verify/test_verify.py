@@ -34,7 +34,7 @@ def ft_verify(config: Config, monkeypatch: pytest.MonkeyPatch) -> RunVerify:
     monkeypatch.setenv("FT_POSTGRES", config.postgres)
     monkeypatch.setenv("FT_HOME", str(config.home))
     monkeypatch.delenv("FT_TOPIC_PREFIX", raising=False)
-    return lambda *arguments: CliRunner().invoke(command, ["--wait", "0", *arguments])
+    return lambda *arguments: CliRunner().invoke(command, ["--wait", "0", "--no-topics", *arguments])
 
 
 async def test_a_chain_with_reorgs_is_proved(proven: Config) -> None:
@@ -107,6 +107,11 @@ DAMAGES = {
     ),
     "a broken chain": ("chain", "UPDATE ingest.blocks SET parent = '0xother' WHERE number = 5 AND state = 'canonical'"),
     "a head that is not there": ("chain", "UPDATE ingest.heads SET head_number = head_number + 1"),
+    "a block that coverage does not know": (
+        "stretches",
+        "DELETE FROM ingest.blocks WHERE number = 4 AND state = 'canonical'",
+    ),
+    "coverage by another proof": ("stretches", "UPDATE ingest.coverage SET proof = 'logs'"),
     "a block of another branch in force": ("blocks", "UPDATE ingest.blocks SET state = 'reverted' WHERE number = 5"),
     "another account": (
         "singles",
@@ -180,7 +185,8 @@ async def test_every_kind_of_damage_is_named(proven: Config, ft_verify: RunVerif
 
 TABLES = (
     "ledger.events", "ledger.retracted", "ledger.applied_blocks", "ingest.blocks", "ingest.heads", "catalog.assets",
-    "market.ownership_current", "projection.holdings", "projection.asset_cards", "projection.collection_holders",
+    "market.ownership_current", "ingest.coverage", "projection.holdings", "projection.asset_cards",
+    "projection.collection_holders",
     "projection.collection_stats", "projection.collection_activity", "system.partition_head", "system.partition_owner",
 )  # fmt: skip
 

@@ -1,0 +1,192 @@
+"""The public topics, from their first records -> what a subscriber comes to, by the rule of docs/consuming.md.
+
+The subscriber of ``ft verify``: it knows the topics alone, drops repeats, and notices what is missing. It stops where
+the publisher stood in the snapshot that it is compared with. An asset lives in one partition, so one partition is read
+at a time and handed over: memory is that of the holdings of the largest one, about half a kilobyte each.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from sys import intern
+from typing import Any, Final, Self, TypeAlias
+
+from ft.agents.ownership import NO_FLOOR, NOWHERE, Position
+from ft.config import Config
+from ft.errors import MalformedRecord
+from ft.schemas import ids
+from ft.schemas.ids import NO_ACCOUNTS
+from ft.schemas.standards import HOLDING
+from ft.streams.registry import Registry
+from ft.streams.topics import Topics
+from ft.streams.whole import WholeTopic
+
+TOPICS: Final = ("ownership_changed", "finality", "reorg_detected", "asset_created")
+_RECORDS: Final = 5000
+
+Asset: TypeAlias = tuple[str, str, str]
+"""network, contract, token id"""
+Row: TypeAlias = tuple[str, str, str, str, str, int, int, int, int, bool]
+"""network, contract, token id, slot, account, quantity, block number, log_index, sub_index, given back"""
+Problem: TypeAlias = tuple[str, str, str]
+"""What, expected, got."""
+OnRecords: TypeAlias = Callable[[str, int, int], None]
+"""Told how many of how many records of a topic were read."""
+
+
+@dataclass(slots=True)
+class Holdings:
+    """What one partition comes to."""
+
+    owners: dict[Asset, tuple[str, Position, bool]] = field(default_factory=dict)
+    """Single holdings: account, the position it stands on, whether it was given back."""
+    balances: dict[tuple[Asset, str], int] = field(default_factory=dict)
+    floors: dict[str, int] = field(default_factory=dict)
+    """By network: the highest block that the last reorg left standing."""
+
+    def follow(self, change: Mapping[str, Any]) -> None:
+        """Take one record of ownership_changed."""
+        op, number, network = change["op"], change["block_number"], intern(change["network"])
+        floor = self.floors.get(network, NO_FLOOR)
+        floor = number - 1 if op == "revert" else min(floor, number) if op == "finality" else floor
+        self.floors[network] = floor
+        if op == "finality":
+            return
+        asset = (network, intern(change["contract"]), change["token_id"])
+        if HOLDING[change["standard"]] == "multi":
+            self._move(asset, change, 1 if op == "apply" else -1)
+        else:
+            self._take(asset, change, floor)
+
+    def _move(self, asset: Asset, change: Mapping[str, Any], sign: int) -> None:
+        quantity = sign * int(change["quantity"])
+        for account, delta in ((change["from"], -quantity), (change["to"], quantity)):
+            if account not in NO_ACCOUNTS:
+                key = (asset, intern(account))
+                self.balances[key] = self.balances.get(key, 0) + delta
+
+    def _take(self, asset: Asset, change: Mapping[str, Any], floor: int) -> None:
+        source, target = intern(change["from"]), intern(change["to"])
+        position = (change["block_number"], change["log_index"], change["sub_index"])
+        account, stands_on, given_back = self.owners.get(asset, (None, NOWHERE, False))
+        if change["op"] == "apply":
+            continues = given_back and source == account and position[0] > floor
+            if position > stands_on or continues:
+                self.owners[asset] = (target, position, False)
+        elif (position == stands_on and not given_back) or (given_back and position <= stands_on and target == account):
+            self.owners[asset] = (source, (*position[:2], position[2] - 1), True)
+
+    def rows(self) -> Iterator[Row]:
+        """Every holding, hidden ones too."""
+        for asset, (account, position, given_back) in self.owners.items():
+            yield (*asset, "", account, 1, *position, given_back)
+        for (asset, account), quantity in self.balances.items():
+            yield (*asset, account, account, quantity, *NOWHERE, False)
+
+
+@dataclass(slots=True)
+class Told:
+    """What was read of one topic and partition, and what was wrong."""
+
+    records: int = 0
+    """Those that follow each other; repeats are none."""
+    strays: int = 0
+    """Not the publisher's: what cannot be read, and what follows a record that is long past."""
+    last_seq: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+
+class Subscriber:
+    """Reads the four topics. Leave it to disconnect."""
+
+    def __init__(self, config: Config, on_records: OnRecords) -> None:
+        self._config = config
+        self._on_records = on_records
+        self._names = Topics(config.topic_prefix)
+        self._registry = Registry(config.schema_registry)
+        self._codecs = {topic: self._registry.codec(topic, self._name(topic)) for topic in TOPICS}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._registry.close()
+
+    def read(self, topic: str, cursors: Mapping[int, int], take: Callable[[int, Told, Holdings], None]) -> None:
+        """Read each partition up to the seq of ``cursors`` and hand over what came of it.
+
+        Raises BrokerUnavailable, BrokerError.
+        """
+        with WholeTopic(self._config, self._name(topic), cursors) as whole:
+            bounds = whole.bounds()
+            total = sum(end - first for first, end in bounds.values())
+            done = 0
+            for partition, cursor in sorted(cursors.items()):
+                holdings, told = Holdings(), Told()
+                first, end = bounds[partition]
+                if first > 0:
+                    told.problems.append((self._at(topic, partition), "records from offset 0", f"from offset {first}"))
+                if cursor > 0:
+                    self._read(whole, topic, partition, (first, end, cursor), told, holdings, done, total)
+                if told.last_seq != cursor:
+                    told.problems.append(
+                        (f"{self._at(topic, partition)}, last seq", f"{cursor}, by the publisher", str(told.last_seq))
+                    )
+                take(partition, told, holdings)
+                done += end - first
+
+    def _read(
+        self, whole: WholeTopic, topic: str, partition: int, span: tuple[int, int, int], told: Told,
+        holdings: Holdings, done: int, total: int,
+    ) -> None:  # fmt: skip
+        first, end, cursor = span
+        for messages in whole.read({partition: first}, {partition: end}, _RECORDS):
+            for message in messages:
+                self._take(topic, partition, message.offset, message.value, cursor, told, holdings)
+            self._on_records(topic, done + messages[-1].offset + 1 - first, total)
+            if told.last_seq >= cursor:
+                return
+
+    def _take(
+        self, topic: str, partition: int, offset: int, value: bytes | None, cursor: int, told: Told, holdings: Holdings
+    ) -> None:
+        """1. what cannot be read is put aside; 2. a repeat is dropped, and what came after the cursor; 3. what follows
+        a record that is past is put aside; 4. where one is missing, it is told, and what is here is taken."""
+        where = f"{self._at(topic, partition)}, offset {offset}"
+        try:
+            record = self._codecs[topic].decode(value)
+        except MalformedRecord:
+            told.strays += 1
+            return
+        seq, prev_seq = record["seq"], record["prev_seq"]
+        if seq <= told.last_seq or seq > cursor:
+            return
+        if prev_seq < told.last_seq:
+            told.strays += 1
+            return
+        if prev_seq > told.last_seq:
+            told.problems.append(
+                (f"{where}, seq {seq}", f"seq {prev_seq} before it", f"nothing between it and seq {told.last_seq}")
+            )
+        told.last_seq = seq
+        told.records += 1
+        try:
+            if topic == "ownership_changed":
+                holdings.follow(record)
+            elif topic == "asset_created" and record["uuid"] != str(ids.asset_uuid(record["asset_id"])):
+                uuid = str(ids.asset_uuid(record["asset_id"]))
+                told.problems.append((f"{where}, {record['asset_id']}", f"uuid {uuid}", record["uuid"]))
+        except (KeyError, ValueError) as exc:
+            told.problems.append((where, "a record by the schema", f"{type(exc).__name__}: {exc}"))
+
+    def _name(self, topic: str) -> str:
+        return str(getattr(self._names, topic))
+
+    def _at(self, topic: str, partition: int) -> str:
+        return f"{self._name(topic)}-{partition}"
+
+
+def counted(topic: str, partition: int, told: Told, expected: int) -> Sequence[Problem]:
+    """Whether the topic holds as many records as the journal has rows for it."""
+    if told.records == expected:
+        return ()
+    return ((f"{topic} in partition {partition}", f"{expected:,} records, by the journal", f"{told.records:,}"),)

@@ -1,0 +1,37 @@
+"""What `ft verify` tells beside its proofs: what was not read, or not proven, and so cannot be wrong or right."""
+
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, Final
+
+import psycopg
+
+from ft.sql.queries import load
+
+LISTED_MAX: Final = 10
+"""Holes, and weak stretches, that are listed for each network; all are counted."""
+
+
+def coverage_notes(conn: psycopg.Connection[Any]) -> list[str]:
+    """A line for each hole in a network's coverage, each stretch without receipts' proof, and each quarantine."""
+    sql = load("verify")
+    notes = []
+    for network, found in groupby(conn.execute(sql["holes"]).fetchall(), key=itemgetter(0)):
+        holes = [(first, last) for _, first, last, _ in found]
+        notes += [f"{network}: {_blocks(first, last)} not read" for first, last in holes[:LISTED_MAX]]
+        notes += _more(network, "holes", len(holes))
+    for network, found in groupby(conn.execute(sql["weak"]).fetchall(), key=itemgetter(0)):
+        weak = [(first, last, proof) for _, first, last, proof in found]
+        notes += [f"{network}: {_blocks(first, last)} read by {proof} only" for first, last, proof in weak[:LISTED_MAX]]
+        notes += _more(network, "stretches without receipts", len(weak))
+    for network, entries, contracts in conn.execute(sql["quarantined"]).fetchall():
+        notes.append(f"{network}: {entries:,} entries of {contracts:,} contracts are quarantined")
+    return notes
+
+
+def _blocks(first: int, last: int) -> str:
+    return f"block {first}" if first == last else f"blocks {first} to {last} ({last - first + 1:,})"
+
+
+def _more(network: str, what: str, count: int) -> list[str]:
+    return [f"{network}: … and {count - LISTED_MAX:,} more {what}"] if count > LISTED_MAX else []
