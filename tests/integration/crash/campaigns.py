@@ -1,0 +1,56 @@
+"""The campaign against one hop: every await once, or (FT_FAULTS=long) at every passing."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from tests.integration.crash.dying import Campaign, Target, World
+from tests.integration.crash.sites import Site, Sites
+
+IS_LONG: Final = os.environ.get("FT_FAULTS") == "long"
+_PHASES: Final = ("after", "left", "before", "leaving")
+"""Of a site, the passing to die at, best first: when the awaited is done and nobody knows of it yet."""
+PASSINGS_MAX: Final = 12
+"""Of one target in a long campaign, spread over the story."""
+
+
+async def besiege(worlds: Iterable[World], sites: Sites, folder: Path, seed: int) -> set[Site]:
+    """A death at each await that one of the worlds passes; returns the sites that none passed."""
+    print(f"seed {seed}")
+    died: set[Site] = set()
+    for number, world in enumerate(worlds):
+        campaign = Campaign(world, sites, folder / str(number), seed)
+        expected = await campaign.listen()
+        reached = dict(campaign.report.reached)
+        targets = [target for target in _one_each(reached) if target[0] not in died]
+        await campaign.kill_everywhere(targets, expected)
+        died |= campaign.report.sites_died_at
+        late = [target for target in _one_each(campaign.report.reached) if target[0] not in died]
+        await campaign.kill_everywhere(late, expected, late=True)
+        died |= campaign.report.sites_died_at
+        if IS_LONG:
+            await _everywhere(campaign, reached, expected)
+        print(f"{len(campaign.report.deaths)} deaths in {campaign.report.tellings} tellings")
+    return set(sites.all) - died
+
+
+async def _everywhere(campaign: Campaign, reached: Mapping[Target, int], expected: object) -> None:
+    """One death a telling, at each passing of each target, before and after it."""
+    for target, passings in sorted(reached.items(), key=str):
+        step = max(1, passings // PASSINGS_MAX)
+        for occurrence in range(1, passings + 1, step):
+            await campaign.kill_once(target, occurrence, expected)
+
+
+def _one_each(reached: Iterable[Target]) -> list[Target]:
+    best: dict[Site, str] = {}
+    for site, phase in reached:
+        if site not in best or _PHASES.index(phase) < _PHASES.index(best[site]):
+            best[site] = phase
+    return list(best.items())
+
+
+def unexplained(unreached: Iterable[Site], explained: Mapping[str, str]) -> list[str]:
+    """The sites that nobody passed and nobody accounts for."""
+    return [str(site) for site in unreached if f"{site.path} {site.function}: {site.text}" not in explained]

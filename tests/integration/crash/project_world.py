@@ -1,0 +1,85 @@
+"""project's story: what the publisher announces for the story of the raw log."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any, Final
+
+from ft.agents.project.hop import Project
+from ft.streams.claims import Claims
+from ft.streams.hop import run_hop
+from ft.streams.producer import Producer
+from tests.integration.crash.feeding import Place, Record, Stream, Topics, empty, round_robin, rows
+from tests.integration.crash.life import Life
+from tests.integration.crash.troubles import quick, troubled
+from tests.integration.normalize.rawtopic import RawTopic
+
+_BUNDLES: Final = 6  # of a batch
+STATE: Final = {
+    name: f"SELECT * FROM {name} ORDER BY 1, 2, 3, 4"
+    for name in (
+        "projection.holdings",
+        "projection.asset_cards",
+        "projection.collection_holders",
+        "projection.collection_stats",
+        "projection.collection_activity",
+        "catalog.assets",
+    )
+} | {
+    "heads": "SELECT partition, network, position, head_number, head_hash, head_time, safe, finalized, floor"
+    " FROM system.partition_head ORDER BY 1, 2",
+    "cursors": "SELECT partition, next_offset, next_seq FROM system.partition_owner ORDER BY 1",
+    "dlq": 'SELECT partition, "offset", reason, error, payload, state FROM system.dlq ORDER BY 1, 2, 3',
+}
+
+
+class ProjectWorld:
+    """Announcements on a real topic, and project with the loop that runs it."""
+
+    def __init__(self, raw: RawTopic, *, is_troubled: bool = False) -> None:
+        self.raw = raw
+        self.is_troubled = is_troubled
+        self.records: list[Record] = []
+        self._topic = raw.facts.topics.ownership_changed
+        self._places: list[Place] = [(self._topic, p) for p in range(raw.facts.partitions)]
+
+    async def write(self) -> None:
+        """What the publisher sent, as the world's input; in each partition something unreadable behind it."""
+        producer = Producer(self.raw.config.kafka)
+        for topic, partition in self._places:
+            producer.send(topic, partition, b"nonsense")
+        await producer.flush_acknowledged()
+        log = Topics(self.raw.config, self._places)
+        self.records = round_robin(_all(log.read().values()))
+        log.close()
+
+    def troubles(self) -> AbstractContextManager[None]:
+        """None of project's own."""
+        return troubled("FROM system.partition_head") if self.is_troubled else quick()
+
+    def begin(self) -> None:
+        empty(self.raw.config.postgres)
+
+    async def live(self, life: Life) -> None:
+        config = replace(self.raw.config, home=life.home)
+        claims = Claims(config, f"{life.home}")
+        claims.serve(self._topic, "project")
+        await claims.take({place: (0, len(self.records)) for place in self._places})
+        hop = Project(config, claims.owner, self.raw.facts.codecs[self._topic])
+        await hop.start()
+        stream = Stream(self.records, claims, _nothing, size=5)
+        await run_hop(stream, hop, claims, life.fail, bundles=_BUNDLES, within_s=0.01)
+        await hop.stop()
+
+    def state(self) -> Any:
+        """The projections, the heads and where the fence stands."""
+        return dict(rows(self.raw.config.postgres, STATE))
+
+
+async def _nothing() -> None:
+    return
+
+
+def _all(found: Iterable[list[Record]]) -> Iterator[Record]:
+    for records in found:
+        yield from records

@@ -1,0 +1,31 @@
+"""The ledger and its publisher die at each of their awaits; journal, ownership and topics end as if they had not."""
+
+from pathlib import Path
+
+from ft.agents.ledger import cache, hop, reads, writes
+from ft.agents.publish import handover, publisher
+from ft.streams import checkpoint, claims, outbox
+from ft.streams import hop as loop
+from tests.integration.crash.campaigns import besiege, unexplained
+from tests.integration.crash.dying import Campaign
+from tests.integration.crash.ledger_world import LedgerWorld
+from tests.integration.crash.normalize_world import NormalizeWorld
+from tests.integration.crash.sites import sites_of
+from tests.integration.normalize.rawtopic import RawTopic
+
+SEED = 12
+UNREACHED: dict[str, str] = {}
+
+
+async def test_ledger_and_publisher_die_at_each_await_and_nothing_differs(raw: RawTopic, tmp_path: Path) -> None:
+    before, plain, troubled = NormalizeWorld(raw), LedgerWorld(raw), LedgerWorld(raw, is_troubled=True)
+    await before.write()
+    await Campaign(before, sites_of([]), tmp_path / "before", SEED).listen()
+    await plain.write(before.sent.read())
+    troubled.records = plain.records
+    sites = sites_of([hop, cache, reads, writes, handover, publisher, checkpoint, claims, outbox, loop])
+
+    unreached = await besiege([plain, troubled], sites, tmp_path, SEED)
+
+    print(*unexplained(unreached, UNREACHED), sep="\nUNREACHED ")
+    assert unexplained(unreached, UNREACHED) == []

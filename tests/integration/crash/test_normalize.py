@@ -1,0 +1,26 @@
+"""normalize dies at each of its awaits, and the log, the chain and the tables end as if it had not."""
+
+from pathlib import Path
+
+from ft.agents.normalize import fold, harvest, hop, sender
+from ft.streams import checkpoint, claims, producer
+from ft.streams import hop as loop
+from tests.integration.crash.campaigns import besiege, unexplained
+from tests.integration.crash.normalize_world import NormalizeWorld
+from tests.integration.crash.sites import sites_of
+from tests.integration.normalize.rawtopic import RawTopic
+
+SEED = 11
+UNREACHED: dict[str, str] = {}
+
+
+async def test_normalize_dies_at_each_await_and_nothing_differs(raw: RawTopic, tmp_path: Path) -> None:
+    plain, troubled = NormalizeWorld(raw), NormalizeWorld(raw, is_troubled=True)
+    await plain.write()
+    troubled.records = plain.records
+    sites = sites_of([hop, fold, harvest, sender, checkpoint, claims, producer, loop])
+
+    unreached = await besiege([plain, troubled], sites, tmp_path, SEED)
+
+    print(*unexplained(unreached, UNREACHED), sep="\nUNREACHED ")
+    assert unexplained(unreached, UNREACHED) == []

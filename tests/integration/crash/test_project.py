@@ -1,0 +1,34 @@
+"""project dies at each of its awaits, and the projections end as if it had not."""
+
+from pathlib import Path
+
+from ft.agents.project import hop, store
+from ft.streams import checkpoint, claims
+from ft.streams import hop as loop
+from tests.integration.crash.campaigns import besiege, unexplained
+from tests.integration.crash.dying import Campaign
+from tests.integration.crash.ledger_world import LedgerWorld
+from tests.integration.crash.normalize_world import NormalizeWorld
+from tests.integration.crash.project_world import ProjectWorld
+from tests.integration.crash.sites import sites_of
+from tests.integration.normalize.rawtopic import RawTopic
+
+SEED = 13
+UNREACHED: dict[str, str] = {}
+
+
+async def test_project_dies_at_each_await_and_nothing_differs(raw: RawTopic, tmp_path: Path) -> None:
+    first, second = NormalizeWorld(raw), LedgerWorld(raw)
+    await first.write()
+    await Campaign(first, sites_of([]), tmp_path / "first", SEED).listen()
+    await second.write(first.sent.read())
+    await Campaign(second, sites_of([]), tmp_path / "second", SEED).listen()
+    plain, troubled = ProjectWorld(raw), ProjectWorld(raw, is_troubled=True)
+    await plain.write()
+    troubled.records = plain.records
+    sites = sites_of([hop, store, checkpoint, claims, loop])
+
+    unreached = await besiege([plain, troubled], sites, tmp_path, SEED)
+
+    print(*unexplained(unreached, UNREACHED), sep="\nUNREACHED ")
+    assert unexplained(unreached, UNREACHED) == []

@@ -1,0 +1,81 @@
+"""What goes wrong around a process that does not die: awaits that only a broken connection or broker reaches."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import AsyncConnection
+
+from ft.errors import BrokerError, Fenced
+from ft.streams import checkpoint
+from ft.streams.outbox import Outbox
+
+_GONE = "server closed the connection unexpectedly"
+
+
+@contextmanager
+def quick() -> Iterator[None]:
+    """Waits between tries are short."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ft.streams.hop.RETRY_DELAYS_S", (0.01,) * 10)
+        patch.setattr("ft.streams.claims._TRY_AGAIN_S", 0.01)
+        patch.setattr("ft.agents.publish.publisher._RETRY_S", 0.01)
+        patch.setattr("ft.agents.publish.publisher.POLL_S", 0.02)
+        yield
+
+
+@contextmanager
+def troubled(*statements: str) -> Iterator[None]:
+    """Once each: no connection; a commit that never arrives, one whose reply is lost; a fence that does not move; the
+    connection lost in the middle of ``statements`` (some words of each); a record refused, and one refused five times."""
+    calls: Counter[str] = Counter()
+    connect = AsyncConnection.connect.__func__  # type: ignore[attr-defined]
+    commit, execute = AsyncConnection.commit, AsyncConnection.execute
+    move_fence, flush = checkpoint.move_fence, Outbox.flush
+
+    def is_time(what: str, *times: int) -> bool:
+        calls[what] += 1
+        return calls[what] in times
+
+    async def connecting(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        if is_time("connect", 1):
+            raise psycopg.OperationalError("connection refused")
+        return await connect(cls, *args, **kwargs)
+
+    async def committing(self: Any) -> None:
+        lost = is_time("commit", 3, 5)
+        if lost and calls["commit"] == 3:
+            await self.close()
+            raise psycopg.OperationalError(_GONE)
+        await commit(self)
+        if lost:
+            await self.close()
+            raise psycopg.OperationalError(_GONE)
+
+    async def executing(self: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
+        if any(words in str(query) and is_time(words, 2, 4) for words in statements):
+            if calls.total() % 2:
+                await self.close()
+            raise psycopg.OperationalError(_GONE)
+        return await execute(self, query, *args, **kwargs)
+
+    async def moving(conn: Any, moves: Any) -> None:
+        if is_time("move", 3):
+            raise Fenced("the fence does not move")
+        await move_fence(conn, moves)
+
+    async def flushing(self: Any) -> None:
+        await flush(self)
+        if is_time("flush", 2, 6, 7, 8, 9, 10, 11):
+            raise BrokerError("refused")
+
+    with quick(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AsyncConnection, "connect", classmethod(connecting))
+        patch.setattr(AsyncConnection, "commit", committing)
+        patch.setattr(AsyncConnection, "execute", executing)
+        patch.setattr(checkpoint, "move_fence", moving)
+        patch.setattr(Outbox, "flush", flushing)
+        yield
