@@ -179,7 +179,10 @@ class Chain:
         await self._tail.drop_from(lowest)
         self.rows = {height: row for height, row in self.rows.items() if height < lowest or row.final}
         self.reverted = lowest if self.reverted is None else min(lowest, self.reverted)
-        self._log.warning("reorg", depth=len(reverts), block=lowest, top=reverts[0].height, hash=reverts[-1].hash)
+        self._log.warning(
+            "reorg", depth=len(reverts), block=lowest, top=reverts[0].height, hash=reverts[-1].hash,
+            offset=self._raw.last_offset,
+        )  # fmt: skip
 
     async def _again(self, heights: Sequence[int], marks: Marks) -> bool:
         """Append these heights, whether their rows are still there or not. False: the chain moved meanwhile."""

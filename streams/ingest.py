@@ -110,7 +110,9 @@ class Ingest:
             if now - doubted > _DOUBT_EVERY_S:
                 doubted = now
                 if heights := await self._tail.doubtful():
-                    self._log.warning("blocks did not become canonical, claiming anew", block=heights[0])
+                    row = chain.rows.get(heights[0])
+                    offset = None if row is None else row.offset
+                    self._log.warning("blocks did not become canonical, claiming anew", block=heights[0], offset=offset)
                     await chain.alive()  # unless somebody else has claimed
                     await chain.claim(marks)
             if before == following:

@@ -207,7 +207,10 @@ class Replace:
             raw_offset=[offsets[row.height] for row in rows],
         )
         await self._rows("finish", job=job, within=within)
-        log.info("replaced", network=self._network, block=first, last=last, reverts=len(found.reverts))
+        log.info(
+            "replaced", network=self._network, block=first, last=last, reverts=len(found.reverts),
+            offset=self._raw.last_offset,
+        )  # fmt: skip
 
     async def _append(self, spool: Spool, first: int, found: Plan, marks: Marks) -> dict[int, int]:
         """Raw offset of each height."""

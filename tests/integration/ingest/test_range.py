@@ -216,6 +216,51 @@ async def test_beside_a_follower_a_backfill_waits_for_the_ledger(lab: Lab, node:
     assert set(lab.chain().canonical) == set(range(71)) | set(range(75, 83))
 
 
+async def test_a_backfill_never_puts_much_before_the_head(lab: Lab, node: FaultyNode) -> None:
+    """Counted in records, whatever the clock says: of the backfill, before a new block of the head, while the ledger
+    stands still."""
+    at_step(node, 60)
+    follower = await lab.follow(node.view.finalized + 1, node.url)
+    await until(lambda: node.view.head in lab.chain().canonical, "the follower follows")
+    applied = _end(lab)
+    _apply(lab, applied)
+    backfill = asyncio.create_task(lab.range(0, 50, node.url))
+    await until(lambda: _end(lab) >= applied + 16, "the backfill to fill what it may")
+
+    before = []
+    for _ in range(3):
+        head = node.view.head
+        while node.view.head == head:
+            node.advance()
+        await until(lambda: node.view.head in lab.chain().canonical, "the next block of the head")
+        offset = max(o for o, r in lab.records() if r["hash"] == node.view.canonical[node.view.head])
+        unread = [r for o, r in lab.records() if applied < o < offset]
+        before.append(sum(record["op"] == "append" and record["lease"] == 0 for record in unread))
+    assert not backfill.done()
+    reader = asyncio.create_task(_read_on(lab, backfill))
+    await asyncio.wait_for(backfill, 30)
+    await reader
+    await follower.stop()
+
+    assert max(before) <= 16 + 8, before  # 16 may be unread; 8 are written before it looks again
+    chain = lab.chain()
+    assert chain.misfits == []
+    assert set(range(51)) <= chain.final
+
+
+def _end(lab: Lab) -> int:
+    return lab.messages()[-1][0]
+
+
+def _apply(lab: Lab, position: int) -> None:
+    """The ledger has applied so much."""
+    lab.sql(
+        "INSERT INTO system.partition_head (consumer, partition, network, position) VALUES ('ledger', 0, 'devnet', %s)"
+        " ON CONFLICT (consumer, partition, network) DO UPDATE SET position = excluded.position",
+        position,
+    )
+
+
 async def _read_on(lab: Lab, until_done: "asyncio.Task[None]") -> None:
     """A ledger that applies what is there."""
     while not until_done.done():
