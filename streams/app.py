@@ -19,7 +19,7 @@ from faust.types import TP  # noqa: E402
 from mode.supervisors import CrashingSupervisor  # noqa: E402
 
 from ft.config import AGENTS, Config  # noqa: E402
-from ft.errors import FtError  # noqa: E402
+from ft.errors import ConfigError, FtError  # noqa: E402
 from ft.streams import process, tracing  # noqa: E402
 from ft.streams.bundles import Bundle, Cut, bundled  # noqa: E402
 from ft.streams.checkpoint import Claim, process_name  # noqa: E402
@@ -240,12 +240,15 @@ def group_of(config: Config) -> str:
 def create_app(config: Config) -> App:
     """The app with the settings under which Faust loses nothing; agents are added by the caller.
 
-    Raises ConfigError if no Kafka is known.
+    Raises ConfigError if no Kafka is known, or FT_HOME cannot be written.
     """
     configure(config)
     tracing.start(config, f"ft-worker-{group_of(config)}")
     datadir = config.home / "worker"
-    datadir.mkdir(parents=True, exist_ok=True)
+    try:
+        datadir.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise ConfigError(f"{datadir} cannot be made ({exc.strerror}): set FT_HOME to a folder to write in") from exc
     session_s = config.session_timeout_s
     app = App(
         config,

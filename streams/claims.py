@@ -72,7 +72,8 @@ class Claims:
                 except DatabaseUnavailable as exc:
                     if attempt == _TRIES - 1:
                         raise
-                    log.warning("claim is tried again", error=str(exc))
+                    places = [f"{topic}-{partition}" for topic, partition in sorted(wanted)]
+                    log.warning("claim is tried again", partitions=places, attempt=attempt, error=str(exc))
                     await asyncio.sleep(_TRY_AGAIN_S)
         raise AssertionError("unreachable")
 
@@ -112,7 +113,14 @@ class Claims:
             if known is not None:
                 known.held = False
             self._known[key] = fresh
-            log.info("claimed", topic=key[0], partition=key[1], epoch=fresh.epoch, offset=fresh.next_offset)
+            log.info(
+                "claimed",
+                consumer=fresh.consumer,
+                topic=key[0],
+                partition=key[1],
+                epoch=fresh.epoch,
+                offset=fresh.next_offset,
+            )
             return fresh
         # The same claim: a batch in hand may have moved it since the row was read. It only ever rises.
         known.next_offset, known.next_seq = max(

@@ -91,8 +91,10 @@ async def run_hop(stream: Any, hop: Hop, claims: HeldClaims, fail: Fail, *, bund
     async for events in _batches(stream, bundles, within_s):
         try:
             done = await handle(events, hop, claims)
-        except Exception as exc:
-            log.error("hop failed", agent=hop.consumer, error=repr(exc), exc_info=exc)
+        except Exception as exc:  # noqa: BLE001 - whatever it is ends the process
+            why = {"error": str(exc)} if isinstance(exc, FtError) else {"error": repr(exc), "exc_info": exc}
+            messages = [record for event in events for record in event.message.records]
+            log.error("hop failed", agent=hop.consumer, **_places(messages), **why)
             await fail(exc)
             return
         for event in done:
@@ -117,15 +119,25 @@ async def handle(events: Sequence[Any], hop: Hop, claims: HeldClaims) -> list[An
                 _report(hop, batch, began_ns, time.time_ns())
             break
         except Superseded as exc:
-            log.info("batch dropped", agent=hop.consumer, records=len(batch.messages), reason=str(exc))
+            log.info("batch dropped", agent=hop.consumer, **_places(batch.messages), reason=str(exc))
             break
         except FtError as exc:
             delay = next(delays, None) if exc.retryable else None
             if delay is None:
                 raise
-            log.warning("batch is tried again", agent=hop.consumer, in_s=delay, error=str(exc))
+            log.warning(
+                "batch is tried again", agent=hop.consumer, **_places(batch.messages), in_s=delay, error=str(exc)
+            )
             await asyncio.sleep(delay)
     return [event for event in events if _is_done(event, claims)]
+
+
+def _places(messages: Sequence[Any]) -> dict[str, Any]:
+    """For a log line: how many records, and the first and the last offset of each partition."""
+    offsets: dict[str, list[int]] = {}
+    for message in messages:
+        offsets.setdefault(f"{message.topic}-{message.partition}", []).append(message.offset)
+    return {"records": len(messages), "offsets": {at: [min(found), max(found)] for at, found in offsets.items()}}
 
 
 def _report(hop: Hop, batch: Batch, began_ns: int, ended_ns: int) -> None:

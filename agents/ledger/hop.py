@@ -171,6 +171,7 @@ class Ledger:
             self._cache.forget()
             return
         self._learn(posting, work.claims)
+        work.tell(posting)
 
     def _learn(self, posting: Posting, claims: Mapping[int, Claim]) -> None:
         self._cache.learn(posting, claims)
@@ -197,7 +198,8 @@ class Ledger:
             try:
                 await self.tick()
             except (DatabaseUnavailable, Superseded) as exc:
-                log.warning("finality rows are put off", error=str(exc))
+                held = [claim.partition for claim in self._claims.held(self.consumer)]
+                log.warning("finality rows are put off", partitions=held, error=str(exc))
             except Exception as exc:
                 if self._fail is None:
                     raise
@@ -232,6 +234,18 @@ class _Work:
         await ledger_writes.write(conn, posting, [message for message, _ in self._chunk], self._ledger._topic)
         self.posting = posting
         return self._moves(posting.next_seq)
+
+    def tell(self, posting: Posting) -> None:
+        """Log what was put aside, once it is in Postgres."""
+        for dead in posting.dead:
+            message, refused = self._chunk[dead.index][0], dead.refused
+            at = {"topic": message.topic, "partition": message.partition, "offset": message.offset}
+            log.error("dead letter", network=refused.network, **at, reason=refused.reason, error=refused.error)
+        for hole in posting.holes:
+            message, unfit = self._chunk[hole.index][0], hole.unfit
+            at = {"topic": message.topic, "partition": message.partition, "offset": message.offset}
+            said = {"contract": unfit.contract, "reason": unfit.reason, "error": unfit.error}
+            log.warning("quarantined", network=unfit.network, block=unfit.block.number, **at, **said)
 
     def _moves(self, next_seq: Mapping[int, int]) -> list[Move]:
         ends = {message.partition: message.offset + 1 for message, _ in self._chunk}

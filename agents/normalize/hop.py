@@ -171,7 +171,7 @@ class Normalize:
                         chain, sender = await self._chain(claim)
                         sender.tell(chain.position, chain.marks())
             except DatabaseUnavailable as exc:
-                log.warning("watermarks wait", network=self._network.slug, error=str(exc))
+                log.warning("watermarks wait", network=self._network.slug, partition=0, error=str(exc))
             except Exception as exc:  # noqa: BLE001 - a silent timer would look like a network that stands still
                 await self._fail(exc)
 
@@ -180,7 +180,8 @@ class Normalize:
         for depth in harvest.reorg_depths:
             REORGS_DETECTED.labels(network=self._network.slug).inc()
             REORG_DEPTH.labels(network=self._network.slug).set(depth)
-            log.warning("reorg", network=self._network.slug, depth=depth, block=chain.head, partition=0)
+            at = {"block": chain.head, "partition": 0, "offset": chain.position}
+            log.warning("reorg", network=self._network.slug, depth=depth, **at)
         log.debug(
             "normalized",
             network=self._network.slug,

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import structlog
+
 from ft.agents.ownership import NO_FLOOR
 from ft.agents.project import projection
 from ft.agents.project.projection import Told
@@ -16,6 +18,8 @@ from ft.sql.queries import load
 from ft.streams.checkpoint import Claim, Connection, Move, Writer
 from ft.streams.hop import Batch, Message
 from ft.streams.metrics import EVENTS_PROCESSED
+
+log = structlog.get_logger(__name__)
 
 
 class LostRecords(FtError):
@@ -59,15 +63,18 @@ class Project:
         """Commit the batch whole. Raises LostRecords, and what :meth:`Writer.commit` raises."""
         by_partition = batch.by_partition().items()
         found = {partition: [self._read(message) for message in messages] for partition, messages in by_partition}
+        refused: list[Read] = []
 
         async def work(conn: Connection) -> Sequence[Move]:
             moves, told = [], []
+            refused.clear()  # it may be another try
             for partition, records in found.items():
                 claim = batch.claims[partition]
                 followed = await _follow(conn, claim, records)
                 told += await _take_floors(conn, partition, followed.fresh)
                 await _write_heads(conn, partition, (r for r in followed.fresh if r.kind == FINALITY))
                 await _write_dead_letters(conn, followed.refused)
+                refused.extend(followed.refused)
                 end = records[-1].message.offset + 1
                 moves.append(Move(claim=claim, next_offset=end, next_seq=followed.next_seq))
             await store(conn, told)
@@ -75,10 +82,20 @@ class Project:
 
         await self._writer.commit(work)
         EVENTS_PROCESSED.labels(agent=self.consumer).inc(len(batch.messages))
+        _tell(refused)
 
     def _read(self, message: Message) -> Read:
         said, prev_seq = read(self._codec, message.value)
         return Read(message, prev_seq, said)
+
+
+def _tell(refused: Iterable[Read]) -> None:
+    """Log what was put aside, once it is in Postgres."""
+    for record in refused:
+        if isinstance(record.said, Refused):
+            message, said = record.message, record.said
+            at = {"topic": message.topic, "partition": message.partition, "offset": message.offset}
+            log.error("dead letter", network=said.network, **at, reason=said.reason, error=said.error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
