@@ -24,7 +24,8 @@ DEPLOY = CHECKOUT / "deploy"
 # They depend on the machine: where it listens, where its data are.
 OF_THE_PLACE = {"controller.quorum.voters", "listeners", "advertised.listeners", "log.dirs", "node.id"}
 _FUNCTIONS = {
-    "absent", "by", "delta", "deriv", "histogram_quantile", "max", "min_over_time", "rate", "sum", "and", "le",
+    "absent", "by", "delta", "deriv", "histogram_quantile", "max", "max_over_time", "min_over_time", "on", "rate",
+    "sum", "and", "le", "unless",
 }  # fmt: skip
 
 
