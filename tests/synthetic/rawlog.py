@@ -7,8 +7,9 @@ from typing import Final
 from ft.schemas.events import RawBlock
 from tests.synthetic.chain import TRANSFER, TRANSFER_SINGLE, Block, Chain, append
 from tests.synthetic.model import ZERO
+from tests.synthetic.script import DEPTH_MAX, FINAL_DEPTH
 
-UNFINAL: Final = 16
+UNFINAL: Final = FINAL_DEPTH
 """Blocks kept unfinal below the head; no reorg is deeper."""
 
 
@@ -104,7 +105,8 @@ def written(
 ) -> RawLog:
     """A log whose canonical chain holds ``events`` events: a backfill of that share below a followed head.
 
-    A reorg of depth 1 to 8 about every twentieth block, a change of source about every hundredth.
+    A reorg about every thirtieth block, of depth 1 to 64, small ones more often; a change of source about every
+    hundredth.
     """
     random = Random(seed)
     log = RawLog(Chain(seed=seed, network=network, logs=logs, contracts=contracts))
@@ -116,9 +118,10 @@ def written(
         chance = random.random()
         followed = len(log.chain.blocks) - len(below)
         room = blocks - len(log.chain.blocks) - 1
-        if chance < 0.05 and followed >= UNFINAL:
-            log.reorg(random.randint(1, 8))
-        elif chance < 0.06 and followed >= UNFINAL:
+        depth = int(DEPTH_MAX ** random.random())
+        if chance < 0.03 and followed > depth:
+            log.reorg(depth)
+        elif chance < 0.04 and followed > depth:
             log.claim()
         else:
             log.follow(1)

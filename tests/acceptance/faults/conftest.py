@@ -1,6 +1,7 @@
 """A fresh deployment for each test: database, topics and home of its own, eight partitions, six-second sessions.
 
---faults=long runs everything at its full length, --summary=FILE says where its table is written, FT_SEED is the seed.
+--faults=long runs everything at its full length (--events, --over, --away), --summary=FILE says where its table is
+written, FT_SEED is the seed.
 """
 
 import os
@@ -27,6 +28,9 @@ _SUMMARY = pytest.StashKey[Summary]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("faults")
     group.addoption("--faults", choices=("short", "long"), default="short", help="length of the fault runs")
+    group.addoption("--events", type=int, default=100_000, help="events of the long run")
+    group.addoption("--over", type=float, default=420.0, help="seconds over which the long run's chain is shown")
+    group.addoption("--away", type=float, default=360.0, help="seconds for which the long run's broker is away")
     group.addoption("--summary", type=Path, help="file for the table of the fault runs")
 
 

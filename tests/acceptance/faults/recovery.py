@@ -1,9 +1,9 @@
 """How long work stands still after a fault: ``system.partition_owner`` and the cursors, watched beside a run."""
 
 import time
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Protocol
 
 import psycopg
 from confluent_kafka import TopicPartition
@@ -12,6 +12,7 @@ from tests.acceptance.faults.supervisor import Supervisor
 from tests.acceptance.faults.world import NETWORK, World
 
 _POLL_S: Final = 0.1
+_IDLE_S: Final = 2.0
 _PLACES: Final = """
 SELECT consumer, topic, partition, owner, next_offset, NULL FROM system.partition_owner WHERE epoch > 0
 UNION ALL
@@ -56,7 +57,7 @@ class Recovery:
 
 
 class Monitor:
-    """Measures recoveries. Make a mark right after the fault, then ask for the recovery."""
+    """Measures recoveries. Make a mark right after the fault, then watch."""
 
     def __init__(self, world: World, conn: psycopg.Connection[Any], supervisor: Supervisor) -> None:
         self._world = world
@@ -85,31 +86,6 @@ class Monitor:
         """What a process holds, which was killed or stopped just now."""
         return {key: place for key, place in self.places().items() if place.pid == pid}
 
-    def recovery(self, mark: Mapping[Key, Place], began: float, within_s: float, out: Collection[int]) -> Recovery:
-        """Wait until everything of ``mark`` moves on that can. ``began``: monotonic. ``out``: stopped processes."""
-        held_s: float | None = None
-        back_s: float | None = None
-        idle_s = 0.0
-        while (passed := time.monotonic() - began) < within_s:
-            self._supervisor.tend()
-            now = {key: place for key, place in self.places().items() if key in mark}
-            living = self._supervisor.pids() - set(out)
-            if held_s is None and all(place.pid in living for place in now.values()):
-                held_s = passed
-            moved = {key for key, place in now.items() if place.at > mark[key].at and place.pid in living}
-            if back_s is None and moved:
-                back_s = passed
-            if held_s is not None and not self._with_work({k: p for k, p in now.items() if k not in moved}):
-                # Nothing to do may be the moment between two blocks; at the end of the run it stays so.
-                if moved or idle_s > 2.0:
-                    return Recovery(held_s, back_s, passed if moved else None)
-                idle_s += _POLL_S
-            time.sleep(_POLL_S)
-        raise AssertionError(
-            f"not at work again within {within_s:.0f} s: held after {held_s} s, moved after {back_s} s; "
-            f"before {dict(mark)}, now {self.places()}{self._supervisor.log_ends()}"
-        )
-
     def source(self) -> tuple[int, int]:
         """Raw offset of the newest unfinal block that a follower believes in the log, and the highest height."""
         row = self._conn.execute(_SOURCE, (NETWORK,)).fetchone()
@@ -122,18 +98,24 @@ class Monitor:
         assert row is not None
         return int(row[0])
 
-    def moved(self, moved: Callable[[], bool], idle: Callable[[], bool], began: float, within_s: float) -> Recovery:
-        """Wait until ``moved``, or ``idle``: there is nothing to do."""
+    def recoveries(self, watches: Sequence["Watch"], began: float, within_s: float) -> None:
+        """Wait until every watch has seen what it waits for. ``began``: monotonic time of the fault."""
+        open_ones = list(watches)
         while (passed := time.monotonic() - began) < within_s:
             self._supervisor.tend()
-            if moved():
-                return Recovery(None, passed, passed)
-            if idle():
-                return Recovery()
+            open_ones = [watch for watch in open_ones if not watch.look(passed)]
+            if not open_ones:
+                return
             time.sleep(_POLL_S)
-        raise AssertionError(f"not at work again within {within_s:.0f} s{self._supervisor.log_ends()}")
+        told = ", ".join(f"{watch} saw {watch.seen}" for watch in open_ones)
+        raise AssertionError(f"not at work again within {within_s:.0f} s: {told}{self._supervisor.log_ends()}")
 
-    def _with_work(self, places: Mapping[Key, Place]) -> bool:
+    def living(self, out: Collection[int]) -> set[int]:
+        """Processes that run; ``out``: those that are stopped."""
+        return self._supervisor.pids() - set(out)
+
+    def with_work(self, places: Mapping[Key, Place]) -> bool:
+        """Whether there is something to do at any of these."""
         waiting = {(topic, partition): place.at for (_, topic, partition), place in places.items() if place.end is None}
         if any(place.end is not None and place.at < place.end for place in places.values()):
             return True
@@ -147,3 +129,58 @@ class Monitor:
             )
         finally:
             consumer.close()
+
+
+class Watch(Protocol):
+    """Waits for one process's work to go on."""
+
+    seen: Recovery
+
+    def look(self, passed: float) -> bool:
+        """Whether it does, so many seconds after the fault, or there is nothing to do."""
+        ...
+
+
+@dataclass
+class WorkerWatch:
+    """``mark``: what the process held right after the fault. ``out``: processes that are stopped."""
+
+    monitor: Monitor
+    mark: Mapping[Key, Place]
+    out: Collection[int] = ()
+    seen: Recovery = Recovery()
+    _idle_since: float | None = None
+
+    def look(self, passed: float) -> bool:
+        now = {key: place for key, place in self.monitor.places().items() if key in self.mark}
+        living = self.monitor.living(self.out)
+        moved = {key for key, place in now.items() if place.at > self.mark[key].at and place.pid in living}
+        if self.seen.held_s is None and all(place.pid in living for place in now.values()):
+            self.seen = replace(self.seen, held_s=passed)
+        if self.seen.back_s is None and moved:
+            self.seen = replace(self.seen, back_s=passed)
+        if self.seen.held_s is None or self.monitor.with_work({k: p for k, p in now.items() if k not in moved}):
+            self._idle_since = None
+            return False
+        if moved:
+            self.seen = replace(self.seen, all_s=passed)
+            return True
+        # Nothing to do may be the moment between two blocks; at the end of the run it stays so.
+        self._idle_since = passed if self._idle_since is None else self._idle_since
+        return passed - self._idle_since > _IDLE_S
+
+
+@dataclass
+class SourceWatch:
+    """``idle``: there is nothing to do."""
+
+    name: str
+    moved: Callable[[], bool]
+    idle: Callable[[], bool]
+    seen: Recovery = Recovery()
+
+    def look(self, passed: float) -> bool:
+        if self.moved():
+            self.seen = Recovery(None, passed, passed)
+            return True
+        return self.idle()

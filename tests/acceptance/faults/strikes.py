@@ -8,7 +8,7 @@ from random import Random
 from typing import Any, Final
 
 from ft.children import Child
-from tests.acceptance.faults.recovery import Monitor, Recovery
+from tests.acceptance.faults.recovery import Monitor, Recovery, SourceWatch, Watch, WorkerWatch
 from tests.acceptance.faults.supervisor import Supervisor
 
 FOLLOWER: Final = "follower"
@@ -78,13 +78,13 @@ class Strikes:
         stopped = [each for each in struck if each.part[1] != "killed"]
         out = [each.child.process.pid for each in stopped]
         try:
-            found = [(each.part, self._recovery(each, began, out)) for each in struck if not each.waits_for_itself]
+            found = self._recoveries([each for each in struck if not each.waits_for_itself], began, out)
             if stopped:
                 self.workers.comes_true(lambda: False, within_s=max(0.0, began + self.stopped_s - time.monotonic()))
         finally:
             for each in stopped:
                 each.child.kill(signal.SIGCONT)
-        found += [(each.part, self._recovery(each, began, ())) for each in struck if each.waits_for_itself]
+        found += self._recoveries([each for each in struck if each.waits_for_itself], began, ())
         for each in struck:
             if each.part[1] == "replaced":
                 self._require_fenced(each.child)
@@ -105,12 +105,16 @@ class Strikes:
                 self.workers.start(name)
         return Struck(part, name, child, before if source else self.monitor.mark(child.process.pid))
 
-    def _recovery(self, struck: Struck, began: float, out: Sequence[int]) -> Recovery:
+    def _recoveries(self, struck: Sequence[Struck], began: float, out: Sequence[int]) -> list[tuple[Part, Recovery]]:
+        watches = [(each.part, self._watch(each, out)) for each in struck]
+        self.monitor.recoveries([watch for _, watch in watches], began, BACK_WITHIN_S + self.stopped_s)
+        return [(part, watch.seen) for part, watch in watches]
+
+    def _watch(self, struck: Struck, out: Sequence[int]) -> Watch:
         if struck.part[0] in ("worker", "publisher"):
-            return self.monitor.recovery(struck.before, began, BACK_WITHIN_S, out)
+            return WorkerWatch(self.monitor, struck.before, out)
         moved = lambda: self._position(struck.name) > struck.before  # noqa: E731
-        done = self._backfilled if struck.name == BACKFILL else self._followed
-        return self.monitor.moved(moved, done, began, BACK_WITHIN_S + self.stopped_s)
+        return SourceWatch(struck.name, moved, self._backfilled if struck.name == BACKFILL else self._followed)
 
     def _position(self, name: str) -> int:
         return self.monitor.backfilled() if name == BACKFILL else self.monitor.source()[0]

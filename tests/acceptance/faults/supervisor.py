@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from subprocess import TimeoutExpired
 from typing import Final
 
 import psycopg
@@ -16,6 +17,7 @@ from ft.config import Config
 
 EXITS_MAX: Final = 12
 _POLL_S: Final = 0.1
+_STOP_S: Final = 30.0
 
 
 @dataclass
@@ -93,11 +95,18 @@ class Supervisor:
         return self.workers.pop(name).stop()
 
     def stop(self) -> dict[str, int]:
-        """SIGTERM to all; the exit codes by name."""
+        """SIGTERM to all, once; the exit codes by name."""
         for worker in self.workers.values():
             worker.kill(signal.SIGCONT)
             worker.kill(signal.SIGTERM)
-        return {name: worker.stop() for name, worker in self.workers.items()}
+        deadline = time.monotonic() + _STOP_S
+        for worker in self.workers.values():
+            with suppress(TimeoutExpired):
+                worker.process.wait(max(0.0, deadline - time.monotonic()))
+        return {
+            name: worker.process.returncode if not worker.running else worker.stop()
+            for name, worker in self.workers.items()
+        }
 
     def _came_to_its_end(self, name: str) -> bool:
         if name in self._ending and self.workers[name].process.poll() == 0:

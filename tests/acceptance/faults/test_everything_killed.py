@@ -18,10 +18,9 @@ from tests.acceptance.faults.world import NETWORK, World
 from tests.synthetic.script import script
 
 BACK_MAX_S: Final = 15.0
-SHORT: Final = {"events": 12_000, "reorgs": 5}
-LONG: Final = {"events": 100_000, "reorgs": 40}
+SHORT_EVENTS: Final = 12_000
 SHORT_OVER_S: Final = 30.0
-LONG_OVER_S: Final = 420.0
+EVENTS_A_REORG: Final = 2_400
 SHORT_KINDS: Final = ("worker and source killed", "worker and source stopped", "publisher and backfill killed")
 SETTLE_S: Final = 300.0
 _REORGS: Final = "SELECT (control->>'depth')::int FROM ledger.events WHERE op = 'reorg' ORDER BY block_number, seq"
@@ -29,15 +28,23 @@ _REORGS: Final = "SELECT (control->>'depth')::int FROM ledger.events WHERE op = 
 
 @pytest.mark.timeout(1800)
 def test_a_killed_pipeline_loses_nothing_and_does_nothing_twice(
-    world: World, another: Callable[[], Config], tmp_path: Path, summary: Summary, seed: int, long: bool
+    world: World,
+    another: Callable[[], Config],
+    tmp_path: Path,
+    summary: Summary,
+    seed: int,
+    long: bool,
+    pytestconfig: pytest.Config,
 ) -> None:
     began = time.monotonic()
-    made = script(seed=seed, network=NETWORK, **LONG if long else SHORT)
+    events = pytestconfig.getoption("--events") if long else SHORT_EVENTS
+    over_s = pytestconfig.getoption("--over") if long else SHORT_OVER_S
+    made = script(seed=seed, network=NETWORK, events=events, reorgs=events // EVENTS_A_REORG)
     with supervised(world.config) as workers, world.connect() as conn:
         workers.exits_max = 1_000
         monitor = Monitor(world, conn, workers)
         workers.until(monitor.held, "the workers to hold their partitions", 60)
-        soak = Soak(world, made, workers, monitor, over_s=LONG_OVER_S if long else SHORT_OVER_S)
+        soak = Soak(world, made, workers, monitor, over_s=over_s)
         if not long:
             soak.kinds, soak.faults_max = SHORT_KINDS, len(SHORT_KINDS)
         soak.start(tmp_path)
@@ -69,7 +76,9 @@ def test_a_killed_pipeline_loses_nothing_and_does_nothing_twice(
     assert all(code != 0 for code in soak.strikes.fenced)
     assert set(codes.values()) == {0}
     assert len(soak.seen) >= 2
-    slow = [(part, each) for part, each in soak.seen if long and (each.back_s or 0.0) > BACK_MAX_S]
+    # A backfill waits, by design, while the ledger is behind and a follower lives.
+    measured = [(part, each) for part, each in soak.seen if part[0] != "backfill"]
+    slow = [(part, each) for part, each in measured if long and (each.back_s or 0.0) > BACK_MAX_S]
     assert slow == [], f"held/back/all s, expected at most {BACK_MAX_S:.0f} s until back"
 
 

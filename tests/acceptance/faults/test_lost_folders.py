@@ -16,8 +16,8 @@ SEED: Final = 20260103
 
 
 @pytest.mark.timeout(300)
-def test_folders_deleted_or_broken_between_two_runs_change_nothing(world: World) -> None:
-    log = written(seed=SEED, network=NETWORK, events=15_000, logs=50)
+def test_folders_deleted_or_broken_between_two_runs_change_nothing(world: World, long: bool) -> None:
+    log = written(seed=SEED, network=NETWORK, events=45_000 if long else 10_000, logs=50)
     records = world.encoded(log.records)
     middle = len(records) // 2
     with world.connect() as conn:

@@ -1,36 +1,67 @@
-"""Postgres and Kafka go away in the middle and come back: the workers go on, or end and are started again."""
+"""Postgres, Kafka and the registry go away in the middle and come back: the workers go on, or end and are restarted."""
 
+import secrets
 import signal
-import threading
-import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
+from psycopg import sql
 
 from ft import embedded
 from ft.config import Config
-from ft.embedded import processes
-from ft.embedded.lifecycle import Fleet, known_ports
-from ft.embedded.places import Places
-from ft.embedded.progress import Quiet
 from tests.acceptance.faults.accounting import require_exactly_once
-from tests.acceptance.faults.supervisor import Feeder, Supervisor, supervised
+from tests.acceptance.faults.conftest import SESSION_TIMEOUT_S
+from tests.acceptance.faults.outage import away, caught_up, committed, see_work, unpublished
+from tests.acceptance.faults.report import Summary
+from tests.acceptance.faults.supervisor import Feeder, supervised
 from tests.acceptance.faults.world import NETWORK, World
 from tests.conftest import download_cache
 from tests.synthetic.rawlog import written
 
 SEED: Final = 20260104
 AWAY_S: Final = 4.0
+BROKER_AWAY_S: Final = 20.0
+HOLD_S: Final = 60.0
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[Config]:
-    """Servers of this test's own, which it may kill."""
-    config = Config(home=tmp_path / "servers", cache=download_cache(), addresses={})
+@dataclass(frozen=True)
+class Outage:
+    """Which servers, how they end, and for how long (0: --away)."""
+
+    servers: tuple[str, ...]
+    how: signal.Signals
+    away_s: float = AWAY_S
+
+
+SHORT: Final = {
+    "kafka-stopped": Outage(("kafka",), signal.SIGTERM, 0),
+    "postgres-stopped": Outage(("postgres",), signal.SIGTERM),
+    "both-killed": Outage(("postgres", "kafka"), signal.SIGKILL),
+}
+LONG: Final = SHORT | {
+    "postgres-killed": Outage(("postgres",), signal.SIGKILL),
+    "kafka-killed": Outage(("kafka",), signal.SIGKILL),
+    "both-stopped": Outage(("postgres", "kafka"), signal.SIGTERM),
+}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "outage" in metafunc.fixturenames:
+        outages = LONG if metafunc.config.getoption("--faults", default="short") == "long" else SHORT
+        metafunc.parametrize("outage", list(outages.values()), ids=list(outages))
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Config]:
+    """Servers of this module's own, which it may kill; as the settings of who starts them."""
+    config = Config(home=tmp_path_factory.mktemp("servers"), cache=download_cache(), addresses={})
     try:
+        embedded.start(config)
         yield config
     finally:
         embedded.remove(config)
@@ -38,64 +69,73 @@ def home(tmp_path: Path) -> Iterator[Config]:
 
 @pytest.fixture
 def own(home: Config, tmp_path: Path) -> Iterator[World]:
-    """A deployment on them."""
-    config = replace(embedded.start(home), networks_file=tmp_path / "networks.toml", session_timeout_s=6.0)
-    made = World(config)
+    """A deployment on them, with a database and topics of its own."""
+    servers = embedded.start(home)
+    name = f"ft_{secrets.token_hex(4)}"
+    with psycopg.connect(servers.postgres, autocommit=True) as conn:
+        conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    url = urlsplit(servers.postgres)._replace(path=f"/{name}").geturl()
+    made = World(
+        replace(
+            servers,
+            home=tmp_path / "home",
+            addresses={**servers.addresses, "FT_POSTGRES": url},
+            networks_file=tmp_path / "networks.toml",
+            topic_prefix=f"{name}.",
+            session_timeout_s=SESSION_TIMEOUT_S,
+        )
+    )
     yield made
     made.close()
 
 
-@pytest.mark.timeout(400)
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
-def test_postgres_and_kafka_are_restarted_and_nothing_is_lost(home: Config, own: World, how: signal.Signals) -> None:
-    log = written(seed=SEED, network=NETWORK, events=30_000, logs=50)
+@pytest.mark.timeout(1200)
+def test_servers_that_go_away_in_the_middle_cost_time_and_nothing_else(
+    home: Config, own: World, outage: Outage, long: bool, summary: Summary, pytestconfig: pytest.Config
+) -> None:
+    away_s = outage.away_s or (pytestconfig.getoption("--away") if long else BROKER_AWAY_S)
+    log = written(seed=SEED, network=NETWORK, events=15_000, logs=50)
     with supervised(own.config) as workers:
-        workers.until(lambda: _committed(own) >= 0, "the workers to hold their partitions", 60)
-        feeder = Feeder(own.write, own.encoded(log.records), over_s=25.0)
+        workers.exits_max = 1_000
+        workers.until(lambda: committed(own) >= 0, "the workers to hold their partitions", HOLD_S)
+        feeder = Feeder(own.write, own.encoded(log.records), over_s=12.0)
         feeder.start()
-        took = {}
-        for name in ("postgres", "kafka"):
-            _see_work(own, workers, records=200)
-            _away(home, name, how, workers)
-            took[name] = round(_see_work(own, workers, records=1), 1)
-        workers.until(lambda: not feeder.is_alive() and _caught_up(own), "everything to come through", 180)
+        see_work(own, workers, records=200)
+        with away(home, outage.servers, outage.how, workers):
+            waiting = "" if "postgres" in outage.servers else f", {unpublished(own)} rows of the journal to announce"
+            workers.comes_true(lambda: False, within_s=away_s)
+        back_s = see_work(own, workers, records=1)
+        workers.until(lambda: not feeder.is_alive() and caught_up(own)(), "everything to come through", 180)
         assert feeder.error is None
 
-    print(f"seed {SEED}, {how.name}: at work again after s {took}; ended by themselves {workers.exits}")
     assert all(code > 0 for _, code in workers.exits)
+    count = require_exactly_once(own, log.chain)
+    told = f"{' and '.join(outage.servers)} {outage.how.name} for {away_s:.0f} s{waiting}"
+    summary.add(
+        told, f"at work {back_s:.1f} s after; {len(workers.exits)} restarts; {count.records} announced in order"
+    )
+    print(f"seed {SEED}: {summary.rows[-1]}")
+
+
+@pytest.mark.timeout(400)
+def test_a_registry_that_is_away_stops_no_worker_that_runs_and_one_that_starts_only_until_it_is_back(
+    home: Config, own: World, summary: Summary
+) -> None:
+    log = written(seed=SEED, network=NETWORK, events=10_000, logs=50)
+    with supervised(own.config) as workers:
+        workers.exits_max = 1_000
+        workers.until(lambda: committed(own) >= 0, "the workers to hold their partitions", HOLD_S)
+        feeder = Feeder(own.write, own.encoded(log.records), over_s=12.0)
+        feeder.start()
+        see_work(own, workers, records=100)
+        with away(home, ("registry",), signal.SIGKILL, workers):
+            see_work(own, workers, records=100)
+            assert workers.exits == []
+            workers.kill("first")
+            see_work(own, workers, records=100)
+        workers.until(lambda: not feeder.is_alive() and caught_up(own)(), "everything to come through", 180)
+        assert feeder.error is None
+
+    assert all(name == "first" and code > 0 for name, code in workers.exits)
     require_exactly_once(own, log.chain)
-
-
-def _away(home: Config, name: str, how: signal.Signals, workers: Supervisor) -> None:
-    places = Places.of(home)
-    fleet = Fleet.of(home, known_ports(places), Quiet())
-    [server] = [server for server in fleet.servers if server.name == name]
-    process = server.process()
-    assert process is not None
-    if how is signal.SIGTERM:
-        server.stop(process)
-    else:
-        processes.end(process, how=how, patience_s=10)
-    workers.comes_true(lambda: False, within_s=AWAY_S)
-    starting = threading.Thread(target=embedded.start, args=(home,))
-    starting.start()
-    workers.comes_true(lambda: not starting.is_alive(), within_s=60)
-    assert server.process() is not None
-
-
-def _see_work(world: World, workers: Supervisor, records: int) -> float:
-    """Wait until so many more are committed; returns the seconds."""
-    began, mark = time.monotonic(), _committed(world)
-    workers.until(lambda: _committed(world) >= mark + records, "work", 120)
-    return time.monotonic() - began
-
-
-def _committed(world: World) -> int:
-    with world.connect() as conn:
-        row = conn.execute("SELECT sum(next_offset) FROM system.partition_owner WHERE epoch > 0").fetchone()
-    return -1 if row is None or row[0] is None else int(row[0])
-
-
-def _caught_up(world: World) -> bool:
-    with world.connect() as conn:
-        return world.caught_up(conn)
+    summary.add("registry SIGKILL, a worker killed", f"others went on; {len(workers.exits)} restarts until it was back")

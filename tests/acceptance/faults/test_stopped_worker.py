@@ -10,7 +10,7 @@ import pytest
 
 from ft.children import Child
 from tests.acceptance.faults.accounting import require_exactly_once
-from tests.acceptance.faults.recovery import Monitor
+from tests.acceptance.faults.recovery import Monitor, WorkerWatch
 from tests.acceptance.faults.supervisor import Supervisor, supervised
 from tests.acceptance.faults.world import NETWORK, World
 from tests.synthetic.rawlog import written
@@ -21,10 +21,10 @@ _PORTS: Final = "SELECT client_port FROM pg_stat_activity WHERE xact_start IS NO
 
 
 @pytest.mark.timeout(300)
-def test_a_stopped_worker_is_replaced_and_refused_when_it_wakes(world: World) -> None:
+def test_a_stopped_worker_is_replaced_and_refused_when_it_wakes(world: World, long: bool) -> None:
     """Awake, it finds its transaction gone; then either the fence ends it, or it hears from the group first that its
     partitions are another's, drops what it had in hand and works on as a new member."""
-    log = written(seed=SEED, network=NETWORK, events=20_000, logs=50)
+    log = written(seed=SEED, network=NETWORK, events=60_000 if long else 15_000, logs=50)
     records = world.encoded(log.records)
     half = len(records) // 2
     with supervised(world.config) as workers, world.connect() as conn:
@@ -33,7 +33,8 @@ def test_a_stopped_worker_is_replaced_and_refused_when_it_wakes(world: World) ->
         world.write(records[:half])
         name, zombie = _stop_one_at_work(workers, conn)
         del workers.workers[name]
-        seen = monitor.recovery(monitor.mark(zombie.process.pid), time.monotonic(), 60, ())
+        watch = WorkerWatch(monitor, monitor.mark(zombie.process.pid))
+        monitor.recoveries([watch], time.monotonic(), 60)
         workers.until(lambda: world.caught_up(conn), "the other one to do all the work", 90)
         told_before = len(zombie.log.read_text())
 
@@ -42,7 +43,7 @@ def test_a_stopped_worker_is_replaced_and_refused_when_it_wakes(world: World) ->
         world.write(records[half:])
         workers.until(lambda: world.caught_up(conn), "everything to come through", 90)
         told = zombie.log.read_text()[told_before:]
-        print(f"seed {SEED}: held and at work again after {seen} s; ended by themselves {workers.exits}")
+        print(f"seed {SEED}: held and at work again after {watch.seen} s; ended by themselves {workers.exits}")
 
     require_exactly_once(world, log.chain)
     assert workers.exits in ([], [(name, 1)])
