@@ -13,10 +13,10 @@ JOBS ?= 3
 UV := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock" --quiet
 
-.PHONY: help setup up down demo check test bench lock clean
+.PHONY: help setup up down demo check test test-faults bench lock clean
 
 help: ## This list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{ printf "  %-8s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{ printf "  %-11s %s\n", $$1, $$2 }'
 
 setup: $(STAMP) ## Make .venv with the locked dependencies and ft itself; quick when it is up to date
 
@@ -44,6 +44,9 @@ check: setup ## What CI checks before it runs anything: lint, format, types, imp
 
 test: setup ## All tests, with real servers, three at a time (JOBS=...; ARGS=... goes to pytest)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-faults: setup ## The fault runs at full length, with a table at the end (SUMMARY=file, FT_SEED=..., ARGS=...)
+	$(BIN)/python -m pytest tests/acceptance/faults --verbose --faults long $(if $(SUMMARY),--summary "$(SUMMARY)") $(ARGS)
 
 bench: setup ## Measure throughput and latency on this machine
 	FT_KAFKA_JVM="$${FT_KAFKA_JVM:--Xms512m -Xmx512m -XX:+UseSerialGC}" $(BIN)/python -m tests.bench $(ARGS)
