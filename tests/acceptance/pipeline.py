@@ -106,10 +106,14 @@ class Pipeline:
         child.wait(120)
         return child
 
-    def verify(self) -> None:
-        """``ft verify`` must find no difference."""
+    def bulk(self, network: str, *urls: str, first: int, last: int) -> Child:
+        """``ft ingest --bulk``, running."""
+        return self._ingest(network, urls, ["--from", str(first), "--to", str(last), "--bulk"])
+
+    def verify(self, *, lagging: bool = False) -> None:
+        """``ft verify`` must find no difference. ``lagging``: without waiting for project."""
         done = subprocess.run(
-            [sys.executable, *FT, "verify", "--wait", "30"],
+            [sys.executable, *FT, "verify", *(("--wait", "0", "--allow-lag") if lagging else ("--wait", "30"))],
             env=self.environ(),
             capture_output=True,
             text=True,
