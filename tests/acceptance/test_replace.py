@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 
+from ft import children
 from ft.children import FT
 from ft.demo.node import ReplayNode, replaying
 from ft.networks import load_networks
@@ -20,12 +21,21 @@ from ft.streams.stopping import Stopping
 from ft.streams.tail import Tail
 from tests.acceptance.chains import LiveChain
 from tests.acceptance.conftest import Chains
-from tests.acceptance.pipeline import STEP_S, Pipeline
+from tests.acceptance.pipeline import START_S, STEP_S, Pipeline
 from tests.acceptance.test_trust import integrity, quarantined, story
+from tests.devnet.contracts import Contract
 from tests.devnet.faulty_node import Faults, FaultyNode
 from tests.integration.ingest.conftest import Crash, Crashed
 
-NETWORKS = ("unproven", "promised", "holes", "interrupted", "busy", "young")
+NETWORKS = ("unproven", "promised", "holes", "limits", "beside", "interrupted", "busy", "young")
+OLDER = """
+import runpy, sys
+from ft.agents.decode import erc2309
+erc2309.RANGE_IDS_MAX = 10
+sys.argv = ["faust", "-A", "ft", "worker"]
+runpy.run_module("faust", run_name="__main__")
+"""
+"""A worker of a version that takes shorter ranges."""
 
 
 def replace(pipeline: Pipeline, network: str, url: str, first: int, last: int, *options: str) -> Any:
@@ -145,6 +155,64 @@ def test_a_quarantined_block_is_read_anew(live: Chains) -> None:
     assert chain.owner(apes, 0) == chain.devnet.accounts[2]
     assert integrity(chain, apes) == "proven"
     chain.pipeline.verify()
+
+
+def test_a_log_past_a_limit_that_was_raised_later_is_read_anew(live: Chains, pipeline: Pipeline) -> None:
+    chain = live("limits")
+    alice, bob = chain.devnet.accounts[1:3]
+    pipeline.stop_workers()
+    pipeline.workers.append(children.start(pipeline.config, "worker-older", ("-c", OLDER)))
+    drop = chain.devnet.erc721a(alice, 20)
+    minted = chain.node.head()
+    drop.mint(bob, 1)
+    with replaying(ReplayNode(chain.served_later())) as node:
+        pipeline.ingest("limits", node.url, first=0, last=chain.node.head())
+        pipeline.until(lambda: chain.owner(drop, 20) == bob, "the older worker to read the chain", START_S)
+        before = (quarantined(chain), chain.owner(drop, 7), integrity_of(chain, drop, 20))
+        pipeline.stop_workers()
+        pipeline.start_worker()
+
+        done = replace(pipeline, "limits", node.url, minted, minted)
+
+    assert before == (1, None, "partial_history")
+    assert done.returncode == 0, done.stderr
+    assert "1 quarantined entries of these blocks were read anew" in done.stdout
+    pipeline.caught_up("limits")
+    assert quarantined(chain) == 0
+    assert [chain.owner(drop, token) for token in (0, 7, 19, 20)] == [alice, alice, alice, bob]
+    assert {integrity_of(chain, drop, token) for token in (7, 20)} == {"proven"}
+    assert events(chain, "SELECT DISTINCT state FROM ingest.quarantine WHERE network = %(network)s") == [("reverted",)]
+    pipeline.verify()
+
+
+def integrity_of(chain: LiveChain, contract: Contract, token: int) -> str:
+    return str(chain.pipeline.get(f"assets/{chain.asset(contract, token)}")["integrity"])
+
+
+def test_lower_blocks_are_replaced_while_a_follower_goes_on(live: Chains) -> None:
+    chain = live("beside", slots_in_an_epoch=1)
+    pipeline, node = chain.pipeline, chain.node
+    apes, moved = story(chain)
+    bob, carol = chain.devnet.accounts[2:4]
+    node.mine(4)
+    follower = pipeline.follow("beside", node.rpc_url, first=0)
+    chain.agrees(apes, tokens=range(1))
+    before = live_rows(chain)
+
+    apes.transfer(bob, carol, 0)
+    done = replace(pipeline, "beside", node.rpc_url, 1, moved)
+    apes.transfer(carol, bob, 0)
+
+    assert done.returncode == 0, done.stderr
+    chain.agrees(apes, tokens=range(1))
+    assert chain.owner(apes, 0) == bob
+    assert follower.running
+    after = {row[:-1]: row[-1] for row in live_rows(chain)}
+    assert [after[row[:-1]] for row in before] == [row[-1] + 2 for row in before]
+    assert len(after) == len(before) + 2
+    assert integrity(chain, apes) == "proven"
+    assert events(chain, "SELECT count(*) FROM system.dlq WHERE network = %(network)s") == [(0,)]
+    pipeline.verify()
 
 
 async def write_broken(chain: LiveChain, url: str, broken: int) -> None:
