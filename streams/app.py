@@ -20,7 +20,7 @@ from mode.supervisors import CrashingSupervisor  # noqa: E402
 
 from ft.config import AGENTS, Config  # noqa: E402
 from ft.errors import ConfigError, FtError  # noqa: E402
-from ft.streams import process, tracing  # noqa: E402
+from ft.streams import headers, process, tracing  # noqa: E402
 from ft.streams.bundles import Bundle, Cut, bundled  # noqa: E402
 from ft.streams.checkpoint import Claim, process_name  # noqa: E402
 from ft.streams.claims import Claims  # noqa: E402
@@ -243,6 +243,7 @@ def create_app(config: Config) -> App:
     Raises ConfigError if no Kafka is known, or FT_HOME cannot be written.
     """
     configure(config)
+    headers.install()
     tracing.start(config, f"ft-worker-{group_of(config)}")
     datadir = config.home / "worker"
     try:
