@@ -7,7 +7,7 @@ from typing import Any
 
 import fastavro
 import pytest
-from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
@@ -15,7 +15,7 @@ from ft.config import Config
 from ft.errors import MalformedRecord, SchemaError
 from ft.schemas.codec import SUBJECTS, Codec, schema_text
 from ft.schemas.events import OwnershipChanged, from_record, to_record
-from ft.streams.registry import Registry
+from ft.streams.registry import Registry, RegistryUnavailable
 from ft.streams.topics import Topics
 
 CHANGE = OwnershipChanged(
@@ -123,3 +123,30 @@ def _encode(schema: str, schema_id: int, record: dict[str, Any]) -> bytes:
 def test_a_codec_is_made_for_known_names_only() -> None:
     with pytest.raises(SchemaError, match="expected one of"):
         Codec("nothing", 1, lambda _: {})
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("JSON", '{"$schema": "http://json-schema.org/draft-07/schema#", "type": "object"}'),
+        ("PROTOBUF", 'syntax = "proto3";\nmessage OwnershipChanged {\n  string op = 1;\n}\n'),
+        ("AVRO", '"string"'),
+    ],
+)
+def test_an_id_of_something_else_is_a_malformed_record(
+    registry: Registry, config: Config, topic: str, kind: str, text: str
+) -> None:
+    codec = registry.codec("ownership_changed", topic)
+    with SchemaRegistryClient({"url": config.schema_registry, "timeout": 30}) as client:
+        strange = client.register_schema(f"{topic}.{kind}", Schema(text, kind))
+
+    with pytest.raises(MalformedRecord, match=f"schema id {strange}: expected an Avro record schema of its own"):
+        codec.decode(b"\x00" + strange.to_bytes(4, "big") + b"x")
+
+
+def test_a_registry_that_is_away_is_no_fault_of_the_record() -> None:
+    with Registry("http://127.0.0.1:9/apis/ccompat/v7") as away, pytest.raises(RegistryUnavailable) as caught:
+        away.schema(5)
+
+    assert caught.value.retryable
+    assert "Is it running (`ft status`), and is FT_SCHEMA_REGISTRY right?" in str(caught.value)

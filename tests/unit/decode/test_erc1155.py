@@ -120,3 +120,24 @@ def test_a_stated_offset_or_length_outside_the_data_is_quarantined(words: list[i
 
     assert len(decoded.events) == 0
     assert "TransferBatch: expected" in decoded.quarantined[0].reason
+
+
+def test_a_batch_has_no_more_entries_than_its_block_has_room_for() -> None:
+    data = "0x" + encode(["uint256[]", "uint256[]"], [[1] * 1000, [1] * 1000]).hex()
+
+    decoded = erc1155.decode_batch(as_log(log(TRANSFER_BATCH, PARTIES, data)), room=999)
+
+    assert decoded == Mismatch(
+        "ERC-1155 TransferBatch: expected at most 999 ids more in batches of this block, got 1000"
+    )
+    assert len(decode_logs([log(TRANSFER_BATCH, PARTIES, data)] * 3).events) == 3000
+
+
+def test_the_batches_that_fit_before_are_kept() -> None:
+    batch = erc1155.BLOCK_ENTRIES_MAX // 2
+    words = f"{64:064x}{64:064x}{batch:064x}" + f"{1:064x}" * batch
+
+    decoded = decode_logs([log(TRANSFER_BATCH, PARTIES, "0x" + words)] * 3)
+
+    assert len(decoded.events) == 2 * batch
+    assert [each.log_index for each in decoded.quarantined if each.log_index] == [2]
