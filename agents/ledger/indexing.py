@@ -25,7 +25,7 @@ from ft.streams.checkpoint import Connection, connect_writer, translated
 
 log = structlog.get_logger(__name__)
 
-POLL_S: Final = 0.5
+POLL_S: Final = 0.25
 """How often a worker looks whether an open job is read, or another worker has built its indexes."""
 IDLE_S: Final = 2.0
 """How often a worker looks for a job."""
