@@ -5,6 +5,10 @@
 -- Held as long as the connection: a second rebuild of the same kind is refused.
 SELECT pg_try_advisory_lock(hashtext('ft rebuild ' || current_database()), hashtext(%(kind)s));
 
+-- name: may_make_schemas
+-- False for a database that was copied: grants on it stay behind.
+SELECT has_database_privilege('ft_migrate', current_database(), 'CREATE');
+
 -- name: fences
 -- Where project stands, locked until the transaction ends: nobody moves it meanwhile.
 SELECT partition, next_offset, next_seq, cluster_id, topic_id

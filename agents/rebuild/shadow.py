@@ -5,6 +5,7 @@ from typing import Any, Final, Self, TypeAlias
 
 import psycopg
 import structlog
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ft.config import Config
@@ -89,10 +90,21 @@ class Shadow:
 
 
 def _connect(config: Config) -> Connection:
-    url = config.postgres_as("ft_migrate")
+    """As ft_migrate, which may make schemas: the migrator's grant of that stays behind when a database is copied."""
+    url = config.postgres
     options = " ".join(filter(None, (str(conninfo_to_dict(url).get("options") or ""), _SESSION)))
     where = make_conninfo(url, options=options, application_name="ft rebuild", **_TCP)
     try:
-        return psycopg.connect(where, autocommit=True)
+        conn = psycopg.connect(where, autocommit=True)
     except psycopg.Error as exc:
-        raise DatabaseUnavailable(f"Postgres: expected a connection as ft_migrate, got: {exc}") from exc
+        raise DatabaseUnavailable(f"Postgres: expected a connection, got: {exc}") from exc
+    try:
+        row = conn.execute(load("rebuild", LIVE)["may_make_schemas"]).fetchone()
+        if row is None or not row[0]:
+            name = sql.Identifier(conn.info.dbname)
+            conn.execute(sql.SQL("GRANT CREATE ON DATABASE {} TO ft_migrate").format(name))
+        conn.execute("SET ROLE ft_migrate")
+    except BaseException:
+        conn.close()
+        raise
+    return conn

@@ -1,26 +1,35 @@
 """`ft rebuild`: projections, and a second ledger, made once more beside a running pipeline."""
 
 import asyncio
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from typing import Any
 
+import psycopg
 import pytest
+from confluent_kafka.admin import AdminClient
 
 from ft.children import FT
 from ft.schemas.events import RawBlock, to_record
 from ft.streams.producer import Producer
 from ft.streams.registry import Registry
-from ft.streams.topics import Topics
-from tests.acceptance.pipeline import Pipeline
+from ft.streams.topics import Topics, topic_names
+from tests.acceptance.pipeline import STEP_S, Pipeline
 from tests.synthetic.rawlog import written
 
 NETWORK = "rebuilt"
 NETWORKS = (NETWORK, "idle")
 GIVE_UP_S = 150.0
+SCHEMAS = "SELECT count(*) FROM pg_namespace WHERE nspname ~ '_rebuild_'"
+TRIES = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ft rebuild' AND wait_event_type = 'Lock'"
+Running = subprocess.Popen[str]
 
 
 class Deployment:
-    """A pipeline, and the raw log that it reads."""
+    """A pipeline, and the raw log that it reads: reorgs, changes of source, a zombie's records, a backfill."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
@@ -30,11 +39,15 @@ class Deployment:
         self.log = written(seed=5, network=NETWORK, events=1_200, logs=12, contracts=20)
         self._written = 0
 
-    def write(self, records: int | None = None) -> None:
-        """Append what the log has and the topic has not, or so many records of it."""
-        end = len(self.log.records) if records is None else self._written + records
-        asyncio.run(self._send(self.log.records[self._written : end]))
-        self._written = end
+    @property
+    def left(self) -> int:
+        """Records that the topic does not have yet."""
+        return len(self.log.records) - self._written
+
+    def write(self, records: int) -> None:
+        """Append so many records."""
+        asyncio.run(self._send(self.log.records[self._written : self._written + records]))
+        self._written += records
 
     async def _send(self, records: list[RawBlock]) -> None:
         producer = Producer(self.pipeline.config.kafka)
@@ -42,7 +55,7 @@ class Deployment:
             producer.send(self._topic, 0, self._codec.encode(to_record(record)))
         await producer.flush_acknowledged(30)
 
-    def rebuild(self, *words: str) -> "subprocess.Popen[str]":
+    def rebuild(self, *words: str) -> Running:
         """`ft rebuild`, running."""
         return subprocess.Popen(
             [sys.executable, *FT, "rebuild", *words],
@@ -52,15 +65,34 @@ class Deployment:
             text=True,
         )
 
-    def leftovers(self) -> list[str]:
-        """Schemas of rebuilds."""
-        return [name for (name,) in self.pipeline.sql("SELECT nspname FROM pg_namespace WHERE nspname ~ '_rebuild_'")]
+    def figures(self) -> list[Any]:
+        """What the API says of every collection, and of one asset by its uuid."""
+        collections = [
+            row for (row,) in self.pipeline.sql("SELECT DISTINCT contract FROM ledger.events WHERE op = 'apply'")
+        ]
+        stats = [self.pipeline.get(f"collections/{NETWORK}:{contract}")["stats"] for contract in sorted(collections)]
+        return [{name: row[name] for name in ("owners", "assets", "supply", "mints")} for row in stats]
+
+    def count(self, query: str) -> int:
+        return int(self.pipeline.sql(query)[0][0])
+
+    def topics(self) -> list[str]:
+        """Topics of rebuilds."""
+        return [name for name in topic_names(self.pipeline.config) if ".rebuild." in name]
 
 
-def ended(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
+def ended(process: Running) -> tuple[int, str, str]:
     """Exit code, and what it said."""
     out, err = process.communicate(timeout=GIVE_UP_S)
     return process.returncode, out, err
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    """Wait for what happens soon, looking often."""
+    deadline = time.monotonic() + GIVE_UP_S
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.005)
 
 
 @pytest.fixture(scope="module")
@@ -71,41 +103,125 @@ def deployed(pipeline: Pipeline) -> Deployment:
     return made
 
 
+def damage(pipeline: Pipeline) -> None:
+    for statement in (
+        "UPDATE projection.collection_stats SET owners = 700 RETURNING 1",
+        "DELETE FROM projection.holdings WHERE slot = '' RETURNING 1",
+        "UPDATE catalog.assets SET uuid = gen_random_uuid() RETURNING 1",
+        "UPDATE system.partition_head SET floor = 99 WHERE consumer = 'project' RETURNING 1",
+    ):
+        assert pipeline.sql(statement)
+
+
 def test_damaged_projections_are_whole_again_and_nothing_that_arrives_is_lost(deployed: Deployment) -> None:
     pipeline = deployed.pipeline
     (worker,) = pipeline.workers
-    pipeline.sql("UPDATE projection.collection_stats SET owners = 7 RETURNING 1")
-    pipeline.sql("DELETE FROM projection.holdings WHERE slot = '' RETURNING 1")
-    pipeline.sql("UPDATE catalog.assets SET uuid = gen_random_uuid() RETURNING 1")
-    pipeline.sql("UPDATE system.partition_head SET floor = 99 WHERE consumer = 'project' RETURNING 1")
-    (damaged,) = {row["stats"]["owners"] for row in [pipeline.get(f"collections/{NETWORK}:{_collection(deployed)}")]}
+    claims = "SELECT partition, epoch, owner FROM system.partition_owner WHERE consumer = 'project' ORDER BY 1"
+    held = pipeline.sql(claims)
+    damage(pipeline)
+    damaged = deployed.figures()
 
     running = deployed.rebuild("project")
-    while running.poll() is None and deployed._written < len(deployed.log.records):
-        deployed.write(min(2, len(deployed.log.records) - deployed._written))
+    while running.poll() is None and deployed.left > 10:
+        deployed.write(2)
     code, out, err = ended(running)
-    deployed.write()
+    deployed.write(10)
     pipeline.caught_up(NETWORK)
 
-    assert (damaged, code) == (7, 0), err
-    assert "everything that project keeps" in out
+    assert {row["owners"] for row in damaged} == {700}
+    assert code == 0, err
+    assert out.startswith("served: ")
+    assert 700 not in {row["owners"] for row in deployed.figures()}
     pipeline.verify()
     assert pipeline.workers == [worker]
     assert worker.running
-    assert deployed.leftovers() == []
+    assert pipeline.sql(claims) == held, "the worker had to claim anew"
+    assert deployed.count(SCHEMAS) == 0
 
 
-def _collection(deployed: Deployment) -> str:
-    ((contract,),) = deployed.pipeline.sql("SELECT contract FROM projection.collection_stats ORDER BY 1 LIMIT 1")
-    return str(contract)
+def test_killed_at_any_point_the_old_is_served_and_the_next_begins_anew(deployed: Deployment) -> None:
+    pipeline = deployed.pipeline
+    figures = deployed.figures()
+
+    filling = deployed.rebuild("project")
+    until(lambda: deployed.count(SCHEMAS) > 0 or filling.poll() is not None, "the rebuild to begin")
+    filling.send_signal(signal.SIGSTOP)
+    second = ended(deployed.rebuild("project"))
+    assert deployed.figures() == figures
+    filling.kill()
+    ended(filling)
+    left = deployed.count(SCHEMAS)
+    with psycopg.connect(pipeline.config.postgres) as reader:
+        reader.execute("SELECT FROM projection.holdings")
+        taking_over = deployed.rebuild("project")
+        until(lambda: deployed.count(TRIES) > 0, "the rebuild to take over")
+        taking_over.kill()
+        ended(taking_over)
+    assert deployed.figures() == figures
+    damage(pipeline)
+    code, _, err = ended(deployed.rebuild("project"))
+
+    assert second[0] == 1
+    assert "`ft rebuild project` runs on this database already" in second[2]
+    assert left > 0
+    assert code == 0, err
+    assert "deleted what 1 unfinished rebuilds had left" in err
+    assert deployed.figures() == figures
+    pipeline.verify()
+    assert deployed.count(SCHEMAS) == 0
 
 
-def test_a_second_ledger_from_raw_is_equal(deployed: Deployment) -> None:
-    deployed.write()
-    deployed.pipeline.caught_up(NETWORK)
-
-    code, out, err = ended(deployed.rebuild("ledger"))
+def test_a_second_ledger_from_raw_is_equal_while_the_first_goes_on(deployed: Deployment) -> None:
+    running = deployed.rebuild("ledger")
+    while deployed.left and running.poll() is None:
+        deployed.write(min(deployed.left, 2))
+        time.sleep(0.05)
+    code, out, err = ended(running)
+    deployed.write(deployed.left)
 
     assert code == 0, out + err
-    print(out, err)
-    assert deployed.leftovers() == []
+    assert out.count("equal ") == 8
+    assert out.endswith("no differences\n")
+    assert deployed.count(SCHEMAS) == 0
+    until(lambda: deployed.topics() == [], "the broker to forget the topics")
+
+
+def test_a_second_ledger_names_what_the_first_has_wrong_and_clears_up_after_one_that_was_killed(
+    deployed: Deployment,
+) -> None:
+    pipeline = deployed.pipeline
+    deployed.write(deployed.left)
+    pipeline.caught_up(NETWORK)
+    killed = deployed.rebuild("ledger", "--network", NETWORK)
+    until(lambda: len(deployed.topics()) == 7, "topics of the second ledger")
+    killed.kill()
+    ended(killed)
+    ((contract, token, owner),) = pipeline.sql(
+        "SELECT contract, token_id::text, account FROM projection.ownership_view WHERE slot = '' LIMIT 1"
+    )
+    change = (
+        "UPDATE market.ownership_current SET account = %(to)s WHERE (contract, token_id) = (%(c)s, %(t)s) RETURNING 1"
+    )
+    pipeline.sql(change, to="0xthief", c=contract, t=token)
+
+    try:
+        code, out, err = ended(deployed.rebuild("ledger", "--network", NETWORK, "--keep"))
+    finally:
+        pipeline.sql(change, to=owner, c=contract, t=token)
+
+    assert code == 1, out + err
+    assert "deleted what unfinished rebuilds had left: 1 ledgers, 7 topics" in err
+    assert out.count("equal ") == 7
+    assert f"{NETWORK}:{contract}:{token}: expected 1 of {owner}" in out
+    assert "got 1 of 0xthief" in out
+    assert out.endswith("1 differences\n")
+    (kept,) = {
+        name.partition("_")[2]
+        for (name,) in pipeline.sql("SELECT nspname FROM pg_namespace WHERE nspname ~ '_rebuild_'")
+    }
+    assert f"kept     schemas ..._{kept}" in out
+    asked = f"SELECT account FROM market_{kept}.ownership_current WHERE (contract, token_id) = (%(c)s, %(t)s)"
+    assert pipeline.sql(asked, c=contract, t=token) == [(owner,)]
+    until(lambda: deployed.topics() == [], "the broker to forget the topics")
+    groups = AdminClient({"bootstrap.servers": pipeline.config.kafka}).list_consumer_groups().result(STEP_S).valid
+    assert [group.group_id for group in groups if kept.replace("_", ".") in group.group_id] == []

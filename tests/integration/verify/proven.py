@@ -12,6 +12,7 @@ from ft.agents.verify import Listener, Report, verify
 from ft.config import Config
 from ft.schemas.events import OwnershipChanged
 from ft.schemas.ids import NO_ACCOUNTS
+from ft.sql.queries import LIVE, named, use
 from ft.streams.checkpoint import connect_writer
 from ft.streams.topics import Topics
 from tests.integration.ledger.harness import NETWORK, LedgerHarness, Log
@@ -21,8 +22,9 @@ from tests.synthetic.chain import Chain
 PARTITIONS = 2
 
 
-async def run_ledger(config: Config, *, blocks: int = 25) -> Chain:
+async def run_ledger(config: Config, *, blocks: int = 25, generation: str = LIVE) -> Chain:
     """The ledger at the head of a chain with reorgs, the chain as normalize would have stored it."""
+    use(generation)
     chain = Chain(seed=11, network=NETWORK, contracts=8, accounts=40, logs=12)
     feed = Feed(chain, Log(partitions=PARTITIONS))
     harness = await LedgerHarness.open(config, partitions=PARTITIONS)
@@ -30,6 +32,7 @@ async def run_ledger(config: Config, *, blocks: int = 25) -> Chain:
     await harness.read(feed.log)
     await harness.close()
     _store_chain(config, chain, feed.log.position - 1)
+    use(LIVE)
     return chain
 
 
@@ -37,29 +40,41 @@ def _store_chain(config: Config, chain: Chain, position: int) -> None:
     head = chain.blocks[-1]
     with psycopg.connect(config.postgres) as conn:
         conn.execute(
-            "INSERT INTO ref.networks (network, family, start_block, confirmed, finalized)"
-            " VALUES (%s, 'evm', %s, 'depth', 'depth')",
+            _named(
+                "INSERT INTO ref.networks (network, family, start_block, confirmed, finalized)"
+                " VALUES (%s, 'evm', %s, 'depth', 'depth')"
+            ),
             (NETWORK, chain.start),
         )
         conn.execute(
-            "INSERT INTO ingest.heads (network, head_number, head_hash, head_time, safe, finalized, position)"
-            " VALUES (%s, %s, %s, to_timestamp(%s), -1, -1, %s)",
+            _named(
+                "INSERT INTO ingest.heads (network, head_number, head_hash, head_time, safe, finalized, position)"
+                " VALUES (%s, %s, %s, to_timestamp(%s), -1, -1, %s)"
+            ),
             (NETWORK, head.number, head.hash, head.time, position),
         )
         conn.execute(
-            'INSERT INTO ingest.coverage (network, "from", "to", proof, raw_offset) VALUES (%s, %s, %s, %s, 0)',
+            _named('INSERT INTO ingest.coverage (network, "from", "to", proof, raw_offset) VALUES (%s, %s, %s, %s, 0)'),
             (NETWORK, chain.start, head.number, "receipts"),
         )
         conn.cursor().executemany(
-            "INSERT INTO ingest.blocks (network, number, hash, parent, time, state, proof, raw_offset)"
-            " VALUES (%s, %s, %s, %s, to_timestamp(%s), 'canonical', 'receipts', 0)",
+            _named(
+                "INSERT INTO ingest.blocks (network, number, hash, parent, time, state, proof, raw_offset)"
+                " VALUES (%s, %s, %s, %s, to_timestamp(%s), 'canonical', 'receipts', 0)"
+            ),
             [(NETWORK, b.number, b.hash, b.parent_hash, b.time) for b in chain.blocks],
         )
         conn.execute(
-            "INSERT INTO ingest.blocks (network, number, hash, parent, time, state, proof, raw_offset)"
-            " SELECT DISTINCT network, number, block_hash, '', time, 'reverted', 'receipts', 0"
-            " FROM ledger.applied_blocks ON CONFLICT DO NOTHING"
+            _named(
+                "INSERT INTO ingest.blocks (network, number, hash, parent, time, state, proof, raw_offset)"
+                " SELECT DISTINCT network, number, block_hash, '', time, 'reverted', 'receipts', 0"
+                " FROM ledger.applied_blocks ON CONFLICT DO NOTHING"
+            )
         )
+
+
+def _named(statement: str) -> bytes:
+    return named(statement).encode()
 
 
 async def run_project(config: Config, *, leave_unread: int = 0) -> None:
