@@ -173,14 +173,11 @@ class Writer:
         self._application = application
         self._conn: Connection | None = None
         self._limit_s = TRANSACTION_S
-        self._timed_out = 0
-        """Transactions in a row that were given up for their length."""
+        """Longest transaction: doubled by one that was given up for its length, until one is quick again."""
 
     async def connection(self) -> Connection:
         """The open connection, reconnected if it was lost. Raises DatabaseUnavailable."""
         if self._conn is None or self._conn.closed:
-            # The first may have been a stop of this process; whoever needs longer gets longer from the second on.
-            self._limit_s = min(TRANSACTION_S << max(0, self._timed_out - 1), TRANSACTION_MAX_S)
             self._conn = await connect_writer(self._config, application=self._application, transaction_s=self._limit_s)
         return self._conn
 
@@ -216,7 +213,8 @@ class Writer:
             moves = await work(conn)
             await move_fence(conn, moves)
         except psycopg.Error as exc:
-            self._timed_out += time.monotonic() - began >= self._limit_s  # the error may be just a lost connection
+            if time.monotonic() - began >= self._limit_s:  # whatever the error says: it may be just a lost connection
+                self._limit_s = min(2 * self._limit_s, TRANSACTION_MAX_S)
             await self._give_up(conn)
             raise translated(exc) from exc
         except Fenced:
@@ -235,8 +233,10 @@ class Writer:
         except BaseException:  # cancelled: what became of the commit is for the next reader of the fence to find out
             await conn.close()
             raise
-        self._timed_out = 0
         _apply(moves)
+        if self._limit_s > TRANSACTION_S and time.monotonic() - began < TRANSACTION_S / 2:
+            self._limit_s = TRANSACTION_S
+            await conn.close()
 
     async def _give_up(self, conn: Connection) -> None:
         """Roll back; a connection that cannot even do that, or is mid-query, is thrown away."""

@@ -209,19 +209,29 @@ async def test_a_process_stopped_amid_a_pipeline_holds_its_locks_no_longer_than_
     assert (claim.epoch, claim.next_offset) == (2, 0)
 
 
-async def test_a_batch_that_needs_longer_than_a_transaction_may_take_is_given_longer_the_third_time(
+async def test_a_batch_that_needs_longer_than_a_transaction_may_take_is_given_longer_until_one_is_quick_again(
     conn: Connection, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checkpoint, "TRANSACTION_S", 1)
+    writer._limit_s = 1
     claim = await take(conn, "one")
 
     async def slow(conn: Connection) -> Sequence[Move]:
         await conn.execute("SELECT pg_sleep(1.2)")
         return (Move(claim=claim, next_offset=1, next_seq=1),)
 
-    for _ in range(2):
-        with pytest.raises(DatabaseUnavailable):
-            await writer.commit(slow)
+    with pytest.raises(DatabaseUnavailable):
+        await writer.commit(slow)
     await writer.commit(slow)
+    slowly = await limit(writer)
+    await writer.commit(moving(claim, 2))
 
-    assert claim.next_offset == 1
+    assert claim.next_offset == 2
+    assert (slowly, await limit(writer)) == ("2s", "1s")
+
+
+async def limit(writer: Writer) -> str:
+    async with writer.reading() as conn:
+        row = await (await conn.execute("SHOW transaction_timeout")).fetchone()
+    assert row is not None
+    return str(row[0])
