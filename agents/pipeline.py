@@ -14,6 +14,7 @@ import structlog
 from mode import Service
 
 from ft.agents.ledger.hop import Ledger
+from ft.agents.ledger.indexing import Indexing
 from ft.agents.normalize.fold import Network
 from ft.agents.normalize.hop import Normalize
 from ft.agents.normalize.rawblock import FAMILIES
@@ -152,6 +153,8 @@ def build(config: Config) -> App:
         app.serve(NewNetworks(pipeline))
     if config.generation:
         app.serve(Orphan())
+    if "ledger" in config.agents:
+        app.serve(Indexing(config))
     return app
 
 
