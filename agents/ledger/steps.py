@@ -7,7 +7,6 @@ Nothing that comes from outside may stop a partition: whatever Postgres would ch
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from ft.errors import FtError
@@ -232,11 +231,12 @@ def _unfit(columns: Columns, block: Block, family: str) -> tuple[str, str] | Non
     positions = (columns.n, columns.sub_index, columns.log_index)
     if not all(min(column) >= 0 and max(column) <= _INT_MAX for column in positions):
         return "bad_value", f"n, sub_index, log_index: expected 0 to {_INT_MAX}"
-    accounts = (columns.tx_from, columns.contract, columns.from_account, columns.to_account)
     operators = [operator for operator in columns.operator if operator is not None]
-    if not _clean(list(chain(columns.tx_hash, columns.topic0, *accounts, operators))):
+    accounts = [*columns.tx_from, *columns.contract, *columns.from_account, *columns.to_account, *operators]
+    canonical = family == "evm" and _evm_addresses(accounts)  # and clean, then
+    if not _clean([*columns.tx_hash, *columns.topic0, *(() if canonical else accounts)]):
         return "bad_value", f"{', '.join(_TEXTS)}, operator: expected plain text of at most {_TEXT_MAX} characters"
-    if family == "evm" and not all(map(_evm_addresses, (*accounts, operators))):
+    if family == "evm" and not canonical:
         return "bad_address", "tx_from, contract, from, to, operator: expected 0x and 40 hex digits in lower case"
     ids = set(zip(columns.tx_hash, columns.contract, columns.topic0, columns.n, columns.sub_index, strict=True))
     if len(ids) != len(columns):
@@ -259,11 +259,13 @@ def _decimal(column: Sequence[str]) -> bool:
 
 
 def _evm_addresses(column: Sequence[str]) -> bool:
-    """All of a column of clean texts are canonical, whatever their number."""
-    joined = "".join(column).encode()
+    """All of a column of texts are canonical, whatever their number."""
+    text = "".join(column)
+    if not text.isascii() or set(map(len, column)) - {_EVM_ADDRESS_LENGTH}:
+        return False
+    joined = text.encode()
     return (
-        all(len(address) == _EVM_ADDRESS_LENGTH for address in column)
-        and joined[::_EVM_ADDRESS_LENGTH] == b"0" * len(column)
+        joined[::_EVM_ADDRESS_LENGTH] == b"0" * len(column)
         and joined[1::_EVM_ADDRESS_LENGTH] == b"x" * len(column)
         and joined.translate(None, _HEX) == b"x" * len(column)
     )
