@@ -14,6 +14,7 @@ from ft.agents.publish.announcements import TOPICS, Topic
 from ft.agents.publish.handover import Handover
 from ft.agents.publish.publisher import Publisher
 from ft.config import Config
+from ft.errors import BrokerError
 from ft.schemas.codec import Codec
 from ft.schemas.ids import asset_uuid
 from ft.streams.topics import Topics, create_topics
@@ -216,15 +217,13 @@ async def test_a_refused_record_blocks_its_partition_until_it_is_cleared_and_lea
     outlet = await make_outlet(partitions=2)
     log = Log(partitions=2)
     log.append(Block(1, [Event(tx="mint", target="alice")]))
-    noise: dict[str, Any] = {
-        name: [secrets.token_urlsafe(180)] for name in ("tx_hash", "topic0", "contract", "to_account", "operator")
-    }
+    noise: dict[str, Any] = {name: [secrets.token_urlsafe(180)] for name in ("tx_hash", "topic0")}
     log.append(Block(2, [Event(tx="big")]), **noise)
     log.append(Block(3, [Event(tx="move", source="alice", target="bob")]))
     log.append(Block(4, [Event(tx="other", target="dora")]), partition=1)
     name = Topics(outlet.config.topic_prefix).ownership_changed
     await outlet.harness.read(log)
-    limit(outlet.config, name, 800)
+    limit(outlet.config, name, 500)
 
     await outlet.publish_all()
 
@@ -279,3 +278,64 @@ async def test_waiting_ends_with_a_commit() -> None:
     handover.offer([])
 
     await asyncio.wait_for(waiting, 1)
+
+
+async def test_a_cursor_does_not_move_before_the_acknowledgement(
+    make_outlet: MakeOutlet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outlet = await make_outlet()
+    await outlet.harness.read(story())
+
+    async def never(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr("ft.streams.outbox.Outbox.flush", never)
+    with pytest.raises(asyncio.CancelledError):
+        await outlet.publisher.round()
+
+    assert rows(outlet.config, "SELECT seq, ownership_seq FROM system.publish_cursor") == [(0, 0)]
+
+
+async def test_a_cursor_moves_only_from_where_it_was_read(make_outlet: MakeOutlet) -> None:
+    outlet = await make_outlet()
+    log = story()
+    await outlet.harness.read(log)
+    await outlet.publish_all()
+    log.append(Block(4, [Event(tx="later", token=7, target="dora")]))
+    await outlet.harness.read(log)
+    with psycopg.connect(outlet.config.postgres) as conn:
+        conn.execute("UPDATE system.publish_cursor SET seq = seq + 1000")
+
+    await outlet.publisher.round()
+
+    assert rows(outlet.config, "SELECT seq > 1000 FROM system.publish_cursor") == [(True,)]
+
+
+async def test_a_publisher_with_an_old_epoch_blocks_nothing(
+    make_outlet: MakeOutlet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zombie = await make_outlet()
+    await zombie.harness.read(story())
+
+    async def refused(*_: object) -> None:
+        raise BrokerError("refused")
+
+    monkeypatch.setattr("ft.streams.outbox.Outbox.flush", refused)
+    await make_outlet("two")
+    await zombie.publisher.round()
+
+    assert rows(zombie.config, "SELECT blocked FROM system.publish_cursor") == [(None,)]
+
+
+async def test_finality_at_publishing_is_that_of_the_partition(make_outlet: MakeOutlet) -> None:
+    outlet = await make_outlet(partitions=2)
+    log = Log(partitions=2)
+    log.append(Block(1, [Event(tx="slow", target="alice")]))
+    log.finalized = 1
+    log.append(Block(2, [Event(tx="fast", token=2, target="bob")]), partition=1)
+    await outlet.harness.read(log)
+
+    await outlet.publish_all()
+
+    status = [outlet.read("asset_created", partition)[0]["finality_status"] for partition in (0, 1)]
+    assert status == ["pending", "pending"]
