@@ -19,7 +19,7 @@ from ft.streams.sources import Marks
 from ft.streams.sources.evm import proof
 from ft.streams.sources.evm.answers import ProofError, hex_int
 from ft.streams.sources.evm.limits import Clock
-from ft.streams.sources.evm.provider import NodeRefused, Provider
+from ft.streams.sources.evm.provider import Provider
 from ft.streams.sources.evm.providers import Providers
 from ft.streams.sources.evm.rpc import NULL, Call, ProviderFailed, Reply, RpcError
 
@@ -31,27 +31,27 @@ KNOWN_S: Final = 2.0
 _FRESH_S: Final = 15.0
 _STUCK_S: Final = 30.0
 _STUCK_BLOCKS: Final = 20
-_SAID: Final = (ProviderFailed, ProofError, NodeRefused)
+_SAID: Final = (ProviderFailed, ProofError)
 log = structlog.get_logger(__name__)
 
 
 async def marks_of(network: Network, provider: Provider) -> tuple[Marks, bool]:
     """One node's: by tags, by depth where it has never answered the tag. ``head`` is -1 where it knows none.
 
-    And whether its latest header makes its hash. Raises ProviderFailed, ProofError, NodeRefused.
+    And whether its latest header makes its hash. Raises ProviderFailed, ProofError.
     """
     confirmed, finalized = network.confirmed, network.finalized
     tags = ["latest", *dict.fromkeys(m.tag for m in (confirmed, finalized) if m.tag and m.tag != "latest")]
     calls: list[Call] = [("eth_getBlockByNumber", [tag, False]) for tag in tags]
     count, *replies = await provider.of_chain([("eth_blockNumber", []), *calls])
     if isinstance(count, RpcError) and isinstance(replies[0], RpcError):
-        raise NodeRefused(f"{provider.name}: expected a head, got: {count}")
+        raise ProviderFailed(f"{provider.name}: expected a head, got: {count}")
     found = {tag: header_of(reply) for tag, reply in zip(tags, replies, strict=True)}
     latest = found["latest"]
     head = hex_int(latest.number, "a height") if latest else _number(count)
     heights = {tag: hex_int(header.number, "a height") for tag, header in found.items() if header is not None}
     if lost := provider.tags - heights.keys():
-        raise NodeRefused(f"{provider.name}: expected its block of tag {min(lost)}, as before, got none")
+        raise ProviderFailed(f"{provider.name}: expected its block of tag {min(lost)}, as before, got none")
     provider.tags |= heights.keys()
     final = _mark(finalized, heights, head)
     time = hex_int(latest.timestamp, "a time") if latest else None

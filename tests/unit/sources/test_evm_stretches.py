@@ -9,6 +9,7 @@ import pytest
 
 from ft.demo.recording import Recording, load_recording
 from ft.networks import Mark
+from ft.streams.sources import SourceUnavailable
 from ft.streams.sources.evm.source import EvmSource
 from tests.devnet.faulty_node import Faults, FaultyNode
 from tests.unit.sources.nodes import source
@@ -109,3 +110,15 @@ async def test_a_mark_of_depth_never_asks_for_the_tag(node: FaultyNode) -> None:
 
     assert (marks.head, marks.safe, marks.finalized) == (82, 81, 72)
     assert node.calls["eth_getBlockByNumber"] == 1
+
+
+async def test_a_tag_that_was_answered_once_is_not_made_up_for_by_depth_when_it_fails(node: FaultyNode) -> None:
+    async with source("devnet", node.url, give_up_s=1.0) as evm:
+        assert (await evm.marks()).finalized == 74
+        node.faults.without_tags = {"finalized"}
+        again = await evm.marks()
+        evm._survey._told.clear()  # it is too old to count
+        with pytest.raises(SourceUnavailable, match="expected its block of tag finalized, as before, got none"):
+            await evm.marks()
+
+    assert again.finalized == 74
