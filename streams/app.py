@@ -207,8 +207,12 @@ class App(faust.App):
         super()._crash(reason)
 
     async def stop(self) -> None:
-        """Drain and stop, but only for so long."""
+        """Drain and stop, but only for so long: what is in hand is committed, and nothing new is begun."""
         process.end_within(process.SHUTDOWN_S, code=1 if self.crashed else 0)
+        log.info("worker stops", worker=self.owner)
+        self.claims.drop_all()
+        if not self.crashed:
+            await self.wait_for_batches(IN_HAND_S)
         await super().stop()
 
 

@@ -49,6 +49,10 @@ class Claims:
             if key in self._known:
                 self._known[key].held = False
 
+    def drop_all(self) -> None:
+        """This process ends: what it has in hand is committed, nothing new is begun."""
+        self.drop(list(self._known))
+
     async def settle(self, timeout_s: float) -> None:
         """Return once no claim is being taken, or the time is over. The group must not give a partition to another
         process before: a claim that comes late would take it away from there."""

@@ -1,5 +1,6 @@
 """SIGTERM: what is in hand is committed, nothing is sent that is not, and the next worker need not wait."""
 
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Final
 import psycopg
 import pytest
 
+from ft import children
 from ft.config import Config
 from tests.acceptance.faults.accounting import require_exactly_once
 from tests.acceptance.faults.supervisor import supervised
@@ -19,7 +21,8 @@ SEED: Final = 20260110
 SESSION_S: Final = 600.0
 """Longer than the test: whoever has to wait for it does not come to an end."""
 MOVED: Final = "SELECT next_offset FROM system.partition_owner WHERE consumer = 'normalize' AND topic = %s"
-SENT: Final = "SELECT count(*) FROM system.partition_head WHERE consumer = 'ledger' AND network = %s AND position >= %s"
+CLAIMED: Final = "SELECT count(*) FROM system.partition_owner WHERE epoch > 0"
+WAITING: Final = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'ingest.heads'::regclass"
 
 
 @pytest.fixture
@@ -62,3 +65,26 @@ def test_a_worker_that_is_told_to_end_commits_what_it_has_in_hand_and_the_next_g
     assert "Traceback" not in said
     assert max(positions) < left, "sent and not committed: a batch in hand was cut off"
     require_exactly_once(world, log.chain)
+
+
+@pytest.mark.timeout(200)
+def test_a_batch_that_is_in_hand_when_the_signal_comes_is_committed(world: World) -> None:
+    log = RawLog(Chain(seed=SEED, network=NETWORK, logs=10, contracts=10))
+    log.claim()
+    log.follow(5)
+    with supervised(world.config, ("first",)) as workers, world.connect() as conn, world.connect() as holder:
+        workers.until(lambda: conn.execute(CLAIMED).fetchone() == (world.claims,), "the worker to hold all", 60)
+        holder.autocommit = False
+        holder.execute("LOCK TABLE ingest.heads IN SHARE MODE")
+        world.write(world.encoded(log.records))
+        workers.until(lambda: conn.execute(WAITING).fetchone() == (1,), "a batch that waits for the lock", 60)
+
+        worker = workers.workers["first"]
+        worker.kill(signal.SIGTERM)
+        children.wait_for(lambda: '"worker stops"' in worker.log.read_text(), "the worker to hear it", timeout_s=30)
+        holder.rollback()
+        code = worker.wait(30)
+        workers.workers.clear()
+
+        assert code == 0
+        assert committed(conn, world) == world.written

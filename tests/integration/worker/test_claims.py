@@ -61,3 +61,12 @@ async def test_a_revocation_does_not_wait_for_ever(claims: Claims) -> None:
         await claims.settle(0.2)
 
     assert 0.1 < time.monotonic() - began < 5
+
+
+async def test_a_process_that_ends_begins_nothing_new(config: Config, topic: str, claims: Claims) -> None:
+    taken = await claims.take({(topic, p): (0, 0) for p in PARTITIONS})
+
+    claims.drop_all()
+
+    assert claims.held("ledger") == []
+    assert all(not claim.held for claim in taken)
