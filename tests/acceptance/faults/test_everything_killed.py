@@ -18,9 +18,9 @@ from tests.acceptance.faults.world import NETWORK, World
 from tests.synthetic.script import script
 
 BACK_MAX_S: Final = 15.0
-SHORT_EVENTS: Final = 12_000
+SHORT_EVENTS: Final = 10_000
 SHORT_OVER_S: Final = 30.0
-EVENTS_A_REORG: Final = 2_400
+EVENTS_A_REORG: Final = 2_000
 SHORT_KINDS: Final = ("worker and source killed", "worker and source stopped", "publisher and backfill killed")
 SETTLE_S: Final = 300.0
 _REORGS: Final = "SELECT (control->>'depth')::int FROM ledger.events WHERE op = 'reorg' ORDER BY block_number, seq"

@@ -40,10 +40,10 @@ class Outage:
 
 SHORT: Final = {
     "kafka-stopped": Outage(("kafka",), signal.SIGTERM, 0),
-    "postgres-stopped": Outage(("postgres",), signal.SIGTERM),
     "both-killed": Outage(("postgres", "kafka"), signal.SIGKILL),
 }
 LONG: Final = SHORT | {
+    "postgres-stopped": Outage(("postgres",), signal.SIGTERM),
     "postgres-killed": Outage(("postgres",), signal.SIGKILL),
     "kafka-killed": Outage(("kafka",), signal.SIGKILL),
     "both-stopped": Outage(("postgres", "kafka"), signal.SIGTERM),
@@ -94,7 +94,7 @@ def test_servers_that_go_away_in_the_middle_cost_time_and_nothing_else(
     home: Config, own: World, outage: Outage, long: bool, summary: Summary, pytestconfig: pytest.Config
 ) -> None:
     away_s = outage.away_s or (pytestconfig.getoption("--away") if long else BROKER_AWAY_S)
-    log = written(seed=SEED, network=NETWORK, events=15_000, logs=50)
+    log = written(seed=SEED, network=NETWORK, events=30_000 if long else 12_000, logs=50)
     with supervised(own.config) as workers:
         workers.exits_max = 1_000
         workers.until(lambda: committed(own) >= 0, "the workers to hold their partitions", HOLD_S)

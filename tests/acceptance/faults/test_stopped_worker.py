@@ -16,7 +16,15 @@ from tests.acceptance.faults.world import NETWORK, World
 from tests.synthetic.rawlog import written
 
 SEED: Final = 20260102
-REFUSED: Final = ('"kind": "Fenced"', '"batch dropped"', '"batch is tried again"', '"finality rows are put off"')
+REFUSED: Final = (
+    '"kind": "Fenced"',
+    '"batch dropped"',
+    '"batch is tried again"',
+    '"claim is tried again"',
+    '"finality rows are put off"',
+    '"announcing waits for Postgres"',
+    '"watch waits"',
+)
 _PORTS: Final = "SELECT client_port FROM pg_stat_activity WHERE xact_start IS NOT NULL AND datname = current_database()"
 
 
