@@ -13,7 +13,7 @@ JOBS ?= 3
 UV := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock" --quiet
 
-.PHONY: help setup up down demo check test test-faults bench lock clean
+.PHONY: help setup up down demo check test test-faults test-crashes test-mutations bench lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{ printf "  %-11s %s\n", $$1, $$2 }'
@@ -47,6 +47,12 @@ test: setup ## All tests, with real servers, three at a time (JOBS=...; ARGS=...
 
 test-faults: setup ## The fault runs at full length, with a table at the end (SUMMARY=file, FT_SEED=..., ARGS=...)
 	$(BIN)/python -m pytest tests/acceptance/faults --verbose --faults long $(if $(SUMMARY),--summary "$(SUMMARY)") $(ARGS)
+
+test-crashes: setup ## A death at every await, at every time it is passed: an hour (`make test` has each once)
+	FT_FAULTS=long $(BIN)/python -m pytest tests/integration/crash --verbose -o timeout=0 $(ARGS)
+
+test-mutations: setup ## Errors made in a copy of the code, each of which a test must see (NAMES="..." for some)
+	$(BIN)/python -m tests.mutations $(NAMES)
 
 bench: setup ## Measure throughput and latency on this machine
 	FT_KAFKA_JVM="$${FT_KAFKA_JVM:--Xms512m -Xmx512m -XX:+UseSerialGC}" $(BIN)/python -m tests.bench $(ARGS)

@@ -79,9 +79,9 @@ class Campaign:
         met = sum(self.report.reached[target] for target in waiting)
         while waiting:
             spared = [self._random.randint(0, met // 3) for _ in range(LIVES_MAX)]
-            if not await self._tell_and_compare(waiting, spared, expected, late=late) and not await self._tell_and_compare(
-                waiting, [0] * LIVES_MAX, expected, late=late
-            ):
+            if not await self._tell_and_compare(
+                waiting, spared, expected, late=late
+            ) and not await self._tell_and_compare(waiting, [0] * LIVES_MAX, expected, late=late):
                 break
         return waiting
 
@@ -103,7 +103,9 @@ class Campaign:
         self._world.begin()
         self.report.tellings += 1
         with self._world.troubles(), living(lambda: self._life), self._sites.watching(self._pass):
-            before = await self._early_death() if late else None
+            before: Life | None = None
+            if late:
+                await self._early_death()
             for survives in [*spared, None]:
                 died = len(self.report.deaths)
                 if await self._live(before, waiting if survives is not None else (), survives or 0):

@@ -131,10 +131,8 @@ class Topics:
             message = self._consumer.poll(10)
             assert message is not None, "a record that the broker has does not come"
             assert message.error() is None, message.error()
-            record = Record(
-                message.topic(), message.partition(), message.offset(), message.value(), message.headers() or ()
-            )
-            place = (record.topic, record.partition)
+            place = (str(message.topic()), int(message.partition() or 0))
+            record = Record(*place, int(message.offset() or 0), message.value(), message.headers() or ())
             if record.offset < ends[place]:
                 found[place].append(record)
                 left -= 1

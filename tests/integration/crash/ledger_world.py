@@ -43,7 +43,7 @@ STATE: Final = {
     "cursors": "SELECT partition, next_offset FROM system.partition_owner ORDER BY 1",
     "announced": "SELECT c.partition, c.seq = o.next_seq - 1 FROM system.publish_cursor c"
     " JOIN system.partition_owner o USING (partition) ORDER BY 1",
-    "dlq": 'SELECT partition, "offset", reason, error, payload, state FROM system.dlq WHERE consumer = \'ledger\''
+    "dlq": "SELECT partition, \"offset\", reason, error, payload, state FROM system.dlq WHERE consumer = 'ledger'"
     " ORDER BY 1, 2, 3",
     "quarantine": "SELECT block_number, block_hash, contract, reason, error, raw_offset, state FROM ingest.quarantine"
     " ORDER BY 1, 2, 3",
@@ -73,9 +73,7 @@ class LedgerWorld:
         self._topic = names.normalized
         self._topics: dict[Topic, str] = {name: getattr(names, name) for name in TOPICS}
         self._codecs = {name: raw.facts.codecs[topic] for name, topic in self._topics.items()}
-        self.sent = Topics(
-            raw.config, [(topic, p) for topic in self._topics.values() for p in range(self._partitions)]
-        )
+        self.sent = Topics(raw.config, [(topic, p) for topic in self._topics.values() for p in range(self._partitions)])
 
     async def write(self, records: Mapping[tuple[str, int], list[Record]]) -> None:
         """What normalize sent, as the world's input, and behind it what the ledger refuses."""
@@ -97,7 +95,7 @@ class LedgerWorld:
     @contextmanager
     def troubles(self) -> Iterator[None]:
         """Finality rows are soon due; rows are asked for in small pieces."""
-        around = troubled("ledger.applied_blocks") if self.is_troubled else quick()
+        around = troubled("ledger.applied_blocks", "UPDATE system.publish_cursor") if self.is_troubled else quick()
         with around, pytest.MonkeyPatch.context() as patch:
             patch.setattr("ft.agents.ledger.hop.FINALITY_INTERVAL_S", 0.1)
             patch.setattr("ft.agents.ledger.hop.TICK_S", 0.03)
@@ -147,7 +145,9 @@ class LedgerWorld:
 def subscribed(records: list[dict[str, Any]]) -> list[Any]:
     """What a subscriber keeps: each seq once, in order, none lost; of heads the last (how many there are is chance)."""
     kept: dict[int, dict[str, Any]] = {}
-    last, heads, facts = 0, [], []
+    heads: list[dict[str, Any]] = []
+    facts: list[dict[str, Any]] = []
+    last = 0
     for record in records:
         seq, prev_seq = record.pop("seq"), record.pop("prev_seq")
         record.pop("finality_status", None)  # at publishing

@@ -32,6 +32,11 @@ class Site:
     """Of equal texts in this function, which."""
     line: int
 
+    @property
+    def name(self) -> str:
+        """The same as long as its function is; without the line."""
+        return f"{self.path} {self.function}: {self.text}" + (f" ({self.count + 1})" if self.count else "")
+
     def __str__(self) -> str:
         return f"{self.path}:{self.line} {self.function}: {self.text}"
 

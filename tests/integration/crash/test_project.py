@@ -14,7 +14,11 @@ from tests.integration.crash.sites import sites_of
 from tests.integration.normalize.rawtopic import RawTopic
 
 SEED = 13
-UNREACHED: dict[str, str] = {}
+UNREACHED: dict[str, str] = {
+    "streams/checkpoint.py Writer.reading: await conn.rollback()": "project reads inside of its transactions",
+    "streams/checkpoint.py Writer.reading: await self._give_up(conn)": "project reads inside of its transactions",
+    "streams/checkpoint.py Writer.reading: await self.connection()": "project reads inside of its transactions",
+}
 
 
 async def test_project_dies_at_each_await_and_nothing_differs(raw: RawTopic, tmp_path: Path) -> None:
@@ -30,5 +34,4 @@ async def test_project_dies_at_each_await_and_nothing_differs(raw: RawTopic, tmp
 
     unreached = await besiege([plain, troubled], sites, tmp_path, SEED)
 
-    print(*unexplained(unreached, UNREACHED), sep="\nUNREACHED ")
     assert unexplained(unreached, UNREACHED) == []

@@ -29,8 +29,9 @@ def quick() -> Iterator[None]:
 
 @contextmanager
 def troubled(*statements: str) -> Iterator[None]:
-    """Once each: no connection; a commit that never arrives, one whose reply is lost; a fence that does not move; the
-    connection lost in the middle of ``statements`` (some words of each); a record refused, and one refused five times."""
+    """Once each: no connection; of each application a commit that never arrives, and one whose reply is lost; a fence
+    that does not move; the connection lost in the middle of ``statements`` (some words of each); a record refused, and
+    one refused five times."""
     calls: Counter[str] = Counter()
     connect = AsyncConnection.connect.__func__  # type: ignore[attr-defined]
     commit, execute = AsyncConnection.commit, AsyncConnection.execute
@@ -46,8 +47,9 @@ def troubled(*statements: str) -> Iterator[None]:
         return await connect(cls, *args, **kwargs)
 
     async def committing(self: Any) -> None:
-        lost = is_time("commit", 3, 5)
-        if lost and calls["commit"] == 3:
+        mine = f"commit of {self.info.get_parameters().get('application_name')}"
+        lost = is_time(mine, 3, 5)
+        if lost and calls[mine] == 3:
             await self.close()
             raise psycopg.OperationalError(_GONE)
         await commit(self)

@@ -1,17 +1,22 @@
 """Every slice takes effect once, whoever delivers it and however often."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import psycopg
 import pytest
 
+from ft.agents.ledger import reads
+from ft.agents.ledger.journal import Stretch
 from ft.config import Config
 from ft.errors import DatabaseUnavailable, Fenced
 from ft.streams import checkpoint
-from ft.streams.checkpoint import Connection, Superseded
+from ft.streams.checkpoint import Claim, Connection, Superseded
+from ft.streams.tables import Table
 from tests.integration.ledger.conftest import MakeLedger
 from tests.integration.ledger.harness import (
+    TOPIC,
     Block,
     Event,
     LedgerHarness,
@@ -264,3 +269,63 @@ async def test_a_batch_is_cut_into_transactions_of_so_many_events(
     assert max(sizes) == min(events_max, 5)
     assert sum(sizes) == 5
     assert len(journal(config)) == 5
+
+
+async def test_table_and_publisher_learn_of_a_batch_only_when_it_is_committed(
+    config: Config, make_ledger: MakeLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, seen, offered = Table.write, [], []
+
+    def watched(self: Table, changes: Mapping[bytes, bytes | None], claim: Claim) -> None:
+        seen.append((claim.next_offset, rows(config, FENCE)[0][0], bool(changes)))
+        write(self, changes, claim)
+
+    class Announcer:
+        async def start(self) -> None: ...
+
+        async def stop(self) -> None: ...
+
+        def offer(self, stretches: Sequence[Stretch]) -> None:
+            offered.append(rows(config, FENCE)[0][0])
+
+    monkeypatch.setattr(Table, "write", watched)
+    ledger = await make_ledger(publisher=Announcer())
+
+    await ledger.read(story())
+
+    assert [found for found in seen if found[2]] == [(2, 2, True)]
+    assert offered == [2]
+
+
+async def test_a_batch_whose_commit_failed_is_told_to_nobody(
+    config: Config, make_ledger: MakeLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned: list[int] = []
+    monkeypatch.setattr(Table, "write", lambda self, changes, claim: learned.append(claim.next_offset))
+    ledger = await make_ledger()
+
+    async def never_arrive(self: Connection) -> None:
+        await self.close()
+        raise psycopg.OperationalError("could not send data to server")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(psycopg.AsyncConnection, "commit", never_arrive)
+        with pytest.raises(DatabaseUnavailable):
+            await ledger.read(story())
+
+    assert learned == []
+    assert not ledger.ledger._cache.holds(ledger.claims[0])
+
+
+@pytest.mark.parametrize("wrong", ["epoch", "next_offset", "next_seq"])
+async def test_a_claim_that_is_not_as_postgres_has_it_fits_nothing(
+    config: Config, ledger: LedgerHarness, wrong: str
+) -> None:
+    held = ledger.claims[0]
+    other = replace(held, **{wrong: getattr(held, wrong) + 1})
+    conn = await checkpoint.connect_writer(config)
+
+    fits = [await reads.claims_fit(conn, TOPIC, {0: claim}) for claim in (held, other)]
+    await conn.close()
+
+    assert fits == [True, False]

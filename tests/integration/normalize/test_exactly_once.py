@@ -1,11 +1,14 @@
 """Deliveries at the same time, and a death between the commit and the acknowledgement: each position is taken once."""
 
 import asyncio
+from collections.abc import Mapping
 
 import pytest
 
-from ft.errors import Fenced
-from ft.streams.checkpoint import Work, Writer
+from ft.agents.normalize.sender import Sender
+from ft.errors import BrokerError, Fenced
+from ft.streams.checkpoint import Claim, Work, Writer
+from ft.streams.tables import Table
 from tests.integration.normalize.conftest import MakeNormalizer
 from tests.integration.normalize.rawtopic import NETWORK, RawTopic, appends, claim, events_of, expected_events, revert
 from tests.synthetic.chain import Chain
@@ -62,3 +65,39 @@ async def test_a_crash_between_commit_and_acknowledgement_repeats_nothing(
         assert positions == sorted(set(positions))
     assert events_of(raw.read_once()) == expected_events(chain.blocks)
     assert raw.rows(BLOCKS) == [(len(chain.blocks),)]
+
+
+async def test_nothing_is_committed_before_everything_is_acknowledged(
+    raw: RawTopic, make_normalizer: MakeNormalizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain = chain_of()
+    await write_a_reorg(raw, chain)
+    first = await make_normalizer("one")
+
+    async def refused(self: Sender) -> None:
+        raise BrokerError("the record is refused")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Sender, "acknowledged", refused)
+        with pytest.raises(BrokerError):
+            await first.run()
+
+    assert raw.next_offset() == 0
+    assert raw.rows("SELECT count(*) FROM ingest.blocks") == [(0,)]
+
+
+async def test_the_table_learns_of_a_batch_only_when_it_is_committed(
+    raw: RawTopic, make_normalizer: MakeNormalizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, seen = Table.write, []
+
+    def watched(self: Table, changes: Mapping[bytes, bytes | None], claim: Claim) -> None:
+        seen.append((claim.next_offset, raw.next_offset(), bool(changes)))
+        write(self, changes, claim)
+
+    monkeypatch.setattr(Table, "write", watched)
+    await write_a_reorg(raw, chain_of())
+
+    await (await make_normalizer("one")).run()
+
+    assert [found for found in seen if found[2]] == [(10, 10, True)]

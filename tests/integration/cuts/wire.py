@@ -1,0 +1,89 @@
+"""A TCP proxy that understands where a message ends, in a thread of its own."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from typing import Protocol, Self
+
+Read = Callable[[asyncio.StreamReader], Awaitable[bytes]]
+
+
+class CutOff(Exception):
+    """The connection ends here, in both directions."""
+
+
+class Conversation(Protocol):
+    """One connection. Each method gives the bytes to pass on (none: swallowed), or raises CutOff.
+
+    What is raised with bytes, CutOff(data), is passed on before the end.
+    """
+
+    async def read_request(self, reader: asyncio.StreamReader) -> bytes: ...
+
+    async def read_reply(self, reader: asyncio.StreamReader) -> bytes: ...
+
+
+class Proxy:
+    """Listens on a port of its own and passes on to ``host``, ``port``. Used as a context."""
+
+    def __init__(self, host: str, port: int, conversation: Callable[["Proxy"], Conversation]) -> None:
+        self.upstream = (host, port)
+        self._conversation = conversation
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(asyncio.start_server(self._serve, sock=self._listener), self._loop).result(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+        self._listener.close()
+
+    async def _end(self) -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _serve(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        server, to_server = await asyncio.open_connection(*self.upstream)
+        talk = self._conversation(self)
+        ways = [
+            asyncio.ensure_future(_pass(talk.read_request, client, to_server)),
+            asyncio.ensure_future(_pass(talk.read_reply, server, to_client)),
+        ]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+            for writer in (to_client, to_server):
+                writer.close()
+                with suppress(OSError):
+                    await writer.wait_closed()
+
+
+async def _pass(read: Read, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(asyncio.IncompleteReadError, OSError):
+        async for data in _until_cut(read, reader):
+            writer.write(data)
+            await writer.drain()
+
+
+async def _until_cut(read: Read, reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    try:
+        while True:
+            yield await read(reader)
+    except CutOff as end:
+        if end.args:
+            yield end.args[0]

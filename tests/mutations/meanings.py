@@ -1,0 +1,157 @@
+"""What an event is called, what a retraction is, what is final, what is proven."""
+
+from typing import Final
+
+from tests.mutations.mutation import (
+    CANONICAL,
+    EVM,
+    LEDGER_FINALITY,
+    LEDGER_REORGS,
+    NORMALIZE_ALL,
+    POSTING,
+    PUBLISHER,
+    Mutation,
+)
+
+_DOWN = "            block = below if below is not None and below.hash == block.parent else None\n"
+
+MUTATIONS: Final = (
+    Mutation(
+        name="log-index-as-ordinal",
+        path="agents/decode/evm.py",
+        old="            n = counts.get(source, 0)\n",
+        new="            n = log_index\n",
+        tests=(EVM,),
+    ),
+    Mutation(
+        name="ordinal-in-the-whole-transaction",
+        path="agents/decode/evm.py",
+        old="            n = counts.get(source, 0)\n            counts[source] = n + 1\n",
+        new='            n = counts.get((tx_hash, "", ""), 0)\n            counts[tx_hash, "", ""] = n + 1\n',
+        tests=(EVM,),
+    ),
+    Mutation(
+        name="ordinal-of-the-contract-alone",
+        path="agents/decode/evm.py",
+        old="            n = counts.get(source, 0)\n            counts[source] = n + 1\n",
+        new='            n = counts.get((tx_hash, contract, ""), 0)\n'
+        '            counts[tx_hash, contract, ""] = n + 1\n',
+        tests=(EVM,),
+    ),
+    Mutation(
+        name="sub-index-from-one",
+        path="agents/decode/events.py",
+        old="self.sub_index.extend(range(count))",
+        new="self.sub_index.extend(range(1, count + 1))",
+        tests=(EVM, "tests/unit/decode/test_erc1155.py"),
+    ),
+    Mutation(
+        name="receipts-root-unchecked",
+        path="streams/sources/evm/proof.py",
+        old='    if computed != expected:\n        raise ProofError(f"{_name(block)}: expected receiptsRoot',
+        new='    if not computed:\n        raise ProofError(f"{_name(block)}: expected receiptsRoot',
+        tests=("tests/unit/sources/test_proof.py",),
+    ),
+    Mutation(
+        name="a-retraction-keeps-the-revision",
+        path="agents/ledger/posting.py",
+        old="            revision=[r + 1 for r in reversed(revisions)],\n",
+        new="            revision=list(reversed(revisions)),\n",
+        tests=(POSTING, LEDGER_REORGS),
+    ),
+    Mutation(
+        name="a-return-keeps-the-revision",
+        path="agents/ledger/posting.py",
+        old="(mine[event][0] if event in mine else known.get(event, 0)) + 1",
+        new="(mine[event][0] if event in mine else known.get(event, 1))",
+        tests=(POSTING, LEDGER_REORGS),
+    ),
+    Mutation(
+        name="a-revert-deletes-journal-rows",
+        path="agents/ledger/writes.py",
+        old="    await _put_slices(conn, posting)\n",
+        new="    for (partition, _, _), gone in posting.slices.items():\n"
+        "        if not gone.applied:\n"
+        "            await conn.execute(\n"
+        '                "DELETE FROM ledger.events WHERE partition = %s AND seq BETWEEN %s AND %s",\n'
+        "                (partition, gone.seq_from, gone.seq_to),\n"
+        "            )\n"
+        "    await _put_slices(conn, posting)\n",
+        tests=(LEDGER_REORGS,),
+    ),
+    Mutation(
+        name="a-revert-writes-no-rows",
+        path="agents/ledger/posting.py",
+        old="        self._write(stretch)\n        self.posting.slices[key] = replace(before, applied=False)\n",
+        new="        self.posting.slices[key] = replace(before, applied=False)\n",
+        tests=(POSTING, LEDGER_REORGS),
+    ),
+    Mutation(
+        name="a-revert-deletes-blocks",
+        path="sql/normalize.sql",
+        old="ON CONFLICT (network, number, hash) DO UPDATE SET state = 'reverted';",
+        new="ON CONFLICT DO NOTHING;\nDELETE FROM ingest.blocks b WHERE b.state = 'reverted';",
+        tests=(NORMALIZE_ALL,),
+    ),
+    Mutation(
+        name="a-revert-deletes-the-block",
+        path="agents/normalize/harvest.py",
+        old="        self.reverted[key] = block\n",
+        new="",
+        tests=(NORMALIZE_ALL,),
+    ),
+    Mutation(
+        name="finality-goes-down-by-height",
+        path="agents/normalize/canonical.py",
+        old=_DOWN,
+        new="            block = below\n",
+        tests=(CANONICAL,),
+    ),
+    Mutation(
+        name="finality-of-all-below",
+        path="agents/normalize/canonical.py",
+        old="        self.rows.update({row.number: row for row in made_final})\n",
+        new="        made_final = [\n"
+        "            replace(row, final=True)\n"
+        "            for height, row in sorted(self.rows.items(), reverse=True)\n"
+        "            if height <= record.height and not row.final\n"
+        "        ]\n"
+        "        self.rows.update({row.number: row for row in made_final})\n",
+        tests=(CANONICAL,),
+    ),
+    Mutation(
+        name="finality-of-whatever-is-at-that-height",
+        path="agents/normalize/canonical.py",
+        old='return Ignored(reason=f"finalize of {record.height}: {record.hash!r:.100} is not canonical")\n',
+        new="block = block or next(iter(self.rows.values()), None)\n",
+        tests=(CANONICAL,),
+    ),
+    Mutation(
+        name="finality-as-the-record-states-it",
+        path="agents/normalize/canonical.py",
+        old="            self.finalized = max(self.finalized, block.number)\n        elif",
+        new="            self.finalized = max(self.finalized, record.finalized)\n        elif",
+        tests=(CANONICAL,),
+    ),
+    Mutation(
+        name="finality-never-falls-in-the-ledger",
+        path="agents/ledger/posting.py",
+        old="        standing.head = step.head\n",
+        new="        standing.head = step.head._replace(finalized=max(step.head.finalized, standing.head.finalized))\n",
+        tests=(POSTING, LEDGER_FINALITY),
+    ),
+    Mutation(
+        name="finality-of-the-network-at-publishing",
+        path="sql/publish.sql",
+        old="SELECT partition, network, safe, finalized\nFROM system.partition_head\n",
+        new="SELECT partition, network, max(safe) OVER (), max(finalized) OVER ()\nFROM system.partition_head\n",
+        tests=(PUBLISHER,),
+    ),
+    Mutation(
+        name="the-furthest-partition-speaks",
+        path="api/freshness.py",
+        old="    return min(heads, key=lambda head: head.position)\n",
+        new="    return max(heads, key=lambda head: head.position)\n",
+        tests=("tests/unit/api/test_freshness.py",),
+    ),
+)

@@ -1,0 +1,44 @@
+"""What a mutation is, and the tests that different ones name."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+CHECKOUT: Final = Path(__file__).resolve().parents[2]
+
+LOOP: Final = "tests/unit/streams/test_hop.py"
+TABLES: Final = "tests/unit/streams/test_tables.py"
+POSTING: Final = "tests/unit/agents/test_posting.py"
+CANONICAL: Final = "tests/unit/agents/test_canonical.py"
+EVM: Final = "tests/unit/decode/test_evm.py"
+CHECKPOINT: Final = "tests/integration/worker/test_checkpoint.py"
+LEDGER: Final = "tests/integration/ledger/test_exactly_once.py"
+LEDGER_REORGS: Final = "tests/integration/ledger/test_reorgs.py"
+LEDGER_FINALITY: Final = "tests/integration/ledger/test_finality.py"
+NORMALIZE: Final = "tests/integration/normalize/test_exactly_once.py"
+NORMALIZE_ALL: Final = "tests/integration/normalize/test_normalize.py"
+PUBLISHER: Final = "tests/integration/publish/test_publisher.py"
+PROJECT: Final = "tests/integration/project/test_project.py"
+FOLLOW: Final = "tests/integration/ingest/test_follow.py"
+RANGE: Final = "tests/integration/ingest/test_range.py"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutation:
+    """``old`` stands exactly once in the file at ``path``, and becomes ``new``; one of ``tests`` must turn red."""
+
+    name: str
+    path: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+    def mutated(self, text: str) -> str:
+        """The file's text with the error in it. Raises ValueError where ``old`` is not there, or not alone."""
+        found = text.count(self.old)
+        if found != 1:
+            raise ValueError(
+                f"mutation {self.name}: {self.path}: expected its text once, found it {found} times: {self.old!r}. "
+                "The code has changed: say in tests/mutations what the error looks like there now."
+            )
+        return text.replace(self.old, self.new)

@@ -1,0 +1,84 @@
+"""What is acknowledged, noted or moved before it is safe."""
+
+from typing import Final
+
+from tests.mutations.mutation import FOLLOW, LEDGER, LOOP, NORMALIZE, PUBLISHER, RANGE, Mutation
+
+MUTATIONS: Final = (
+    Mutation(
+        name="acknowledge-before-commit",
+        path="streams/hop.py",
+        old="            done = await handle(events, hop, claims)\n",
+        new="            for event in events:\n                await stream.ack(event)\n"
+        "            done = await handle(events, hop, claims)\n",
+        tests=(LOOP,),
+    ),
+    Mutation(
+        name="acknowledge-what-was-dropped",
+        path="streams/hop.py",
+        old="    return claim is not None and event.message.offset < claim.next_offset",
+        new="    return claim is not None",
+        tests=(LOOP,),
+    ),
+    Mutation(
+        name="normalize-commits-before-acknowledgement",
+        path="agents/normalize/hop.py",
+        old="        await sender.acknowledged()  # 3\n",
+        new="",
+        tests=(NORMALIZE,),
+    ),
+    Mutation(
+        name="publisher-cursor-before-acknowledgement",
+        path="agents/publish/publisher.py",
+        old="            if self._outbox is not None:\n                await self._outbox.flush()\n",
+        new="            await self._move(places, before)\n"
+        "            if self._outbox is not None:\n                await self._outbox.flush()\n",
+        tests=(PUBLISHER,),
+    ),
+    Mutation(
+        name="publisher-does-not-wait-for-acknowledgement",
+        path="agents/publish/publisher.py",
+        old="            if self._outbox is not None:\n                await self._outbox.flush()\n",
+        new="",
+        tests=(PUBLISHER,),
+    ),
+    Mutation(
+        name="range-cursor-before-acknowledgement",
+        path="streams/backfill.py",
+        old="        await self._raw.acknowledged()\n        await self._tail.save_cursor(",
+        new="        await self._tail.save_cursor(",
+        tests=(RANGE,),
+    ),
+    Mutation(
+        name="tail-without-acknowledgement",
+        path="streams/follow.py",
+        old="        await self._raw.acknowledged()\n        await self._watch.clear_up_to",
+        new="        await self._watch.clear_up_to",
+        tests=(FOLLOW,),
+    ),
+    Mutation(
+        name="normalize-rocksdb-before-commit",
+        path="agents/normalize/hop.py",
+        old="        await self._writer.commit(write)  # 4\n",
+        new="        if self._dedup is not None:\n            self._dedup.take(harvest, claim)\n"
+        "        await self._writer.commit(write)  # 4\n",
+        tests=(NORMALIZE,),
+    ),
+    Mutation(
+        name="ledger-rocksdb-before-commit",
+        path="agents/ledger/hop.py",
+        old="        self.posting = posting\n        return self._moves(posting.next_seq)\n",
+        new="        self.posting = posting\n        self._ledger._cache.learn(posting, self.claims)\n"
+        "        return self._moves(posting.next_seq)\n",
+        tests=(LEDGER,),
+    ),
+    Mutation(
+        name="ledger-announces-before-commit",
+        path="agents/ledger/hop.py",
+        old="        self.posting = posting\n        return self._moves(posting.next_seq)\n",
+        new="        self.posting = posting\n        if self._ledger._publisher is not None:\n"
+        "            self._ledger._publisher.offer(posting.stretches)\n"
+        "        return self._moves(posting.next_seq)\n",
+        tests=(PUBLISHER,),
+    ),
+)
