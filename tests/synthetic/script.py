@@ -51,7 +51,8 @@ def script(
     sealer = Sealer()
     chain = Chain(seed=seed, network=network, logs=logs, contracts=contracts, hash_of=sealer)
     blocks = events // logs
-    first = max(int(blocks * known), FINAL_DEPTH + 1)
+    first = max(int(blocks * known), FINAL_DEPTH + 10)
+    assert first < blocks, f"expected more than {first} blocks, got {blocks}"
     depths = _depths(random, reorgs)
     due = sorted(random.randrange(first + 1, blocks) for _ in depths)
     for _ in range(first):

@@ -53,7 +53,10 @@ class Soak:
         self.strikes = Strikes(self.workers, self.monitor, self._random, stopped_s, self.script.chain.blocks[-1].number)
 
     def start(self, folder: Path) -> None:
-        """Node, follower, backfill; the two read some heights both. Then the node goes on from its first step."""
+        """Node and follower; at the head the node goes on from its first step, and a backfill reads from the start.
+
+        The two read some heights both.
+        """
         file, port = folder / "chain.json.gz", _free_port()
         node.write(self.script.recording, file)
         self._url = f"http://127.0.0.1:{port}"
@@ -64,9 +67,9 @@ class Soak:
         overlap = max(1, (final - first) // 5)
         read = (*FT, "ingest", NETWORK, "--rpc", self._url)
         self.workers.add(FOLLOWER, (*read, "--follow", "--from", str(final - overlap)))
-        self.workers.add(BACKFILL, (*read, "--from", str(first), "--to", str(final - overlap // 2)), ends=True)
         self.workers.until(lambda: self.monitor.source()[1] >= self.script.known, "the follower to follow", _READY_S)
         self.workers.workers[NODE].kill(signal.SIGUSR1)
+        self.workers.add(BACKFILL, (*read, "--from", str(first), "--to", str(final - overlap // 2)), ends=True)
 
     def harass(self) -> None:
         """One fault after another until the whole chain is shown: each kind once, then each once again, and so on."""

@@ -24,11 +24,11 @@ Part = tuple[str, str]
 another started in its place). The publisher's process is the worker that has most to announce."""
 
 KINDS: Final[dict[str, tuple[Part, ...]]] = {
-    "worker and source killed": (("source", "killed"), ("worker", "killed")),
-    "worker and source stopped": (("source", "replaced"), ("worker", "stopped")),
     "publisher and backfill killed": (("backfill", "killed"), ("publisher", "killed")),
-    "publisher killed": (("publisher", "killed"),),
     "backfill stopped": (("backfill", "stopped"),),
+    "worker and source stopped": (("source", "replaced"), ("worker", "stopped")),
+    "worker and source killed": (("source", "killed"), ("worker", "killed")),
+    "publisher killed": (("publisher", "killed"),),
     "worker stopped": (("worker", "stopped"),),
     "worker killed": (("worker", "killed"),),
     "source killed": (("source", "killed"),),
