@@ -1,6 +1,7 @@
 """SIGTERM: what is in hand is committed, nothing is sent that is not, and the next worker need not wait."""
 
 import signal
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -82,6 +83,7 @@ def test_a_batch_that_is_in_hand_when_the_signal_comes_is_committed(world: World
         worker = workers.workers["first"]
         worker.kill(signal.SIGTERM)
         children.wait_for(lambda: '"worker stops"' in worker.log.read_text(), "the worker to hear it", timeout_s=30)
+        time.sleep(1.0)  # time for a worker that does not wait to cut it off
         holder.rollback()
         code = worker.wait(30)
         workers.workers.clear()
