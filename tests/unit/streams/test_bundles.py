@@ -129,7 +129,8 @@ def _run(takes: Sequence[Sequence[Sequence[Record]]], starts: list[int], revoked
         async def process(self, batch: Batch) -> None:
             seen.append(list(batch.messages))
             for message in batch.messages:
-                batch.claims[message.partition].next_offset = message.offset + 1
+                assert message.offset == batch.claims[message.partition].next_offset
+                batch.claims[message.partition].next_offset += 1
 
         async def stop(self) -> None: ...
 

@@ -178,7 +178,7 @@ async def test_a_bundle_is_acknowledged_once_its_last_record_is_committed() -> N
 async def test_a_bundle_of_which_something_is_left_is_not_acknowledged() -> None:
     class Half(Recorder):
         async def process(self, batch: Batch) -> None:
-            batch.claims[0].next_offset = 2
+            batch.claims[0].next_offset = 3
             raise Superseded("newer")
 
     whole, part = event(0, 0, 1), event(0, 2, 4)
