@@ -13,11 +13,11 @@ from tests.acceptance.faults.supervisor import Supervisor
 
 FOLLOWER: Final = "follower"
 BACKFILL: Final = "backfill"
-BACK_WITHIN_S: Final = 60.0
+BACK_WITHIN_S: Final = 120.0
 """How long a recovery is waited for; what is asked for is asserted of all of them in the end."""
 STOPPED_SESSIONS: Final = 1.5
 """Session timeouts for which a stopped process stands still."""
-_FENCED_S: Final = 60.0
+_FENCED_S: Final = 120.0
 
 Part = tuple[str, str]
 """Whom it meets (worker, publisher, source, backfill), and what happens to it: killed, stopped, replaced (stopped, and

@@ -42,7 +42,7 @@ def test_a_stopped_worker_is_replaced_and_refused_when_it_wakes(world: World, lo
         name, zombie = _stop_one_at_work(workers, conn)
         del workers.workers[name]
         watch = WorkerWatch(monitor, monitor.mark(zombie.process.pid))
-        monitor.recoveries([watch], time.monotonic(), 60)
+        monitor.recoveries([watch], time.monotonic(), 120)
         workers.until(lambda: world.caught_up(conn), "the other one to do all the work", 90)
         told_before = len(zombie.log.read_text())
 
