@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Self
 
-import httpx
 from confluent_kafka.schema_registry import ConfigCompatibilityLevel, Schema, SchemaRegistryClient, ServerConfig
+from confluent_kafka.schema_registry.common._httpx_compat import httpx  # httpx or httpx2: its errors, not ours
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from ft.errors import MalformedRecord, SchemaError, ServerError

@@ -40,7 +40,7 @@ def committed(conn: psycopg.Connection[tuple[int]], world: World) -> int:
 
 @pytest.mark.timeout(400)
 def test_a_worker_that_is_told_to_end_commits_what_it_has_in_hand_and_the_next_goes_on_at_once(world: World) -> None:
-    log = RawLog(Chain(seed=SEED, network=NETWORK, logs=50, contracts=40))
+    log = RawLog(Chain(seed=SEED, network=NETWORK, logs=20, contracts=40))
     log.claim()
     log.follow(400)
     with world.connect() as conn:

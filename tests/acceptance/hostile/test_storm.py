@@ -72,7 +72,7 @@ def test_blocks_that_lie_are_canonical_all_the_same(storm: Storm) -> None:
 def test_nine_times_the_largest_quantity_is_held_and_told(storm: Storm) -> None:
     answer = storm.pipeline.get(f"assets/{NETWORK}:{COINS}:1")
 
-    assert answer["data"]["ownership"]["quantity"] == str(9 * MAX)
+    assert answer["ownership"]["quantity"] == str(9 * MAX)
 
 
 def test_logs_out_of_order_are_taken_in_the_order_of_the_chain(storm: Storm) -> None:
