@@ -119,7 +119,9 @@ async def _run(
             click.echo(f"{network.slug}: blocks {start} to {end} are in {raw.topic}", err=True)
     except Stopped:
         if bulk:
-            click.echo(f"{network.slug}: the bulk job stays open: run the command again, or --bulk --abandon", err=True)
+            click.echo(
+                f"{network.slug}: stopped; a bulk job stays open: run the command again, or --bulk --abandon", err=True
+            )
         return 0 if follow else 128 + (stopping.signal or signal.SIGINT)
     finally:
         await tail.close()

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
+import httpx
 import psycopg
 
 from ft.cli.status_pipeline import lines, read
@@ -66,6 +67,7 @@ def test_a_bulk_backfill_killed_on_its_way_comes_to_what_an_ordinary_one_comes_t
         assert pipeline.bulk("bulky", node.rpc_url, first=0, last=old).wait(60) == 0
         pipeline.until(lambda: bool(pipeline.sql(BUILDING)), "an index to be built", START_S)
         said = status(pipeline)
+        pipeline.until(lambda: 'bulk_jobs{state="indexing"} 1.0' in metrics(pipeline), "the metric to tell")
         pipeline.stop_workers()
         pipeline.verify(lagging=True)
         pipeline.start_worker()
@@ -119,6 +121,11 @@ def long_ago(chain: LiveChain) -> tuple[Erc721, Erc1155, int]:
     chain.node.rpc("anvil_setBlockTimestampInterval", 2)
     chain.node.mine(2)
     return apes, items, old
+
+
+def metrics(pipeline: Pipeline) -> str:
+    """What the worker exports."""
+    return httpx.get(pipeline.sql("SELECT metrics_url FROM system.workers")[0][0], timeout=10).text
 
 
 def status(pipeline: Pipeline) -> str:
