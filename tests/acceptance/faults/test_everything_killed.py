@@ -22,6 +22,7 @@ SHORT_EVENTS: Final = 10_000
 SHORT_OVER_S: Final = 30.0
 EVENTS_A_REORG: Final = 2_000
 SHORT_KINDS: Final = ("publisher and backfill killed", "worker and source stopped", "worker and source killed")
+START_S: Final = 180.0
 SETTLE_S: Final = 300.0
 _REORGS: Final = "SELECT (control->>'depth')::int FROM ledger.events WHERE op = 'reorg' ORDER BY block_number, seq"
 
@@ -39,12 +40,12 @@ def test_a_killed_pipeline_loses_nothing_and_does_nothing_twice(
     began = time.monotonic()
     events = pytestconfig.getoption("--events") if long else SHORT_EVENTS
     over_s = pytestconfig.getoption("--over") if long else SHORT_OVER_S
-    logs = 50 if events >= 50_000 else 25  # there must be enough blocks below finality to read twice
+    logs = 50 if events >= 50_000 else 20  # there must be enough blocks below finality to read twice
     made = script(seed=seed, network=NETWORK, events=events, reorgs=events // EVENTS_A_REORG, logs=logs)
     with supervised(world.config) as workers, world.connect() as conn:
         workers.exits_max = 1_000
         monitor = Monitor(world, conn, workers)
-        workers.until(monitor.held, "the workers to hold their partitions", 60)
+        workers.until(monitor.held, "the workers to hold their partitions", START_S)
         soak = Soak(world, made, workers, monitor, over_s=over_s)
         if not long:
             soak.kinds, soak.faults_max = SHORT_KINDS, len(SHORT_KINDS)
@@ -52,7 +53,8 @@ def test_a_killed_pipeline_loses_nothing_and_does_nothing_twice(
         soak.harass()
         soak.settle(conn, SETTLE_S)
         depths = [row[0] for row in conn.execute(_REORGS).fetchall()]
-        require_rebuilt(world)
+        if long:
+            require_rebuilt(world)
         codes = workers.stop()
 
     _tell_faults(soak, summary)
@@ -65,8 +67,8 @@ def test_a_killed_pipeline_loses_nothing_and_does_nothing_twice(
     summary.add("ownership_changed", f"{count.records} records, {count.repeats} repeats dropped, {count.gaps} gaps")
     summary.add("normalized", f"{total} records, {repeated} of them repeated")
     summary.add("ft verify", "exit 0")
-    summary.add("ft rebuild ledger", "exit 0, equal")
     if long:
+        summary.add("ft rebuild ledger", "exit 0, equal")
         other = rebuilt(world.read(world.raw, 0), another())
         require_equal(world, other)
         other.close()

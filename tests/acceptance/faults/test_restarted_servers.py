@@ -26,7 +26,7 @@ from tests.synthetic.rawlog import written
 SEED: Final = 20260104
 AWAY_S: Final = 4.0
 BROKER_AWAY_S: Final = 20.0
-HOLD_S: Final = 60.0
+HOLD_S: Final = 180.0
 
 
 @dataclass(frozen=True)
