@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from psycopg import sql
 
 from ft import embedded
@@ -25,6 +26,8 @@ from ft.errors import ServerError
 from ft.sql.databases import drop_database
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

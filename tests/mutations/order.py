@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.mutations.mutation import FOLLOW, LEDGER, LOOP, NORMALIZE, PUBLISHER, RANGE, Mutation
+from tests.mutations.mutation import LEDGER, LOOP, NORMALIZE, PUBLISHER, RANGE, Mutation
 
 MUTATIONS: Final = (
     Mutation(
@@ -54,7 +54,7 @@ MUTATIONS: Final = (
         path="streams/follow.py",
         old="        await self._raw.acknowledged()\n        await self._watch.clear_up_to",
         new="        await self._watch.clear_up_to",
-        tests=(FOLLOW,),
+        tests=(RANGE,),
     ),
     Mutation(
         name="normalize-rocksdb-before-commit",

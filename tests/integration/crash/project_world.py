@@ -15,6 +15,8 @@ from tests.integration.crash.troubles import quick, troubled
 from tests.integration.normalize.rawtopic import RawTopic
 
 _BUNDLES: Final = 6  # of a batch
+_UNREADABLE: Final = (14, 20)
+"""Offsets: the last record of a first batch, and one in the middle of another."""
 STATE: Final = {
     name: f"SELECT * FROM {name} ORDER BY 1, 2, 3, 4"
     for name in (
@@ -44,13 +46,13 @@ class ProjectWorld:
         self._places: list[Place] = [(self._topic, p) for p in range(raw.facts.partitions)]
 
     async def write(self) -> None:
-        """What the publisher sent, as the world's input; in each partition something unreadable behind it."""
+        """What the publisher sent, as the world's input; in each partition some of it is unreadable."""
         producer = Producer(self.raw.config.kafka)
         for topic, partition in self._places:
             producer.send(topic, partition, b"nonsense")
         await producer.flush_acknowledged()
         log = Topics(self.raw.config, self._places)
-        self.records = round_robin(_all(log.read().values()))
+        self.records = round_robin(map(_damaged, _all(log.read().values())))
         log.close()
 
     def troubles(self) -> AbstractContextManager[None]:
@@ -83,3 +85,9 @@ async def _nothing() -> None:
 def _all(found: Iterable[list[Record]]) -> Iterator[Record]:
     for records in found:
         yield from records
+
+
+def _damaged(record: Record) -> Record:
+    if record.offset in _UNREADABLE:
+        record.value = b"nonsense"
+    return record

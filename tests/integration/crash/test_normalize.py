@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from ft.agents.normalize import fold, harvest, hop, sender
 from ft.streams import checkpoint, claims, producer
 from ft.streams import hop as loop
@@ -16,6 +18,7 @@ UNREACHED: dict[str, str] = {
 }
 
 
+@pytest.mark.timeout(900)
 async def test_normalize_dies_at_each_await_and_nothing_differs(raw: RawTopic, tmp_path: Path) -> None:
     plain, troubled = NormalizeWorld(raw), NormalizeWorld(raw, is_troubled=True)
     await plain.write()

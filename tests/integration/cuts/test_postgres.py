@@ -3,6 +3,8 @@
 from pathlib import Path
 from unittest.mock import patch
 
+import pytest
+
 from tests.integration.crash.ledger_world import LedgerWorld
 from tests.integration.crash.normalize_world import NormalizeWorld
 from tests.integration.crash.project_world import ProjectWorld
@@ -36,6 +38,7 @@ async def test_what_normalize_commits_is_there_once(raw: RawTopic, tmp_path: Pat
         await cut_at_each(world, wire, [*claims(), *commits("ft normalize", 1, 3)], tmp_path)
 
 
+@pytest.mark.timeout(900)
 async def test_what_ledger_and_publisher_commit_is_there_once(raw: RawTopic, tmp_path: Path) -> None:
     before, world = NormalizeWorld(raw), LedgerWorld(raw)
     await before.write()

@@ -6,7 +6,9 @@ from dataclasses import replace
 import pytest
 
 from ft.demo.recording import Recording
+from ft.errors import BrokerError
 from ft.streams.linking import FinalityContradicted
+from ft.streams.raw import RawLog
 from ft.streams.sources import SourceError
 from ft.streams.stopping import Stopped
 from tests.devnet.faulty_node import FaultyNode
@@ -267,3 +269,32 @@ async def _read_on(lab: Lab, until_done: "asyncio.Task[None]") -> None:
         end = (await asyncio.to_thread(lab.messages))[-1][0]
         await asyncio.to_thread(lab.sql, "UPDATE system.partition_head SET position = %s", end)
         await asyncio.sleep(0.05)
+
+
+async def _refused(_: RawLog) -> None:
+    raise BrokerError("the record is refused")
+
+
+async def test_the_cursor_of_a_range_stays_where_nothing_is_acknowledged(
+    lab: Lab, node: FaultyNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_step(node, LAST)
+    monkeypatch.setattr(RawLog, "acknowledged", _refused)
+
+    with pytest.raises(BrokerError):
+        await lab.range(10, 40, node.url)
+
+    assert lab.sql("SELECT next_height FROM system.sync_cursors WHERE next_height > 10") == []
+
+
+async def test_the_tail_has_no_offset_of_what_is_not_acknowledged(
+    lab: Lab, node: FaultyNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_step(node, LAST)
+    monkeypatch.setattr(RawLog, "acknowledged", _refused)
+
+    with pytest.raises(BrokerError):
+        await lab.range(76, None, node.url)
+
+    assert lab.tail() != {}
+    assert lab.sql("SELECT height FROM ingest.tail WHERE raw_offset IS NOT NULL") == []

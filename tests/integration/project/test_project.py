@@ -57,6 +57,8 @@ async def test_records_published_twice_take_effect_once(config: Config, codec: C
     await Process(config, codec, "one").work_through(read_all(config), 50)
 
     assert tables(config.postgres) == recount(made)
+    with psycopg.connect(config.postgres) as conn:
+        assert conn.execute("SELECT count(*) FROM system.dlq").fetchone() == (0,)
 
 
 async def test_of_two_at_once_the_one_with_the_newer_claim_writes(
