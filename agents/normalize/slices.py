@@ -3,7 +3,9 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import fields
+from functools import lru_cache
 from hashlib import blake2b
+from operator import itemgetter
 from typing import Any, Final
 
 from ft.agents.decode.events import Events
@@ -13,29 +15,37 @@ from ft.schemas.ids import partition_of
 
 COLUMNS: Final = tuple(column.name for column in fields(Events))
 _CONTRACT: Final = COLUMNS.index("contract")
+_NUMBERS: Final = frozenset({"n", "sub_index", "log_index"})
+_TEXTS: Final = frozenset(COLUMNS) - _NUMBERS - {"operator"}
 _EVENT_BYTES_MAX: Final = 560
 _ENVELOPE_BYTES_MAX: Final = 2048
 _VARINT_ENDS: Final = (64, 8192, 1_048_576, 134_217_728)
 _VALUES: Final = "\x1f"
-_END: Final = b"\x1e"
+_END: Final = "\x1e"
+_ROUTES_MAX: Final = 16_384
 
 
 def split(network: str, events: Events, partitions: int) -> dict[int, Events]:
     """The events of each partition that has any, in the order of the chain."""
-    route = {contract: partition_of(f"{network}:{contract}", partitions) for contract in set(events.contract)}
-    targets = [route[contract] for contract in events.contract]
-    used = sorted(set(targets))
-    if len(used) <= 1:
+    route = {contract: _route(network, contract, partitions) for contract in set(events.contract)}
+    if len(used := sorted(set(route.values()))) <= 1:
         return {used[0]: events} if used else {}
-    return {partition: _pick(events, [i for i, p in enumerate(targets) if p == partition]) for partition in used}
+    rows: dict[int, list[int]] = {partition: [] for partition in used}
+    for row, contract in enumerate(events.contract):
+        rows[route[contract]].append(row)
+    return {partition: _pick(events, picked) for partition, picked in rows.items()}
+
+
+@lru_cache(maxsize=_ROUTES_MAX)
+def _route(network: str, contract: str, partitions: int) -> int:
+    return partition_of(f"{network}:{contract}", partitions)
 
 
 def _pick(events: Events, rows: list[int]) -> Events:
-    columns: dict[str, Any] = {}
-    for name in COLUMNS:
-        column = getattr(events, name)
-        columns[name] = [column[row] for row in rows]
-    return Events(**columns)
+    if len(rows) < 2:  # itemgetter would not give a tuple
+        return Events(**{name: [getattr(events, name)[row] for row in rows] for name in COLUMNS})
+    pick = itemgetter(*rows)
+    return Events(**{name: list(pick(getattr(events, name))) for name in COLUMNS})
 
 
 def fitting(events: Events, bytes_max: int) -> tuple[Events, dict[str, int]]:
@@ -68,11 +78,12 @@ def _size(value: str | int | None) -> int:
 
 def digest(events: Events) -> str:
     """blake2b-16 of the columns, hex: equal for equal content, whatever proved it."""
-    hashed = blake2b(digest_size=16)
+    columns = []
     for name in COLUMNS:
-        hashed.update(_VALUES.join(["" if v is None else str(v) for v in getattr(events, name)]).encode())
-        hashed.update(_END)
-    return hashed.hexdigest()
+        column = getattr(events, name)
+        texts = map(str, column) if name in _NUMBERS else column if name in _TEXTS else [v or "" for v in column]
+        columns.append(_VALUES.join(texts))
+    return blake2b(_END.join([*columns, ""]).encode(), digest_size=16).hexdigest()
 
 
 def block_digest(digests: Mapping[int, str], holes: int) -> str:
