@@ -152,7 +152,7 @@ def build(config: Config) -> App:
     if "normalize" in config.agents:
         app.serve(NewNetworks(pipeline))
     if config.generation:
-        app.serve(Orphan())
+        app.serve(Orphan(config))
     if "ledger" in config.agents:
         app.serve(Indexing(config))
     return app

@@ -5,6 +5,15 @@
 -- Held as long as the connection: a second rebuild of the same kind is refused.
 SELECT pg_try_advisory_lock(hashtext('ft rebuild ' || current_database()), hashtext(%(kind)s));
 
+-- name: wanted
+-- Whether a rebuild of this kind lives, and the schemas of this generation are its own: another one deletes them.
+SELECT to_regnamespace(%(schema)s) IS NOT NULL AND EXISTS (
+    SELECT FROM pg_locks
+    WHERE locktype = 'advisory' AND granted
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND classid::bigint = hashtext('ft rebuild ' || current_database())::bigint & 4294967295
+      AND objid::bigint = hashtext(%(kind)s)::bigint & 4294967295);
+
 -- name: may_make_schemas
 -- False for a database that was copied: grants on it stay behind.
 SELECT has_database_privilege('ft_migrate', current_database(), 'CREATE');

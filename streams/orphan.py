@@ -1,30 +1,47 @@
-"""A worker of a rebuild ends with the command that started it, whatever became of that."""
+"""A worker of a rebuild ends with the command that started it, whatever became of that.
 
-import os
+The command holds a lock in Postgres as long as it lives, and its generation's schemas are there as long as it works.
+"""
+
+import asyncio
 from typing import Any, Final
 
+import psycopg
 import structlog
 from mode import Service
 
+from ft.config import Config
+from ft.sql.queries import LIVE, load
 from ft.streams import process
 
 log = structlog.get_logger(__name__)
 
-LOOK_S: Final = 1.0
-"""How often the parent is looked for."""
+LOOK_S: Final = 2.0
+"""How often the command is looked for."""
 
 
 class Orphan(Service):
-    """Ends this process once its parent has: another process is then its parent."""
+    """Ends this process once nobody wants its generation any more. A database that does not answer says nothing."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, config: Config, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._parent = os.getppid()
+        self._config = config
 
     @Service.task
     async def _look(self) -> None:
         while not self.should_stop:
-            await self.sleep(LOOK_S)
-            if os.getppid() != self._parent:
+            if not await asyncio.to_thread(is_wanted, self._config):
                 log.critical("worker exits", error="the command that started it is gone", kind="Orphan")
                 process.end(1)
+            await self.sleep(LOOK_S)
+
+
+def is_wanted(config: Config) -> bool:
+    """Whether the command that made the generation lives, as far as anybody can tell. Blocking."""
+    values = {"kind": config.generation.rpartition("_")[0], "schema": f"system_{config.generation}"}
+    try:
+        with psycopg.connect(config.postgres_as("ft_writer"), connect_timeout=5, autocommit=True) as conn:
+            row = conn.execute(load("rebuild", LIVE)["wanted"], values).fetchone()
+    except psycopg.Error:
+        return True
+    return bool(row and row[0])

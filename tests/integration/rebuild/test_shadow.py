@@ -1,5 +1,7 @@
 """The schemas of a rebuild: ft's whole structure, beside the one that is served, the only one of its kind."""
 
+from dataclasses import replace
+
 import psycopg
 import pytest
 
@@ -7,6 +9,7 @@ from ft.agents.rebuild.shadow import RebuildRuns, Shadow
 from ft.config import Config
 from ft.errors import ConfigError
 from ft.sql.queries import LIVE, SCHEMAS, load, named, words
+from ft.streams.orphan import is_wanted
 from tests.integration.sql.test_migrate import _prepare
 
 RELATIONS = (
@@ -81,6 +84,17 @@ def test_nothing_is_left_and_what_others_left_is_deleted(config: Config) -> None
 
     assert left_over == [killed.generation]
     assert left == []
+
+
+def test_a_worker_is_wanted_as_long_as_its_command_lives_and_its_schemas_are_there(config: Config) -> None:
+    with Shadow(config, "ledger") as shadow:
+        worker = replace(config, generation=shadow.generation)
+        lives = is_wanted(worker)
+    gone = is_wanted(worker)
+    with Shadow(config, "ledger"):
+        replaced = is_wanted(worker)
+
+    assert (lives, gone, replaced) == (True, False, False)
 
 
 def test_the_journal_of_a_generation_has_months_of_its_own(config: Config) -> None:
