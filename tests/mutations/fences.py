@@ -4,13 +4,13 @@ from typing import Final
 
 from tests.mutations.mutation import (
     CHECKPOINT,
-    FOLLOW,
     LEDGER,
     LOOP,
     POSTING,
     PROJECT,
     PUBLISHER,
     TABLES,
+    TAIL,
     Mutation,
 )
 
@@ -179,6 +179,6 @@ MUTATIONS: Final = (
         path="sql/ingest.sql",
         old="WHERE network = %(network)s AND claim_offset = %(claim)s AND topic_id = %(topic_id)s;\n\n-- name: let_go",
         new="WHERE network = %(network)s AND topic_id = %(topic_id)s;\n\n-- name: let_go",
-        tests=(FOLLOW,),
+        tests=(TAIL,),
     ),
 )

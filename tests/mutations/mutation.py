@@ -19,7 +19,7 @@ NORMALIZE: Final = "tests/integration/normalize/test_exactly_once.py"
 NORMALIZE_ALL: Final = "tests/integration/normalize/test_normalize.py"
 PUBLISHER: Final = "tests/integration/publish/test_publisher.py"
 PROJECT: Final = "tests/integration/project/test_project.py"
-FOLLOW: Final = "tests/integration/ingest/test_follow.py"
+TAIL: Final = "tests/integration/ingest/test_tail.py"
 RANGE: Final = "tests/integration/ingest/test_range.py"
 
 

@@ -79,6 +79,6 @@ MUTATIONS: Final = (
         new="        self.posting = posting\n        if self._ledger._publisher is not None:\n"
         "            self._ledger._publisher.offer(posting.stretches)\n"
         "        return self._moves(posting.next_seq)\n",
-        tests=(PUBLISHER,),
+        tests=(LEDGER,),
     ),
 )

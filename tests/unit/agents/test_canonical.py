@@ -166,6 +166,16 @@ def test_finality_takes_the_ancestors_along_and_not_what_is_not_linked() -> None
     assert chain.lowest_unfinal == 1
 
 
+def test_finality_does_not_go_down_to_a_neighbour_of_another_branch() -> None:
+    chain, outcomes = fold(
+        CLAIM, append(4, "dead", starts=True), append(5, starts=True, parent="0xsomething else"), append(6), finalize(6)
+    )
+
+    assert isinstance(outcomes[4], Finalized)
+    assert [block.number for block in outcomes[4].blocks] == [6, 5]
+    assert {height: row.final for height, row in chain.rows.items()} == {4: False, 5: True, 6: True}
+
+
 def test_finality_passes_through_rows_that_are_final_already() -> None:
     chain, _ = fold(CLAIM, append(5, starts=True), append(6, finalized=6), append(7), finalize(7))
 
