@@ -1,5 +1,6 @@
 """Which control rows the ledger writes around reorgs, whatever its partition holds of the blocks."""
 
+from dataclasses import replace
 from typing import Any
 
 from ft.agents.ledger.posting import Known, Posting, Standing, post
@@ -146,3 +147,13 @@ def test_a_replaced_block_in_the_middle_leaves_the_head_alone() -> None:
 
     assert control(replaced) == []
     assert replaced.standings[KEY].floor == 40
+
+
+def test_one_record_a_position_takes_effect() -> None:
+    chain = Chain(head=4)
+    first = chain.append("one")
+    second = replace(chain.append("two"), position=first.position)
+
+    posting = posted([first, second])
+
+    assert [stretch.columns.tx_hash for stretch in posting.stretches] == [["one"]]
