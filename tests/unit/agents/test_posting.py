@@ -157,3 +157,13 @@ def test_one_record_a_position_takes_effect() -> None:
     posting = posted([first, second])
 
     assert [stretch.columns.tx_hash for stretch in posting.stretches] == [["one"]]
+
+
+def test_head_and_marks_are_copied_and_never_compared() -> None:
+    chain = Chain(head=4)
+    high = replace(chain.grow(5), head=Head(9, "0x9", TIME, safe=8, finalized=7))
+    low = replace(chain.grow(), head=Head(6, "0x6", TIME, safe=5, finalized=3))
+
+    posting = posted([high, low])
+
+    assert posting.standings[KEY].head == low.head
