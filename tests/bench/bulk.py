@@ -19,7 +19,7 @@ from ft.schemas.codec import Codec
 from ft.streams.bulk import BulkJobs
 from ft.streams.registry import Registry
 from ft.streams.topics import Topics
-from tests.bench.whole_way import NETWORK, _cpu, _hops, _make, _one, _sound, _write
+from tests.bench.whole_way import NETWORK, _cpu, _hops, _is_applied, _make, _one, _sound, _write
 from tests.synthetic.chain import GENESIS_TIME, Chain
 from tests.synthetic.ownership import differences
 
@@ -28,7 +28,6 @@ _RUN_S: Final = 900.0
 _CLAIMED: Final = (
     "SELECT count(*) FROM system.partition_owner WHERE epoch > 0 AND (consumer <> 'normalize' OR topic = %s)"
 )
-_APPLIED: Final = "SELECT count(*) FROM ledger.applied_blocks"
 _OPEN: Final = "SELECT count(*) FROM ingest.bulk WHERE state <> 'done'"
 _BARE: Final = "SELECT count(*) FROM ledger.months WHERE NOT indexed"
 _ANNOUNCED: Final = "SELECT coalesce(sum(seq), 0)::bigint FROM system.publish_cursor"
@@ -64,7 +63,7 @@ def run_bulk(config: Config, worker: Child, *, events: int, seed: int) -> BulkFi
         before = _cpu(config, [worker])
         began = time.monotonic()
         asyncio.run(_fill(config, chain, records))
-        applied = lambda: _sound(conn) and _one(conn, _APPLIED) >= slices  # noqa: E731
+        applied = lambda: _sound(conn) and _is_applied(conn, events, slices)  # noqa: E731
         children.wait_for(applied, "the last ownership row", timeout_s=_RUN_S, children=[worker])
         figures.applied_s = time.monotonic() - began
         figures.announced = _one(conn, _ANNOUNCED)
