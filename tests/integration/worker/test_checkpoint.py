@@ -119,6 +119,20 @@ async def test_an_offset_that_moved_already_is_read_again_and_nothing_is_written
     assert await found(conn) == ["f1"]
 
 
+async def test_a_seq_that_moved_already_is_read_again_and_nothing_is_written_twice(
+    conn: Connection, writer: Writer
+) -> None:
+    claim = await take(conn, "one")
+    await writer.commit(moving(claim, claim.next_offset, seq=4, finding="f1"))  # as the ledger's timer does
+    claim.next_seq = 1
+
+    with pytest.raises(DatabaseUnavailable):
+        await writer.commit(moving(claim, claim.next_offset, seq=2, finding="f2"))
+
+    assert claim.next_seq == 4
+    assert await found(conn) == ["f1"]
+
+
 @pytest.mark.parametrize("arrived", [True, False])
 async def test_a_lost_reply_to_a_commit_is_decided_by_reading(
     conn: Connection, writer: Writer, monkeypatch: pytest.MonkeyPatch, arrived: bool
