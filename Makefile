@@ -55,7 +55,7 @@ test-mutations: setup ## Errors made in a copy of the code, each of which a test
 	$(BIN)/python -m tests.mutations $(NAMES)
 
 bench: setup ## Measure throughput and latency on this machine
-	FT_KAFKA_JVM="$${FT_KAFKA_JVM:--Xms512m -Xmx512m -XX:+UseSerialGC}" $(BIN)/python -m tests.bench $(ARGS)
+	$(BIN)/python -m tests.bench $(ARGS)
 
 lock: setup ## Resolve the dependencies and the server archives anew
 	$(UV) --upgrade --extra dev -o requirements.lock

@@ -2,8 +2,8 @@
 
 The raw records are made before the clock starts and are written while the workers run. ``whole way`` ends when the
 last ownership row is visible, ``caught up`` when the publisher and `project` are done too. Afterwards ownership is
-compared with a plain model of the chain. ``bulk`` is a run of its own, as `ft ingest --bulk` fills the log: one worker,
-no `project`, announcing held back, until the indexes are built.
+compared with a plain model of the chain. ``bulk`` is a run of its own, as `ft ingest --bulk` fills the log: two
+workers, no `project`, announcing held back, until the indexes are built.
 """
 
 import argparse
@@ -88,9 +88,12 @@ def _whole_way(config: Config, _: Path, arguments: argparse.Namespace) -> bool:
 def _bulk(config: Config, _: Path, arguments: argparse.Namespace) -> bool:
     config = _deployment(config)
     spine = replace(config, agents=frozenset({"normalize", "ledger", "publisher"}))
-    worker = children.start(spine, "bench-bulk", children.WORKER)
-    with children.running([worker]):
-        figures = run_bulk(config, worker, events=arguments.events, seed=arguments.seed)
+    workers = [
+        children.start(replace(spine, home=spine.home / name), name, children.WORKER)
+        for name in ("bench-bulk-1", "bench-bulk-2")
+    ]
+    with children.running(workers):
+        figures = run_bulk(config, workers, events=arguments.events, seed=arguments.seed)
     print_bulk(figures)
     return not figures.differences
 

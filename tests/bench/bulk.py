@@ -1,12 +1,13 @@
 """One run of a bulk backfill: raw records in, until every event's owner is known and every index is built.
 
-The job is opened and closed as `ft ingest --bulk` does it; one worker runs normalize, ledger and publisher. The clock
+The job is opened and closed as `ft ingest --bulk` does it; two workers share normalize, ledger and publisher. The clock
 runs from the first raw record written to the later of the last ownership row visible and the job done, indexes
 included. The publisher is held back meanwhile, so `project` has nothing to do: it is not started.
 """
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -28,6 +29,7 @@ _RUN_S: Final = 900.0
 _CLAIMED: Final = (
     "SELECT count(*) FROM system.partition_owner WHERE epoch > 0 AND (consumer <> 'normalize' OR topic = %s)"
 )
+_OWNERS: Final = "SELECT count(DISTINCT owner) FROM system.partition_owner WHERE consumer = 'ledger' AND epoch > 0"
 _OPEN: Final = "SELECT count(*) FROM ingest.bulk WHERE state <> 'done'"
 _BARE: Final = "SELECT count(*) FROM ledger.months WHERE NOT indexed"
 _ANNOUNCED: Final = "SELECT coalesce(sum(seq), 0)::bigint FROM system.publish_cursor"
@@ -49,8 +51,11 @@ class BulkFigures:
     differences: list[str] = field(default_factory=list)
 
 
-def run_bulk(config: Config, worker: Child, *, events: int, seed: int) -> BulkFigures:
-    """Make the chain, wait for the worker, open the job, write, close it, wait. Raises ServerError if a worker ends."""
+def run_bulk(config: Config, workers: Sequence[Child], *, events: int, seed: int) -> BulkFigures:
+    """Make the chain, wait for the workers, open the job, write, close it, wait.
+
+    Raises ServerError if a worker ends.
+    """
     topic = Topics(config.topic_prefix).raw(NETWORK)
     chain = Chain(seed=seed, network=NETWORK)
     with Registry(config.schema_registry) as registry:
@@ -58,19 +63,19 @@ def run_bulk(config: Config, worker: Child, *, events: int, seed: int) -> BulkFi
     records, slices = _make(chain, codec, events)
     figures = BulkFigures(events=events)
     with psycopg.connect(config.postgres, autocommit=True) as conn:
-        ready = lambda: _one(conn, _CLAIMED, topic) >= 9  # noqa: E731
-        children.wait_for(ready, "the worker to hold its partitions", timeout_s=_READY_S, children=[worker])
-        before = _cpu(config, [worker])
+        ready = lambda: _one(conn, _CLAIMED, topic) >= 9 and _one(conn, _OWNERS) == len(workers)  # noqa: E731
+        children.wait_for(ready, "the workers to hold their partitions", timeout_s=_READY_S, children=workers)
+        before = _cpu(config, workers)
         began = time.monotonic()
         asyncio.run(_fill(config, chain, records))
         applied = lambda: _sound(conn) and _is_applied(conn, events, slices)  # noqa: E731
-        children.wait_for(applied, "the last ownership row", timeout_s=_RUN_S, children=[worker])
+        children.wait_for(applied, "the last ownership row", timeout_s=_RUN_S, children=workers)
         figures.applied_s = time.monotonic() - began
         figures.announced = _one(conn, _ANNOUNCED)
         done = lambda: _one(conn, _OPEN) == 0  # noqa: E731
-        children.wait_for(done, "the indexes", timeout_s=_RUN_S, children=[worker])
+        children.wait_for(done, "the indexes", timeout_s=_RUN_S, children=workers)
         figures.done_s = time.monotonic() - began
-        after = _cpu(config, [worker])
+        after = _cpu(config, workers)
         figures.cpu_s = {name: after[name] - before.get(name, 0.0) for name in after}
         figures.hops = _hops(conn)
         figures.differences = differences(conn, NETWORK, chain.ownership)
