@@ -26,6 +26,7 @@ async def besiege(worlds: Iterable[World], sites: Sites, folder: Path, seed: int
         targets = [target for target in _one_each(reached) if target[0] not in died]
         await campaign.kill_everywhere(targets, expected)
         died |= campaign.report.sites_died_at
+        await campaign.listen_late(expected)
         late = [target for target in _one_each(campaign.report.reached) if target[0] not in died]
         await campaign.kill_everywhere(late, expected, late=True)
         died |= campaign.report.sites_died_at
@@ -57,6 +58,7 @@ EXPLAINED: Final[Mapping[str, str]] = {
     "streams/claims.py Claims.settle: async with self._lock": "a revocation: nothing is written",
     "streams/producer.py Producer.send_and_wait: await self.flush_acknowledged()": "the source's, not a hop's",
     "streams/checkpoint.py Writer.commit: await conn.close()": "a cancellation in a commit: the process ends",
+    "streams/checkpoint.py Writer.commit: await conn.close() (2)": "after transactions of many seconds",
     "streams/checkpoint.py Writer.commit: await self._give_up(conn) (3)": "a cancellation before a commit, or a bug",
     "streams/checkpoint.py Writer.reading: await self._give_up(conn) (2)": "a cancellation in a query, or a bug",
 }

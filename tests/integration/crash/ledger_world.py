@@ -58,6 +58,7 @@ _BEHIND: Final = """
     WHERE c.seq IS DISTINCT FROM o.next_seq - 1
        OR (told.block_hash, told.finalized) IS DISTINCT FROM (h.head_hash, h.finalized)
 """
+_TROUBLED: Final = ("make_month", "ledger.applied_blocks", "SET seq = k.seq")
 _RELEASE: Final = "UPDATE system.publish_cursor SET blocked = NULL WHERE blocked IS NOT NULL"
 
 
@@ -95,7 +96,7 @@ class LedgerWorld:
     @contextmanager
     def troubles(self) -> Iterator[None]:
         """Finality rows are soon due; rows are asked for in small pieces."""
-        around = troubled("ledger.applied_blocks", "UPDATE system.publish_cursor") if self.is_troubled else quick()
+        around = troubled(*_TROUBLED) if self.is_troubled else quick()
         with around, pytest.MonkeyPatch.context() as patch:
             patch.setattr("ft.agents.ledger.hop.FINALITY_INTERVAL_S", 0.1)
             patch.setattr("ft.agents.ledger.hop.TICK_S", 0.03)

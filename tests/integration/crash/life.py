@@ -79,9 +79,8 @@ class Life:
             await asyncio.wait({living, death}, return_when=asyncio.FIRST_COMPLETED)
             if not self.is_dead:
                 living.result()
-            await self._end()
         finally:
-            loop.set_task_factory(None)
+            await self._end()
         return not self.is_dead
 
     def add_connection(self, conn: AsyncConnection[Any]) -> None:

@@ -58,7 +58,7 @@ def troubled(*statements: str) -> Iterator[None]:
             raise psycopg.OperationalError(_GONE)
 
     async def executing(self: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
-        if any(words in str(query) and is_time(words, 2, 4) for words in statements):
+        if any(words in str(query) and is_time(words, 1, 3) for words in statements):
             if calls.total() % 2:
                 await self.close()
             raise psycopg.OperationalError(_GONE)
@@ -71,7 +71,13 @@ def troubled(*statements: str) -> Iterator[None]:
 
     async def flushing(self: Any) -> None:
         await flush(self)
-        if is_time("flush", 2, 6, 7, 8, 9, 10, 11):
+        if is_time("flush", 2):
+            raise BrokerError("refused, with all that was sent at once")
+        in_turn = self.send_count if calls["flush"] > 2 else 0
+        calls["first"] += in_turn == 1
+        if in_turn == 3 and calls["first"] and is_time("third", 1):
+            raise BrokerError("refused, the third of those that are sent one by one")
+        if in_turn == 1 and calls["third"] and is_time("again", *range(1, 13)):
             raise BrokerError("refused")
 
     with quick(), pytest.MonkeyPatch.context() as patch:
