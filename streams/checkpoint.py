@@ -123,7 +123,15 @@ async def claim(
         taken = {**key, "owner": owner, "cluster_id": cluster_id, "topic_id": topic_id}
         row = await (await conn.execute(sql["take_row"], taken)).fetchone()
         assert row is not None
-    return Claim(consumer=consumer, topic=topic, partition=partition, epoch=row[0], next_offset=row[1], next_seq=row[2])
+    return Claim(
+        consumer=consumer,
+        topic=topic,
+        partition=partition,
+        epoch=row[0],
+        next_offset=row[1],
+        next_seq=row[2],
+        topic_id=topic_id,
+    )
 
 
 def _check_identity(what: str, *, stored: tuple[str, str], found: tuple[str, str]) -> None:

@@ -129,6 +129,7 @@ async def test_an_abandoned_job_ends_where_the_log_ends_and_its_process_is_told(
     async with bulk_of(lab, node.url, batch_max=2) as job:
         running = asyncio.create_task(job.run(10, 60))
         await until(lambda: bool(lab.messages()), "something was written")
+        node.faults.delay_s = 1.0  # so that it cannot come to its end meanwhile
 
         other = await BulkJobs(lab.config, "devnet").abandon(11, None)
         closed = await BulkJobs(lab.config, "devnet").abandon(10, None)
