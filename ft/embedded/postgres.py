@@ -29,7 +29,7 @@ _STOP_PATIENCE_S = 60.0
 _PASSES = ("pre-existing shared memory block", 'lock file "postmaster.pid" already exists')
 _TRIES = 20
 _RETRY_S = 0.5
-_SHARED_BUFFERS_MAX = 1 << 30
+_SHARED_BUFFERS_MAX = 4 << 30
 
 
 class Postgres:
