@@ -7,6 +7,7 @@ workers, no `project`, announcing held back, until the indexes are built.
 """
 
 import argparse
+import gc
 import os
 import secrets
 import sys
@@ -47,6 +48,7 @@ def main() -> None:
         try:
             sound = [_RUN[name](config, home, arguments) for name in chosen]
         finally:
+            gc.collect()  # producers are in a cycle, and would miss the broker aloud
             if config.addresses != _named():
                 embedded.stop(config)
     if not all(sound):
