@@ -34,8 +34,8 @@ log = structlog.get_logger(__name__)
 
 IN_HAND_S: Final = 4.0
 """How long a rebalance waits for batches in hand to be committed."""
-_FETCH_BYTES: Final = 8 * 1024 * 1024
-_POLL_RECORDS: Final = 1000
+_FETCH_BYTES: Final = 4 * 1024 * 1024
+_POLL_RECORDS: Final = 400
 """Records that are taken from what was fetched in one go."""
 _RESUBSCRIBE_S: Final = 1.0
 

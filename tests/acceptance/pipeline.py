@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import httpx
 import psycopg
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer
 
 from ft import children
 from ft.children import FT, WORKER, Child
@@ -21,6 +21,7 @@ from ft.config import Config
 from ft.networks import load_networks
 from ft.streams.prepare import prepare
 from ft.streams.topics import Topics
+from tests.topic_ends import end_of
 
 START_S: Final = 60.0
 STEP_S: Final = 30.0
@@ -165,10 +166,9 @@ class Pipeline:
 
     def raw_end(self, network: str) -> int:
         """How many records the network's raw topic holds."""
-        at = TopicPartition(Topics(self.config.topic_prefix).raw(network), 0)
         consumer = Consumer({"bootstrap.servers": self.config.kafka, "group.id": f"{self.config.topic_prefix}look"})
         try:
-            return int(consumer.get_watermark_offsets(at, timeout=10)[1])
+            return end_of(consumer, Topics(self.config.topic_prefix).raw(network))
         finally:
             consumer.close()
 

@@ -11,6 +11,7 @@ from psycopg import sql
 
 from ft.config import Config
 from ft.streams.claims import Claims
+from tests.topic_ends import end_of
 
 Place = tuple[str, int]
 """topic, partition"""
@@ -143,4 +144,4 @@ class Topics:
         self._consumer.close()
 
     def _end(self, place: Place) -> int:
-        return int(self._consumer.get_watermark_offsets(TopicPartition(*place), timeout=10)[1])
+        return end_of(self._consumer, *place)

@@ -29,6 +29,7 @@ from ft.streams.tail import Tail
 from ft.streams.topics import create_topics
 from tests.devnet.faulty_node import FaultyNode
 from tests.integration.ingest.fold import Chain
+from tests.topic_ends import end_of
 
 DEVNET = Network(
     slug="devnet",
@@ -171,9 +172,8 @@ class Lab:
         """Offset, value and headers of each record."""
         consumer = Consumer({"bootstrap.servers": self.config.kafka, "group.id": "t", "auto.offset.reset": "earliest"})
         try:
-            at = TopicPartition(self.topic, 0, 0)
-            _, end = consumer.get_watermark_offsets(at, timeout=10)
-            consumer.assign([at])
+            end = end_of(consumer, self.topic)
+            consumer.assign([TopicPartition(self.topic, 0, 0)])
             found: list[tuple[int, bytes, dict[str, object]]] = []
             while len(found) < end:
                 for message in consumer.consume(min(500, end - len(found)), 1.0):

@@ -16,6 +16,7 @@ from ft.streams.facts import Facts, verify
 from ft.streams.prepare import prepare
 from ft.streams.producer import Producer
 from tests.synthetic.chain import Block, Chain, append
+from tests.topic_ends import end_of
 
 NETWORK = "synthetic"
 NETWORKS_FILE = """
@@ -94,7 +95,7 @@ def read_all(config: Config, topic: str, partition: int) -> list[Any]:
     """Every record of a partition, up to where it ends now."""
     consumer = Consumer({"bootstrap.servers": config.kafka, "group.id": "reader", "fetch.wait.max.ms": 50})
     try:
-        _, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
+        end = end_of(consumer, topic, partition)
         consumer.assign([TopicPartition(topic, partition, 0)])
         found: list[Any] = []
         while len(found) < end:

@@ -17,6 +17,7 @@ from ft.streams.hop import Message, select
 from ft.streams.producer import Producer
 from ft.streams.registry import Registry
 from ft.streams.topics import Topics, create_topics, topic_identities
+from tests.topic_ends import end_of
 
 PARTITION = 3
 
@@ -60,7 +61,7 @@ def read_all(config: Config) -> list[Message]:
     topic = Topics(config.topic_prefix).ownership_changed
     consumer = Consumer({"bootstrap.servers": config.kafka, "group.id": "reader", "enable.auto.commit": False})
     try:
-        end = consumer.get_watermark_offsets(TopicPartition(topic, PARTITION), timeout=15)[1]
+        end = end_of(consumer, topic, PARTITION)
         consumer.assign([TopicPartition(topic, PARTITION, 0)])
         found: list[Message] = []
         while len(found) < end:

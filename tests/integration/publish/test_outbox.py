@@ -12,6 +12,7 @@ from ft.errors import BrokerError
 from ft.streams.outbox import Outbox
 from ft.streams.topics import Topics, create_topics
 from tests.integration.publish.limits import limit
+from tests.topic_ends import end_of
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def values(config: Config, topic: str) -> list[bytes]:
     consumer = Consumer({"bootstrap.servers": config.kafka, "group.id": "reader", "enable.auto.commit": False})
     try:
         consumer.assign([TopicPartition(topic, 0, 0)])
-        end = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=10)[1]
+        end = end_of(consumer, topic)
         return [bytes(message.value() or b"") for message in consumer.consume(end, 10)] if end else []
     finally:
         consumer.close()

@@ -21,6 +21,7 @@ from ft.streams.topics import Topics, create_topics
 from ft.streams.tracing import traceparent
 from tests.integration.ledger.harness import NETWORK, TOPIC, Block, Event, LedgerHarness, Log, account, rows, tx
 from tests.integration.publish.limits import limit
+from tests.topic_ends import end_of
 
 
 @dataclass
@@ -47,7 +48,7 @@ class Outlet:
         try:
             where = TopicPartition(name, partition, 0)
             consumer.assign([where])
-            end = consumer.get_watermark_offsets(TopicPartition(name, partition), timeout=10)[1]
+            end = end_of(consumer, name, partition)
             found: list[tuple[dict[str, Any], dict[str, Any]]] = []
             while len(found) < end:
                 message = consumer.poll(10)

@@ -7,6 +7,7 @@ from ft.streams.bundles import BYTES_MAX
 from tests.integration.normalize.rawtopic import NETWORK, RawTopic, appends, claim, revert
 from tests.integration.worker.conftest import StartWorker
 from tests.synthetic.chain import Chain
+from tests.topic_ends import end_of
 
 HELD = """
 SELECT contract, token_id::bigint, account, quantity::bigint FROM projection.ownership_view WHERE network = %(network)s
@@ -67,7 +68,7 @@ def _reported(config: Config, topic: str, partitions: int) -> bool:
     reader = Consumer({"bootstrap.servers": config.kafka, "group.id": group, "enable.auto.commit": False})
     try:
         asked = reader.committed([TopicPartition(topic, p) for p in range(partitions)], timeout=10)
-        ends = [reader.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1] for p in range(partitions)]
+        ends = [end_of(reader, topic, p) for p in range(partitions)]
         return [max(found.offset, 0) for found in asked] == ends
     finally:
         reader.close()
