@@ -132,6 +132,8 @@ class App(faust.App):
         """Topic -> records that travel as one message, at most."""
         self.prepare: Callable[[], Awaitable[None]] | None = None
         """Run before anything else starts: checks, and agents that depend on what is found."""
+        self.told_to_stop = False
+        """By a signal: the one reason to end with code 0."""
         self._running: list[_Running] = []
         self._failed = False
 
@@ -208,7 +210,7 @@ class App(faust.App):
 
     async def stop(self) -> None:
         """Drain and stop, but only for so long: what is in hand is committed, and nothing new is begun."""
-        process.end_within(process.SHUTDOWN_S, code=1 if self.crashed else 0)
+        process.end_within(process.SHUTDOWN_S, code=0 if self.told_to_stop and not self.crashed else 1)
         log.info("worker stops", worker=self.owner)
         self.claims.drop_all()
         if not self.crashed:
@@ -246,6 +248,7 @@ def create_app(config: Config) -> App:
 
     Raises ConfigError if no Kafka is known, or FT_HOME cannot be written.
     """
+    process.few_arenas()
     configure(config)
     headers.install()
     tracing.start(config, f"ft-worker-{group_of(config)}")

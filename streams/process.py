@@ -6,10 +6,11 @@ import gc
 import logging
 import os
 import random
+import signal
 import socket
 import sys
 import threading
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import faust
 import structlog
@@ -29,11 +30,27 @@ _PORT_TRIES: Final = 200
 
 
 class Worker(faust.Worker):
-    """Faust's worker without its spinner, which would swallow log lines."""
+    """Faust's worker without its spinner, which would swallow log lines; code 0 is for one that was told to stop."""
+
+    app: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.spinner = None
+
+    def execute_from_commandline(self) -> NoReturn:
+        """Run until the end. A start that a client library cancelled is an error, which Faust would call success."""
+        try:
+            super().execute_from_commandline()
+        except SystemExit as exc:
+            if exc.code or self.app.told_to_stop:
+                raise
+            log.critical("worker exits", error="its start was cancelled, and nobody told it to stop", kind="Cancelled")
+            raise SystemExit(1) from exc
+
+    def _schedule_shutdown(self, signal: signal.Signals) -> None:
+        self.app.told_to_stop = True
+        super()._schedule_shutdown(signal)
 
 
 def few_arenas() -> None:

@@ -108,7 +108,7 @@ def test_servers_that_go_away_in_the_middle_cost_time_and_nothing_else(
         workers.until(lambda: not feeder.is_alive() and caught_up(own)(), "everything to come through", 180)
         assert feeder.error is None
 
-    assert all(code > 0 for _, code in workers.exits)
+    assert all(code > 0 for _, code in workers.exits), workers.exits
     count = require_exactly_once(own, log.chain)
     told = f"{' and '.join(outage.servers)} {outage.how.name} for {away_s:.0f} s{waiting}"
     summary.add(
