@@ -12,7 +12,7 @@ from ft.streams.sources.evm.bloom import bloom_of
 from tests.synthetic.chain import Block, block_json, receipts_json
 
 _NOWHERE: Final = "0x" + "0" * 64
-_HEADER: Final = {
+HEADER: Final = {
     "sha3Uncles": "0x1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd40d49347",
     "miner": "0x" + "0" * 40,
     "stateRoot": "0x" + "11" * 32,
@@ -24,6 +24,7 @@ _HEADER: Final = {
     "nonce": "0x0000000000000000",
     "baseFeePerGas": "0x7",
 }
+"""What a header states besides what is in ``block_json`` and what follows from the receipts."""
 
 
 class Sealer:
@@ -34,38 +35,39 @@ class Sealer:
         """By true hash."""
 
     def __call__(self, block: Block) -> str:
-        receipts = _with_blooms(receipts_json(block))
-        read = proof.read_receipts(msgspec.json.encode(receipts))
-        header: dict[str, Any] = json.loads(block_json(block)) | _HEADER
+        header: dict[str, Any] = json.loads(block_json(block)) | HEADER
         header["extraData"] = block.hash  # so that a block made again, of the same transactions, is another
-        header["receiptsRoot"] = f"0x{proof.receipts_root(read).hex()}"
-        header["logsBloom"] = _joined([receipt["logsBloom"] for receipt in receipts])
-        sealed = f"0x{proof.block_hash(proof.read_block(msgspec.json.encode(header))).hex()}"
-        header["hash"] = sealed
-        for receipt in receipts:
-            receipt["blockHash"] = sealed
-            for log in receipt["logs"]:
-                log["blockHash"] = sealed
+        receipts: list[dict[str, Any]] = json.loads(receipts_json(block))
+        sealed = seal(header, receipts)
         self.blocks[sealed] = RecordedBlock(block=_raw(header), receipts=_raw(receipts))
         return sealed
 
 
-def _with_blooms(body: bytes) -> list[dict[str, Any]]:
-    receipts: list[dict[str, Any]] = msgspec.json.decode(body)
-    for receipt in receipts:
-        bits = 0
-        for log in receipt["logs"]:
-            for item in (log["address"], *log["topics"]):
-                bits |= _bits(item)
-        receipt["logsBloom"] = f"0x{bits:0512x}"
-    return receipts
-
-
-def _joined(blooms: list[str]) -> str:
+def seal(header: dict[str, Any], receipts: list[dict[str, Any]]) -> str:
+    """Write into both what follows from the rest: blooms, receiptsRoot, and the block's hash, which is returned."""
     bits = 0
-    for bloom in blooms:
-        bits |= int(bloom, 16)
-    return f"0x{bits:0512x}"
+    for receipt in receipts:
+        own = _bloom(receipt["logs"])
+        receipt["logsBloom"] = f"0x{own:0512x}"
+        bits |= own
+    read = proof.read_receipts(msgspec.json.encode(receipts))
+    header["receiptsRoot"] = f"0x{proof.receipts_root(read).hex()}"
+    header["logsBloom"] = f"0x{bits:0512x}"
+    sealed = f"0x{proof.block_hash(proof.read_block(msgspec.json.encode(header))).hex()}"
+    header["hash"] = sealed
+    for receipt in receipts:
+        receipt["blockHash"] = sealed
+        for log in receipt["logs"]:
+            log["blockHash"] = sealed
+    return sealed
+
+
+def _bloom(logs: list[dict[str, Any]]) -> int:
+    bits = 0
+    for log in logs:
+        for item in (log["address"], *log["topics"]):
+            bits |= _bits(item)
+    return bits
 
 
 @lru_cache(maxsize=1 << 16)
