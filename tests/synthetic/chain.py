@@ -6,7 +6,7 @@ at its moment, so the model conserves; a reorg re-includes some of the undone tr
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Final
@@ -280,9 +280,3 @@ def _word(account: str) -> str:
 
 def _number(value: int) -> str:
     return f"0x{value:064x}"
-
-
-def growing(chain: Chain, blocks: int) -> Iterator[Block]:
-    """Grow the chain by so many blocks, one at a time."""
-    for _ in range(blocks):
-        yield chain.grow()
