@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka import TopicCollection as Names
@@ -21,6 +21,9 @@ _SPREADS_S: Final = 10.0
 _LOOK_AGAIN_S: Final = 0.2
 _KEEP: Final = {"cleanup.policy": "delete", "retention.ms": "-1", "max.message.bytes": str(RECORD_BYTES_MAX)}
 _MONTH: Final = {**_KEEP, "retention.ms": str(30 * _DAY_MS)}
+
+_Layout: TypeAlias = dict[str, tuple[int, dict[str, str]]]
+"""Topic -> how many partitions it has, and the settings it is created with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,12 +106,8 @@ def create_topics(config: Config, networks: Iterable[str], partitions: int) -> l
     Raises ConfigError if one that exists has another number of partitions, BrokerUnavailable if no broker answers.
     """
     topics, admin = Topics(config.topic_prefix, config.generation), _admin(config)
-    wanted = {topics.raw(network): (1, _KEEP) for network in networks}
-    wanted |= dict.fromkeys(topics.partitioned, (partitions, _KEEP))
-    wanted |= dict.fromkeys((topics.dead_letter, topics.quarantine), (1, _KEEP))
-    wanted[topics.normalized] = (partitions, _MONTH)
-    existing = _partition_counts(admin)
-    _refuse_other_counts({name: count for name, (count, _) in wanted.items()}, existing)
+    wanted, existing = _layout(topics, networks, partitions), _partition_counts(admin)
+    _refuse_other_counts(wanted, existing)
     missing = {name: value for name, value in wanted.items() if name not in existing}
     _create(admin, missing, config.replication)
     return sorted(missing)
@@ -116,9 +115,7 @@ def create_topics(config: Config, networks: Iterable[str], partitions: int) -> l
 
 def verify_topics(config: Config, networks: Iterable[str], partitions: int) -> None:
     """Refuse (ConfigError) missing topics, and topics with another number of partitions than was chosen."""
-    topics = Topics(config.topic_prefix, config.generation)
-    wanted = {topics.raw(network): 1 for network in networks} | dict.fromkeys(topics.partitioned, partitions)
-    wanted |= {topics.dead_letter: 1, topics.quarantine: 1}
+    wanted = _layout(Topics(config.topic_prefix, config.generation), networks, partitions)
     existing = _partition_counts(_admin(config))
     if missing := sorted(set(wanted) - set(existing)):
         raise ConfigError(f"Kafka at {config.kafka} lacks the topics {', '.join(missing)}. Run `ft migrate`.")
@@ -127,8 +124,15 @@ def verify_topics(config: Config, networks: Iterable[str], partitions: int) -> N
 
 def wanted_settings(topics: Topics, networks: Iterable[str]) -> dict[str, dict[str, str]]:
     """Topic -> the settings it is created with, of every topic from which something is rebuilt or read again."""
-    kept = [*(topics.raw(network) for network in networks), *topics.partitioned]
-    return {name: _MONTH if name == topics.normalized else _KEEP for name in kept}
+    aside = (topics.dead_letter, topics.quarantine)
+    return {name: settings for name, (_, settings) in _layout(topics, networks).items() if name not in aside}
+
+
+def _layout(topics: Topics, networks: Iterable[str], partitions: int = 1) -> _Layout:
+    """Every topic that ft has."""
+    wanted: _Layout = {topics.raw(network): (1, _KEEP) for network in networks}
+    wanted |= {name: (partitions, _MONTH if name == topics.normalized else _KEEP) for name in topics.partitioned}
+    return wanted | dict.fromkeys((topics.dead_letter, topics.quarantine), (1, _KEEP))
 
 
 def cluster_id(config: Config) -> str:
@@ -238,8 +242,8 @@ def _partition_counts(admin: AdminClient) -> dict[str, int]:
     return {name: len(topic.partitions) for name, topic in metadata.topics.items() if topic.error is None}
 
 
-def _refuse_other_counts(wanted: dict[str, int], existing: dict[str, int]) -> None:
-    for name, count in wanted.items():
+def _refuse_other_counts(wanted: _Layout, existing: dict[str, int]) -> None:
+    for name, (count, _) in wanted.items():
         if existing.get(name, count) != count:
             raise ConfigError(
                 f"topic {name}: expected {count} partitions (chosen at the first `ft migrate`), got {existing[name]}. "
@@ -248,7 +252,7 @@ def _refuse_other_counts(wanted: dict[str, int], existing: dict[str, int]) -> No
             )
 
 
-def _create(admin: AdminClient, missing: dict[str, tuple[int, dict[str, str]]], replication: int) -> None:
+def _create(admin: AdminClient, missing: _Layout, replication: int) -> None:
     if not missing:
         return
     new = [NewTopic(name, count, replication, config=settings) for name, (count, settings) in missing.items()]
