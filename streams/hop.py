@@ -11,6 +11,7 @@ Anything else ends the process with a non-zero code; a supervisor starts it agai
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -108,19 +109,26 @@ def _batches(stream: Any, bundles: int, within_s: float) -> AsyncIterator[Sequen
 
 async def handle(events: Sequence[Any], hop: Hop, claims: HeldClaims) -> list[Any]:
     """Have the hop process the events, a bundle each; returns those to acknowledge: whose effects are in Postgres."""
+    with contextlib.suppress(Superseded):
+        await process([_message(record) for event in events for record in event.message.records], hop, claims)
+    return [event for event in events if _is_done(event, claims)]
+
+
+async def process(messages: Sequence[Message], hop: Hop, claims: HeldClaims) -> None:
+    """Have the hop process what is left to do of the messages, again after a passing error.
+
+    Raises Superseded where they are dropped, OffsetMismatch at a gap, what the hop raises.
+    """
     delays = iter(RETRY_DELAYS_S)
-    messages = [_message(record) for event in events for record in event.message.records]
-    while True:
-        batch = select(messages, claims)
+    while (batch := select(messages, claims)).messages:
         try:
-            if batch.messages:
-                began_ns = time.time_ns()
-                await hop.process(batch)
-                _report(hop, batch, began_ns, time.time_ns())
-            break
+            began_ns = time.time_ns()
+            await hop.process(batch)
+            _report(hop, batch, began_ns, time.time_ns())
+            return
         except Superseded as exc:
             log.info("batch dropped", agent=hop.consumer, **_places(batch.messages), reason=str(exc))
-            break
+            raise
         except FtError as exc:
             delay = next(delays, None) if exc.retryable else None
             if delay is None:
@@ -129,7 +137,6 @@ async def handle(events: Sequence[Any], hop: Hop, claims: HeldClaims) -> list[An
                 "batch is tried again", agent=hop.consumer, **_places(batch.messages), in_s=delay, error=str(exc)
             )
             await asyncio.sleep(delay)
-    return [event for event in events if _is_done(event, claims)]
 
 
 def _places(messages: Sequence[Any]) -> dict[str, Any]:

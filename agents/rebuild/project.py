@@ -9,32 +9,29 @@ The live consumer goes on all the time, before and after. Whatever happens to th
 import asyncio
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Final
 
 import psycopg
-import structlog
 
 from ft.agents.project.hop import LostRecords, Project
 from ft.agents.rebuild import takeover
 from ft.agents.rebuild.progress import Progress, Report
 from ft.agents.rebuild.shadow import Shadow
 from ft.config import Config
-from ft.errors import FtError, MalformedRecord, OffsetMismatch
+from ft.errors import MalformedRecord, OffsetMismatch
 from ft.schemas.codec import Codec
 from ft.schemas.events import OwnershipChanged, from_record
 from ft.sql.queries import LIVE
 from ft.streams import checkpoint
 from ft.streams.checkpoint import Claim, process_name
-from ft.streams.hop import RETRY_DELAYS_S, Message, select
+from ft.streams.hop import Message, process
 from ft.streams.prepare import partitions_of
 from ft.streams.registry import Registry
 from ft.streams.topics import Topics, topic_identities
 from ft.streams.whole import WholeTopic
-
-log = structlog.get_logger(__name__)
 
 BATCH_RECORDS: Final = 2000
 LOCKED_RECORDS: Final = 500
@@ -159,7 +156,7 @@ class _Rebuild:
             for message in messages:
                 if message.offset == 0:
                     self._check_first(message)
-            await self._process(messages)
+            await process(messages, self.hop, self)
             progress.done = sum(claim.next_offset for claim in self._claims.values())
             self._report(progress)
             if time.monotonic() > until:
@@ -176,23 +173,6 @@ class _Rebuild:
                 f"{message.topic}-{message.partition}: expected the first record to follow none, got one that follows "
                 f"seq {first.prev_seq}. Records are missing: restore the topic before the projections can be rebuilt."
             )
-
-    async def _process(self, messages: Sequence[Message]) -> None:
-        """As every agent's loop does: the same batch again after a passing error."""
-        delays = iter(RETRY_DELAYS_S)
-        while True:
-            batch = select(messages, self)
-            if not batch.messages:
-                return
-            try:
-                await self.hop.process(batch)
-                return
-            except FtError as exc:
-                delay = next(delays, None) if exc.retryable else None
-                if delay is None:
-                    raise
-                log.warning("batch is tried again", agent=self.hop.consumer, in_s=delay, error=str(exc))
-                await asyncio.sleep(delay)
 
     async def _try_to_take_over(self, lock_timeout_s: float) -> float | None:
         """Seconds that it took, or None: somebody was in the way, or the live consumer is too far ahead."""
