@@ -92,13 +92,18 @@ async def connect_writer(config: Config, *, application: str = "ft", transaction
 
     Autocommit is off. ``transaction_s``: longest transaction. Raises DatabaseUnavailable.
     """
-    url = config.postgres_as("ft_writer")
-    limit = f"-c transaction_timeout={transaction_s}s"
-    options = " ".join(filter(None, (str(conninfo_to_dict(url).get("options") or ""), _SESSION, limit)))
+    options = f"{_SESSION} -c transaction_timeout={transaction_s}s"
+    where = session(config.postgres_as("ft_writer"), options, application_name=application, **_TCP)
     try:
-        return await AsyncConnection.connect(make_conninfo(url, options=options, application_name=application, **_TCP))
+        return await AsyncConnection.connect(where)
     except psycopg.Error as exc:
         raise DatabaseUnavailable(f"expected Postgres to accept a writer, got: {exc}") from exc
+
+
+def session(url: str, options: str, **parameters: str | int) -> str:
+    """The address with session ``options`` (``-c name=value``) behind its own, and with parameters of libpq."""
+    own = conninfo_to_dict(url).get("options") or ""
+    return make_conninfo(url, options=f"{own} {options}".strip(), **parameters)
 
 
 def translated(exc: psycopg.Error) -> DatabaseError:

@@ -16,12 +16,11 @@ import psycopg
 import structlog
 from mode import Service
 from psycopg import AsyncConnection, sql
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ft.config import Config
 from ft.errors import DatabaseUnavailable, FtError
 from ft.sql.queries import load, named
-from ft.streams.checkpoint import Connection, connect_writer, translated
+from ft.streams.checkpoint import Connection, connect_writer, session, translated
 
 log = structlog.get_logger(__name__)
 
@@ -110,11 +109,8 @@ class Builder:
 
     async def _owner(self) -> Connection:
         """A session that may build: in the role that owns the journal. Raises NotOwner, psycopg.Error."""
-        url = self._config.postgres
-        options = " ".join(filter(None, (str(conninfo_to_dict(url).get("options") or ""), _SESSION)))
-        conn = await AsyncConnection.connect(
-            make_conninfo(url, options=options, application_name="ft indexing", **_TCP), autocommit=True
-        )
+        where = session(self._config.postgres, _SESSION, application_name="ft indexing", **_TCP)
+        conn = await AsyncConnection.connect(where, autocommit=True)
         try:
             await conn.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(_OWNER)))
         except psycopg.errors.InsufficientPrivilege as exc:

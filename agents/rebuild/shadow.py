@@ -6,13 +6,12 @@ from typing import Any, Final, Self, TypeAlias
 import psycopg
 import structlog
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ft.config import Config
 from ft.errors import ConfigError, DatabaseUnavailable, FtError
 from ft.sql import shadow
 from ft.sql.queries import LIVE, load, use
-from ft.streams.checkpoint import translated
+from ft.streams.checkpoint import session, translated
 
 log = structlog.get_logger(__name__)
 
@@ -91,9 +90,7 @@ class Shadow:
 
 def _connect(config: Config) -> Connection:
     """As ft_migrate, which may make schemas: the migrator's grant of that stays behind when a database is copied."""
-    url = config.postgres
-    options = " ".join(filter(None, (str(conninfo_to_dict(url).get("options") or ""), _SESSION)))
-    where = make_conninfo(url, options=options, application_name="ft rebuild", **_TCP)
+    where = session(config.postgres, _SESSION, application_name="ft rebuild", **_TCP)
     try:
         conn = psycopg.connect(where, autocommit=True)
     except psycopg.Error as exc:
