@@ -14,15 +14,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-import psycopg
 import structlog
 
 from ft.config import Config
-from ft.errors import DatabaseUnavailable, FtError
+from ft.errors import FtError
 from ft.networks import Network
 from ft.sql.queries import load
 from ft.streams.backfill import Backfill, Progress
-from ft.streams.checkpoint import connect_writer, translated
+from ft.streams.checkpoint import again, connect_writer
 from ft.streams.raw import PARTITION, RawLog
 from ft.streams.sources import Source, SourceError
 from ft.streams.stopping import Stopping
@@ -31,7 +30,7 @@ from ft.streams.topics import Topics, end_of
 
 SEEN_S: Final = 5.0
 """How often a process says that it still fills its job."""
-_TRIES: Final = 6
+_PAUSES_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
 log = structlog.get_logger(__name__)
 
 
@@ -112,20 +111,13 @@ class BulkJobs:
 
     async def _run(self, name: str, **values: object) -> list[tuple[Any, ...]]:
         """In a transaction of its own; the rows, or one empty row a row changed. Raises DatabaseError."""
-        for attempt in range(_TRIES):
-            try:
-                async with await connect_writer(self._config, application="ft ingest --bulk") as conn:
-                    cursor = await conn.execute(load("bulk")[name], values)
-                    return await cursor.fetchall() if cursor.description else [()] * cursor.rowcount
-            except psycopg.Error as exc:
-                error = translated(exc)
-                if not isinstance(error, DatabaseUnavailable) or attempt == _TRIES - 1:
-                    raise error from exc
-            except DatabaseUnavailable:
-                if attempt == _TRIES - 1:
-                    raise
-            await asyncio.sleep(min(2.0**attempt / 2, 10.0))
-        raise AssertionError("unreachable")
+
+        async def once() -> list[tuple[Any, ...]]:
+            async with await connect_writer(self._config, application="ft ingest --bulk") as conn:
+                cursor = await conn.execute(load("bulk")[name], values)
+                return await cursor.fetchall() if cursor.description else [()] * cursor.rowcount
+
+        return await again(once, _PAUSES_S)
 
 
 class Bulk:

@@ -5,13 +5,14 @@
 3. A commit whose reply was lost is decided by reading the fence again, never by trying again.
 """
 
+import asyncio
 import os
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import psutil
 import psycopg
@@ -22,6 +23,7 @@ from ft.config import Config
 from ft.errors import DatabaseError, DatabaseUnavailable, Fenced, OffsetMismatch
 from ft.sql.queries import load
 
+T = TypeVar("T")
 Connection: TypeAlias = AsyncConnection[Any]
 
 _SESSION = "-c idle_in_transaction_session_timeout=5s -c lock_timeout=5s -c statement_timeout=30s -c timezone=UTC"
@@ -112,6 +114,31 @@ def translated(exc: psycopg.Error) -> DatabaseError:
     if isinstance(exc, _PASSING) and not isinstance(exc, errors.DiskFull | errors.InvalidAuthorizationSpecification):
         return DatabaseUnavailable(f"Postgres gave up a transaction: {text}")
     return DatabaseError(f"Postgres refused ({exc.sqlstate}): {text}")
+
+
+async def again(
+    work: Callable[[], Awaitable[T]],
+    pauses_s: Iterable[float],
+    tell: Callable[[int, DatabaseUnavailable], None] = lambda attempt, error: None,
+) -> T:
+    """What ``work`` returns; after a passing error of Postgres it is done again, once a pause.
+
+    ``tell``: called before each pause, with its number from 0. Raises DatabaseError; DatabaseUnavailable after the
+    last pause.
+    """
+    pauses = enumerate(pauses_s)
+    while True:
+        try:
+            try:
+                return await work()
+            except psycopg.Error as exc:
+                raise translated(exc) from exc
+        except DatabaseUnavailable as exc:
+            attempt, pause_s = next(pauses, (-1, None))
+            if pause_s is None:
+                raise
+            tell(attempt, exc)
+        await asyncio.sleep(pause_s)
 
 
 async def claim(

@@ -3,8 +3,8 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
+from functools import partial
 
-import psycopg
 import structlog
 
 from ft.config import Config
@@ -68,18 +68,15 @@ class Claims:
         Raises OffsetMismatch (another Kafka, or outside of the log), DatabaseUnavailable after several tries.
         """
         wanted = {key: limits for key, limits in bounds.items() if key[0] in self._consumers}
+
+        def tell(attempt: int, error: DatabaseUnavailable) -> None:
+            places = [f"{topic}-{partition}" for topic, partition in sorted(wanted)]
+            log.warning("claim is tried again", partitions=places, attempt=attempt, error=str(error))
+
         async with self._lock:
             identities = await asyncio.to_thread(topic_identities, self._config, {topic for topic, _ in wanted})
-            for attempt in range(_TRIES):
-                try:
-                    return await self._take(wanted, identities, wanted_still)
-                except DatabaseUnavailable as exc:
-                    if attempt == _TRIES - 1:
-                        raise
-                    places = [f"{topic}-{partition}" for topic, partition in sorted(wanted)]
-                    log.warning("claim is tried again", partitions=places, attempt=attempt, error=str(exc))
-                    await asyncio.sleep(_TRY_AGAIN_S)
-        raise AssertionError("unreachable")
+            take = partial(self._take, wanted, identities, wanted_still)
+            return await checkpoint.again(take, [_TRY_AGAIN_S] * (_TRIES - 1), tell)
 
     async def _take(
         self,
@@ -94,8 +91,6 @@ class Claims:
                 for key, limits in sorted(wanted.items())
                 if wanted_still()
             ]
-        except psycopg.Error as exc:
-            raise checkpoint.translated(exc) from exc
         finally:
             await conn.close()
 

@@ -3,17 +3,15 @@
 Every write to the tail first moves the lease's row: a process whose claim is no longer the last changes nothing.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-import psycopg
 import structlog
 
 from ft.config import Config
 from ft.errors import DatabaseUnavailable
 from ft.sql.queries import load
-from ft.streams.checkpoint import Connection, connect_writer, translated
+from ft.streams.checkpoint import Connection, again, connect_writer
 from ft.streams.linking import Row
 from ft.streams.raw import LeaseLost
 from ft.streams.sources import Block, Marks
@@ -157,20 +155,14 @@ class Tail:
 
     async def _run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """In a transaction of its own, again after a passing error. Raises DatabaseError."""
-        for attempt in range(_TRIES):
-            try:
-                if self._conn is None or self._conn.closed:
-                    self._conn = await connect_writer(self._config, application="ft ingest")
-                async with self._conn.transaction():
-                    return await work(self._conn)
-            except psycopg.Error as exc:
-                error = translated(exc)
-                if not isinstance(error, DatabaseUnavailable) or attempt == _TRIES - 1:
-                    raise error from exc
-            except DatabaseUnavailable as exc:
-                if attempt == _TRIES - 1:
-                    raise
-                error = exc
+
+        async def once() -> T:
+            if self._conn is None or self._conn.closed:
+                self._conn = await connect_writer(self._config, application="ft ingest")
+            async with self._conn.transaction():
+                return await work(self._conn)
+
+        def tell(attempt: int, error: DatabaseUnavailable) -> None:
             log.warning("postgres away", network=self._key["network"], error=str(error))
-            await asyncio.sleep(backoff_s(attempt, longest_s=30.0))
-        raise AssertionError("unreachable")
+
+        return await again(once, (backoff_s(attempt, longest_s=30.0) for attempt in range(_TRIES - 1)), tell)
