@@ -47,7 +47,7 @@ DELETE FROM system.workers WHERE worker = %(worker)s;
 DELETE FROM system.workers WHERE seen_at < now() - interval '10 minutes';
 
 -- name: networks
--- What the normalizer reads: one raw topic a network.
+-- What the normalizer reads, and a rebuild reads again: one raw topic a network.
 SELECT network, family FROM ref.networks ORDER BY network;
 
 -- name: migrated

@@ -98,10 +98,6 @@ WHERE consumer = 'ledger' AND network = ANY(%(networks)s::text[]);
 -- How far normalize has read each network: raw offsets.
 SELECT network, position FROM ingest.heads WHERE network = ANY(%(networks)s::text[]);
 
--- name: networks
--- What there is to rebuild.
-SELECT network FROM ref.networks ORDER BY network;
-
 -- name: events
 -- Live events, of the partitions and networks that stand at the same position.
 SELECT concat_ws(':', e.network, e.tx_hash, e.contract, e.topic0, e.n) || '/' || e.sub_index AS key,

@@ -23,8 +23,9 @@ from ft.agents.verify import Outcome
 from ft.children import WORKER, Child
 from ft.config import Config
 from ft.errors import BrokerError, ConfigError
-from ft.sql.queries import LIVE, load
+from ft.sql.queries import LIVE
 from ft.streams.checkpoint import translated
+from ft.streams.facts import known_networks
 from ft.streams.prepare import partitions_of
 from ft.streams.topics import Topics, create_topics, delete_group, delete_topics, topic_names
 from ft.streams.whole import WholeTopic
@@ -73,13 +74,7 @@ def rebuild_ledger(config: Config, networks: Sequence[str], report: Report, *, k
 
 
 def _choose(config: Config, networks: Sequence[str]) -> list[str]:
-    try:
-        with psycopg.connect(config.postgres_as("ft_writer"), connect_timeout=5) as conn:
-            known = [str(slug) for (slug,) in conn.execute(load("rebuild", LIVE)["networks"]).fetchall()]
-    except psycopg.errors.UndefinedTable as exc:
-        raise ConfigError("the database is not migrated: expected ft's tables, found none. Run `ft migrate`.") from exc
-    except psycopg.Error as exc:
-        raise translated(exc) from exc
+    known = list(known_networks(config))
     if unknown := sorted(set(networks) - set(known)):
         raise ConfigError(f"--network: expected some of {', '.join(known)}, got {', '.join(unknown)}")
     return sorted(set(networks)) or known
