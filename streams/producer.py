@@ -44,11 +44,6 @@ class Producer:
             settings(bootstrap) | {"delivery.report.only.error": not offsets, "on_delivery": self._delivered}
         )
 
-    @property
-    def outstanding(self) -> int:
-        """Records sent and not yet acknowledged."""
-        return len(self._rd)
-
     def send(
         self,
         topic: str,

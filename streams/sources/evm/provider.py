@@ -125,9 +125,9 @@ class Provider:
                 error=str(error),
             )  # fmt: skip
 
-    def lied(self, what: str, error: FtError | str, *, surely: bool = False) -> None:
-        """Its answer does not prove itself, or (``surely``) other providers contradict it."""
-        if self.trust.open() if surely else self.trust.failed():
+    def lied(self, what: str, error: FtError | str) -> None:
+        """Its answer does not prove itself, or other providers contradict it."""
+        if self.trust.failed():
             log.warning(
                 "provider is not believed", network=self.network, provider=self.name, seconds=self.trust.rest_s,
                 asked=what, error=str(error),
