@@ -34,7 +34,9 @@ class Span:
     between: BareRow | None
 
     def of(self, query: str) -> str:
-        """The query, kept to the months of this span."""
+        """The query, kept to the months of this span. Raises ValueError for one that does not read the journal."""
+        if _JOURNAL not in query:
+            raise ValueError(f"expected a query that reads the journal by `{_JOURNAL}`, got: {query}")
         if self.between is None:
             return query
         return query.replace(
