@@ -1,12 +1,36 @@
-"""Where a partition ends, asked by a test's own consumer."""
+"""Where a partition ends, and all that is in it, asked by a test's own consumer."""
 
 import time
-from typing import Final
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from ft.config import Config
+from ft.streams.hop import Message
+
 _WITHIN_S: Final = 15.0
 _AGAIN_S: Final = 0.1
+_AT_ONCE: Final = 1000
+
+
+@contextmanager
+def reader(config: Config) -> Iterator[Consumer]:
+    """A consumer that joins no group and commits nothing."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": config.kafka,
+            "group.id": "reader",
+            "enable.auto.commit": False,
+            "fetch.wait.max.ms": 50,
+            "log_level": 2,
+        }
+    )
+    try:
+        yield consumer
+    finally:
+        consumer.close()
 
 
 def end_of(consumer: Consumer, topic: str, partition: int = 0) -> int:
@@ -19,3 +43,28 @@ def end_of(consumer: Consumer, topic: str, partition: int = 0) -> int:
             if time.monotonic() > deadline or not exc.args[0].retriable():
                 raise
             time.sleep(_AGAIN_S)
+
+
+def read_all(config: Config, topic: str, partition: int = 0) -> list[Message]:
+    """Every record of a partition, from offset 0 to where it ends now; none may be missing."""
+    with reader(config) as consumer:
+        end = end_of(consumer, topic, partition)
+        consumer.assign([TopicPartition(topic, partition, 0)])
+        found: list[Message] = []
+        while len(found) < end:
+            came = consumer.consume(min(_AT_ONCE, end - len(found)), timeout=_WITHIN_S)
+            assert came, f"{topic} [{partition}] ends at {end}, and of {len(found)} records on nothing comes"
+            found += map(_message, came)
+        assert [message.offset for message in found] == list(range(end))
+        return found
+
+
+def _message(read: Any) -> Message:
+    assert read.error() is None, read.error()
+    return Message(
+        topic=read.topic(),
+        partition=read.partition(),
+        offset=read.offset(),
+        value=read.value(),
+        headers=dict(read.headers() or ()),
+    )

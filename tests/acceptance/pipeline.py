@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import httpx
 import psycopg
-from confluent_kafka import Consumer
 
 from ft import children
 from ft.children import FT, WORKER, Child
@@ -21,7 +20,7 @@ from ft.config import Config
 from ft.networks import load_networks
 from ft.streams.prepare import prepare
 from ft.streams.topics import Topics
-from tests.topic_ends import end_of
+from tests.topic_ends import end_of, reader
 
 START_S: Final = 60.0
 STEP_S: Final = 30.0
@@ -166,11 +165,8 @@ class Pipeline:
 
     def raw_end(self, network: str) -> int:
         """How many records the network's raw topic holds."""
-        consumer = Consumer({"bootstrap.servers": self.config.kafka, "group.id": f"{self.config.topic_prefix}look"})
-        try:
+        with reader(self.config) as consumer:
             return end_of(consumer, Topics(self.config.topic_prefix).raw(network))
-        finally:
-            consumer.close()
 
     def until(
         self,

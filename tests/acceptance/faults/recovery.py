@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 import psycopg
-from confluent_kafka import TopicPartition
 
 from tests.acceptance.faults.supervisor import Supervisor
 from tests.acceptance.faults.world import NETWORK, World
+from tests.topic_ends import end_of, reader
 
 _POLL_S: Final = 0.1
 _IDLE_S: Final = 2.0
@@ -121,14 +121,8 @@ class Monitor:
             return True
         if not waiting:
             return False
-        consumer = self._world.consumer()
-        try:
-            return any(
-                consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=15)[1] > at
-                for (topic, partition), at in waiting.items()
-            )
-        finally:
-            consumer.close()
+        with reader(self._world.config) as consumer:
+            return any(end_of(consumer, *place) > at for place, at in waiting.items())
 
 
 class Watch(Protocol):

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import psycopg
-from confluent_kafka import Consumer, TopicPartition
 
 from ft.config import Config
 from ft.networks import load_networks
@@ -16,6 +15,7 @@ from ft.streams.producer import Producer
 from ft.streams.registry import Registry
 from ft.streams.topics import Topics
 from tests.synthetic.script import CHAIN_ID, FINAL_DEPTH, SAFE_DEPTH
+from tests.topic_ends import end_of, read_all, reader
 
 NETWORK: Final = "synthetic"
 PARTITIONS: Final = 8
@@ -92,28 +92,9 @@ class World:
 
     def raw_end(self) -> int:
         """How many records the raw topic holds now."""
-        consumer = self.consumer()
-        try:
-            return int(consumer.get_watermark_offsets(TopicPartition(self.raw, 0), timeout=15)[1])
-        finally:
-            consumer.close()
-
-    def consumer(self) -> Consumer:
-        """One that joins no group."""
-        settings = {"bootstrap.servers": self.config.kafka, "group.id": "reader", "enable.auto.commit": False}
-        return Consumer(settings | {"fetch.wait.max.ms": 50, "log_level": 2})
+        with reader(self.config) as consumer:
+            return end_of(consumer, self.raw)
 
     def read(self, topic: str, partition: int) -> list[bytes]:
         """Every value of a partition, up to where it ends now."""
-        consumer = self.consumer()
-        try:
-            end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=15)[1]
-            consumer.assign([TopicPartition(topic, partition, 0)])
-            found: list[bytes] = []
-            while len(found) < end:
-                for message in consumer.consume(min(2000, end - len(found)), timeout=15):
-                    assert message.error() is None, message.error()
-                    found.append(message.value() or b"")
-            return found
-        finally:
-            consumer.close()
+        return [record.value or b"" for record in read_all(self.config, topic, partition)]

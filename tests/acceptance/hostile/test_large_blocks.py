@@ -17,7 +17,7 @@ from ft.streams.topics import RECORD_BYTES_MAX
 from tests.acceptance.conftest import deployment
 from tests.acceptance.hostile.conftest import Storm
 from tests.acceptance.hostile.lane import GOOD, NETWORK, mint, of, part, receipts
-from tests.integration.normalize.rawtopic import read_all
+from tests.topic_ends import read_all
 from tests.unit.decode.building import ALICE, SENDER, ZERO, Json, log
 
 pytestmark = pytest.mark.timeout(500)
@@ -153,7 +153,7 @@ def test_a_record_that_says_nothing_is_a_letter_that_names_its_place(flood: Stor
     topic, config = flood.topics.dead_letter, flood.pipeline.config
     codec = flood.codec("dead_letter", topic)
 
-    [letter] = [from_record(DeadLetter, codec.decode(message.value())) for message in read_all(config, topic, 0)]
+    [letter] = [from_record(DeadLetter, codec.decode(message.value)) for message in read_all(config, topic)]
     [(at, length)] = flood.pipeline.sql('SELECT "offset", octet_length(payload) FROM system.dlq')
 
     assert (letter.offset, letter.payload) == (at, b"")

@@ -13,7 +13,7 @@ from tests.acceptance.hostile.conftest import Storm
 from tests.acceptance.hostile.lane import GOOD, NETWORK
 from tests.acceptance.hostile.normalized_storm import CONTRACT, ELSEWHERE
 from tests.acceptance.hostile.raw_storm import COINS, LATE, MAX, SHARED
-from tests.integration.normalize.rawtopic import read_all
+from tests.topic_ends import read_all
 from tests.unit.decode.building import ALICE, BOB
 
 pytestmark = pytest.mark.timeout(400)
@@ -125,7 +125,7 @@ def test_the_depth_is_told_by_metrics_and_by_the_command(storm: Storm) -> None:
 def test_every_dead_letter_of_normalize_is_announced_and_no_larger_than_it_must(storm: Storm) -> None:
     topic = storm.topics.dead_letter
     codec = storm.codec("dead_letter", topic)
-    records = [from_record(DeadLetter, codec.decode(m.value())) for m in read_all(storm.pipeline.config, topic, 0)]
+    records = [from_record(DeadLetter, codec.decode(m.value)) for m in read_all(storm.pipeline.config, topic)]
 
     assert {(r.offset, r.reason) for r in records} == {
         (offset, reason) for (_, offset), (reason, _) in letters(storm, "normalize").items()

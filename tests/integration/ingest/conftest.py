@@ -9,7 +9,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from confluent_kafka import Consumer, TopicPartition
 
 from ft.agents.normalize import canonical
 from ft.config import Config
@@ -18,6 +17,7 @@ from ft.networks import Mark, Network
 from ft.schemas.codec import Codec
 from ft.schemas.events import RawBlock, from_record, to_record
 from ft.streams.checkpoint import process_name
+from ft.streams.hop import Message
 from ft.streams.ingest import Ingest
 from ft.streams.producer import Producer
 from ft.streams.raw import RawLog
@@ -29,7 +29,7 @@ from ft.streams.tail import Tail
 from ft.streams.topics import create_topics
 from tests.devnet.faulty_node import FaultyNode
 from tests.integration.ingest.fold import Chain
-from tests.topic_ends import end_of
+from tests.topic_ends import read_all
 
 DEVNET = Network(
     slug="devnet",
@@ -166,22 +166,11 @@ class Lab:
 
     def records(self) -> list[tuple[int, dict[str, Any]]]:
         """The whole raw log."""
-        return [(offset, self._codec.decode(value)) for offset, value, _ in self.messages()]
+        return [(message.offset, self._codec.decode(message.value)) for message in self.messages()]
 
-    def messages(self) -> list[tuple[int, bytes, dict[str, object]]]:
-        """Offset, value and headers of each record."""
-        consumer = Consumer({"bootstrap.servers": self.config.kafka, "group.id": "t", "auto.offset.reset": "earliest"})
-        try:
-            end = end_of(consumer, self.topic)
-            consumer.assign([TopicPartition(self.topic, 0, 0)])
-            found: list[tuple[int, bytes, dict[str, object]]] = []
-            while len(found) < end:
-                for message in consumer.consume(min(500, end - len(found)), 1.0):
-                    assert message.error() is None, message.error()
-                    found.append((message.offset() or 0, message.value() or b"", dict(message.headers() or [])))
-            return found
-        finally:
-            consumer.close()
+    def messages(self) -> list[Message]:
+        """The same, as the broker has it."""
+        return read_all(self.config, self.topic)
 
     def chain(self) -> Chain:
         """The raw log, folded; the normalizer's own rule must come to the same."""

@@ -140,7 +140,7 @@ async def test_an_abandoned_job_ends_where_the_log_ends_and_its_process_is_told(
     assert (other, [(job.first, job.last) for job in closed]) == ([], [(10, 60)])
     ((_, _, state, raw_end, abandoned, _, _),) = lab.sql(ROWS)
     assert (state, abandoned) == ("written", True)
-    assert 0 <= raw_end <= lab.messages()[-1][0]
+    assert 0 <= raw_end <= lab.messages()[-1].offset
 
 
 async def test_somebody_who_fills_a_job_is_seen(lab: Lab, node: FaultyNode, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,7 @@ async def test_records_hold_the_nodes_bytes_their_proof_and_a_trace_of_the_block
 
     await lab.range(12, 12, node.url)
 
-    ((_, record),), ((_, _, headers),) = lab.records(), lab.messages()
+    ((_, record),), (message,) = lab.records(), lab.messages()
     block_hash = node.view.canonical[12]
     found = node._chain.find(node.view, hex(12))
     assert found is not None
@@ -47,7 +47,7 @@ async def test_records_hold_the_nodes_bytes_their_proof_and_a_trace_of_the_block
         "receipts": found.receipts,
     }
     assert (record["hash"], record["proof"]) == (block_hash, "receipts")
-    assert headers == {"traceparent": f"00-{block_hash[2:34]}-{block_hash[34:50]}-01".encode()}
+    assert message.headers == {"traceparent": f"00-{block_hash[2:34]}-{block_hash[34:50]}-01".encode()}
 
 
 async def test_a_range_across_finality_claims_for_its_upper_part_only(lab: Lab, node: FaultyNode) -> None:
@@ -207,7 +207,7 @@ async def test_beside_a_follower_a_backfill_waits_for_the_ledger(lab: Lab, node:
     backfill = asyncio.create_task(lab.range(0, 70, node.url))
     await until(lambda: len(lab.chain().canonical) > 8, "the backfill began")
     await asyncio.sleep(1.0)
-    unread = lab.messages()[-1][0] - 1
+    unread = lab.messages()[-1].offset - 1
     assert not backfill.done()
     assert unread < 16 + 16
 
@@ -251,7 +251,7 @@ async def test_a_backfill_never_puts_much_before_the_head(lab: Lab, node: Faulty
 
 
 def _end(lab: Lab) -> int:
-    return lab.messages()[-1][0]
+    return lab.messages()[-1].offset
 
 
 def _apply(lab: Lab, position: int) -> None:
@@ -266,7 +266,7 @@ def _apply(lab: Lab, position: int) -> None:
 async def _read_on(lab: Lab, until_done: "asyncio.Task[None]") -> None:
     """A ledger that applies what is there."""
     while not until_done.done():
-        end = (await asyncio.to_thread(lab.messages))[-1][0]
+        end = (await asyncio.to_thread(lab.messages))[-1].offset
         await asyncio.to_thread(lab.sql, "UPDATE system.partition_head SET position = %s", end)
         await asyncio.sleep(0.05)
 

@@ -13,7 +13,8 @@ from ft.config import Config
 from ft.streams.claims import Claims
 from ft.streams.hop import Message, select
 from ft.streams.producer import Producer
-from tests.integration.normalize.rawtopic import NETWORK, RawTopic, open_raw, read_all
+from tests.integration.normalize.rawtopic import NETWORK, RawTopic, open_raw
+from tests.topic_ends import read_all
 
 
 @pytest.fixture
@@ -45,16 +46,7 @@ class Normalizer:
 
     def messages(self) -> list[Message]:
         """Every record of the raw topic."""
-        return [
-            Message(
-                topic=self.raw.topic,
-                partition=0,
-                offset=message.offset(),
-                value=message.value(),
-                headers=dict(message.headers() or ()),
-            )
-            for message in read_all(self.raw.config, self.raw.topic, 0)
-        ]
+        return read_all(self.raw.config, self.raw.topic)
 
     def _sender(self, slug: str) -> Sender:
         facts = self.raw.facts

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from confluent_kafka import Consumer, TopicPartition
 
 from ft.config import Config
 from ft.schemas.codec import Codec
@@ -16,7 +15,7 @@ from ft.streams.facts import Facts, verify
 from ft.streams.prepare import prepare
 from ft.streams.producer import Producer
 from tests.synthetic.chain import Block, Chain, append
-from tests.topic_ends import end_of
+from tests.topic_ends import read_all
 
 NETWORK = "synthetic"
 NETWORKS_FILE = """
@@ -64,11 +63,7 @@ class RawTopic:
     def _read(self, topic: str, partition: int) -> list[Sent]:
         codec = self.facts.codecs[topic]
         return [
-            Sent(
-                message.offset(),
-                dict(message.headers() or ()),
-                from_record(NormalizedBatch, codec.decode(message.value())),
-            )
+            Sent(message.offset, dict(message.headers), from_record(NormalizedBatch, codec.decode(message.value)))
             for message in read_all(self.config, topic, partition)
         ]
 
@@ -89,23 +84,6 @@ class RawTopic:
         while not await asyncio.to_thread(condition):
             assert asyncio.get_running_loop().time() < deadline, "the condition did not come true in time"
             await asyncio.sleep(0.1)
-
-
-def read_all(config: Config, topic: str, partition: int) -> list[Any]:
-    """Every record of a partition, up to where it ends now."""
-    consumer = Consumer({"bootstrap.servers": config.kafka, "group.id": "reader", "fetch.wait.max.ms": 50})
-    try:
-        end = end_of(consumer, topic, partition)
-        consumer.assign([TopicPartition(topic, partition, 0)])
-        found: list[Any] = []
-        while len(found) < end:
-            message = consumer.poll(10)
-            assert message is not None, "a record that the broker has does not come"
-            assert message.error() is None
-            found.append(message)
-        return found
-    finally:
-        consumer.close()
 
 
 def taken(records: Iterable[Sent]) -> list[NormalizedBatch]:

@@ -19,10 +19,10 @@ from tests.integration.normalize.rawtopic import (
     events_of,
     expected_events,
     finalize,
-    read_all,
     revert,
 )
 from tests.synthetic.chain import TRANSFER_SINGLE, Chain
+from tests.topic_ends import read_all
 
 
 def chain_of(seed: int = 1, logs: int = 8) -> Chain:
@@ -178,7 +178,7 @@ async def test_a_log_that_cannot_be_read_is_a_hole_and_the_block_goes_on(raw: Ra
 
     assert holes == [(2, True, "open")]
     assert raw.rows("SELECT state FROM ingest.quarantine") == [("reverted",)]
-    assert len(read_all(raw.config, raw.facts.topics.quarantine, 0)) == 1
+    assert len(read_all(raw.config, raw.facts.topics.quarantine)) == 1
     assert events_of(raw.read_once()) == expected_events(chain.blocks[:1])
 
 

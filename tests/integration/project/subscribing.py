@@ -5,7 +5,6 @@ from decimal import Decimal
 from typing import Any, Self
 
 import psycopg
-from confluent_kafka import Consumer, TopicPartition
 
 from ft.agents.project.hop import Project
 from ft.config import Config
@@ -17,7 +16,7 @@ from ft.streams.hop import Message, select
 from ft.streams.producer import Producer
 from ft.streams.registry import Registry
 from ft.streams.topics import Topics, create_topics, topic_identities
-from tests.topic_ends import end_of
+from tests.topic_ends import read_all
 
 PARTITION = 3
 
@@ -56,31 +55,9 @@ def encoded(codec: Codec, records: Iterable[OwnershipChanged]) -> list[bytes]:
     return [codec.encode(to_record(record)) for record in records]
 
 
-def read_all(config: Config) -> list[Message]:
+def published(config: Config) -> list[Message]:
     """Every record of the partition, as it is on the broker now."""
-    topic = Topics(config.topic_prefix).ownership_changed
-    consumer = Consumer({"bootstrap.servers": config.kafka, "group.id": "reader", "enable.auto.commit": False})
-    try:
-        end = end_of(consumer, topic, PARTITION)
-        consumer.assign([TopicPartition(topic, PARTITION, 0)])
-        found: list[Message] = []
-        while len(found) < end:
-            for message in consumer.consume(min(1000, end - len(found)), timeout=15):
-                assert message.error() is None, message.error()
-                found.append(_message(message))
-        return found
-    finally:
-        consumer.close()
-
-
-def _message(message: Any) -> Message:
-    return Message(
-        topic=message.topic(),
-        partition=message.partition(),
-        offset=message.offset(),
-        value=message.value(),
-        headers={},
-    )
+    return read_all(config, Topics(config.topic_prefix).ownership_changed, PARTITION)
 
 
 class Process:

@@ -13,7 +13,7 @@ from ft.errors import DatabaseUnavailable, Fenced
 from ft.schemas.codec import Codec
 from ft.schemas.events import OwnershipChanged
 from ft.streams.hop import Message
-from tests.integration.project.subscribing import Process, codec_of, encoded, publish, read_all, tables
+from tests.integration.project.subscribing import Process, codec_of, encoded, publish, published, tables
 from tests.synthetic.changes import History, history, recount
 
 
@@ -30,7 +30,7 @@ def made() -> History:
 @pytest.fixture
 async def messages(config: Config, codec: Codec, made: History) -> list[Message]:
     await publish(config, encoded(codec, made.records))
-    return read_all(config)
+    return published(config)
 
 
 async def test_a_single_delivery_gives_what_a_recount_gives(
@@ -54,7 +54,7 @@ async def test_records_published_twice_take_effect_once(config: Config, codec: C
     half = len(made.records) // 2
     await publish(config, encoded(codec, [*made.records[:half], *made.records[half - 40 :]]))
 
-    await Process(config, codec, "one").work_through(read_all(config), 50)
+    await Process(config, codec, "one").work_through(published(config), 50)
 
     assert tables(config.postgres) == recount(made)
     with psycopg.connect(config.postgres) as conn:
@@ -114,7 +114,7 @@ async def test_what_is_read_late_and_what_came_back_are_told_apart_from_one_reco
 ) -> None:
     made = history(Random(seed))
     await publish(config, encoded(codec, made.records))
-    messages = read_all(config)
+    messages = published(config)
 
     for end in range(10, len(messages) + 10, 10):
         await Process(config, codec, f"until {end}").work_through(messages[:end], 1)
@@ -164,7 +164,7 @@ async def test_the_head_comes_from_the_record_of_kind_finality(config: Config, c
     last = made.records[-1].seq
     await publish(config, encoded(codec, [*made.records, finality(last + 1, last)]))
 
-    await Process(config, codec, "one").work_through(read_all(config), 1000)
+    await Process(config, codec, "one").work_through(published(config), 1000)
 
     with psycopg.connect(config.postgres) as conn:
         head = conn.execute(
@@ -183,13 +183,13 @@ async def test_a_lost_record_stops_the_process(config: Config, codec: Codec, mad
         await process.claim()
 
         with pytest.raises(LostRecords, match=f"expected a record that follows seq {made.records[9].seq}"):
-            await process.deliver(read_all(config))
+            await process.deliver(published(config))
 
 
 async def test_a_subscriber_may_begin_where_the_topic_begins(config: Config, codec: Codec) -> None:
     await publish(config, encoded(codec, [finality(1000, 999)]))
 
-    await Process(config, codec, "one").work_through(read_all(config), 10)
+    await Process(config, codec, "one").work_through(published(config), 10)
 
     with psycopg.connect(config.postgres) as conn:
         assert conn.execute("SELECT next_seq FROM system.partition_owner").fetchone() == (1001,)
@@ -212,7 +212,7 @@ async def test_what_cannot_be_read_is_a_dead_letter_and_the_rest_goes_on(
     values = encoded(codec, [*records, *unknown])
     await publish(config, [*values, b"\0\0", *encoded(codec, [finality(last.seq + 9, last.seq + 8)])])
 
-    await Process(config, codec, "one").work_through(read_all(config), batch_size)
+    await Process(config, codec, "one").work_through(published(config), batch_size)
 
     with psycopg.connect(config.postgres) as conn:
         reasons = conn.execute('SELECT reason FROM system.dlq ORDER BY "offset"').fetchall()

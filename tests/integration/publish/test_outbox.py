@@ -5,14 +5,14 @@ import secrets
 from contextlib import suppress
 
 import pytest
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import KafkaException
 
 from ft.config import Config
 from ft.errors import BrokerError
 from ft.streams.outbox import Outbox
 from ft.streams.topics import Topics, create_topics
 from tests.integration.publish.limits import limit
-from tests.topic_ends import end_of
+from tests.topic_ends import read_all
 
 
 @pytest.fixture
@@ -23,14 +23,8 @@ def topic(config: Config) -> str:
     return name
 
 
-def values(config: Config, topic: str) -> list[bytes]:
-    consumer = Consumer({"bootstrap.servers": config.kafka, "group.id": "reader", "enable.auto.commit": False})
-    try:
-        consumer.assign([TopicPartition(topic, 0, 0)])
-        end = end_of(consumer, topic)
-        return [bytes(message.value() or b"") for message in consumer.consume(end, 10)] if end else []
-    finally:
-        consumer.close()
+def values(config: Config, topic: str) -> list[bytes | None]:
+    return [record.value for record in read_all(config, topic)]
 
 
 async def test_what_follows_a_refused_record_is_not_sent(config: Config, topic: str) -> None:

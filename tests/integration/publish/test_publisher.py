@@ -8,7 +8,6 @@ from typing import Any, NoReturn
 
 import psycopg
 import pytest
-from confluent_kafka import Consumer, TopicPartition
 
 from ft.agents.publish.announcements import TOPICS, Topic
 from ft.agents.publish.handover import Handover
@@ -21,7 +20,7 @@ from ft.streams.topics import Topics, create_topics
 from ft.streams.tracing import traceparent
 from tests.integration.ledger.harness import NETWORK, TOPIC, Block, Event, LedgerHarness, Log, account, rows, tx
 from tests.integration.publish.limits import limit
-from tests.topic_ends import end_of
+from tests.topic_ends import read_all
 
 
 @dataclass
@@ -44,20 +43,8 @@ class Outlet:
     def read_with_headers(self, topic: Topic, partition: int = 0) -> list[tuple[dict[str, Any], dict[str, Any]]]:
         """Everything on the partition now."""
         name = getattr(Topics(self.config.topic_prefix), topic)
-        consumer = Consumer({"bootstrap.servers": self.config.kafka, "group.id": "reader", "enable.auto.commit": False})
-        try:
-            where = TopicPartition(name, partition, 0)
-            consumer.assign([where])
-            end = end_of(consumer, name, partition)
-            found: list[tuple[dict[str, Any], dict[str, Any]]] = []
-            while len(found) < end:
-                message = consumer.poll(10)
-                assert message is not None
-                assert message.error() is None
-                found.append((self.codecs[topic].decode(message.value()), dict(message.headers() or [])))
-            return found
-        finally:
-            consumer.close()
+        codec = self.codecs[topic]
+        return [(codec.decode(record.value), dict(record.headers)) for record in read_all(self.config, name, partition)]
 
 
 MakeOutlet = Callable[..., Any]

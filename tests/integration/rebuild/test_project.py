@@ -13,7 +13,7 @@ from ft.config import Config
 from ft.errors import DatabaseUnavailable, OffsetMismatch
 from ft.schemas.codec import Codec
 from ft.streams.topics import Topics
-from tests.integration.project.subscribing import PARTITION, Process, codec_of, encoded, publish, read_all, tables
+from tests.integration.project.subscribing import PARTITION, Process, codec_of, encoded, publish, published, tables
 from tests.synthetic.changes import History, history, recount
 
 
@@ -36,7 +36,7 @@ async def test_a_consumer_goes_on_from_where_the_new_tables_stand(config: Config
     await publish(config, encoded(codec, made.records[:half]))
     async with Process(config, codec, "live") as live:
         claim = await live.claim()
-        await live.deliver(read_all(config)[:30])
+        await live.deliver(published(config)[:30])
         with psycopg.connect(config.postgres) as conn:
             conn.execute("DELETE FROM projection.holdings")
             conn.execute("UPDATE projection.asset_cards SET transfers = 99")
@@ -45,8 +45,8 @@ async def test_a_consumer_goes_on_from_where_the_new_tables_stand(config: Config
 
         await publish(config, encoded(codec, made.records[half:]))
         with pytest.raises(DatabaseUnavailable, match="the batch is tried again"):
-            await live.deliver(read_all(config))
-        await live.deliver(read_all(config))
+            await live.deliver(published(config))
+        await live.deliver(published(config))
 
     assert done.records == half
     assert claim.next_offset == len(made.records)
@@ -56,7 +56,7 @@ async def test_a_consumer_goes_on_from_where_the_new_tables_stand(config: Config
 async def test_letters_are_those_of_the_whole_topic(config: Config, codec: Codec, made: History) -> None:
     values = encoded(codec, made.records)
     await publish(config, [*values[:20], b"no record", *values[20:]])
-    await Process(config, codec, "live").work_through(read_all(config), 50)
+    await Process(config, codec, "live").work_through(published(config), 50)
     with psycopg.connect(config.postgres) as conn:
         conn.execute("UPDATE system.dlq SET state = 'dropped'")
         conn.execute(
@@ -74,7 +74,7 @@ async def test_letters_are_those_of_the_whole_topic(config: Config, codec: Codec
 
 async def test_a_topic_without_its_first_records_is_refused(config: Config, codec: Codec, made: History) -> None:
     await publish(config, encoded(codec, made.records))
-    await Process(config, codec, "live").work_through(read_all(config), 50)
+    await Process(config, codec, "live").work_through(published(config), 50)
     admin = AdminClient({"bootstrap.servers": config.kafka})
     topic = Topics(config.topic_prefix).ownership_changed
     for future in admin.delete_records([TopicPartition(topic, PARTITION, 5)]).values():
@@ -95,7 +95,7 @@ async def test_a_topic_that_was_filled_from_the_middle_is_refused(config: Config
 
 async def test_a_topic_that_ends_before_the_served_rows_is_refused(config: Config, codec: Codec, made: History) -> None:
     await publish(config, encoded(codec, made.records))
-    await Process(config, codec, "live").work_through(read_all(config), 50)
+    await Process(config, codec, "live").work_through(published(config), 50)
     with psycopg.connect(config.postgres) as conn:
         conn.execute("UPDATE system.partition_owner SET next_offset = next_offset + 1 WHERE consumer = 'project'")
 
