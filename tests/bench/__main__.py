@@ -7,27 +7,21 @@ workers, no `project`, announcing held back, until the indexes are built.
 """
 
 import argparse
-import gc
-import os
-import secrets
 import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
-import psycopg
-from psycopg import sql
-
-from ft import children, embedded
-from ft.config import ADDRESSES, Config
-from ft.streams.prepare import prepare
+from ft import children
+from ft.config import Config
 from tests.bench import rpc
 from tests.bench.bulk import run_bulk
+from tests.bench.deployment import deployed, servers
+from tests.bench.feed import TABLE
 from tests.bench.report import print_bulk, print_report
-from tests.bench.whole_way import NETWORK, run
+from tests.bench.whole_way import run
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -42,40 +36,14 @@ def main() -> None:
     parser.add_argument("--home", type=Path, help="keep the servers' data and all logs here (default: a temporary one)")
     arguments = parser.parse_args()
     chosen = (arguments.only,) if arguments.only else _RUNS
-    with tempfile.TemporaryDirectory(prefix="ft-bench-") as temporary:
-        home = arguments.home or Path(temporary)
-        config = _servers(home)
-        try:
-            sound = [_RUN[name](config, home, arguments) for name in chosen]
-        finally:
-            gc.collect()  # producers are in a cycle, and would miss the broker aloud
-            if config.addresses != _named():
-                embedded.stop(config)
+    with tempfile.TemporaryDirectory(prefix="ft-bench-") as home, servers(arguments.home or Path(home)) as config:
+        sound = [_RUN[name](config, arguments) for name in chosen]
     if not all(sound):
         sys.exit("bench: what came out differs from what was put in")
 
 
-def _named() -> dict[str, str]:
-    return {k: v for k, v in Config.from_env().addresses.items() if k in ADDRESSES}
-
-
-def _servers(home: Path) -> Config:
-    """Servers of this run's own, or those that the environment names."""
-    from_env = Config.from_env({**_environment(), "FT_HOME": str(home)})
-    cache = Config.from_env().cache
-    config = replace(from_env, cache=cache)
-    if all(name in config.addresses for name in ADDRESSES):
-        return config
-    print("starting Kafka, Postgres and the registry ...", flush=True)
-    return embedded.start(config)
-
-
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name.startswith("FT_")}
-
-
-def _whole_way(config: Config, _: Path, arguments: argparse.Namespace) -> bool:
-    config = _deployment(config)
+def _whole_way(config: Config, arguments: argparse.Namespace) -> bool:
+    config = deployed(config, TABLE)
     spine = replace(config, agents=frozenset({"normalize", "ledger", "publisher"}))
     workers = [
         children.start(spine, "bench-spine", children.WORKER),
@@ -87,8 +55,8 @@ def _whole_way(config: Config, _: Path, arguments: argparse.Namespace) -> bool:
     return not figures.differences
 
 
-def _bulk(config: Config, _: Path, arguments: argparse.Namespace) -> bool:
-    config = _deployment(config)
+def _bulk(config: Config, arguments: argparse.Namespace) -> bool:
+    config = deployed(config, TABLE)
     spine = replace(config, agents=frozenset({"normalize", "ledger", "publisher"}))
     workers = [
         children.start(replace(spine, home=spine.home / name), name, children.WORKER)
@@ -100,32 +68,12 @@ def _bulk(config: Config, _: Path, arguments: argparse.Namespace) -> bool:
     return not figures.differences
 
 
-def _rpc(config: Config, home: Path, arguments: argparse.Namespace) -> bool:
-    rpc.print_rpc(rpc.measure(config, home, logs=arguments.rpc_logs, seed=arguments.seed))
+def _rpc(config: Config, arguments: argparse.Namespace) -> bool:
+    rpc.print_rpc(rpc.measure(config, logs=arguments.rpc_logs, seed=arguments.seed))
     return True
 
 
-def _deployment(config: Config) -> Config:
-    """A database and topics of a run's own."""
-    database = f"ft_bench_{secrets.token_hex(4)}"
-    networks = config.home / "bench-networks.toml"
-    networks.parent.mkdir(parents=True, exist_ok=True)
-    networks.write_text(f"[{NETWORK}]\nchain_id = 31337\nfinality = {{ confirmed = 1, finalized = 2 }}\n")
-    admin = config.postgres
-    with psycopg.connect(admin, autocommit=True) as conn:
-        conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
-    config = replace(
-        config,
-        addresses={**config.addresses, "FT_POSTGRES": urlsplit(admin)._replace(path=f"/{database}").geturl()},
-        topic_prefix=f"bench-{secrets.token_hex(3)}.",
-        networks_file=networks,
-        log_format="json",
-    )
-    prepare(config)
-    return config
-
-
-_RUN: Final[dict[str, Callable[[Config, Path, argparse.Namespace], bool]]] = {
+_RUN: Final[dict[str, Callable[[Config, argparse.Namespace], bool]]] = {
     "whole-way": _whole_way, "bulk": _bulk, "rpc": _rpc,
 }  # fmt: skip
 _RUNS: Final = tuple(_RUN)

@@ -20,15 +20,11 @@ from ft.schemas.codec import Codec
 from ft.streams.bulk import BulkJobs
 from ft.streams.registry import Registry
 from ft.streams.topics import Topics
-from tests.bench.whole_way import NETWORK, _cpu, _hops, _is_applied, _make, _one, _sound, _write
+from tests.bench.feed import NETWORK, make, write
+from tests.bench.watching import CLAIMED, READY_S, RUN_S, cpu, hops, is_applied, one, sound
 from tests.synthetic.chain import GENESIS_TIME, Chain
 from tests.synthetic.ownership import differences
 
-_READY_S: Final = 60.0
-_RUN_S: Final = 900.0
-_CLAIMED: Final = (
-    "SELECT count(*) FROM system.partition_owner WHERE epoch > 0 AND (consumer <> 'normalize' OR topic = %s)"
-)
 _OWNERS: Final = "SELECT count(DISTINCT owner) FROM system.partition_owner WHERE consumer = 'ledger' AND epoch > 0"
 _OPEN: Final = "SELECT count(*) FROM ingest.bulk WHERE state <> 'done'"
 _BARE: Final = "SELECT count(*) FROM ledger.months WHERE NOT indexed"
@@ -60,26 +56,26 @@ def run_bulk(config: Config, workers: Sequence[Child], *, events: int, seed: int
     chain = Chain(seed=seed, network=NETWORK)
     with Registry(config.schema_registry) as registry:
         codec: Codec = registry.codec("raw_block", topic)
-    records, slices = _make(chain, codec, events)
+    records, slices = make(chain, codec, events)
     figures = BulkFigures(events=events)
     with psycopg.connect(config.postgres, autocommit=True) as conn:
-        ready = lambda: _one(conn, _CLAIMED, topic) >= 9 and _one(conn, _OWNERS) == len(workers)  # noqa: E731
-        children.wait_for(ready, "the workers to hold their partitions", timeout_s=_READY_S, children=workers)
-        before = _cpu(config, workers)
+        ready = lambda: one(conn, CLAIMED, topic=topic) >= 9 and one(conn, _OWNERS) == len(workers)  # noqa: E731
+        children.wait_for(ready, "the workers to hold their partitions", timeout_s=READY_S, children=workers)
+        before = cpu(config, workers)
         began = time.monotonic()
         asyncio.run(_fill(config, chain, records))
-        applied = lambda: _sound(conn) and _is_applied(conn, events, slices)  # noqa: E731
-        children.wait_for(applied, "the last ownership row", timeout_s=_RUN_S, children=workers)
+        applied = lambda: sound(conn) and is_applied(conn, events, slices)  # noqa: E731
+        children.wait_for(applied, "the last ownership row", timeout_s=RUN_S, children=workers)
         figures.applied_s = time.monotonic() - began
-        figures.announced = _one(conn, _ANNOUNCED)
-        done = lambda: _one(conn, _OPEN) == 0  # noqa: E731
-        children.wait_for(done, "the indexes", timeout_s=_RUN_S, children=workers)
+        figures.announced = one(conn, _ANNOUNCED)
+        done = lambda: one(conn, _OPEN) == 0  # noqa: E731
+        children.wait_for(done, "the indexes", timeout_s=RUN_S, children=workers)
         figures.done_s = time.monotonic() - began
-        after = _cpu(config, workers)
+        after = cpu(config, workers)
         figures.cpu_s = {name: after[name] - before.get(name, 0.0) for name in after}
-        figures.hops = _hops(conn)
+        figures.hops = hops(conn)
         figures.differences = differences(conn, NETWORK, chain.ownership)
-        if bare := _one(conn, _BARE):
+        if bare := one(conn, _BARE):
             figures.differences.append(f"{bare} months have no indexes")
         if figures.announced:
             figures.differences.append(f"{figures.announced} rows were announced while the job was open")
@@ -90,5 +86,5 @@ async def _fill(config: Config, chain: Chain, records: list[bytes]) -> None:
     first, last = chain.blocks[0], chain.blocks[-1]
     jobs = BulkJobs(config, NETWORK)
     job = await jobs.open(first.number, last.number, GENESIS_TIME, last.time)
-    await _write(config, Topics(config.topic_prefix).raw(NETWORK), records)
+    await write(config, Topics(config.topic_prefix).raw(NETWORK), records)
     await jobs.written(job)

@@ -8,7 +8,6 @@ The median of the three windows behind the first mark is compared with that of t
 """
 
 import asyncio
-import gc
 import sys
 import tempfile
 import time
@@ -21,25 +20,22 @@ from typing import Any, Final
 import psutil
 import psycopg
 
-from ft import children, embedded
+from ft import children
 from ft.children import Child
 from ft.config import Config
 from ft.schemas.codec import Codec
 from ft.schemas.events import to_record
 from ft.schemas.ids import partition_of
-from ft.streams.producer import Producer
 from ft.streams.registry import Registry
 from ft.streams.topics import Topics
-from tests.bench.__main__ import _deployment, _named, _servers
-from tests.bench.whole_way import NETWORK, _hops
+from tests.bench.deployment import deployed, servers
+from tests.bench.feed import NETWORK, TABLE, write
+from tests.bench.watching import CLAIMED, cpu_s, hops, one
 from tests.synthetic.chain import Block, Chain, append
 
 _AGENTS: Final = frozenset({"normalize", "ledger", "publisher"})
 _WINDOW_S: Final = 1_800.0
 _READY_S: Final = 120.0
-_CLAIMED: Final = (
-    "SELECT count(*) FROM system.partition_owner WHERE epoch > 0 AND (consumer = 'ledger' OR topic = %(topic)s)"
-)
 _BEHIND: Final = """
     SELECT count(*) FROM unnest(%(partitions)s::int[]) p (partition)
     WHERE NOT EXISTS (SELECT FROM system.partition_head h WHERE h.consumer = 'ledger' AND h.partition = p.partition
@@ -67,17 +63,11 @@ class Window:
 
 def main(first: int = 100_000, last: int = 2_000_000) -> None:
     """Bring servers up, run, compare."""
-    with tempfile.TemporaryDirectory(prefix="ft-bench-") as home:
-        config = _servers(Path(home))
-        try:
-            deployed = _deployment(config)
-            worker = children.start(replace(deployed, agents=_AGENTS), "bench-growth", children.WORKER)
-            with children.running([worker]):
-                windows = list(_windows(deployed, worker, first, last))
-        finally:
-            gc.collect()  # producers are in a cycle, and would miss the broker aloud
-            if config.addresses != _named():
-                embedded.stop(config)
+    with tempfile.TemporaryDirectory(prefix="ft-bench-") as home, servers(Path(home)) as given:
+        config = deployed(given, TABLE)
+        worker = children.start(replace(config, agents=_AGENTS), "bench-growth", children.WORKER)
+        with children.running([worker]):
+            windows = list(_windows(config, worker, first, last))
     early, late = windows[1:4] or windows, windows[-3:]
     print(f"\n{late[-1].events_before:,} events in the ledger, against {early[0].events_before:,}:")
     print(f"whole way of one worker: {_slower(early, late, lambda window: 1 / window.events_s)}")
@@ -98,7 +88,7 @@ def _windows(config: Config, worker: Child, size: int, last: int) -> Iterator[Wi
         codec = registry.codec("raw_block", topic)
     print(f"{'ledger holds':>14}{'events/s':>10}{'ledger us':>11}{'worker CPU':>12}{'backend CPU':>13}{'RSS MiB':>9}")
     with psycopg.connect(config.postgres, autocommit=True) as conn:
-        claimed = lambda: _one(conn, _CLAIMED, topic=topic) >= 9  # noqa: E731
+        claimed = lambda: one(conn, CLAIMED, topic=topic) >= 9  # noqa: E731
         children.wait_for(claimed, "the worker to hold its partitions", timeout_s=_READY_S, children=[worker])
         for before in range(0, last, size):
             records, tip = _grow(chain, codec, size, before)
@@ -123,19 +113,19 @@ def _run(
     events = len(tip.moves) * len(records)
     partitions = sorted({partition_of(f"{NETWORK}:{move.contract}", 8) for move in tip.moves})
     process = psutil.Process(worker.process.pid)
-    busy, cpu, backend = _busy(conn), _cpu(process), _backends_s(conn)
+    busy, cpu, backend = _busy(conn), cpu_s(process), _backends_s(conn)
     began = time.monotonic()
-    asyncio.run(_write(config, topic, records))
-    done = lambda: _one(conn, _BEHIND, partitions=partitions, position=tip.number - 1) == 0  # noqa: E731
+    asyncio.run(write(config, topic, records))
+    done = lambda: one(conn, _BEHIND, partitions=partitions, position=tip.number - 1) == 0  # noqa: E731
     children.wait_for(done, "the last ownership row", timeout_s=_WINDOW_S, children=[worker])
     wall = time.monotonic() - began
-    published = lambda: _one(conn, _UNPUBLISHED) == 0  # noqa: E731
+    published = lambda: one(conn, _UNPUBLISHED) == 0  # noqa: E731
     children.wait_for(published, "the publisher", timeout_s=_WINDOW_S, children=[worker])
     return Window(
         events_before=before,
         events_s=events / wall,
         ledger_us=(_busy(conn) - busy) / events * 1e6,
-        worker_cpu_us=(_cpu(process) - cpu) / events * 1e6,
+        worker_cpu_us=(cpu_s(process) - cpu) / events * 1e6,
         backend_cpu_us=sum(s - backend.get(pid, 0.0) for pid, s in _backends_s(conn).items()) / events * 1e6,
         rss_mib=process.memory_info().rss / 2**20,
     )
@@ -153,33 +143,16 @@ def _grow(chain: Chain, codec: Codec, events: int, before: int) -> tuple[list[by
     return records, chain.blocks[0]
 
 
-async def _write(config: Config, topic: str, records: list[bytes]) -> None:
-    producer = Producer(config.kafka)
-    for record in records:
-        producer.send(topic, 0, record)
-    await producer.flush_acknowledged()
-
-
 def _busy(conn: psycopg.Connection[Any]) -> float:
-    return _hops(conn).get("ledger", (0, 0.0))[1]
-
-
-def _cpu(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
+    return hops(conn).get("ledger", (0, 0.0))[1]
 
 
 def _backends_s(conn: psycopg.Connection[Any]) -> dict[int, float]:
     """CPU seconds by process; the ledger may have connected anew meanwhile."""
     try:
-        return {pid: _cpu(psutil.Process(pid)) for (pid,) in conn.execute(_BACKENDS).fetchall()}
+        return {pid: cpu_s(psutil.Process(pid)) for (pid,) in conn.execute(_BACKENDS).fetchall()}
     except psutil.NoSuchProcess:
         return {}
-
-
-def _one(conn: psycopg.Connection[Any], query: str, **values: object) -> int:
-    row = conn.execute(query.encode(), values).fetchone()
-    return int(row[0]) if row else 0
 
 
 if __name__ == "__main__":

@@ -8,15 +8,11 @@ Prints the wall time, this process's CPU time (client), and what is left: Postgr
 import asyncio
 import gc
 import resource
-import secrets
 import sys
 import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
-
-import psycopg
 
 from ft.agents.publish.announcements import TOPICS, Topic
 from ft.agents.publish.publisher import Publisher
@@ -26,6 +22,7 @@ from ft.sql.migrate import migrate
 from ft.streams.checkpoint import Claim
 from ft.streams.hop import Message
 from ft.streams.topics import create_topics
+from tests.bench.deployment import drop, separate
 from tests.integration.ledger.harness import TOPIC, LedgerHarness, Log
 from tests.integration.ledger.synthetic_feed import Feed
 from tests.synthetic.chain import Chain
@@ -34,19 +31,14 @@ RECORDS_A_TAKE = 400
 
 
 def main(events: int = 40_000, logs: int = 100) -> None:
-    config = Config.from_env({"FT_HOME": tempfile.mkdtemp(), **_servers()})
-    name = f"ft_bench_{secrets.token_hex(4)}"
-    admin = config.postgres
-    with psycopg.connect(admin, autocommit=True) as conn:
-        conn.execute(f"CREATE DATABASE {name}".encode())
-    url = urlsplit(admin)._replace(path=f"/{name}").geturl()
-    config = replace(config, addresses={**config.addresses, "FT_POSTGRES": url}, topic_prefix=f"{name}.")
-    try:
-        migrate(url, config)
-        asyncio.run(run(config, events, logs))
-    finally:
-        with psycopg.connect(admin, autocommit=True) as conn:
-            conn.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with tempfile.TemporaryDirectory(prefix="ft-bench-") as home:
+        servers = replace(Config.from_env(), home=Path(home))
+        config = separate(servers)
+        try:
+            migrate(config.postgres, config)
+            asyncio.run(run(config, events, logs))
+        finally:
+            drop(config, servers)
 
 
 async def run(config: Config, events: int, logs: int) -> None:
@@ -109,10 +101,5 @@ def _cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _servers() -> dict[str, str]:
-    return dict(Config.from_env().addresses)
-
-
 if __name__ == "__main__":
-    Path(tempfile.gettempdir()).mkdir(exist_ok=True)
     main(*map(int, sys.argv[1:]))

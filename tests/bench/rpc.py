@@ -6,32 +6,27 @@ this process, as CPU time over the same blocks.
 """
 
 import asyncio
-import secrets
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import IO, Final
-from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
 import psutil
 import psycopg
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer
 
 from ft import children
 from ft.children import FT, Child
 from ft.config import Config
 from ft.errors import ServerError
 from ft.networks import load_networks
-from ft.sql.databases import drop_database
-from ft.streams.prepare import prepare
 from ft.streams.raw import NO_LEASE, RawLog
 from ft.streams.sources import Block, Marks
 from ft.streams.sources.evm import blocks as proving
@@ -39,9 +34,11 @@ from ft.streams.sources.evm.limits import Breaker, TokenBucket
 from ft.streams.sources.evm.provider import Provider
 from ft.streams.sources.evm.rpc import Call, Reply, RpcClient
 from ft.streams.topics import Topics
+from tests.bench.deployment import deployed, drop
 from tests.bench.rpc_node import CHAIN_ID
 from tests.synthetic.chain import Chain
 from tests.synthetic.proven import Answers, answers
+from tests.topic_ends import end_of, reader
 
 NETWORK: Final = "nodes"
 TABLE: Final = (
@@ -129,13 +126,10 @@ def run(config: Config, node: Node, blocks: Sequence[Answers]) -> RpcFigures:
     """Ingest these blocks, one process. Raises ServerError if it fails."""
     first, last = str(blocks[0].height), str(blocks[-1].height)
     words = ("ingest", NETWORK, "--rpc", f"{node.url}/{first}", "--from", first, "--to", last)
-    consumer = Consumer({"bootstrap.servers": config.kafka, "group.id": f"{config.topic_prefix}bench"})
-    try:
+    with reader(config) as consumer:
         start = _end(config, consumer)
         child = children.start(config, "bench-ingest", (*FT, *words))
         looks = _watch(config, consumer, child, start, len(blocks))
-    finally:
-        consumer.close()
     if (code := child.wait(60)) != 0:
         raise ServerError(f"ft ingest exits {code}:\n{child.log_end()}")
     logs, asked, end = sum(block.logs for block in blocks), node.first_asked(), looks[-1]
@@ -161,8 +155,7 @@ def _watch(config: Config, consumer: Consumer, child: Child, start: int, records
 
 
 def _end(config: Config, consumer: Consumer) -> int:
-    at = TopicPartition(Topics(config.topic_prefix).raw(NETWORK), 0)
-    return int(consumer.get_watermark_offsets(at, timeout=10)[1])
+    return end_of(consumer, Topics(config.topic_prefix).raw(NETWORK))
 
 
 def steps(config: Config, url: str, blocks: Sequence[Answers]) -> dict[str, float]:
@@ -222,13 +215,13 @@ def _chunks(blocks: Sequence[Answers]) -> Iterator[Sequence[Answers]]:
         yield blocks[at : at + _CHUNK]
 
 
-def measure(servers: Config, folder: Path, *, logs: int, seed: int) -> RpcFigures:
+def measure(servers: Config, *, logs: int, seed: int) -> RpcFigures:
     """In a database and topics of its own: half of the blocks by itself, half beside a worker that reads them."""
-    config, drop = _deployment(servers, folder)
+    config = deployed(servers, TABLE)
     blocks = made(logs, seed=seed)
     half = len(blocks) // 2
     try:
-        with node(blocks, folder) as serving:
+        with node(blocks, servers.home) as serving:
             figures = run(config, serving, blocks[:half])
             worker = children.start(config, "bench-worker", children.WORKER)
             with children.running([worker]):
@@ -236,7 +229,7 @@ def measure(servers: Config, folder: Path, *, logs: int, seed: int) -> RpcFigure
                 figures.beside = run(config, serving, blocks[half:-2]).rate
             figures.steps_us = steps(config, serving.url, blocks[: _STEPS_LOGS // LOGS])
     finally:
-        drop()
+        drop(config, servers)
     return figures
 
 
@@ -244,24 +237,6 @@ def _reads(config: Config) -> bool:
     with psycopg.connect(config.postgres) as conn:
         statement = "SELECT count(*) FROM ledger.applied_blocks"
         return conn.execute(statement).fetchone() != (0,)
-
-
-def _deployment(servers: Config, folder: Path) -> tuple[Config, Callable[[], None]]:
-    """Prepared, and how to drop its database."""
-    name, networks = f"ft_bench_{secrets.token_hex(4)}", folder / "rpc-networks.toml"
-    networks.write_text(TABLE)
-    admin = servers.postgres
-    with psycopg.connect(admin, autocommit=True) as conn:
-        conn.execute(f"CREATE DATABASE {name}".encode())
-    config = replace(
-        servers,
-        addresses={**servers.addresses, "FT_POSTGRES": urlsplit(admin)._replace(path=f"/{name}").geturl()},
-        topic_prefix=f"{name}.",
-        networks_file=networks,
-        log_format="json",
-    )
-    prepare(config)
-    return config, partial(drop_database, admin, name)
 
 
 def print_rpc(figures: RpcFigures) -> None:
@@ -276,8 +251,7 @@ def print_rpc(figures: RpcFigures) -> None:
 def main(logs: int = 40_000) -> None:
     """On whatever servers the environment names: ``python -m tests.bench.rpc [logs]``."""
     with tempfile.TemporaryDirectory(prefix="ft-bench-") as folder:
-        config = replace(Config.from_env(), home=Path(folder))
-        print_rpc(measure(config, Path(folder), logs=logs, seed=1))
+        print_rpc(measure(replace(Config.from_env(), home=Path(folder)), logs=logs, seed=1))
 
 
 if __name__ == "__main__":
