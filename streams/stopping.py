@@ -72,5 +72,13 @@ class Stopping:
         return not task.cancelled()
 
 
+async def end_task(task: asyncio.Task[None], again_s: float) -> None:
+    """Cancel a task, every ``again_s`` until it is over. What it ends with is nobody's any more."""
+    while not task.done():  # a driver may answer a cancellation with an error of its own
+        task.cancel()
+        await asyncio.wait({task}, timeout=again_s)
+    await asyncio.gather(task, return_exceptions=True)
+
+
 async def _next(items: AsyncIterator[T]) -> T | None:
     return await anext(items, None)

@@ -33,6 +33,7 @@ from ft.sql.queries import load
 from ft.streams.checkpoint import Claim, Connection, Move, Superseded, Writer, translated
 from ft.streams.hop import Batch, Fail, Message
 from ft.streams.metrics import EVENTS_PROCESSED
+from ft.streams.stopping import end_task
 from ft.streams.tables import Table
 
 log = structlog.get_logger(__name__)
@@ -114,10 +115,7 @@ class Ledger:
         if self._publisher is not None:
             await self._publisher.stop()
         if self._timer is not None:
-            while not self._timer.done():  # a driver may answer a cancellation with an error of its own
-                self._timer.cancel()
-                await asyncio.wait({self._timer}, timeout=FINALITY_INTERVAL_S)
-            await asyncio.gather(self._timer, return_exceptions=True)
+            await end_task(self._timer, FINALITY_INTERVAL_S)
             self._timer = None
         async with self._lock:
             await self._writer.close()

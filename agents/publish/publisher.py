@@ -35,6 +35,7 @@ from ft.streams.hop import Fail
 from ft.streams.metrics import BUSY_SECONDS, EVENTS_PROCESSED, OUTBOX_UNPUBLISHED
 from ft.streams.outbox import Outbox
 from ft.streams.producer import Headers
+from ft.streams.stopping import end_task
 from ft.streams.topics import Topics
 from ft.streams.tracing import HEADER, traceparent
 
@@ -99,10 +100,7 @@ class Publisher:
     async def stop(self) -> None:
         """Stop; what was sent and not noted is sent again by the next holder."""
         if self._task is not None:
-            while not self._task.done():  # a driver may answer a cancellation with an error of its own
-                self._task.cancel()
-                await asyncio.wait({self._task}, timeout=POLL_S)
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end_task(self._task, POLL_S)
             self._task = None
         await self._let_go()
 
