@@ -14,11 +14,12 @@ from ft.config import Config
 from ft.errors import BrokerError, FtError, MalformedRecord
 from ft.schemas.codec import Codec
 from ft.schemas.events import RawBlock, to_record
+from ft.streams import reader
 from ft.streams.linking import Row
 from ft.streams.producer import Headers, Producer
 from ft.streams.registry import Registry
 from ft.streams.sources import Block, Marks
-from ft.streams.topics import RECORD_BYTES_MAX, Topics, topic_identities
+from ft.streams.topics import Topics, topic_identities
 from ft.streams.tracing import HEADER, traceparent
 
 PARTITION: Final = 0
@@ -152,18 +153,7 @@ class ClaimWatch(AbstractContextManager["ClaimWatch"]):
         self._codec = codec
         self._claim = claim
         self._next = claim + 1
-        self._consumer = Consumer(
-            {
-                "bootstrap.servers": kafka,
-                "group.id": f"{topic}.claims",  # never joined, nothing is committed
-                "enable.auto.commit": False,
-                "auto.offset.reset": "error",
-                "fetch.message.max.bytes": RECORD_BYTES_MAX,
-                "queued.max.messages.kbytes": 65_536,
-                "fetch.wait.max.ms": 50,
-                "log_level": 2,
-            }
-        )
+        self._consumer = Consumer(reader.settings(kafka, f"{topic}.claims") | {"fetch.wait.max.ms": 50})
         self._consumer.assign([TopicPartition(topic, PARTITION, self._next)])
 
     def __exit__(self, *_: object) -> None:

@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from ft.config import Config
 from ft.errors import BrokerError, BrokerUnavailable
 from ft.streams.hop import Message
-from ft.streams.topics import RECORD_BYTES_MAX
+from ft.streams.reader import settings
 
 _ASK_S: Final = 15.0
 _SILENCE_S: Final = 60.0
@@ -25,17 +25,7 @@ class WholeTopic:
         self.topic = topic
         self.partitions = tuple(partitions)
         self._config = config
-        self._consumer = Consumer(
-            {
-                "bootstrap.servers": config.kafka,
-                "group.id": f"{config.topic_prefix}whole",  # librdkafka wants one; it is never joined
-                "enable.auto.commit": False,
-                "auto.offset.reset": "error",
-                "fetch.message.max.bytes": RECORD_BYTES_MAX,
-                "queued.max.messages.kbytes": 65_536,
-                "log_level": 2,
-            }
-        )
+        self._consumer = Consumer(settings(config.kafka, f"{config.topic_prefix}whole"))
 
     def __enter__(self) -> Self:
         return self
