@@ -14,13 +14,13 @@ from typing import Any, Final
 import psycopg
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
+from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[attr-defined]
 
 from ft.config import Config
 from ft.errors import BrokerUnavailable, DatabaseUnavailable, MalformedRecord, OffsetMismatch
 from ft.schemas.codec import Codec
 from ft.sql.queries import load
-from ft.streams.topics import Topics, cluster_id, wanted_settings
+from ft.streams.topics import Topics, admin_of, cluster_id, wanted_settings
 
 log = structlog.get_logger(__name__)
 
@@ -86,7 +86,7 @@ def _forgets_earlier(name: str, expected: str, got: str) -> bool:
 
 
 def _settings(config: Config, topics: Iterable[str]) -> dict[str, Mapping[str, str]]:
-    admin = AdminClient({"bootstrap.servers": config.kafka, "log_level": 2})
+    admin = admin_of(config)
     asked = admin.describe_configs([ConfigResource(ResourceType.TOPIC, t) for t in topics], request_timeout=_TIMEOUT_S)
     try:
         return {

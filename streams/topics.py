@@ -105,7 +105,7 @@ def create_topics(config: Config, networks: Iterable[str], partitions: int) -> l
 
     Raises ConfigError if one that exists has another number of partitions, BrokerUnavailable if no broker answers.
     """
-    topics, admin = Topics(config.topic_prefix, config.generation), _admin(config)
+    topics, admin = Topics(config.topic_prefix, config.generation), admin_of(config)
     wanted, existing = _layout(topics, networks, partitions), _partition_counts(admin)
     _refuse_other_counts(wanted, existing)
     missing = {name: value for name, value in wanted.items() if name not in existing}
@@ -116,7 +116,7 @@ def create_topics(config: Config, networks: Iterable[str], partitions: int) -> l
 def verify_topics(config: Config, networks: Iterable[str], partitions: int) -> None:
     """Refuse (ConfigError) missing topics, and topics with another number of partitions than was chosen."""
     wanted = _layout(Topics(config.topic_prefix, config.generation), networks, partitions)
-    existing = _partition_counts(_admin(config))
+    existing = _partition_counts(admin_of(config))
     if missing := sorted(set(wanted) - set(existing)):
         raise ConfigError(f"Kafka at {config.kafka} lacks the topics {', '.join(missing)}. Run `ft migrate`.")
     _refuse_other_counts(wanted, existing)
@@ -137,7 +137,7 @@ def _layout(topics: Topics, networks: Iterable[str], partitions: int = 1) -> _La
 
 def cluster_id(config: Config) -> str:
     """Of the Kafka that the configuration names. Raises BrokerUnavailable, BrokerError."""
-    admin = _admin(config)  # a client that is let go of ends what it was asked for
+    admin = admin_of(config)
     try:
         found = admin.describe_cluster(request_timeout=_TIMEOUT_S).result(_TIMEOUT_S)
     except KafkaException as exc:
@@ -153,7 +153,7 @@ def topic_identities(config: Config, names: Iterable[str]) -> dict[str, TopicIde
     A broker learns of a new topic a moment after the controller has made it: one that is not there is asked for again
     for ten seconds. Raises ConfigError for a topic that does not exist.
     """
-    wanted, admin = sorted(set(names)), _admin(config)
+    wanted, admin = sorted(set(names)), admin_of(config)
     deadline = time.monotonic() + _SPREADS_S
     while True:
         try:
@@ -178,12 +178,12 @@ def _identities(admin: AdminClient, wanted: list[str]) -> dict[str, TopicIdentit
 
 def topic_names(config: Config) -> list[str]:
     """The names of all topics that the broker has. Raises BrokerUnavailable."""
-    return sorted(_partition_counts(_admin(config)))
+    return sorted(_partition_counts(admin_of(config)))
 
 
 def delete_topics(config: Config, names: Iterable[str]) -> list[str]:
     """Delete topics with their records; returns those that were there. Raises BrokerUnavailable, BrokerError."""
-    wanted, deleted, admin = sorted(names), [], _admin(config)  # a client that is let go of ends what it was asked for
+    wanted, deleted, admin = sorted(names), [], admin_of(config)
     if not wanted:
         return []
     for name, future in admin.delete_topics(wanted, operation_timeout=_TIMEOUT_S).items():
@@ -198,7 +198,7 @@ def delete_topics(config: Config, names: Iterable[str]) -> list[str]:
 
 def delete_group(config: Config, group: str) -> bool:
     """Forget a consumer group's offsets; False where it is unknown, or not empty yet: the broker forgets it later."""
-    admin = _admin(config)
+    admin = admin_of(config)
     for future in admin.delete_consumer_groups([group], request_timeout=_TIMEOUT_S).values():
         try:
             future.result(_TIMEOUT_S)
@@ -214,7 +214,7 @@ def end_of(config: Config, topic: str, partition: int) -> int:
 
 def ends_of(config: Config, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
     """The same of several, by topic and partition. Blocking."""
-    admin, latest = _admin(config), OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    admin, latest = admin_of(config), OffsetSpec.latest()  # type: ignore[no-untyped-call]
     wanted = {TopicPartition(topic, partition): latest for topic, partition in partitions}
     asked = admin.list_offsets(wanted, request_timeout=_TIMEOUT_S)
     try:
@@ -227,7 +227,8 @@ def ends_of(config: Config, partitions: Iterable[tuple[str, int]]) -> dict[tuple
     return {place: int(offset.offset) for place, offset in found.items()}
 
 
-def _admin(config: Config) -> AdminClient:
+def admin_of(config: Config) -> AdminClient:
+    """A client of the Kafka that the configuration names. Keep it in a name: let go of, it ends what it was asked."""
     return AdminClient({"bootstrap.servers": config.kafka, "log_level": 2})
 
 

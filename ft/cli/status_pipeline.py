@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import psycopg
 from confluent_kafka import KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -14,7 +14,7 @@ from rich.table import Table
 from ft.cli.status_bulk import bulk_lines
 from ft.config import Config
 from ft.sql.queries import load
-from ft.streams.topics import Topics
+from ft.streams.topics import Topics, admin_of
 
 _TIMEOUT_S: Final = 5.0
 _STALE_S: Final = 300
@@ -132,7 +132,7 @@ def _ends(config: Config, partitions: Iterable[tuple[str, int]]) -> dict[tuple[s
     wanted = {TopicPartition(topic, partition): latest for topic, partition in partitions}
     if not wanted:
         return {}
-    admin = AdminClient({"bootstrap.servers": config.kafka, "log_level": 2})
+    admin = admin_of(config)
     found = {}
     for place, future in admin.list_offsets(wanted, request_timeout=_TIMEOUT_S).items():
         try:

@@ -13,13 +13,13 @@ from urllib.parse import urlsplit
 import httpx
 import psutil
 import psycopg
-from confluent_kafka.admin import AdminClient
 from psycopg import sql
 
 from ft import children
 from ft.children import FT, WORKER, Child
 from ft.config import Config
 from ft.sql.databases import drop_database
+from ft.streams.topics import delete_topics, topic_names
 
 DATABASE = "ft_demo"
 _PREFIX = "demo-"
@@ -32,11 +32,7 @@ def fresh(config: Config, networks_file: Path | None) -> Config:
     drop_database(config.postgres, DATABASE, patience_s=_START_S)
     with psycopg.connect(config.postgres, autocommit=True) as conn:
         conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
-    admin = AdminClient({"bootstrap.servers": config.kafka, "log_level": 2})
-    old = [name for name in admin.list_topics(timeout=15).topics if name.startswith(_PREFIX)]
-    if old:
-        for future in admin.delete_topics(old).values():
-            future.result(15)
+    delete_topics(config, [name for name in topic_names(config) if name.startswith(_PREFIX)])
     url = urlsplit(config.postgres)._replace(path=f"/{DATABASE}").geturl()
     return replace(
         config,
