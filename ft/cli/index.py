@@ -4,6 +4,7 @@ import asyncio
 
 import click
 
+from ft.cli.configured import configured
 from ft.config import Config
 
 
@@ -17,10 +18,7 @@ def command() -> None:
     \b
     Reads: FT_POSTGRES (default: the server of `ft up`)
     """
-    config = Config.from_env()
-    from ft.streams.log import configure
-
-    configure(config)
+    config = configured()
     left = asyncio.run(_build(config))
     click.echo(
         "some months wait for a bulk backfill, or for another builder (`ft status`)" if left else "all is indexed"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ft.cli.reading import evm_network, progress_of, stop_on_signals
+from ft.cli.configured import configured
+from ft.cli.reading import RPC, evm_network, progress_of, stop_on_signals
 from ft.config import Config
 from ft.networks import Network
 
@@ -19,13 +20,7 @@ _GIVE_UP_S = 300.0
 
 @click.command()
 @click.argument("network")
-@click.option(
-    "--rpc",
-    "urls",
-    multiple=True,
-    metavar="URL",
-    help="A node, in the order of preference; repeatable. Default: rpc_urls of the network.",
-)
+@RPC
 @click.option(
     "--from",
     "first",
@@ -70,10 +65,7 @@ def command(
         raise click.UsageError("--bulk fills a range of final blocks: leave out --follow")
     if abandon and not bulk:
         raise click.UsageError("--abandon closes what --bulk has left open: give --bulk too")
-    config = Config.from_env()
-    from ft.streams.log import configure
-
-    configure(config)
+    config = configured()
     chosen = evm_network(config, network)
     if abandon:
         sys.exit(asyncio.run(_abandon(config, chosen, first, last)))

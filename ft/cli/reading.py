@@ -1,4 +1,4 @@
-"""What the commands share that read blocks from nodes: the network, signals, and a progress line."""
+"""What the commands share that read blocks from nodes: the network, its nodes, signals, and a progress line."""
 
 import asyncio
 import signal
@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import click
+
 from ft.config import Config
 from ft.errors import ConfigError
 from ft.networks import Network, load_networks
@@ -15,6 +17,13 @@ from ft.networks import Network, load_networks
 if TYPE_CHECKING:
     from ft.streams.backfill import Progress
 
+RPC = click.option(
+    "--rpc",
+    "urls",
+    multiple=True,
+    metavar="URL",
+    help="A node, in the order of preference; repeatable. Default: rpc_urls of the network.",
+)
 _LINE_EVERY_S = 10.0
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ft.config import Config
+from ft.cli.configured import configured
+from ft.cli.outcomes import tell
 from ft.errors import FtError
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def project() -> None:
 
     _end_in_order()
     with _Said() as said:
-        done = asyncio.run(rebuild_project(_configured(), said))
+        done = asyncio.run(rebuild_project(configured(), said))
     click.echo(
         f"served: {done.records:,} records, everything that project keeps; readers waited {done.locked_s:.2f} s "
         f"at the {done.tries}. try"
@@ -80,30 +81,18 @@ def ledger(networks: tuple[str, ...], keep: bool, level_s: float) -> None:
     _end_in_order()
     try:
         with _Said() as said:
-            result = rebuild_ledger(_configured(), list(networks), said, keep=keep, level_s=level_s)
+            result = rebuild_ledger(configured(), list(networks), said, keep=keep, level_s=level_s)
     except FtError as exc:
         click.echo(f"ft: {exc}", err=True)
         sys.exit(CANNOT_RUN)
     for outcome in result.outcomes:
-        click.echo(f"{'differs' if outcome.count else 'equal  '}  {outcome.claim}  ({outcome.seconds:.1f} s)")
-        for difference in outcome.differences:
-            click.echo(f"         {difference}")
-        if outcome.count > len(outcome.differences):
-            click.echo(f"         … and {outcome.count - len(outcome.differences):,} more")
+        tell(outcome, "equal")
     for line in result.not_compared:
         click.echo(f"missing  {line}")
     if result.kept:
         click.echo(f"kept     schemas ..._{result.kept}")
     click.echo(f"{result.differences:,} differences" if result.differences else "no differences")
     sys.exit(DIFFERENT if result.differences else CANNOT_RUN if result.not_compared else EQUAL)
-
-
-def _configured() -> Config:
-    config = Config.from_env()
-    from ft.streams.log import configure
-
-    configure(config)
-    return config
 
 
 def _end_in_order() -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ft.cli.reading import evm_network, progress_of, stop_on_signals
+from ft.cli.configured import configured
+from ft.cli.reading import RPC, evm_network, progress_of, stop_on_signals
 from ft.config import Config
 from ft.networks import Network
 
@@ -21,13 +22,7 @@ _GIVE_UP_S = 300.0
 @click.argument("network")
 @click.option("--from", "first", type=click.IntRange(min=0), required=True, help="First block.")
 @click.option("--to", "last", type=click.IntRange(min=0), required=True, help="Last block, final at the node.")
-@click.option(
-    "--rpc",
-    "urls",
-    multiple=True,
-    metavar="URL",
-    help="A node, in the order of preference; repeatable. Default: rpc_urls of the network.",
-)
+@RPC
 @click.option("--dry-run", is_flag=True, help="Read and prove the blocks, say what would change, write nothing.")
 @click.option(
     "--wait", "wait_s", type=click.FloatRange(min=0), default=60.0, show_default=True,
@@ -54,10 +49,7 @@ def command(network: str, first: int, last: int, urls: tuple[str, ...], dry_run:
     """
     if last < first:
         raise click.UsageError(f"--to: expected {first} (--from) or more, got {last}")
-    config = Config.from_env()
-    from ft.streams.log import configure
-
-    configure(config)
+    config = configured()
     sys.exit(asyncio.run(_run(config, evm_network(config, network), urls, first, last, dry_run, wait_s)))
 
 

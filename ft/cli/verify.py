@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from ft.cli.outcomes import tell
 from ft.config import Config
 from ft.errors import FtError
 
@@ -51,11 +52,7 @@ def command(wait_s: float, allow_lag: bool, no_topics: bool, strict: bool) -> No
     def on_outcome(outcome: Outcome) -> None:
         if sys.stderr.isatty():
             click.echo("\r\x1b[K", err=True, nl=False)
-        click.echo(f"{'differs' if outcome.count else 'proved ':7}  {outcome.claim}  ({outcome.seconds:.1f} s)")
-        for difference in outcome.differences:
-            click.echo(f"         {difference}")
-        if outcome.count > len(outcome.differences):
-            click.echo(f"         … and {outcome.count - len(outcome.differences):,} more")
+        tell(outcome, "proved")
 
     try:
         listener = Listener(on_check=on_check, on_outcome=on_outcome, on_records=on_records)

@@ -1,0 +1,17 @@
+"""How the commands that compare tell what came of it."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from ft.agents.verify import Outcome
+
+
+def tell(outcome: "Outcome", fine: str) -> None:
+    """One line, and one a difference that is listed. ``fine``: the word where there is none."""
+    click.echo(f"{'differs' if outcome.count else fine:7}  {outcome.claim}  ({outcome.seconds:.1f} s)")
+    for difference in outcome.differences:
+        click.echo(f"         {difference}")
+    if outcome.count > len(outcome.differences):
+        click.echo(f"         … and {outcome.count - len(outcome.differences):,} more")
