@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from ft.config import Config
 from ft.streams.hop import Message
@@ -13,6 +13,7 @@ from ft.streams.hop import Message
 _WITHIN_S: Final = 15.0
 _AGAIN_S: Final = 0.1
 _AT_ONCE: Final = 1000
+_UNKNOWN: Final = (KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION)
 
 
 @contextmanager
@@ -34,13 +35,14 @@ def reader(config: Config) -> Iterator[Consumer]:
 
 
 def end_of(consumer: Consumer, topic: str, partition: int = 0) -> int:
-    """The offset behind the last record. Brokers may not lead a topic yet that they have just made: asked again."""
+    """The offset behind the last record. Brokers may not know or lead a topic yet that was just made: asked again."""
     deadline = time.monotonic() + _WITHIN_S
     while True:
         try:
             return int(consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_WITHIN_S)[1])
         except KafkaException as exc:
-            if time.monotonic() > deadline or not exc.args[0].retriable():
+            error = exc.args[0]
+            if time.monotonic() > deadline or not (error.retriable() or error.code() in _UNKNOWN):
                 raise
             time.sleep(_AGAIN_S)
 
