@@ -6,7 +6,7 @@ from typing import Any
 
 from ft.demo.recording import Recording
 from tests.acceptance.pipeline import Pipeline
-from tests.devnet.contracts import ZERO, Contract, Devnet, Erc721, Erc721A, Erc1155
+from tests.devnet.contracts import Contract, Devnet, Erc721, Erc721A, Erc1155
 from tests.devnet.node import CHAIN_ID, Address, Anvil, TxHash
 
 TRANSFERS = {
@@ -101,4 +101,3 @@ class LiveChain:
 
 
 EMPTY_BATCH = "0x" + "".join(f"{word:064x}" for word in (64, 96, 0, 0))
-__all__ = ["ZERO", "LiveChain"]

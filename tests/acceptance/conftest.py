@@ -65,3 +65,10 @@ def deployment(servers: Mapping[str, str], folder: Path, networks: tuple[str, ..
     finally:
         made.stop()
         drop_database(admin, name)
+
+
+@pytest.fixture
+def worker(pipeline: Pipeline) -> None:
+    """One is running, whatever the test before has done to its own."""
+    if not pipeline.workers:
+        pipeline.start_worker()

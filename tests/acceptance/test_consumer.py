@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from ft.streams.topics import Topics
-from tests.acceptance.chains import ZERO
 from tests.acceptance.conftest import Chains
+from tests.devnet.contracts import ZERO
 
 NETWORKS = ("consumed",)
 README = Path(__file__).resolve().parents[2] / "README.md"

@@ -10,19 +10,14 @@ import pytest
 from tests.acceptance.conftest import Chains
 from tests.acceptance.pipeline import START_S, Pipeline
 
+pytestmark = pytest.mark.usefixtures("worker")
+
 NETWORKS = ("killed", "rebuilt", "unsaved", "cacheless")
 NAMED = ("transfer_id", "asset_id", "network", "revision")
 FIGURES = ("owners", "assets", "supply", "transfers", "mints", "burns")
 """Not first_block and last_block: they count events that were retracted."""
 JOURNAL = "SELECT count(*) FROM ledger.events WHERE network = 'unsaved' AND op IN ('apply', 'revert')"
 HOLES = "SELECT count(*) FROM ingest.quarantine WHERE network = 'unsaved'"
-
-
-@pytest.fixture(autouse=True)
-def worker(pipeline: Pipeline) -> None:
-    """One is running, whatever the test before has done to its own."""
-    if not pipeline.workers:
-        pipeline.start_worker()
 
 
 def test_a_worker_and_an_ingestion_killed_in_a_reorg_within_a_reorg_come_to_the_chains_state(live: Chains) -> None:

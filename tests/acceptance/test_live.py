@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.acceptance.chains import ZERO
 from tests.acceptance.conftest import Chains
 from tests.acceptance.pipeline import STEP_S, Pipeline
+from tests.devnet.contracts import ZERO
 
 NETWORKS = ("moves", "marks", "depth-1", "depth-3", "depth-10", "down-range", "down-follow", "too-deep")
 

@@ -1,7 +1,7 @@
 """The scenarios that every network must pass, from a real node to the API: its contracts say who owns what."""
 
-from tests.acceptance.chains import ZERO
 from tests.acceptance.conftest import Chains
+from tests.devnet.contracts import ZERO
 from tests.devnet.seaport import Seaport
 
 NETWORKS = ("gone", "moved", "deep", "sale")

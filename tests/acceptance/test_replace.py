@@ -3,7 +3,7 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
@@ -12,7 +12,7 @@ from ft import children
 from ft.children import FT
 from ft.demo.node import ReplayNode, replaying
 from ft.networks import load_networks
-from ft.schemas.events import RawBlock, RawPart
+from ft.schemas.events import RawPart
 from ft.streams.raw import NO_LEASE, RawLog
 from ft.streams.replace import Replace
 from ft.streams.sources import Block
@@ -25,7 +25,7 @@ from tests.acceptance.pipeline import START_S, STEP_S, Pipeline
 from tests.acceptance.test_trust import integrity, quarantined, story
 from tests.devnet.contracts import Contract
 from tests.devnet.faulty_node import Faults, FaultyNode
-from tests.integration.ingest.conftest import Crash, Crashed
+from tests.integration.ingest.conftest import Crash, Crashed, DyingRawLog
 
 NETWORKS = ("unproven", "promised", "holes", "limits", "beside", "interrupted", "busy", "young")
 OLDER = """
@@ -234,18 +234,6 @@ def unreadable(block: Block) -> Block:
         height=block.height, hash=block.hash, parent_hash=block.parent_hash, time=block.time, proof=block.proof,
         provider=block.provider, parts=parts,
     )  # fmt: skip
-
-
-class DyingRawLog(RawLog):
-    crash: Crash
-
-    def _send(self, record: RawBlock, on_offset: Callable[[int], None] | None = None) -> None:
-        self.crash.point()
-        super()._send(record, on_offset)
-
-    async def acknowledged(self) -> None:
-        await super().acknowledged()
-        self.crash.point()
 
 
 class DyingReplace(Replace):

@@ -12,6 +12,8 @@ from tests.acceptance.chains import LiveChain
 from tests.acceptance.conftest import Chains
 from tests.acceptance.pipeline import START_S, STEP_S, Pipeline
 
+pytestmark = pytest.mark.usefixtures("worker")
+
 NETWORKS = ("zombie", "row", "sent", "outage", "deep", "calm")
 _KEY = 20_261_121
 _BLOCKS = """
@@ -71,13 +73,6 @@ def unsent(pipeline: Pipeline, network: str) -> dict[int, str]:
 def ended(child: Child) -> int:
     child.kill(signal.SIGKILL)
     return child.wait(10)
-
-
-@pytest.fixture(autouse=True)
-def worker(pipeline: Pipeline) -> None:
-    """One is running, whatever the test before has done to its own."""
-    if not pipeline.workers:
-        pipeline.start_worker()
 
 
 def test_late_blocks_of_a_source_that_was_stopped_change_nothing(live: Chains) -> None:

@@ -23,8 +23,6 @@ from tests.bench.feed import TABLE
 from tests.bench.report import print_bulk, print_report
 from tests.bench.whole_way import run
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-
 
 def main() -> None:
     """Parse the command line, bring servers up, run, print."""

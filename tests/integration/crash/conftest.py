@@ -1,10 +1,8 @@
 """Topics, schemas and a network, for a hop that dies."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from ft.config import Config
@@ -13,8 +11,5 @@ from tests.integration.normalize.rawtopic import RawTopic, open_raw
 
 @pytest.fixture
 def raw(config: Config, tmp_path: Path) -> Iterator[RawTopic]:
-    with psycopg.connect(config.postgres) as conn:
-        conn.execute("UPDATE system.settings SET value = '2' WHERE name = 'partitions'")
-    opened = open_raw(replace(config, networks_file=tmp_path / "networks.toml"), tmp_path)
-    yield opened
-    opened.facts.registry.close()
+    with open_raw(config, tmp_path, partitions=2) as opened:
+        yield opened

@@ -12,11 +12,9 @@ import pytest
 from ft.agents.decode.topics import TRANSFER_BATCH
 from ft.agents.normalize.fold import Network
 from ft.agents.normalize.hop import Normalize
-from ft.agents.normalize.sender import Sender
 from ft.schemas.events import NormalizedBatch, RawBlock, from_record
 from ft.streams.claims import Claims
 from ft.streams.hop import run_hop
-from ft.streams.producer import Producer
 from tests.integration.crash.dying import settle
 from tests.integration.crash.feeding import Record, Stream, Topics, empty, rows
 from tests.integration.crash.life import Life
@@ -114,7 +112,7 @@ class NormalizeWorld:
         await claims.take({(self.raw.topic, 0): (0, len(self.records))})
         network = Network(slug=NETWORK, family="evm", raw_topic=self.raw.topic)
         config = replace(self.raw.config, home=life.home)
-        hop = Normalize(config, claims, network, self.raw.codec, self._sender, life.fail)
+        hop = Normalize(config, claims, network, self.raw.codec, self.raw.sender, life.fail)
         partitions = [(self._topics.normalized, p) for p in range(self.raw.facts.partitions)]
 
         async def told() -> None:
@@ -141,15 +139,3 @@ class NormalizeWorld:
                 letters = {(v["offset"], v["reason"], v["error"], v["contract"]) for v in values}
                 found[topic] = sorted(letters)
         return found
-
-    def _sender(self, slug: str) -> Sender:
-        facts = self.raw.facts
-        return Sender(
-            Producer(self.raw.config.kafka),
-            facts.topics,
-            slug,
-            facts.partitions,
-            normalized=facts.codecs[facts.topics.normalized],
-            quarantine=facts.codecs[facts.topics.quarantine],
-            dead_letter=facts.codecs[facts.topics.dead_letter],
-        )

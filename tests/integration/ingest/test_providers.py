@@ -14,8 +14,6 @@ from tests.devnet.faulty_node import Faults, FaultyNode
 from tests.devnet.lies import blind, failures, lies
 from tests.integration.ingest.conftest import Lab, at_step, until
 
-LAST = 79
-
 
 async def test_a_follower_goes_on_at_the_head_whatever_two_of_three_providers_do(
     lab: Lab, recording: Recording, monkeypatch: pytest.MonkeyPatch

@@ -8,20 +8,17 @@ import pytest
 
 from ft.agents.normalize.fold import Network
 from ft.agents.normalize.hop import Normalize
-from ft.agents.normalize.sender import Sender
 from ft.config import Config
 from ft.streams.claims import Claims
 from ft.streams.hop import Message, select
-from ft.streams.producer import Producer
 from tests.integration.normalize.rawtopic import NETWORK, RawTopic, open_raw
 from tests.topic_ends import read_all
 
 
 @pytest.fixture
 def raw(config: Config, tmp_path: Path) -> Iterator[RawTopic]:
-    opened = open_raw(replace(config, networks_file=tmp_path / "networks.toml", partitions=3), tmp_path)
-    yield opened
-    opened.facts.registry.close()
+    with open_raw(replace(config, partitions=3), tmp_path) as opened:
+        yield opened
 
 
 class Normalizer:
@@ -33,7 +30,7 @@ class Normalizer:
         self.claims.serve(raw.topic, "normalize")
         self.failures: list[BaseException] = []
         network = Network(slug=NETWORK, family="evm", raw_topic=raw.topic)
-        self.hop = Normalize(raw.config, self.claims, network, raw.codec, self._sender, self._failed)
+        self.hop = Normalize(raw.config, self.claims, network, raw.codec, raw.sender, self._failed)
 
     async def take_over(self) -> None:
         """Claim the partition, as an assignment does."""
@@ -47,18 +44,6 @@ class Normalizer:
     def messages(self) -> list[Message]:
         """Every record of the raw topic."""
         return read_all(self.raw.config, self.raw.topic)
-
-    def _sender(self, slug: str) -> Sender:
-        facts = self.raw.facts
-        return Sender(
-            Producer(self.raw.config.kafka),
-            facts.topics,
-            slug,
-            facts.partitions,
-            normalized=facts.codecs[facts.topics.normalized],
-            quarantine=facts.codecs[facts.topics.quarantine],
-            dead_letter=facts.codecs[facts.topics.dead_letter],
-        )
 
     async def _failed(self, exc: BaseException) -> None:
         self.failures.append(exc)

@@ -1,13 +1,15 @@
 """One network's raw topic on a real broker, and what a reader finds in ``ledger.normalized``."""
 
 import asyncio
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
+from ft.agents.normalize.sender import Sender
 from ft.config import Config
 from ft.schemas.codec import Codec
 from ft.schemas.events import NormalizedBatch, RawBlock, from_record, to_record
@@ -67,6 +69,19 @@ class RawTopic:
             for message in read_all(self.config, topic, partition)
         ]
 
+    def sender(self, slug: str) -> Sender:
+        """What a normalizer of that network sends by."""
+        topics, codecs = self.facts.topics, self.facts.codecs
+        return Sender(
+            Producer(self.config.kafka),
+            topics,
+            slug,
+            self.facts.partitions,
+            normalized=codecs[topics.normalized],
+            quarantine=codecs[topics.quarantine],
+            dead_letter=codecs[topics.dead_letter],
+        )
+
     def rows(self, query: str, **values: object) -> list[tuple[Any, ...]]:
         """Ask the database."""
         with psycopg.connect(self.config.postgres) as conn:
@@ -97,12 +112,19 @@ def taken(records: Iterable[Sent]) -> list[NormalizedBatch]:
     return found
 
 
-def open_raw(config: Config, folder: Path) -> RawTopic:
-    """Topics, schemas and the network, made."""
+@contextmanager
+def open_raw(config: Config, folder: Path, *, partitions: int | None = None) -> Iterator[RawTopic]:
+    """Topics, schemas and the network, made. ``partitions``: instead of as many as the database was made for."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "networks.toml").write_text(NETWORKS_FILE)
+    config = replace(config, networks_file=folder / "networks.toml")
+    if partitions is not None:
+        with psycopg.connect(config.postgres) as conn:
+            conn.execute("UPDATE system.settings SET value = %s WHERE name = 'partitions'", [str(partitions)])
     prepare(config)
-    return RawTopic(config, verify(config))
+    facts = verify(config)
+    with closing(facts.registry):
+        yield RawTopic(config, facts)
 
 
 def claim() -> RawBlock:

@@ -10,7 +10,7 @@ from ft.config import Config
 from ft.errors import ConfigError
 from ft.sql.queries import LIVE, SCHEMAS, load, named, words
 from ft.streams.orphan import is_wanted
-from tests.integration.sql.test_migrate import _prepare
+from tests.integration.sql.test_migrate import prepare
 
 RELATIONS = (
     "SELECT n.nspname, c.relname, c.relkind::text, coalesce(c.relacl::text, ''), coalesce(c.reloptions::text, '')"
@@ -47,7 +47,7 @@ def test_every_query_prepares_in_it(config: Config) -> None:
         for word in words():
             for name, text in load(word, shadow.generation).items():
                 try:
-                    _prepare(conn, f"{word}_{name}", text)
+                    prepare(conn, f"{word}_{name}", text)
                 except psycopg.Error as exc:
                     refused[f"{word}.sql {name}"] = str(exc)
 

@@ -20,14 +20,15 @@ def test_every_query_prepares_on_a_migrated_database(database: str) -> None:
         for word in words():
             for name, text in load(word).items():
                 try:
-                    _prepare(conn, f"{word}_{name}", text)
+                    prepare(conn, f"{word}_{name}", text)
                 except psycopg.Error as exc:
                     refused[f"{word}.sql {name}"] = str(exc)
 
     assert refused == {}
 
 
-def _prepare(conn: psycopg.Connection[Any], name: str, text: str) -> None:
+def prepare(conn: psycopg.Connection[Any], name: str, text: str) -> None:
+    """Raises psycopg.Error for a query that does not fit the tables."""
     statement = PostgresQuery(Transformer())
     statement.convert(text, _Anything())
     if b"COPY" in statement.query and b"FROM STDIN" in statement.query:  # cannot be prepared: taken with no rows

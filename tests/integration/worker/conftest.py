@@ -15,11 +15,8 @@ StartWorker = Callable[..., WorkerProcess]
 
 @pytest.fixture
 def raw(config: Config, tmp_path: Path) -> Iterator[RawTopic]:
-    opened = open_raw(
-        replace(config, networks_file=tmp_path / "networks.toml", partitions=3, session_timeout_s=6.0), tmp_path
-    )
-    yield opened
-    opened.facts.registry.close()
+    with open_raw(replace(config, partitions=3, session_timeout_s=6.0), tmp_path) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -11,8 +11,6 @@ from ft.errors import DatabaseError, DatabaseUnavailable, Fenced, OffsetMismatch
 from ft.streams import checkpoint
 from ft.streams.checkpoint import Claim, Connection, Move, Superseded, Writer
 
-KEY = {"consumer": "ledger", "topic": "t", "partition": 0}
-
 
 @pytest.fixture
 async def conn(config: Config) -> AsyncIterator[Connection]:
