@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 
@@ -53,14 +54,18 @@ def known_networks(config: Config) -> dict[str, str]:
     return _read(config)[1]
 
 
+def require_migrated(conn: psycopg.Connection[Any]) -> None:
+    """Raises ConfigError where `ft migrate` has not run."""
+    row = conn.execute(load("checkpoint")["migrated"]).fetchone()
+    if row is None or not row[0]:
+        raise ConfigError("the database is not migrated: expected ft's tables, found none. Run `ft migrate`.")
+
+
 def _read(config: Config) -> tuple[int, dict[str, str]]:
-    sql = load("checkpoint")
     try:
         with psycopg.connect(config.postgres_as("ft_writer"), connect_timeout=5, autocommit=True) as conn:
-            row = conn.execute(sql["migrated"]).fetchone()
-            if row is None or not row[0]:
-                raise ConfigError("the database is not migrated: expected ft's tables, found none. Run `ft migrate`.")
-            return stored_partitions(conn), dict(conn.execute(sql["networks"]).fetchall())
+            require_migrated(conn)
+            return stored_partitions(conn), dict(conn.execute(load("checkpoint")["networks"]).fetchall())
     except psycopg.OperationalError as exc:
         raise DatabaseUnavailable(
             f"Postgres: expected a connection, got: {str(exc).strip()}. "

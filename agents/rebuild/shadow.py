@@ -8,10 +8,11 @@ import structlog
 from psycopg import sql
 
 from ft.config import Config
-from ft.errors import ConfigError, DatabaseUnavailable, FtError
+from ft.errors import DatabaseUnavailable, FtError
 from ft.sql import shadow
 from ft.sql.queries import LIVE, load, use
 from ft.streams.checkpoint import session, translated
+from ft.streams.facts import require_migrated
 
 log = structlog.get_logger(__name__)
 
@@ -67,9 +68,7 @@ class Shadow:
             self.conn.close()
 
     def _take_lock(self) -> None:
-        migrated = self.conn.execute(load("checkpoint", LIVE)["migrated"]).fetchone()
-        if migrated is None or not migrated[0]:
-            raise ConfigError("the database is not migrated: expected ft's tables, found none. Run `ft migrate`.")
+        require_migrated(self.conn)
         row = self.conn.execute(load("rebuild", LIVE)["only_one"], {"kind": self.kind}).fetchone()
         if row is None or not row[0]:
             raise RebuildRuns(
