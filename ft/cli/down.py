@@ -16,9 +16,7 @@ def command(delete_data: bool) -> None:
     config = Config.from_env()
     stop_api(config)
     with shown() as progress:
-        stopped = embedded.stop(config, progress)
-        if delete_data:
-            embedded.remove(config, progress)
+        stopped = (embedded.remove if delete_data else embedded.stop)(config, progress)
     click.echo(f"stopped {', '.join(stopped)}" if stopped else "nothing was running")
     if delete_data:
         click.echo(f"deleted the servers' data under {config.home}")

@@ -36,6 +36,11 @@ class StartupCache:
             return [f"-XX:AOTCache={self._finished}", "-Xlog:aot=off", "-Xlog:cds=off"]
         return [f"-XX:AOTCacheOutput={self._recording}", "-Xlog:aot=off", "-Xlog:cds=off"]
 
+    @property
+    def finished(self) -> bool:
+        """Whether there is one already; else this run's end makes it."""
+        return self._finished.exists()
+
     def keep(self) -> None:
         """Take over what a run has recorded; call it once the program has ended by itself."""
         if self._recording.exists():

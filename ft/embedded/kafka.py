@@ -90,8 +90,10 @@ class Kafka:
         process = self.process() or self._spawn()
         processes.await_answer(self._takes_requests, process, name="Kafka", log=self.log, patience_s=_PATIENCE_S)
 
-    def stop(self, process: psutil.Process) -> None:
-        if processes.end(process, how=signal.SIGTERM, patience_s=_STOP_PATIENCE_S):
+    def stop(self, process: psutil.Process, *, in_order: bool = True) -> None:
+        if not in_order and self._cache.finished:
+            processes.end(process, how=signal.SIGKILL, patience_s=_STOP_PATIENCE_S)
+        elif processes.end(process, how=signal.SIGTERM, patience_s=_STOP_PATIENCE_S):
             self._cache.keep()
         else:
             self._cache.discard()

@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+import psutil
+
 from ft.config import ADDRESSES, Config
 from ft.embedded import ports, processes
 from ft.embedded.kafka import Kafka
@@ -85,8 +87,11 @@ def start_missing(config: Config, progress: Progress | None = None) -> tuple[Con
     return found, [server.name for server in fleet.servers if server.name in missing]
 
 
-def stop(config: Config, progress: Progress | None = None) -> list[str]:
-    """Stop the embedded servers of this home and wait until they are gone. Returns the names of those that ran."""
+def stop(config: Config, progress: Progress | None = None, *, in_order: bool = True) -> list[str]:
+    """Stop the embedded servers of this home and wait until they are gone. Returns the names of those that ran.
+
+    ``in_order=False``: at once, without bringing their data into order; only for data that are deleted next.
+    """
     progress = progress or Quiet()
     places = Places.of(config)
     if not places.home.exists():
@@ -98,14 +103,21 @@ def stop(config: Config, progress: Progress | None = None) -> list[str]:
         # The registry keeps its schemas in Postgres: it leaves first.
         for names in (("registry", "kafka"), ("postgres",)):
             with ThreadPoolExecutor() as pool:
-                list(pool.map(lambda pair: pair[0].stop(pair[1]), [p for p in running if p[0].name in names]))
+                list(pool.map(lambda pair: pair[0].stop(pair[1], in_order=in_order), _of(running, names)))
         places.servers_file.unlink(missing_ok=True)
     return [server.name for server, _ in running]
 
 
-def remove(config: Config, progress: Progress | None = None) -> None:
-    """Stop the servers and delete their data, logs and passwords; downloads stay."""
-    stop(config, progress)
+def _of(running: list[tuple[Server, psutil.Process]], names: tuple[str, ...]) -> list[tuple[Server, psutil.Process]]:
+    return [pair for pair in running if pair[0].name in names]
+
+
+def remove(config: Config, progress: Progress | None = None) -> list[str]:
+    """Stop the servers and delete their data, logs and passwords; downloads stay. Returns the names of those that ran.
+
+    At once: in order, Kafka would first write every partition to disk.
+    """
+    stopped = stop(config, progress, in_order=False)
     places = Places.of(config)
     data = places.data("postgres")
     if data.is_symlink():
@@ -115,6 +127,7 @@ def remove(config: Config, progress: Progress | None = None) -> None:
         data.unlink()
     for folder in ("kafka", "postgres", "registry", "logs", "run", "secrets"):
         shutil.rmtree(places.home / folder, ignore_errors=True)
+    return stopped
 
 
 def _end_strays(servers: list[Server], progress: Progress) -> None:

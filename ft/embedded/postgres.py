@@ -83,9 +83,10 @@ class Postgres:
                 time.sleep(_RETRY_S)
         self._set_up()
 
-    def stop(self, process: psutil.Process) -> None:
-        # SIGTERM would wait for the clients to leave; SIGINT sends them away and ends in order.
-        processes.end(process, how=signal.SIGINT, patience_s=_STOP_PATIENCE_S)
+    def stop(self, process: psutil.Process, *, in_order: bool = True) -> None:
+        # SIGTERM would wait for the clients to leave; SIGINT sends them away and ends in order; SIGQUIT leaves its
+        # last writes to the next start's recovery.
+        processes.end(process, how=signal.SIGINT if in_order else signal.SIGQUIT, patience_s=_STOP_PATIENCE_S)
 
     @property
     def _owner(self) -> int:
