@@ -40,13 +40,21 @@ def verify(config: Config) -> Facts:
     require_same_cluster(config)
     verify_topics(config, networks, partitions)
     topics, registry = Topics(config.topic_prefix, config.generation), Registry(config.schema_registry)
+    try:
+        codecs = _codecs(config, topics, registry)
+        if not config.generation:  # which has a journal of its own, and begins with it
+            require_announced(config, codecs[topics.ownership_changed], partitions)
+        tell_changed_settings(config, topics, networks)
+    except BaseException:
+        registry.close()
+        raise
+    return Facts(topics=topics, partitions=partitions, networks=networks, registry=registry, codecs=codecs)
+
+
+def _codecs(config: Config, topics: Topics, registry: Registry) -> dict[str, Codec]:
     served = Topics(config.topic_prefix).records(())  # a generation's records have the schemas of those
     subjects = zip(topics.records(()), served.items(), strict=True)
-    codecs = {topic: registry.codec(record, subject) for topic, (subject, record) in subjects}
-    if not config.generation:  # which has a journal of its own, and begins with it
-        require_announced(config, codecs[topics.ownership_changed], partitions)
-    tell_changed_settings(config, topics, networks)
-    return Facts(topics=topics, partitions=partitions, networks=networks, registry=registry, codecs=codecs)
+    return {topic: registry.codec(record, subject) for topic, (subject, record) in subjects}
 
 
 def known_networks(config: Config) -> dict[str, str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Final, Self
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from ft.config import Config
 from ft.errors import BrokerError, FtError, MalformedRecord
@@ -19,7 +19,7 @@ from ft.streams.linking import Row
 from ft.streams.producer import Headers, Producer
 from ft.streams.registry import Registry
 from ft.streams.sources import Block, Marks
-from ft.streams.topics import Topics, topic_identities
+from ft.streams.topics import Topics, passes, topic_identities
 from ft.streams.tracing import HEADER, traceparent
 
 PARTITION: Final = 0
@@ -60,10 +60,14 @@ class RawLog:
 
         identities = await asyncio.to_thread(topic_identities, config, [topic])
         registry = Registry(config.schema_registry)
-        producer = Producer(config.kafka, offsets=True)
-        return await asyncio.to_thread(
-            cls, network, topic, identities[topic].topic_id, registry, producer, config.kafka
-        )
+        try:
+            producer = Producer(config.kafka, offsets=True)
+            return await asyncio.to_thread(
+                cls, network, topic, identities[topic].topic_id, registry, producer, config.kafka
+            )
+        except BaseException:  # also where the caller stops waiting
+            registry.close()
+            raise
 
     async def claim(self, owner: str) -> int:
         """Write a claim; its offset is the lease. Raises BrokerError."""
@@ -172,7 +176,7 @@ class ClaimWatch(AbstractContextManager["ClaimWatch"]):
         """Waits for so many records, at most so long."""
         for message in self._consumer.consume(count, timeout_s):
             if (error := message.error()) is not None:
-                if error.code() == KafkaError._PARTITION_EOF or error.retriable() or error.code() < 0:
+                if passes(error):
                     continue
                 raise BrokerError(f"{self._topic}: {error.str()}") from KafkaException(error)
             self._next = (message.offset() or 0) + 1

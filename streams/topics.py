@@ -22,6 +22,26 @@ _LOOK_AGAIN_S: Final = 0.2
 _KEEP: Final = {"cleanup.policy": "delete", "retention.ms": "-1", "max.message.bytes": str(RECORD_BYTES_MAX)}
 _MONTH: Final = {**_KEEP, "retention.ms": str(30 * _DAY_MS)}
 
+_PASSING: Final = {
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.REQUEST_TIMED_OUT,
+    KafkaError.REPLICA_NOT_AVAILABLE,
+    KafkaError.NETWORK_EXCEPTION,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.NOT_ENOUGH_REPLICAS,
+    KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+    KafkaError.NOT_CONTROLLER,
+    KafkaError.KAFKA_STORAGE_ERROR,
+    KafkaError.LISTENER_NOT_FOUND,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.OFFSET_NOT_AVAILABLE,
+    KafkaError.THROTTLING_QUOTA_EXCEEDED,
+}
+
 _Layout: TypeAlias = dict[str, tuple[int, dict[str, str]]]
 """Topic -> how many partitions it has, and the settings it is created with."""
 
@@ -265,7 +285,16 @@ def _create(admin: AdminClient, missing: _Layout, replication: int) -> None:
                 raise BrokerError(f"topic {name} could not be created: {exc.args[0].str()}") from exc
 
 
+def passes(error: Any) -> bool:
+    """Whether what Kafka answered is an error that passes, so that the same may be asked again.
+
+    Brokers' answers by the protocol's own table (https://kafka.apache.org/protocol#protocol_error_codes), without those
+    that a missing topic is told by; librdkafka says so of its own errors (codes below 0), and of transactions.
+    """
+    return bool(error.code() < 0 or error.code() in _PASSING or error.retriable())
+
+
 def _translated(config: Config, exc: KafkaException) -> BrokerError:
     error: Any = exc.args[0]
-    kind = BrokerUnavailable if error.retriable() or error.code() < 0 else BrokerError
+    kind = BrokerUnavailable if passes(error) else BrokerError
     return kind(f"Kafka at {config.kafka}: {error.str()}")

@@ -10,6 +10,7 @@ from ft.config import Config
 from ft.errors import BrokerError, BrokerUnavailable
 from ft.streams.hop import Message
 from ft.streams.reader import settings
+from ft.streams.topics import passes
 
 _ASK_S: Final = 15.0
 _SILENCE_S: Final = 60.0
@@ -71,7 +72,7 @@ class WholeTopic:
         return True
 
     def _translated(self, error: Any) -> BrokerError:
-        kind = BrokerUnavailable if error.retriable() or error.code() < 0 else BrokerError
+        kind = BrokerUnavailable if passes(error) else BrokerError
         if error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
             kind = BrokerError
         return kind(f"Kafka at {self._config.kafka}, {self.topic}: {error.str()}")

@@ -9,11 +9,11 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from ft.config import Config
 from ft.streams.hop import Message
+from ft.streams.topics import passes
 
 _WITHIN_S: Final = 15.0
 _AGAIN_S: Final = 0.1
 _AT_ONCE: Final = 1000
-_UNKNOWN: Final = (KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION)
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def end_of(consumer: Consumer, topic: str, partition: int = 0) -> int:
             return int(consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_WITHIN_S)[1])
         except KafkaException as exc:
             error = exc.args[0]
-            if time.monotonic() > deadline or not (error.retriable() or error.code() in _UNKNOWN):
+            if time.monotonic() > deadline or not (passes(error) or error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART):
                 raise
             time.sleep(_AGAIN_S)
 
