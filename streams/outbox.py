@@ -6,13 +6,13 @@ no later record can mend. With librdkafka's gapless guarantee the refusal is fat
 
 import asyncio
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
-from confluent_kafka import KafkaError, KafkaException, Message
+from confluent_kafka import KafkaException
 from confluent_kafka import Producer as RdKafkaProducer
 
 from ft.errors import BrokerError
-from ft.streams.producer import Headers, settings
+from ft.streams.producer import Headers, Refusal, settings
 
 _POLL_S: Final = 0.02
 
@@ -21,14 +21,14 @@ class Outbox:
     """One producer's life: the first refusal ends it. Open another one to go on."""
 
     def __init__(self, bootstrap: str) -> None:
-        self._refused: BrokerError | None = None
+        self._refusal = Refusal()
         self._rd = RdKafkaProducer(
             settings(bootstrap)
             | {
                 "enable.gapless.guarantee": True,
                 "delivery.report.only.error": True,
-                "on_delivery": self._delivered,
-                "error_cb": self._error,
+                "on_delivery": self._refusal.delivered,
+                "error_cb": self._refusal.fatal,
             }
         )
         self.send_count = 0
@@ -68,14 +68,5 @@ class Outbox:
             self._rd.poll(0)
 
     def _check(self) -> None:
-        if self._refused is not None:
-            raise self._refused
-
-    def _delivered(self, error: KafkaError | None, message: Message) -> None:
-        if error is not None and self._refused is None:
-            where = f"{message.topic()}[{message.partition()}]"
-            self._refused = BrokerError(f"record for {where} refused: {error.str()}")
-
-    def _error(self, error: Any) -> None:
-        if error.fatal() and self._refused is None:
-            self._refused = BrokerError(f"Kafka: {error.str()}")
+        if self._refusal.error is not None:
+            raise self._refusal.error

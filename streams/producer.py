@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Message
@@ -34,14 +35,38 @@ def settings(bootstrap: str) -> dict[str, Any]:
     }
 
 
+class Refusal:
+    """The first record that Kafka refused. librdkafka holds on to what it calls back: if that were the producer itself,
+    its threads and connections would outlive whoever let go of it."""
+
+    def __init__(self) -> None:
+        self.error: BrokerError | None = None
+
+    def delivered(self, error: KafkaError | None, message: Message) -> None:
+        """librdkafka's report of one record."""
+        if error is not None and self.error is None:
+            self.error = BrokerError(f"record for {message.topic()}[{message.partition()}] refused: {error.str()}")
+
+    def landed(self, error: KafkaError | None, message: Message, on_offset: OnOffset) -> None:
+        """The same of a record whose offset is wanted."""
+        self.delivered(error, message)
+        offset = message.offset()
+        if error is None and offset is not None:
+            on_offset(offset)
+
+    def fatal(self, error: Any) -> None:
+        """librdkafka's report of an error of the whole producer."""
+        if error.fatal() and self.error is None:
+            self.error = BrokerError(f"Kafka: {error.str()}")
+
+
 class Producer:
     """One process's records. ``offsets=True`` reports where each record landed, at some cost a record."""
 
     def __init__(self, bootstrap: str, *, offsets: bool = False) -> None:
-        self._offsets = offsets
-        self._failed: BrokerError | None = None
+        self._refusal = Refusal()
         self._rd = RdKafkaProducer(
-            settings(bootstrap) | {"delivery.report.only.error": not offsets, "on_delivery": self._delivered}
+            settings(bootstrap) | {"delivery.report.only.error": not offsets, "on_delivery": self._refusal.delivered}
         )
 
     def send(
@@ -56,7 +81,7 @@ class Producer:
         """Enqueue one record. ``on_offset`` needs ``offsets=True``. Raises BrokerError for a record no broker takes."""
         extra: dict[str, Any] = {}
         if on_offset is not None:
-            extra["on_delivery"] = lambda error, message: self._landed(error, message, on_offset)
+            extra["on_delivery"] = partial(self._refusal.landed, on_offset=on_offset)
         while True:
             try:
                 self._rd.produce(topic, value, key, partition, headers=headers, **extra)
@@ -90,22 +115,12 @@ class Producer:
             if deadline is not None and loop.time() > deadline and len(self._rd):
                 raise BrokerUnavailable(f"Kafka: {len(self._rd)} records are not acknowledged after {timeout_s} s")
         self._rd.poll(0)
-        if self._failed is not None:
-            failed, self._failed = self._failed, None
-            raise failed
+        if self._refusal.error is not None:
+            refused, self._refusal.error = self._refusal.error, None
+            raise refused
 
     def abandon(self) -> None:
         """Drop what is queued here and not yet sent: for a process that lost its partitions."""
         self._rd.purge(in_queue=True, in_flight=False, blocking=False)
         self._rd.poll(0)
-        self._failed = None
-
-    def _delivered(self, error: KafkaError | None, message: Message) -> None:
-        if error is not None and self._failed is None:
-            self._failed = BrokerError(f"record for {message.topic()}[{message.partition()}] refused: {error.str()}")
-
-    def _landed(self, error: KafkaError | None, message: Message, on_offset: OnOffset) -> None:
-        self._delivered(error, message)
-        offset = message.offset()
-        if error is None and offset is not None:
-            on_offset(offset)
+        self._refusal.error = None

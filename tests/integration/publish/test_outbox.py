@@ -33,7 +33,7 @@ async def test_what_follows_a_refused_record_is_not_sent(config: Config, topic: 
     await outbox.flush()
     outbox.send(topic, 0, secrets.token_bytes(10_000))
     async with asyncio.timeout(20):
-        while outbox._refused is None:
+        while outbox._refusal.error is None:
             with suppress(KafkaException):
                 await asyncio.to_thread(outbox._rd.poll, 0.05)
 
