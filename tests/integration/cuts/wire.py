@@ -4,9 +4,10 @@ import asyncio
 import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from typing import Protocol, Self
 
+_FLUSH_S = 5.0
 Read = Callable[[asyncio.StreamReader], Awaitable[bytes]]
 
 
@@ -38,7 +39,8 @@ class Proxy:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(asyncio.start_server(self._serve, sock=self._listener), self._loop).result(10)
+        serving = asyncio.start_server(self._serve, sock=self._listener)
+        self._server = asyncio.run_coroutine_threadsafe(serving, self._loop).result(10)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -46,16 +48,28 @@ class Proxy:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
-        self._listener.close()
 
     async def _end(self) -> None:
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """Nobody is let in any more, and who is in goes, with both ends of the connection closed."""
+        self._server.close()
+        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _serve(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
-        server, to_server = await asyncio.open_connection(*self.upstream)
+        async with _closing(to_client):
+            server, to_server = await asyncio.open_connection(*self.upstream)
+            async with _closing(to_server):
+                await self._talk(client, to_client, server, to_server)
+
+    async def _talk(
+        self,
+        client: asyncio.StreamReader,
+        to_client: asyncio.StreamWriter,
+        server: asyncio.StreamReader,
+        to_server: asyncio.StreamWriter,
+    ) -> None:
         talk = self._conversation(self)
         ways = [
             asyncio.ensure_future(_pass(talk.read_request, client, to_server)),
@@ -67,10 +81,19 @@ class Proxy:
             for way in ways:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
-            for writer in (to_client, to_server):
-                writer.close()
-                with suppress(OSError):
-                    await writer.wait_closed()
+
+
+@asynccontextmanager
+async def _closing(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        writer.close()
+        try:
+            with suppress(OSError):
+                await asyncio.wait_for(writer.wait_closed(), _FLUSH_S)
+        except TimeoutError:
+            writer.transport.abort()
 
 
 async def _pass(read: Read, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
