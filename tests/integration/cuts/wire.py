@@ -33,6 +33,8 @@ class Proxy:
         self.upstream = (host, port)
         self._conversation = conversation
         self._listener = socket.create_server(("127.0.0.1", 0))
+        # asyncio sets it where a socket says that it is TCP, and those that this one accepts do not say.
+        self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port: int = self._listener.getsockname()[1]
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
