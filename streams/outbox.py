@@ -9,10 +9,9 @@ from contextlib import suppress
 from typing import Final
 
 from confluent_kafka import KafkaException
-from confluent_kafka import Producer as RdKafkaProducer
 
 from ft.errors import BrokerError
-from ft.streams.producer import Headers, Refusal, settings
+from ft.streams.producer import Headers, Refusal, opened, settings
 
 _POLL_S: Final = 0.02
 
@@ -22,7 +21,7 @@ class Outbox:
 
     def __init__(self, bootstrap: str) -> None:
         self._refusal = Refusal()
-        self._rd = RdKafkaProducer(
+        self._rd = opened(
             settings(bootstrap)
             | {
                 "enable.gapless.guarantee": True,

@@ -15,6 +15,7 @@ Headers = list[tuple[str, str | bytes | None]]
 OnOffset = Callable[[int], None]
 """Called with the record's offset, on whatever thread polls."""
 _POLL_S: Final = 0.02
+_CONNECTS_S: Final = 0.02
 
 
 def settings(bootstrap: str) -> dict[str, Any]:
@@ -33,6 +34,17 @@ def settings(bootstrap: str) -> dict[str, Any]:
         "queue.buffering.max.kbytes": 512 * 1024,
         "log_level": 3,
     }
+
+
+def opened(configured: dict[str, Any]) -> RdKafkaProducer:
+    """A producer of librdkafka that has had a moment to connect.
+
+    Asked to send at once it would look for a broker that gives it its producer id, find none yet, and look again
+    half a second later. A broker that is slower, or away, costs that half second and nothing else.
+    """
+    producer = RdKafkaProducer(configured)
+    producer.poll(_CONNECTS_S)
+    return producer
 
 
 class Refusal:
@@ -65,7 +77,7 @@ class Producer:
 
     def __init__(self, bootstrap: str, *, offsets: bool = False) -> None:
         self._refusal = Refusal()
-        self._rd = RdKafkaProducer(
+        self._rd = opened(
             settings(bootstrap) | {"delivery.report.only.error": not offsets, "on_delivery": self._refusal.delivered}
         )
 

@@ -138,7 +138,6 @@ def living(lives: Callable[[], Life]) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(AsyncConnection, "connect", classmethod(connecting))
         patch.setattr("ft.streams.producer.RdKafkaProducer", Producer)
-        patch.setattr("ft.streams.outbox.RdKafkaProducer", Producer)
         yield
 
 
