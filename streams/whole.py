@@ -26,7 +26,8 @@ class WholeTopic:
         self.topic = topic
         self.partitions = tuple(partitions)
         self._config = config
-        self._consumer = Consumer(settings(config.kafka, f"{config.topic_prefix}whole"))
+        # Who is assigned another partition waits for the fetch that waits for records of the one before.
+        self._consumer = Consumer(settings(config.kafka, f"{config.topic_prefix}whole") | {"fetch.wait.max.ms": 10})
 
     def __enter__(self) -> Self:
         return self
@@ -49,25 +50,28 @@ class WholeTopic:
 
         Raises BrokerUnavailable, BrokerError.
         """
-        left = {partition: end for partition, end in ends.items() if starts[partition] < end}
+        left = {partition: range(starts[partition], end) for partition, end in ends.items() if starts[partition] < end}
         if left:
             self._consumer.assign([TopicPartition(self.topic, partition, starts[partition]) for partition in left])
         heard = time.monotonic()
         while left:
-            found = [m for m in self._consumer.consume(most, timeout=_POLL_S) if self._is_wanted(m, left)]
+            # Asked for more than there are, the client would wait for them until its timeout.
+            count = min(most, sum(map(len, left.values())))
+            found = [m for m in self._consumer.consume(count, timeout=_POLL_S) if self._is_wanted(m, left)]
             if found:
                 heard = time.monotonic()
                 yield [_message(m) for m in found]
             elif time.monotonic() - heard > _SILENCE_S:
-                raise BrokerUnavailable(f"{self.topic}: expected records up to {left}, got none for {_SILENCE_S:.0f} s")
+                raise BrokerUnavailable(f"{self.topic}: expected records up to {ends}, got none for {_SILENCE_S:.0f} s")
 
-    def _is_wanted(self, message: Any, left: dict[int, int]) -> bool:
+    def _is_wanted(self, message: Any, left: dict[int, range]) -> bool:
         if message.error() is not None:
             raise self._translated(message.error())
         partition, offset = message.partition(), message.offset()
         if partition not in left:
             return False
-        if offset + 1 >= left[partition]:
+        left[partition] = range(offset + 1, left[partition].stop)
+        if not left[partition]:
             del left[partition]
         return True
 
