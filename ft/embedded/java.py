@@ -5,9 +5,13 @@ from that record in half the time. The JVM itself refuses a record of other jars
 """
 
 import hashlib
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
+from ft.embedded import processes
 from ft.embedded.places import Places, private_folder
 from ft.errors import ServerError
 
@@ -36,19 +40,17 @@ class StartupCache:
             return [f"-XX:AOTCache={self._finished}", "-Xlog:aot=off", "-Xlog:cds=off"]
         return [f"-XX:AOTCacheOutput={self._recording}", "-Xlog:aot=off", "-Xlog:cds=off"]
 
-    @property
-    def finished(self) -> bool:
-        """Whether there is one already; else this run's end makes it."""
-        return self._finished.exists()
+    def end(self, process: psutil.Process, *, in_order: bool, patience_s: float) -> None:
+        """End the program. What it has recorded is taken over where it ended by itself, and forgotten where not.
 
-    def keep(self) -> None:
-        """Take over what a run has recorded; call it once the program has ended by itself."""
-        if self._recording.exists():
+        ``in_order=False``: it is killed, unless its end makes the cache.
+        """
+        if not in_order and self._finished.exists():
+            processes.end(process, how=signal.SIGKILL, patience_s=patience_s)
+        elif not processes.end(process, how=signal.SIGTERM, patience_s=patience_s):
+            self._recording.unlink(missing_ok=True)
+        elif self._recording.exists():
             self._recording.replace(self._finished)
-
-    def discard(self) -> None:
-        """Forget what a run has recorded that did not end by itself."""
-        self._recording.unlink(missing_ok=True)
 
     @property
     def _finished(self) -> Path:

@@ -4,7 +4,6 @@ import base64
 import os
 import shlex
 import shutil
-import signal
 import subprocess
 import uuid
 from functools import cached_property
@@ -91,12 +90,7 @@ class Kafka:
         processes.await_answer(self._takes_requests, process, name="Kafka", log=self.log, patience_s=_PATIENCE_S)
 
     def stop(self, process: psutil.Process, *, in_order: bool = True) -> None:
-        if not in_order and self._cache.finished:
-            processes.end(process, how=signal.SIGKILL, patience_s=_STOP_PATIENCE_S)
-        elif processes.end(process, how=signal.SIGTERM, patience_s=_STOP_PATIENCE_S):
-            self._cache.keep()
-        else:
-            self._cache.discard()
+        self._cache.end(process, in_order=in_order, patience_s=_STOP_PATIENCE_S)
 
     @property
     def _words(self) -> tuple[str, str]:

@@ -8,8 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-import psutil
-
 from ft.config import ADDRESSES, Config
 from ft.embedded import ports, processes
 from ft.embedded.kafka import Kafka
@@ -102,14 +100,11 @@ def stop(config: Config, progress: Progress | None = None, *, in_order: bool = T
         running = [(server, process) for server in fleet.servers if (process := server.process() or server.stray())]
         # The registry keeps its schemas in Postgres: it leaves first.
         for names in (("registry", "kafka"), ("postgres",)):
+            leaving = [pair for pair in running if pair[0].name in names]
             with ThreadPoolExecutor() as pool:
-                list(pool.map(lambda pair: pair[0].stop(pair[1], in_order=in_order), _of(running, names)))
+                list(pool.map(lambda pair: pair[0].stop(pair[1], in_order=in_order), leaving))
         places.servers_file.unlink(missing_ok=True)
     return [server.name for server, _ in running]
-
-
-def _of(running: list[tuple[Server, psutil.Process]], names: tuple[str, ...]) -> list[tuple[Server, psutil.Process]]:
-    return [pair for pair in running if pair[0].name in names]
 
 
 def remove(config: Config, progress: Progress | None = None) -> list[str]:

@@ -3,7 +3,6 @@
 import http.client
 import os
 import shutil
-import signal
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
@@ -92,12 +91,7 @@ class Registry:
         processes.await_answer(self._answers, process, name="The schema registry", log=self.log, patience_s=_PATIENCE_S)
 
     def stop(self, process: psutil.Process, *, in_order: bool = True) -> None:
-        if not in_order and self._cache.finished:
-            processes.end(process, how=signal.SIGKILL, patience_s=_STOP_PATIENCE_S)
-        elif processes.end(process, how=signal.SIGTERM, patience_s=_STOP_PATIENCE_S):
-            self._cache.keep()
-        else:
-            self._cache.discard()
+        self._cache.end(process, in_order=in_order, patience_s=_STOP_PATIENCE_S)
 
     def _spawn(self, storage: Storage) -> psutil.Process:
         program = self.fetch()
