@@ -1,99 +1,78 @@
-"""Pure: who holds a token after an event, and after its retraction. The ledger and every subscriber apply this rule.
+"""Pure: who holds a token, by its live events. The ledger applies this rule; subscribers assign what it came to.
 
 Single holding (ERC-721 and the like): the account is ``to`` of the live event with the greatest chain position.
 Multi holding (ERC-1155): each account holds the sum of what came in less what went out.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Final, TypeAlias
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple, TypeAlias
 
 from ft.schemas.ids import NO_ACCOUNTS
 
 Position: TypeAlias = tuple[int, int, int]
 """(block number, log_index, sub_index): orders the events of one network."""
 
-NOWHERE: Position = (-1, -1, -1)
-"""Before every event: of a balance without a known incoming event."""
-
-NO_FLOOR: Final = -1
-"""The floor of a partition and network before anything was retracted there."""
+NOWHERE: Final[Position] = (-1, -1, -1)
+"""Before every event: where a holding stands that no live event tells of."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
-    """One token, or some of it, leaves one account for another."""
+class Arrival(NamedTuple):
+    """A live event of a single token, as far as it says who holds it."""
 
-    from_account: str
-    to_account: str
     position: Position
-    time: int | None = None
-    """Of the block, unix seconds; None for a reader that keeps no ``since``."""
+    account: str
+    """Who got the token; one of NO_ACCOUNTS: nobody has it any more."""
+    time: int
+    """Of the block, unix seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
-    """Who holds a single token, and the event that says so."""
+    """Who holds a single token, and the live event that says so."""
 
     account: str
     position: Position
-    since: int | None
-    """Unix seconds; None: only the journal can tell, or this reader keeps none."""
-    returned: bool = False
-    """Given back by a retraction; stands just before the position of what was retracted."""
+    time: int
+    """Of that event's block, unix seconds; 0 of an implicit holding."""
+
+    @property
+    def implicit(self) -> bool:
+        """No live event tells of it: it is what the latest retraction names. Any event overrides it."""
+        return self.position == NOWHERE
 
 
-def floor_after(floor: int, op: str, block_number: int) -> int:
-    """The highest block that the last reorg left standing, as far as the records of a partition and network tell.
+class Token:
+    """A single token's live events: all of them, or from the greatest down as far as retractions will reach.
 
-    ``op`` and ``block_number`` are those of the record, in the order of ``seq``; before the first it is NO_FLOOR.
-
-    1. revert: the block below the one that it retracts from
-    2. finality: its head, if that is lower, because the lowest blocks that fell may have had no events here
-    3. any other: as before
+    ``given``: who has the token while no live event is known; None: nothing is known of it.
     """
-    if op == "revert":
-        return block_number - 1
-    return min(floor, block_number) if op == "finality" else floor
 
+    __slots__ = ("_given", "_live")
 
-def apply(held: Holding | None, move: Move, floor: int) -> Holding:
-    """The holding after ``move``; ``held`` itself where nothing changes.
+    def __init__(self, live: Iterable[Arrival] = (), given: str | None = None) -> None:
+        self._live = sorted(live)
+        self._given = given
 
-    1. nothing is known of the token: it is with ``to``
-    2. the move is later than what the row stands on: the same
-    3. the row was given back and the move takes it on from there, above the floor (it was included again, lower than
-       before): the same. What is at or below the floor was there all the time, and is only read late.
-    4. the row was given back and the move is how the account came to have the token: since then
-    5. any other older move: nothing
-    """
-    if held is None or move.position > held.position or _continues(held, move, floor):
-        return Holding(account=move.to_account, position=move.position, since=move.time)
-    if held.returned and move.to_account == held.account and (move.time or 0) > (held.since or 0):
-        return replace(held, since=move.time)
-    return held
+    @property
+    def holding(self) -> Holding | None:
+        """Who holds it now. 1. by the greatest live event; 2. by the latest retraction, implicitly; 3. not known."""
+        if self._live:
+            position, account, time = self._live[-1]
+            return Holding(account=account, position=position, time=time)
+        return None if self._given is None else Holding(account=self._given, position=NOWHERE, time=0)
 
+    def apply(self, arrival: Arrival) -> None:
+        """An event becomes live, at whatever position."""
+        insort(self._live, arrival)
 
-def _continues(held: Holding, move: Move, floor: int) -> bool:
-    return held.returned and move.from_account == held.account and move.position[0] > floor
-
-
-def retract(held: Holding | None, move: Move) -> Holding | None:
-    """The holding after ``move`` is undone; ``held`` itself where nothing changes.
-
-    1. the row stands on the move: the token is back with ``from``, by the chain's own word
-    2. the row was given back to the account that this older move had given it to: further back
-    3. any other move: nothing
-    """
-    if held is None:
-        return None
-    stands_on = not held.returned and move.position == held.position
-    further_back = held.returned and move.position <= held.position and move.to_account == held.account
-    if not stands_on and not further_back:
-        return held
-    block_number, log_index, sub_index = move.position
-    before = (block_number, log_index, sub_index - 1)
-    return Holding(account=move.from_account, position=before, since=None, returned=True)
+    def retract(self, position: Position, from_account: str) -> None:
+        """The event at ``position`` is live no more; ``from_account`` is what it says who had the token before."""
+        at = bisect_left(self._live, (position,))
+        if at < len(self._live) and self._live[at].position == position:
+            del self._live[at]
+        self._given = from_account
 
 
 def movements(from_account: str, to_account: str, quantity: int, op: str) -> Sequence[tuple[str, int]]:

@@ -10,12 +10,10 @@ from dataclasses import dataclass, field
 from sys import intern
 from typing import Any, Final, Self, TypeAlias
 
-from ft.agents.ownership import NO_FLOOR, NOWHERE, Position
 from ft.config import Config
 from ft.errors import MalformedRecord
 from ft.schemas import ids
 from ft.schemas.ids import NO_ACCOUNTS
-from ft.schemas.standards import HOLDING
 from ft.streams.registry import Registry
 from ft.streams.topics import Topics
 from ft.streams.whole import WholeTopic
@@ -25,8 +23,8 @@ _RECORDS: Final = 5000
 
 Asset: TypeAlias = tuple[str, str, str]
 """network, contract, token id"""
-Row: TypeAlias = tuple[str, str, str, str, str, int, int, int, int, bool]
-"""network, contract, token id, slot, account, quantity, block number, log_index, sub_index, given back"""
+Row: TypeAlias = tuple[str, str, str, str, str, int, int]
+"""network, contract, token id, slot, account, quantity, block number (single holdings; -1: none, or a balance)"""
 Problem: TypeAlias = tuple[str, str, str]
 """What, expected, got."""
 OnRecords: TypeAlias = Callable[[str, int, int], None]
@@ -37,50 +35,32 @@ OnRecords: TypeAlias = Callable[[str, int, int], None]
 class Holdings:
     """What one partition comes to."""
 
-    owners: dict[Asset, tuple[str, Position, bool]] = field(default_factory=dict)
-    """Single holdings: account, the position it stands on, whether it was given back."""
-    balances: dict[tuple[Asset, str], int] = field(default_factory=dict)
-    floors: dict[str, int] = field(default_factory=dict)
-    """By network: the highest block that the last reorg left standing."""
+    owners: dict[Asset, tuple[str, int]] = field(default_factory=dict)
+    """Single holdings: account, and block number of the event that it stands on (-1: none)."""
+    balances: dict[Asset, dict[str, int]] = field(default_factory=dict)
 
     def follow(self, change: Mapping[str, Any]) -> None:
-        """Take one record of ownership_changed."""
-        op, number, network = change["op"], change["block_number"], intern(change["network"])
-        floor = self.floors.get(network, NO_FLOOR)
-        floor = number - 1 if op == "revert" else min(floor, number) if op == "finality" else floor
-        self.floors[network] = floor
-        if op == "finality":
+        """Take one record of ownership_changed: 1. a head; 2. who holds the token is said; 3. a balance moves."""
+        if change["op"] == "finality":
             return
-        asset = (network, intern(change["contract"]), change["token_id"])
-        if HOLDING[change["standard"]] == "multi":
-            self._move(asset, change, 1 if op == "apply" else -1)
-        else:
-            self._take(asset, change, floor)
-
-    def _move(self, asset: Asset, change: Mapping[str, Any], sign: int) -> None:
-        quantity = sign * int(change["quantity"])
+        asset = (intern(change["network"]), intern(change["contract"]), change["token_id"])
+        if change["holder"] is not None:
+            self.owners[asset] = (intern(change["holder"]), change["holder_block"])
+            self.balances.pop(asset, None)
+            return
+        quantity = int(change["quantity"]) if change["op"] == "apply" else -int(change["quantity"])
+        balances = self.balances.setdefault(asset, {})
         for account, delta in ((change["from"], -quantity), (change["to"], quantity)):
             if account not in NO_ACCOUNTS:
-                key = (asset, intern(account))
-                self.balances[key] = self.balances.get(key, 0) + delta
-
-    def _take(self, asset: Asset, change: Mapping[str, Any], floor: int) -> None:
-        source, target = intern(change["from"]), intern(change["to"])
-        position = (change["block_number"], change["log_index"], change["sub_index"])
-        account, stands_on, given_back = self.owners.get(asset, (None, NOWHERE, False))
-        if change["op"] == "apply":
-            continues = given_back and source == account and position[0] > floor
-            if position > stands_on or continues:
-                self.owners[asset] = (target, position, False)
-        elif (position == stands_on and not given_back) or (given_back and position <= stands_on and target == account):
-            self.owners[asset] = (source, (*position[:2], position[2] - 1), True)
+                balances[intern(account)] = balances.get(account, 0) + delta
 
     def rows(self) -> Iterator[Row]:
         """Every holding, hidden ones too."""
-        for asset, (account, position, given_back) in self.owners.items():
-            yield (*asset, "", account, 1, *position, given_back)
-        for (asset, account), quantity in self.balances.items():
-            yield (*asset, account, account, quantity, *NOWHERE, False)
+        for asset, (account, block_number) in self.owners.items():
+            yield (*asset, "", account, 1, block_number)
+        for asset, balances in self.balances.items():
+            for account, quantity in balances.items():
+                yield (*asset, account, account, quantity, -1)
 
 
 @dataclass(slots=True)

@@ -79,6 +79,7 @@ class NormalizedBatch:
     to_account: list[str] = field(default_factory=list)
     operator: list[str | None] = field(default_factory=list)
     quantity: list[str] = field(default_factory=list)
+    echo: list[bool] = field(default_factory=list)
     schema_version: int = SCHEMA_VERSION
 
 
@@ -86,7 +87,7 @@ class NormalizedBatch:
 class OwnershipChanged:
     """``ledger.ownership_changed``: one change, or (``kind`` finality) the head of a partition.
 
-    ``kind``: mint | transfer | burn | finality. ``op``: apply | revert | finality.
+    ``kind``: mint | transfer | burn | none | finality. ``op``: apply | revert | finality.
     """
 
     seq: int
@@ -115,6 +116,11 @@ class OwnershipChanged:
     safe: int = -1
     finalized: int = -1
     position: int = -1
+    holder: str | None = None
+    holder_before: str | None = None
+    holder_block: int | None = None
+    holder_time: int | None = None
+    block_end: bool | None = None
     schema_version: int = SCHEMA_VERSION
 
 

@@ -1,7 +1,7 @@
 -- name: standings
 -- How far the partitions have read each network, once a claim.
 SELECT partition, network, position, head_number, head_hash, extract(epoch FROM head_time)::bigint, safe, finalized,
-       announced_position, reorg_from, reorg_to, reverted_max, floor
+       announced_position, reorg_from, reorg_to, reverted_max
 FROM system.partition_head
 WHERE consumer = 'ledger' AND partition = ANY(%(partitions)s::int[]);
 
@@ -20,7 +20,7 @@ CROSS JOIN LATERAL (
 -- name: slice_rows
 -- The journal rows of one slice, by seq; the block's time picks the month.
 SELECT tx_hash, tx_from, contract, topic0, n, sub_index, log_index, standard, token_id::text, "from", "to", operator,
-       quantity::text, revision
+       quantity::text, echo, revision
 FROM ledger.events
 WHERE partition = %(partition)s AND seq BETWEEN %(seq_from)s AND %(seq_to)s AND block_time = to_timestamp(%(time)s)
   AND op = 'apply'
@@ -96,71 +96,63 @@ ON CONFLICT DO NOTHING;
 -- Copied from the records of the batch.
 INSERT INTO system.partition_head AS h
     (consumer, partition, network, position, head_number, head_hash, head_time, safe, finalized, announced_position,
-     reorg_from, reorg_to, reverted_max, floor)
+     reorg_from, reorg_to, reverted_max)
 SELECT 'ledger', partition, network, position, head_number, head_hash, to_timestamp(head_time), safe, finalized,
-       announced_position, reorg_from, reorg_to, reverted_max, floor
+       announced_position, reorg_from, reorg_to, reverted_max
 FROM unnest(%(partition)s::int[], %(network)s::text[], %(position)s::bigint[], %(head_number)s::bigint[],
             %(head_hash)s::text[], %(head_time)s::bigint[], %(safe)s::bigint[], %(finalized)s::bigint[],
             %(announced_position)s::bigint[], %(reorg_from)s::bigint[], %(reorg_to)s::bigint[],
-            %(reverted_max)s::bigint[], %(floor)s::bigint[])
+            %(reverted_max)s::bigint[])
      AS k (partition, network, position, head_number, head_hash, head_time, safe, finalized, announced_position,
-           reorg_from, reorg_to, reverted_max, floor)
+           reorg_from, reorg_to, reverted_max)
 ON CONFLICT (consumer, partition, network) DO UPDATE
 SET position = excluded.position, head_number = excluded.head_number, head_hash = excluded.head_hash,
     head_time = excluded.head_time, safe = excluded.safe, finalized = excluded.finalized,
     announced_position = excluded.announced_position, reorg_from = excluded.reorg_from, reorg_to = excluded.reorg_to,
-    reverted_max = excluded.reverted_max, floor = excluded.floor, updated_at = now();
+    reverted_max = excluded.reverted_max, updated_at = now();
 
 -- name: single_latest
--- One row a token; an older event changes nothing.
+-- One row a token, by an event later than what it stands on; returns, a row for each and in their order, who had the
+-- token: null where nothing was known of it. ``joins``: the account got it by the first of the batch's events already,
+-- so that it has had it for longer where it is whom the row names.
 INSERT INTO market.ownership_current AS o
-    (network, contract, token_id, slot, account, quantity, since, block_number, log_index, sub_index, standard)
-SELECT network, contract, token_id, '', account, 1, to_timestamp(since), block_number, log_index, sub_index, standard
+    (network, contract, token_id, slot, account, quantity, since, event_time, block_number, log_index, sub_index, standard)
+SELECT network, contract, token_id, '', account, 1, to_timestamp(since), to_timestamp(event_time), block_number, log_index,
+       sub_index, standard
 FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], %(account)s::text[],
-            %(since)s::bigint[], %(block_number)s::bigint[], %(log_index)s::int[], %(sub_index)s::int[],
-            %(standard)s::text[])
-     AS k (network, contract, token_id, account, since, block_number, log_index, sub_index, standard)
+            %(since)s::bigint[], %(event_time)s::bigint[], %(block_number)s::bigint[], %(log_index)s::int[],
+            %(sub_index)s::int[], %(standard)s::text[])
+     AS k (network, contract, token_id, account, since, event_time, block_number, log_index, sub_index, standard)
 ON CONFLICT (network, contract, token_id, slot) DO UPDATE
-SET account = excluded.account, since = excluded.since, block_number = excluded.block_number,
-    log_index = excluded.log_index, sub_index = excluded.sub_index, standard = excluded.standard, returned = false
-WHERE (excluded.block_number, excluded.log_index, excluded.sub_index) > (o.block_number, o.log_index, o.sub_index);
+SET account = excluded.account, event_time = excluded.event_time, block_number = excluded.block_number,
+    since = CASE WHEN %(joins)s::boolean AND o.account = excluded.account AND NOT o.implicit THEN o.since
+                 ELSE excluded.since END,
+    log_index = excluded.log_index, sub_index = excluded.sub_index, standard = excluded.standard, implicit = false
+WHERE (excluded.block_number, excluded.log_index, excluded.sub_index) > (o.block_number, o.log_index, o.sub_index)
+RETURNING old.account;
 
 -- name: single_held
--- The rows that a retraction touches, and those that one gave back.
+-- The rows of tokens that are walked.
 SELECT o.network, o.contract, o.token_id::text, o.account, o.block_number, o.log_index, o.sub_index,
-       extract(epoch FROM o.since)::bigint, o.returned
-FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], %(touched)s::bool[])
-     AS k (network, contract, token_id, touched)
+       extract(epoch FROM o.event_time)::bigint, extract(epoch FROM o.since)::bigint, o.standard, o.implicit
+FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[]) AS k (network, contract, token_id)
 CROSS JOIN LATERAL (
     SELECT * FROM market.ownership_current c
     WHERE (c.network, c.contract, c.token_id, c.slot) = (k.network, k.contract, k.token_id, '')
     LIMIT 1
-) AS o
-WHERE k.touched OR o.returned;
+) AS o;
 
--- name: single_walked
--- Rows that the rule has gone through event by event.
-INSERT INTO market.ownership_current AS o
-    (network, contract, token_id, slot, account, quantity, since, block_number, log_index, sub_index, standard, returned)
-SELECT network, contract, token_id, '', account, 1, to_timestamp(since), block_number, log_index, sub_index, standard,
-       returned
-FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], %(account)s::text[],
-            %(since)s::bigint[], %(block_number)s::bigint[], %(log_index)s::int[], %(sub_index)s::int[],
-            %(standard)s::text[], %(returned)s::bool[])
-     AS k (network, contract, token_id, account, since, block_number, log_index, sub_index, standard, returned)
-ON CONFLICT (network, contract, token_id, slot) DO UPDATE
-SET account = excluded.account, since = excluded.since, block_number = excluded.block_number,
-    log_index = excluded.log_index, sub_index = excluded.sub_index, standard = excluded.standard,
-    returned = excluded.returned;
-
--- name: single_since
--- Since when an account holds what was given back to it: its latest live event, where the journal is indexed.
-UPDATE market.ownership_current o
-SET since = (
-    SELECT e.block_time
+-- name: single_live
+-- The live events of tokens, from the greatest down, as many of each as it says, in the months behind the last bare one.
+SELECT k.network, k.contract, k.token_id::text, f.block_number, f.log_index, f.sub_index, f."to",
+       extract(epoch FROM f.block_time)::bigint
+FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], %(most)s::int[])
+     AS k (network, contract, token_id, most)
+CROSS JOIN LATERAL (
+    SELECT e.block_number, e.log_index, e.sub_index, e."to", e.block_time
     FROM ledger.events e
-    WHERE e.network = o.network AND e.contract = o.contract AND e.token_id = o.token_id AND e."to" = o.account
-      AND e.op = 'apply'
+    WHERE e.network = k.network AND e.contract = k.contract AND e.token_id = k.token_id AND e.op = 'apply'
+      AND NOT e.echo AND e.quantity > 0
       AND e.block_time >= coalesce(
           (SELECT (max(m.month) + interval '1 month') AT TIME ZONE 'UTC' FROM ledger.months m WHERE NOT m.indexed),
           '-infinity')
@@ -170,12 +162,99 @@ SET since = (
               = (e.network, e.tx_hash, e.contract, e.topic0, e.n, e.sub_index)
             AND r.revision > e.revision)
     ORDER BY e.block_number DESC, e.log_index DESC, e.sub_index DESC
+    LIMIT k.most) AS f;
+
+-- name: bare_until
+-- The end of the last month without the API's indexes; null: there is none.
+SELECT (max(m.month) + interval '1 month') AT TIME ZONE 'UTC' FROM ledger.months m WHERE NOT m.indexed;
+
+-- name: scan_live
+-- The same in the months before, which have no index: all of them are read, once, for all the tokens together.
+SELECT e.network, e.contract, e.token_id::text, e.block_number, e.log_index, e.sub_index, e."to",
+       extract(epoch FROM e.block_time)::bigint
+FROM ledger.events e
+JOIN unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[]) AS k (network, contract, token_id)
+    USING (network, contract, token_id)
+WHERE e.op = 'apply' AND NOT e.echo AND e.quantity > 0 AND e.block_time < %(until)s
+  AND NOT EXISTS (
+      SELECT FROM ledger.retracted r
+      WHERE (r.network, r.tx_hash, r.contract, r.topic0, r.n, r.sub_index)
+          = (e.network, e.tx_hash, e.contract, e.topic0, e.n, e.sub_index)
+        AND r.revision > e.revision);
+
+-- name: single_walked
+-- Rows that the rule has gone through event by event.
+INSERT INTO market.ownership_current AS o
+    (network, contract, token_id, slot, account, quantity, since, event_time, block_number, log_index, sub_index, standard,
+     implicit)
+SELECT network, contract, token_id, '', account, 1, to_timestamp(since), to_timestamp(event_time), block_number, log_index,
+       sub_index, standard, implicit
+FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], %(account)s::text[],
+            %(since)s::bigint[], %(event_time)s::bigint[], %(block_number)s::bigint[], %(log_index)s::int[],
+            %(sub_index)s::int[], %(standard)s::text[], %(implicit)s::bool[])
+     AS k (network, contract, token_id, account, since, event_time, block_number, log_index, sub_index, standard, implicit)
+ON CONFLICT (network, contract, token_id, slot) DO UPDATE
+SET account = excluded.account, since = excluded.since, event_time = excluded.event_time,
+    block_number = excluded.block_number, log_index = excluded.log_index, sub_index = excluded.sub_index,
+    standard = excluded.standard, implicit = excluded.implicit;
+
+-- name: single_since
+-- Since when an account has the token: its first live event after the last one that gave it to another. Months behind
+-- the last bare one tell; where the event may lie in one before, nothing is known.
+UPDATE market.ownership_current o
+SET since = (
+    WITH live AS NOT MATERIALIZED (
+        SELECT e."to", e.block_time, e.block_number, e.log_index, e.sub_index
+        FROM ledger.events e
+        WHERE e.network = o.network AND e.contract = o.contract AND e.token_id = o.token_id AND e.op = 'apply'
+          AND NOT e.echo AND e.quantity > 0
+          AND e.block_time >= coalesce(
+              (SELECT (max(m.month) + interval '1 month') AT TIME ZONE 'UTC' FROM ledger.months m WHERE NOT m.indexed),
+              '-infinity')
+          AND NOT EXISTS (
+              SELECT FROM ledger.retracted r
+              WHERE (r.network, r.tx_hash, r.contract, r.topic0, r.n, r.sub_index)
+                  = (e.network, e.tx_hash, e.contract, e.topic0, e.n, e.sub_index)
+                AND r.revision > e.revision)
+    )
+    SELECT l.block_time
+    FROM live l
+    LEFT JOIN (SELECT t.block_number, t.log_index, t.sub_index FROM live t WHERE t."to" <> o.account
+               ORDER BY 1 DESC, 2 DESC, 3 DESC LIMIT 1) AS gave ON true
+    WHERE CASE WHEN gave.block_number IS NULL THEN NOT EXISTS (SELECT FROM ledger.months m WHERE NOT m.indexed)
+               ELSE (l.block_number, l.log_index, l.sub_index) > (gave.block_number, gave.log_index, gave.sub_index) END
+    ORDER BY l.block_number, l.log_index, l.sub_index
     LIMIT 1)
 FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[]) AS k (network, contract, token_id)
 WHERE (o.network, o.contract, o.token_id, o.slot) = (k.network, k.contract, k.token_id, '');
 
+-- name: hybrids
+-- Contracts that tell one movement by events of two standards, once a claim.
+SELECT partition, network, contract FROM ledger.hybrids WHERE partition = ANY(%(partitions)s::int[]);
+
+-- name: put_hybrids
+-- Met for the first time.
+INSERT INTO ledger.hybrids (network, contract, partition)
+SELECT * FROM unnest(%(network)s::text[], %(contract)s::text[], %(partition)s::int[])
+ON CONFLICT DO NOTHING;
+
+-- name: with_balances
+-- Which of these tokens have balances, as a token of many holders has them.
+SELECT k.network, k.contract, k.token_id::text
+FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[]) AS k (network, contract, token_id)
+WHERE EXISTS (
+    SELECT FROM market.ownership_current c
+    WHERE (c.network, c.contract, c.token_id) = (k.network, k.contract, k.token_id) AND c.slot <> '');
+
+-- name: drop_balances
+-- They turn out to have one holder.
+DELETE FROM market.ownership_current c
+USING unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[]) AS k (network, contract, token_id)
+WHERE (c.network, c.contract, c.token_id) = (k.network, k.contract, k.token_id) AND c.slot <> '';
+
 -- name: multi_net
--- One row an (asset, account); the position is that of the latest incoming event.
+-- Balances by their difference; a row below or at zero is hidden, not deleted. It stands on the newest event of the
+-- balance, and its account has had it since the newest that came in. Returns which are below zero, in their order.
 INSERT INTO market.ownership_current AS o
     (network, contract, token_id, slot, account, quantity, since, block_number, log_index, sub_index, standard)
 SELECT network, contract, token_id, account, account, quantity, to_timestamp(since), block_number, log_index, sub_index,
@@ -187,18 +266,19 @@ FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], 
 ON CONFLICT (network, contract, token_id, slot) DO UPDATE
 SET quantity = o.quantity + excluded.quantity,
     standard = excluded.standard,
-    since = CASE WHEN (excluded.block_number, excluded.log_index, excluded.sub_index) > (o.block_number, o.log_index, o.sub_index)
-        THEN excluded.since ELSE o.since END,
+    since = greatest(o.since, excluded.since),
     block_number = CASE WHEN (excluded.block_number, excluded.log_index, excluded.sub_index) > (o.block_number, o.log_index, o.sub_index)
         THEN excluded.block_number ELSE o.block_number END,
     log_index = CASE WHEN (excluded.block_number, excluded.log_index, excluded.sub_index) > (o.block_number, o.log_index, o.sub_index)
         THEN excluded.log_index ELSE o.log_index END,
     sub_index = CASE WHEN (excluded.block_number, excluded.log_index, excluded.sub_index) > (o.block_number, o.log_index, o.sub_index)
-        THEN excluded.sub_index ELSE o.sub_index END;
+        THEN excluded.sub_index ELSE o.sub_index END
+RETURNING o.quantity < 0;
 
 -- name: multi_positions
--- What these balances stand on now.
-SELECT o.network, o.contract, o.token_id::text, o.account, o.block_number, o.log_index, o.sub_index
+-- What these balances stand on now, and since when they have been had.
+SELECT o.network, o.contract, o.token_id::text, o.account, o.block_number, o.log_index, o.sub_index,
+       extract(epoch FROM o.since)::bigint
 FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], %(account)s::text[])
      AS k (network, contract, token_id, account)
 CROSS JOIN LATERAL (
@@ -208,17 +288,20 @@ CROSS JOIN LATERAL (
 ) AS o;
 
 -- name: multi_since
--- A balance whose latest incoming event was retracted stands on the one before, where the journal is indexed.
+-- A balance of which an event was retracted stands on those that are left, where the journal is indexed.
 UPDATE market.ownership_current o
-SET since = f.block_time, block_number = coalesce(f.block_number, -1), log_index = coalesce(f.log_index, -1),
+SET since = f.since, block_number = coalesce(f.block_number, -1), log_index = coalesce(f.log_index, -1),
     sub_index = coalesce(f.sub_index, -1)
 FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], %(account)s::text[])
      AS k (network, contract, token_id, account)
 LEFT JOIN LATERAL (
-    SELECT e.block_time, e.block_number, e.log_index, e.sub_index
+    SELECT max(e.block_time) FILTER (WHERE e."to" = k.account) AS since,
+           (array_agg(e.block_number ORDER BY e.block_number DESC, e.log_index DESC, e.sub_index DESC))[1] AS block_number,
+           (array_agg(e.log_index ORDER BY e.block_number DESC, e.log_index DESC, e.sub_index DESC))[1] AS log_index,
+           (array_agg(e.sub_index ORDER BY e.block_number DESC, e.log_index DESC, e.sub_index DESC))[1] AS sub_index
     FROM ledger.events e
-    WHERE e.network = k.network AND e.contract = k.contract AND e.token_id = k.token_id AND e."to" = k.account
-      AND e.op = 'apply'
+    WHERE e.network = k.network AND e.contract = k.contract AND e.token_id = k.token_id
+      AND k.account IN (e."from", e."to") AND e."from" <> e."to" AND e.op = 'apply' AND NOT e.echo AND e.quantity > 0
       AND e.block_time >= coalesce(
           (SELECT (max(m.month) + interval '1 month') AT TIME ZONE 'UTC' FROM ledger.months m WHERE NOT m.indexed),
           '-infinity')
@@ -226,9 +309,7 @@ LEFT JOIN LATERAL (
           SELECT FROM ledger.retracted r
           WHERE (r.network, r.tx_hash, r.contract, r.topic0, r.n, r.sub_index)
               = (e.network, e.tx_hash, e.contract, e.topic0, e.n, e.sub_index)
-            AND r.revision > e.revision)
-    ORDER BY e.block_number DESC, e.log_index DESC, e.sub_index DESC
-    LIMIT 1) AS f ON true
+            AND r.revision > e.revision)) AS f ON true
 WHERE (o.network, o.contract, o.token_id, o.slot) = (k.network, k.contract, k.token_id, k.account);
 
 -- name: put_dead

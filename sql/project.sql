@@ -7,10 +7,18 @@ SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 
 
 -- name: read_holdings
 -- The stored holdings of the slots that a batch touches, by their number in the arrays.
-SELECT d.n, h.account, h.quantity::text, h.block_number, h.log_index, h.sub_index, h.returned
+SELECT d.n, h.account, h.quantity::text, h.block_number
 FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], %(slot)s::text[])
      WITH ORDINALITY AS d (network, contract, token_id, slot, n)
 JOIN projection.holdings h USING (network, contract, token_id, slot)
+
+-- name: read_balances
+-- Of assets that have one holder from now on, by their number in the arrays: mostly none.
+SELECT d.n, h.account, h.quantity::text, h.block_number
+FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[])
+     WITH ORDINALITY AS d (network, contract, token_id, n)
+JOIN projection.holdings h USING (network, contract, token_id)
+WHERE h.slot <> ''
 
 -- name: move_holders
 -- Differences; returns, a row for each and in their order, how many visible holdings the account has now, which is
@@ -24,13 +32,11 @@ RETURNING h.holdings
 -- name: write_holdings
 -- Whole rows: what the pure rule made of the stored ones.
 INSERT INTO projection.holdings AS h
-    (network, contract, token_id, slot, account, quantity, block_number, log_index, sub_index, returned)
+    (network, contract, token_id, slot, account, quantity, block_number)
 SELECT * FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], %(slot)s::text[],
-    %(account)s::text[], %(quantity)s::numeric[], %(block_number)s::bigint[], %(log_index)s::integer[],
-    %(sub_index)s::integer[], %(returned)s::boolean[])
+    %(account)s::text[], %(quantity)s::numeric[], %(block_number)s::bigint[])
 ON CONFLICT (network, contract, token_id, slot) DO UPDATE SET
-    account = excluded.account, quantity = excluded.quantity, block_number = excluded.block_number,
-    log_index = excluded.log_index, sub_index = excluded.sub_index, returned = excluded.returned
+    account = excluded.account, quantity = excluded.quantity, block_number = excluded.block_number
 
 -- name: move_cards
 -- Differences, and heights and times that only rise; returns, a row for each and in their order, what the card was, which
@@ -86,25 +92,22 @@ FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], 
 WHERE (a.network, a.contract, a.token_id) = (d.network, d.contract, d.token_id)
   AND a.first_seen > to_timestamp(d.first_seen)
 
+-- name: heads
+-- Of which blocks the projections of a partition are the state, by network.
+SELECT network, position, head_number, head_hash, coalesce(extract(epoch FROM head_time)::bigint, 0), safe, finalized,
+       open_block
+FROM system.partition_head WHERE consumer = 'project' AND partition = %(partition)s
+
 -- name: write_head
--- Copied from the record of kind finality, never compared.
+-- The block of which the projections are the state after this transaction, and the one that they are in the middle of.
 INSERT INTO system.partition_head
-    (consumer, partition, network, position, head_number, head_hash, head_time, safe, finalized)
+    (consumer, partition, network, position, head_number, head_hash, head_time, safe, finalized, open_block)
 VALUES ('project', %(partition)s, %(network)s, %(position)s, %(head_number)s, %(head_hash)s,
-    to_timestamp(%(head_time)s), %(safe)s, %(finalized)s)
+    to_timestamp(%(head_time)s), %(safe)s, %(finalized)s, %(open_block)s)
 ON CONFLICT (consumer, partition, network) DO UPDATE SET
     position = excluded.position, head_number = excluded.head_number, head_hash = excluded.head_hash,
-    head_time = excluded.head_time, safe = excluded.safe, finalized = excluded.finalized, updated_at = now()
-
--- name: read_floors
--- Where the floors of a partition stand, by network.
-SELECT network, floor FROM system.partition_head WHERE consumer = 'project' AND partition = %(partition)s
-
--- name: write_floor
--- Before the first record of kind finality there is a floor without a head.
-INSERT INTO system.partition_head (consumer, partition, network, position, floor)
-VALUES ('project', %(partition)s, %(network)s, -1, %(floor)s)
-ON CONFLICT (consumer, partition, network) DO UPDATE SET floor = excluded.floor, updated_at = now()
+    head_time = excluded.head_time, safe = excluded.safe, finalized = excluded.finalized,
+    open_block = excluded.open_block, updated_at = now()
 
 -- name: add_dead_letter
 -- A record that cannot be read, kept whole; the same record read again adds nothing.

@@ -20,7 +20,7 @@ WHERE consumer = 'ledger' AND partition = ANY(%(partitions)s::int[]);
 -- What follows in the journal; the partition's rows are gapless.
 SELECT seq, network, block_number, block_hash, extract(epoch FROM block_time)::bigint, op, control, revision,
        tx_hash, tx_from, contract, topic0, n, sub_index, log_index, standard, token_id::text, "from", "to", operator,
-       quantity::text
+       quantity::text, echo, holder, holder_before, holder_block, holder_time, block_end
 FROM ledger.events
 WHERE partition = %(partition)s AND seq > %(after)s AND seq < %(before)s
 ORDER BY seq

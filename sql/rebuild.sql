@@ -37,8 +37,8 @@ WHERE (o.next_offset, o.next_seq, o.cluster_id, o.topic_id)
       IS DISTINCT FROM (excluded.next_offset, excluded.next_seq, excluded.cluster_id, excluded.topic_id);
 
 -- name: heads
--- Heads and floors that project keeps.
-SELECT partition, network, position, head_number, head_hash, head_time, safe, finalized, floor
+-- Heads that project keeps.
+SELECT partition, network, position, head_number, head_hash, head_time, safe, finalized, open_block
 FROM system.partition_head WHERE consumer = 'project';
 
 -- name: forget_heads
@@ -48,9 +48,9 @@ DELETE FROM system.partition_head WHERE consumer = 'project';
 -- name: take_head
 -- Those of the projections that come.
 INSERT INTO system.partition_head
-    (consumer, partition, network, position, head_number, head_hash, head_time, safe, finalized, floor)
+    (consumer, partition, network, position, head_number, head_hash, head_time, safe, finalized, open_block)
 VALUES ('project', %(partition)s, %(network)s, %(position)s, %(head_number)s, %(head_hash)s, %(head_time)s, %(safe)s,
-    %(finalized)s, %(floor)s);
+    %(finalized)s, %(open_block)s);
 
 -- name: letters
 -- What project has refused.
@@ -125,7 +125,7 @@ WITH level AS (
 )
 SELECT concat_ws(':', o.network, o.contract, o.token_id, nullif(o.slot, '')) AS key,
        format('%%s of %%s, %%s, since %%s, at %%s/%%s/%%s%%s', o.quantity, o.account, o.standard, o.since,
-              o.block_number, o.log_index, o.sub_index, CASE WHEN o.returned THEN ' (given back)' ELSE '' END) AS value
+              o.block_number, o.log_index, o.sub_index, CASE WHEN o.implicit THEN ' (implicit)' ELSE '' END) AS value
 FROM market.ownership_current o
 WHERE o.quantity > 0 AND NOT o.account = ANY(%(nobody)s::text[])
   AND o.network IN (SELECT network FROM level)

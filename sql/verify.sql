@@ -169,46 +169,64 @@ WITH level AS (
 SELECT what, expected, got, count(*) OVER () FROM found ORDER BY what LIMIT %(most)s
 
 -- name: singles_facts
--- Single holdings, and those that a retraction gave back.
-SELECT count(*), count(*) FILTER (WHERE returned) FROM market.ownership_current WHERE slot = ''
+-- Single holdings, and those of which no live event tells.
+SELECT count(*), count(*) FILTER (WHERE implicit) FROM market.ownership_current WHERE slot = ''
 
 -- name: singles
--- A token is with `to` of the live event with the greatest chain position. What a retraction gave back stands just
--- before the event retracted, is with its `from`, and no live event is later.
-WITH live AS (
-    SELECT DISTINCT ON (e.network, e.contract, e.token_id) e.network, e.contract, e.token_id, e."to", e.block_time,
-           e.block_number, e.log_index, e.sub_index
+-- A token is with `to` of the live event with the greatest chain position, since the first event of the last unbroken run
+-- of those to that account. Where no live event is left it is with the `from` of its latest retraction, implicitly.
+-- A token has one holder once an event of such a standard told of it, whatever its other events are.
+WITH mixed AS (
+    SELECT DISTINCT e.network, e.contract, e.token_id
+    FROM ledger.events e JOIN ledger.hybrids y USING (network, contract)
+    WHERE e.op = 'apply' AND e.standard = ANY(%(single)s::text[]) AND NOT e.echo AND e.quantity > 0
+), moves AS (
+    SELECT e.*
     FROM ledger.events e
-    WHERE e.op = 'apply' AND e.standard = ANY(%(single)s::text[])
+    WHERE e.op IN ('apply', 'revert') AND NOT e.echo AND e.quantity > 0
+      AND (e.standard = ANY(%(single)s::text[]) OR (e.network, e.contract, e.token_id) IN (SELECT * FROM mixed))
+), runs AS (
+    SELECT e.network, e.contract, e.token_id, e."to", e.block_time, e.block_number, e.log_index, e.sub_index,
+           lag(e."to") OVER w AS before, lead(e.block_number) OVER w AS next
+    FROM moves e
+    WHERE e.op = 'apply'
       AND NOT EXISTS (
           SELECT FROM ledger.retracted r
           WHERE (r.network, r.tx_hash, r.contract, r.topic0, r.n, r.sub_index)
               = (e.network, e.tx_hash, e.contract, e.topic0, e.n, e.sub_index) AND r.revision > e.revision)
-    ORDER BY e.network, e.contract, e.token_id, e.block_number DESC, e.log_index DESC, e.sub_index DESC
+    WINDOW w AS (PARTITION BY e.network, e.contract, e.token_id ORDER BY e.block_number, e.log_index, e.sub_index)
+), live AS (
+    SELECT network, contract, token_id, max("to") FILTER (WHERE next IS NULL) AS account,
+           max(block_number) FILTER (WHERE next IS NULL) AS block_number,
+           max(log_index) FILTER (WHERE next IS NULL) AS log_index,
+           max(sub_index) FILTER (WHERE next IS NULL) AS sub_index,
+           max(block_time) FILTER (WHERE next IS NULL) AS event_time,
+           max(block_time) FILTER (WHERE before IS DISTINCT FROM "to") AS since, false AS implicit
+    FROM runs GROUP BY network, contract, token_id
 ), undone AS (
-    SELECT DISTINCT (network, contract, token_id, block_number, log_index, sub_index, "from") AS key
-    FROM ledger.events WHERE op = 'revert' AND standard = ANY(%(single)s::text[])
+    SELECT DISTINCT ON (network, contract, token_id) network, contract, token_id, "from" AS account
+    FROM moves WHERE op = 'revert'
+    ORDER BY network, contract, token_id, seq DESC
+), expected AS (
+    SELECT * FROM live
+    UNION ALL
+    SELECT network, contract, token_id, u.account, -1, -1, -1, NULL, NULL, true
+    FROM undone u LEFT JOIN live l USING (network, contract, token_id)
+    WHERE l.account IS NULL
 ), held AS (
     SELECT * FROM market.ownership_current WHERE slot = ''
 )
 SELECT format('%%s:%%s:%%s', network, contract, token_id),
-       CASE WHEN l."to" IS NULL THEN CASE WHEN h.returned THEN 'what a retraction gave back' ELSE 'no holding' END
-            ELSE format('%%s, by the live event at %%s/%%s/%%s', l."to", l.block_number, l.log_index, l.sub_index) END,
+       CASE WHEN x.account IS NULL THEN 'no holding'
+            ELSE format('%%s at %%s/%%s/%%s since %%s', x.account, x.block_number, x.log_index, x.sub_index, x.since) END,
        CASE WHEN h.account IS NULL THEN 'no holding'
-            ELSE format('%%s at %%s/%%s/%%s%%s, since %%s', h.account, h.block_number, h.log_index, h.sub_index,
-                        CASE WHEN h.returned THEN ' (given back)' ELSE '' END, h.since) END,
+            ELSE format('%%s at %%s/%%s/%%s since %%s', h.account, h.block_number, h.log_index, h.sub_index, h.since) END,
        count(*) OVER ()
-FROM live l
+FROM expected x
 FULL JOIN held h USING (network, contract, token_id)
-LEFT JOIN undone u ON h.returned
-    AND u.key = (h.network, h.contract, h.token_id, h.block_number, h.log_index, h.sub_index + 1, h.account)
-WHERE CASE
-    WHEN h.account IS NULL THEN true
-    WHEN h.returned THEN u.key IS NULL
-        OR (l.block_number, l.log_index, l.sub_index) > (h.block_number, h.log_index, h.sub_index)
-    ELSE (h.account, h.block_number, h.log_index, h.sub_index, h.quantity, h.since)
-         IS DISTINCT FROM (l."to", l.block_number, l.log_index, l.sub_index, 1::numeric, l.block_time)
-END
+WHERE (h.account, h.block_number, h.log_index, h.sub_index, h.quantity, h.event_time, h.implicit)
+      IS DISTINCT FROM (x.account, x.block_number, x.log_index, x.sub_index, 1::numeric, x.event_time, x.implicit)
+   OR (h.since <> x.since AND NOT h.account = ANY(%(nobody)s::text[]))
 ORDER BY 1 LIMIT %(most)s
 
 -- name: multis_facts
@@ -216,13 +234,13 @@ ORDER BY 1 LIMIT %(most)s
 SELECT count(*) FROM market.ownership_current WHERE slot <> ''
 
 -- name: multis
--- An account holds the sum of what came in less what went out.
+-- An account holds the sum of what came in and went out, of tokens that have no single holding.
 WITH sums AS (
     SELECT e.network, e.contract, e.token_id, side.account AS slot,
            sum(CASE WHEN e.op = 'revert' THEN -side.sign ELSE side.sign END * e.quantity) AS quantity
     FROM ledger.events e
     CROSS JOIN LATERAL (VALUES (e."from", -1), (e."to", 1)) AS side (account, sign)
-    WHERE e.op IN ('apply', 'revert') AND NOT e.standard = ANY(%(single)s::text[])
+    WHERE e.op IN ('apply', 'revert') AND NOT e.standard = ANY(%(single)s::text[]) AND NOT e.echo
       AND NOT side.account = ANY(%(nobody)s::text[])
     GROUP BY e.network, e.contract, e.token_id, side.account
 ), held AS (
@@ -232,7 +250,10 @@ SELECT format('%%s:%%s:%%s of %%s', network, contract, token_id, slot), coalesce
        coalesce(h.quantity::text, 'no holding'), count(*) OVER ()
 FROM sums s
 FULL JOIN held h USING (network, contract, token_id, slot)
-WHERE coalesce(s.quantity, 0) <> coalesce(h.quantity, 0) OR h.account <> slot
+WHERE (coalesce(s.quantity, 0) <> coalesce(h.quantity, 0) OR h.account <> slot)
+  AND NOT EXISTS (SELECT FROM market.ownership_current o
+                  WHERE (o.network, o.contract, o.token_id, o.slot) = (s.network, s.contract, s.token_id, '')
+                    AND h.account IS NULL)
 ORDER BY 1 LIMIT %(most)s
 
 -- name: coverage_facts
@@ -274,7 +295,7 @@ WITH covered AS (
     FROM ledger.events e
     JOIN whole USING (network, contract)
     CROSS JOIN LATERAL (VALUES (e."from", -1), (e."to", 1)) AS side (account, sign)
-    WHERE e.op IN ('apply', 'revert') AND NOT side.account = ANY(%(nobody)s::text[])
+    WHERE e.op IN ('apply', 'revert') AND NOT e.echo AND NOT side.account = ANY(%(nobody)s::text[])
     GROUP BY e.network, e.contract, e.token_id, side.account
     HAVING sum(CASE WHEN e.op = 'revert' THEN -side.sign ELSE side.sign END * e.quantity) <> 0
 )

@@ -15,12 +15,10 @@ WITH unread AS (
 ), compared AS (
     SELECT network, contract, token_id, slot,
            CASE WHEN l.account IS NULL THEN 'no holding'
-                WHEN slot = '' THEN format('%%s at %%s/%%s/%%s %%s', l.account, l.block_number, l.log_index, l.sub_index,
-                                           CASE WHEN l.returned THEN '(given back)' END)
+                WHEN slot = '' THEN format('%%s by block %%s', l.account, l.block_number)
                 ELSE l.quantity::text END AS expected,
            CASE WHEN p.account IS NULL THEN 'no holding'
-                WHEN slot = '' THEN format('%%s at %%s/%%s/%%s %%s', p.account, p.block_number, p.log_index, p.sub_index,
-                                           CASE WHEN p.returned THEN '(given back)' END)
+                WHEN slot = '' THEN format('%%s by block %%s', p.account, p.block_number)
                 ELSE p.quantity::text END AS got,
            coalesce(l.quantity, 0) = 0 AND coalesce(p.quantity, 0) = 0 AS nothing
     FROM market.ownership_current l
@@ -44,7 +42,8 @@ WITH told AS (
            substr(max(lpad(e.seq::text, 20, '0') || e.standard), 21) AS standard
     FROM ledger.events e
     JOIN system.partition_owner o ON o.consumer = 'project' AND o.topic = %(changed)s AND o.partition = e.partition
-    WHERE e.op IN ('apply', 'revert') AND e.seq < o.next_seq
+    WHERE e.op IN ('apply', 'revert') AND e.seq < o.next_seq AND NOT e.echo AND e.quantity > 0
+      AND NOT (e."from" = ANY(%(nobody)s::text[]) AND e."to" = ANY(%(nobody)s::text[]))
     GROUP BY e.network, e.contract, e.token_id
 ), held AS (
     SELECT network, contract, token_id, sum(quantity) AS supply, count(*) AS owners
@@ -106,7 +105,8 @@ WITH told AS (
                e."to" = ANY(%(nobody)s::text[]) AS burned
         FROM ledger.events e
         JOIN system.partition_owner o ON o.consumer = 'project' AND o.topic = %(changed)s AND o.partition = e.partition
-        WHERE e.op IN ('apply', 'revert') AND e.seq < o.next_seq
+        WHERE e.op IN ('apply', 'revert') AND e.seq < o.next_seq AND NOT e.echo AND e.quantity > 0
+          AND NOT (e."from" = ANY(%(nobody)s::text[]) AND e."to" = ANY(%(nobody)s::text[]))
     ) AS read
     GROUP BY network, contract
 ), held AS (
@@ -150,7 +150,8 @@ WITH told AS (
                e."to" = ANY(%(nobody)s::text[]) AS burned
         FROM ledger.events e
         JOIN system.partition_owner o ON o.consumer = 'project' AND o.topic = %(changed)s AND o.partition = e.partition
-        WHERE e.op IN ('apply', 'revert') AND e.seq < o.next_seq
+        WHERE e.op IN ('apply', 'revert') AND e.seq < o.next_seq AND NOT e.echo AND e.quantity > 0
+          AND NOT (e."from" = ANY(%(nobody)s::text[]) AND e."to" = ANY(%(nobody)s::text[]))
     ) AS read
     GROUP BY network, contract, day
 ), compared AS (
@@ -174,7 +175,8 @@ WITH told AS (
     SELECT e.network, e.contract, e.token_id, min(e.block_time) AS first_seen
     FROM ledger.events e
     JOIN system.partition_owner o ON o.consumer = 'project' AND o.topic = %(changed)s AND o.partition = e.partition
-    WHERE e.op IN ('apply', 'revert') AND e.seq < o.next_seq
+    WHERE e.op IN ('apply', 'revert') AND e.seq < o.next_seq AND NOT e.echo AND e.quantity > 0
+      AND NOT (e."from" = ANY(%(nobody)s::text[]) AND e."to" = ANY(%(nobody)s::text[]))
     GROUP BY e.network, e.contract, e.token_id
 )
 SELECT format('%%s:%%s:%%s', network, contract, token_id), coalesce('since ' || t.first_seen, 'no asset'),
@@ -193,19 +195,19 @@ SELECT network, contract, token_id::text, uuid FROM catalog.assets
 SELECT count(*) FROM system.partition_head WHERE consumer = 'project'
 
 -- name: heads
--- The subscriber's head is that of the last record of kind finality that it has read.
+-- The subscriber's marks are those of the last record of kind finality that it has read; its head is no lower, or a
+-- retraction came later.
 WITH told AS (
     SELECT DISTINCT ON (e.partition, e.network) e.partition, e.network,
-           format('block %%s %%s, safe %%s, finalized %%s, position %%s', e.block_number, e.block_hash, e.control->>'safe',
-                  e.control->>'finalized', e.control->>'position') AS head
+           format('safe %%s, finalized %%s, position %%s', e.control->>'safe', e.control->>'finalized',
+                  e.control->>'position') AS head
     FROM ledger.events e
     JOIN system.partition_owner o ON o.consumer = 'project' AND o.topic = %(changed)s AND o.partition = e.partition
     WHERE e.op = 'finality' AND e.seq < o.next_seq
     ORDER BY e.partition, e.network, e.seq DESC
 ), kept AS (
     SELECT partition, network,
-           format('block %%s %%s, safe %%s, finalized %%s, position %%s', head_number, head_hash, safe, finalized, position)
-               AS head
+           format('safe %%s, finalized %%s, position %%s', safe, finalized, position) AS head
     FROM system.partition_head WHERE consumer = 'project' AND position >= 0
 )
 SELECT format('%%s in partition %%s', network, partition), coalesce(t.head, 'no head'), coalesce(k.head, 'no head'),

@@ -5,7 +5,7 @@
 -- What the subscriber says: one row a holding, as in market.ownership_current.
 CREATE TEMP TABLE IF NOT EXISTS subscribed (
     network text, contract text, token_id numeric, slot text, account text, quantity numeric,
-    block_number bigint, log_index integer, sub_index integer, returned boolean
+    block_number bigint
 )
 
 -- name: forget_subscribed
@@ -14,8 +14,7 @@ TRUNCATE subscribed
 
 -- name: put_subscribed
 -- The holdings of one partition.
-COPY subscribed (network, contract, token_id, slot, account, quantity, block_number, log_index, sub_index, returned)
-FROM STDIN
+COPY subscribed (network, contract, token_id, slot, account, quantity, block_number) FROM STDIN
 
 -- name: cursors
 -- How far each partition is announced, on each topic.
@@ -24,10 +23,11 @@ SELECT partition, ownership_seq, finality_seq, reorg_seq, created_seq FROM syste
 -- name: announceable
 -- What the journal holds as far as it is announced, by the topic where it must be.
 SELECT c.partition,
-       count(*) FILTER (WHERE e.op IN ('apply', 'revert', 'finality')) AS ownership_changed,
+       count(*) FILTER (WHERE e.op IN ('apply', 'revert', 'finality') AND NOT e.echo) AS ownership_changed,
        count(*) FILTER (WHERE e.op = 'finality') AS finality,
        count(*) FILTER (WHERE e.op = 'reorg') AS reorg_detected,
-       count(*) FILTER (WHERE e.op IN ('apply', 'revert') AND e."from" = ANY(%(nobody)s::text[])) AS asset_created
+       count(*) FILTER (WHERE e.op IN ('apply', 'revert') AND NOT e.echo AND e.quantity > 0
+                        AND e."from" = ANY(%(nobody)s::text[]) AND NOT e."to" = ANY(%(nobody)s::text[])) AS asset_created
 FROM system.publish_cursor c
 JOIN ledger.events e ON e.partition = c.partition AND e.seq <= c.seq
 GROUP BY c.partition
@@ -52,12 +52,10 @@ WITH later AS (
 ), compared AS (
     SELECT network, contract, token_id, slot,
            CASE WHEN l.account IS NULL THEN 'no holding'
-                WHEN slot = '' THEN format('%%s at %%s/%%s/%%s %%s', l.account, l.block_number, l.log_index, l.sub_index,
-                                           CASE WHEN l.returned THEN '(given back)' END)
+                WHEN slot = '' THEN format('%%s by block %%s', l.account, l.block_number)
                 ELSE l.quantity::text END AS expected,
            CASE WHEN s.account IS NULL THEN 'no holding'
-                WHEN slot = '' THEN format('%%s at %%s/%%s/%%s %%s', s.account, s.block_number, s.log_index, s.sub_index,
-                                           CASE WHEN s.returned THEN '(given back)' END)
+                WHEN slot = '' THEN format('%%s by block %%s', s.account, s.block_number)
                 ELSE s.quantity::text END AS got,
            coalesce(l.quantity, 0) = 0 AND coalesce(s.quantity, 0) = 0 AS nothing
     FROM market.ownership_current l

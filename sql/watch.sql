@@ -30,3 +30,7 @@ SELECT count(*) FROM system.dlq WHERE state = 'open';
 -- name: stub_assets
 -- Assets that are known by their existence only.
 SELECT count(*) FROM catalog.assets WHERE is_stub;
+
+-- name: say_doing
+-- What a worker does that takes long, for `ft status`.
+UPDATE system.workers SET doing = %(doing)s WHERE worker = %(worker)s;

@@ -48,6 +48,8 @@ class _Partition:
     """Height and digests of each unfinal block."""
     changed: set[BlockKey] = field(default_factory=set)
     """Blocks that the table does not have as they are here."""
+    hybrids: set[tuple[str, str]] = field(default_factory=set)
+    """(network, contract) that tell one movement by events of two standards."""
 
     def put(self, key: BlockKey, number: int, digests: list[bytes]) -> None:
         self.blocks[key] = (number, digests)
@@ -116,6 +118,10 @@ class Cache:
             for network, live in self._partitions[partition].live.items()
         }
 
+    def hybrids(self, partitions: Collection[int]) -> frozenset[tuple[str, str]]:
+        """(network, contract) that tell one movement by events of two standards."""
+        return frozenset().union(*(self._partitions[partition].hybrids for partition in partitions))
+
     async def fill(self, conn: Connection, claims: Mapping[int, Claim]) -> None:
         """Read what is not remembered of these claims, inside their transaction."""
         missing = {partition: claim for partition, claim in claims.items() if not self.holds(claim)}
@@ -132,8 +138,10 @@ class Cache:
                 reorg_from=row[9],
                 reorg_to=row[10],
                 reverted_max=row[11],
-                floor=row[12],
             )
+        cursor = await conn.execute(load("ledger")["hybrids"], {"partitions": sorted(missing)})
+        for partition, network, contract in await cursor.fetchall():
+            fresh[partition].hybrids.add((network, contract))
         for partition, found in fresh.items():
             table = self._table(missing[partition])
             if table is not None and table.fits(missing[partition]) and _read_table(table, found):
@@ -144,8 +152,13 @@ class Cache:
                 await _refill(conn, partition, network, standing, found)
         self._partitions.update(fresh)
 
-    def learn(self, posting: Posting, claims: Mapping[int, Claim]) -> None:
-        """Take over what was committed; the claims have moved already."""
+    def learn(
+        self, posting: Posting, claims: Mapping[int, Claim], hybrids: Collection[tuple[str, str]] = frozenset()
+    ) -> None:
+        """Take over what was committed; the claims have moved already. ``hybrids``: contracts that were met as such
+        (a contract lives in one partition: that others have it too does no harm)."""
+        for partition in claims if hybrids else ():
+            self._partitions[partition].hybrids.update(hybrids)
         for (partition, network), standing in posting.standings.items():
             self._partitions[partition].standings[network] = standing
         for (partition, network, block_hash), slice_ in posting.slices.items():

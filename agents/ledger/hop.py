@@ -4,10 +4,12 @@ Guarantee: every slice takes effect exactly once, in the order of its partition.
 A transaction:
 1. locks the fence, and reads what the ledger holds of the slices that the batch names
 2. posts the steps (``posting``: pure)
-3. appends the journal rows by one COPY
-4. writes slices, retractions, heads, holes and dead letters
-5. writes the ownership rows, netted and in key order
+3. writes who has each single token, which says what each row led to (``owners``)
+4. appends the journal rows by COPY; writes slices, retractions, heads, holes and dead letters
+5. writes the balances, netted and in key order
 6. moves the fence and commits (``checkpoint.Writer``); then the cache, then the publisher learn of it
+What a transaction finds missing (a month of the journal, live events in months without indexes) is made or read
+outside of it, and it begins again.
 """
 
 import asyncio
@@ -20,12 +22,17 @@ from typing import Final, Protocol, TypeAlias
 import psycopg
 import structlog
 
+from ft.agents.ledger import owners
 from ft.agents.ledger import reads as ledger_reads
 from ft.agents.ledger import writes as ledger_writes
+from ft.agents.ledger.bare import Bare
 from ft.agents.ledger.cache import Cache
 from ft.agents.ledger.journal import Stretch, month_of
+from ft.agents.ledger.owners import BareMonths, Disordered, Owned
 from ft.agents.ledger.posting import NetworkKey, Posting, SliceKey, Standing, announce, post
+from ft.agents.ledger.singles import Token
 from ft.agents.ledger.steps import AnyStep, Append, Head, Refused, Revert, read
+from ft.agents.ownership import Arrival
 from ft.config import Config
 from ft.errors import DatabaseUnavailable, MalformedRecord
 from ft.schemas.codec import Codec
@@ -42,7 +49,8 @@ FINALITY_INTERVAL_S: Final = 1.0
 """Least time between two finality rows of one partition and network."""
 TICK_S: Final = 0.25
 """How often the timer looks for finality rows that were put off."""
-_MONTH_TRIES: Final = 3
+_TRIES: Final = 6
+"""How often a transaction may find something missing: months, bare months, the order of its tokens."""
 
 Incoming: TypeAlias = tuple[Message, AnyStep]
 
@@ -98,6 +106,7 @@ class Ledger:
         self._publisher = publisher
         self._fail = fail
         self._writer = Writer(config, owner, application="ft ledger")
+        self._bare = Bare(config, owner)
         self._lock = asyncio.Lock()
         self._months: set[tuple[int, int]] = set()
         self._last: dict[NetworkKey, tuple[Head, float]] = {}
@@ -155,29 +164,33 @@ class Ledger:
 
     async def _commit(self, work: "_Work") -> None:
         try:
-            for _ in range(_MONTH_TRIES):
+            for _ in range(_TRIES):
                 try:
                     await self._writer.commit(work)
                     break
                 except MissingMonths as exc:
                     await self._ensure_months(exc.months)
+                except BareMonths as exc:
+                    work.bare |= await self._bare.scan(exc.tokens)
+                except Disordered:
+                    work.walk_all = True
         except BaseException:
             self._cache.forget()  # whatever happened there, the next batch reads it anew
             raise
-        posting = work.posting
-        if posting is None:
+        posting, owned = work.posting, work.owned
+        if posting is None or owned is None:
             self._cache.forget()
             return
-        self._learn(posting, work.claims)
+        self._learn(posting, owned, work.claims)
         work.tell(posting)
 
-    def _learn(self, posting: Posting, claims: Mapping[int, Claim]) -> None:
-        self._cache.learn(posting, claims)
+    def _learn(self, posting: Posting, owned: Owned, claims: Mapping[int, Claim]) -> None:
+        self._cache.learn(posting, claims, owned.hybrids)
         now = time.monotonic()
         self._last.update({key: (head, now) for key, head in posting.announced.items()})
         EVENTS_PROCESSED.labels(agent=self.consumer).inc(sum(map(len, posting.stretches)))
-        if self._publisher is not None and posting.stretches:
-            self._publisher.offer(posting.stretches)
+        if self._publisher is not None and owned.stretches:
+            self._publisher.offer(owned.stretches)
 
     async def _ensure_months(self, months: Iterable[tuple[int, int]]) -> None:
         conn = await self._writer.connection()
@@ -206,7 +219,7 @@ class Ledger:
 
 
 class _Work:
-    """The effects of one transaction; runs again, from the beginning, after a month was made."""
+    """The effects of one transaction; runs again, from the beginning, once what it lacks is there."""
 
     def __init__(self, ledger: Ledger, chunk: Sequence[Incoming], claims: Mapping[int, Claim]) -> None:
         self._ledger = ledger
@@ -214,9 +227,14 @@ class _Work:
         self.claims = claims
         self.posting: Posting | None = None
         """None until the transaction is whole; stays None where the fence has moved already."""
+        self.owned: Owned | None = None
+        self.bare: dict[Token, Sequence[Arrival]] = {}
+        """Live events in months without indexes, of tokens that were asked for."""
+        self.walk_all = False
+        """Every token is walked: some come in another order than the chain's."""
 
     async def __call__(self, conn: Connection) -> Sequence[Move]:
-        self.posting = None
+        self.posting = self.owned = None
         moves = self._moves({})
         if not self.claims or not await ledger_reads.claims_fit(conn, self._ledger._topic, self.claims):
             return moves
@@ -229,8 +247,11 @@ class _Work:
         posting = post(steps, known, self._ledger._partitions)
         announce(posting, known, self._due(posting))
         self._check_months(posting.stretches)
-        await ledger_writes.write(conn, posting, [message for message, _ in self._chunk], self._ledger._topic)
-        self.posting = posting
+        hybrids, messages = cache.hybrids(self.claims), [message for message, _ in self._chunk]
+        owned = await owners.hold(conn, posting, hybrids=hybrids, bare=self.bare, walk_all=self.walk_all)
+        await ledger_writes.write(conn, posting, owned.stretches, messages, self._ledger._topic)
+        await owners.settle(conn, owned)
+        self.posting, self.owned = posting, owned
         return self._moves(posting.next_seq)
 
     def tell(self, posting: Posting) -> None:
@@ -280,7 +301,7 @@ class _Chunk:
         """Whether the step may go into the same transaction.
 
         1. not over the limit of events
-        2. no older block after reverts: what they give back is not settled before the transaction ends
+        2. no older block after reverts: what they leave is not settled before the transaction ends
         3. no revert of a slice that the transaction appends: its rows are read back
         """
         if isinstance(step, Append):

@@ -4,8 +4,8 @@ A stretch is what one block says to one partition: rows that follow each other, 
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias
 
@@ -29,6 +29,7 @@ NONE: Final = Columns(
 )
 _CONTROL_ROW: Final = "\t\t\t\t0\t0\t-1\t0\t\t\\N\t\t\t\\N\t\\N\t"
 """The fields of COLUMNS before seq, for a row that is no event."""
+_NULL: Final = "\\N"
 
 COLUMNS: Final = (
     "tx_hash", "tx_from", "contract", "topic0", "n", "sub_index", "log_index", "revision", "standard", "token_id",
@@ -36,6 +37,24 @@ COLUMNS: Final = (
     "partition", "network", "block_number", "block_hash", "block_time", "op", "control",
 )  # fmt: skip
 """Order of the COPY text: what differs row by row, then what a stretch has in common."""
+LED_COLUMNS: Final = (*COLUMNS, "holder", "holder_before", "holder_block", "holder_time", "block_end", "echo")
+"""The same for stretches of which some row does not say itself what it led to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Led:
+    """What a row led to. None: what the row itself says, see the columns of ``ledger.events``."""
+
+    holder: str | None = None
+    """Who holds the token after it."""
+    holder_before: str | None = None
+    """Who held it before."""
+    holder_block: int | None = None
+    """Block number of the event that the holding stands on; -1: none, it is implicit."""
+    holder_time: int | None = None
+    """Its time, unix seconds; 0: none."""
+    block_end: bool | None = None
+    """True: the last row of its block that is announced, though others follow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +69,10 @@ class Stretch:
     columns: Columns = NONE
     revision: Sequence[int] = ()
     control: Mapping[str, int] | None = None
+    led: Mapping[int, Led] = field(default_factory=dict)
+    """Row -> what it led to, where the row does not say so."""
+    ends: bool = True
+    """Whether its last row is the last of its block in the partition; False of a piece that was read back."""
 
     def __len__(self) -> int:
         return len(self.columns) if self.control is None else 1
@@ -60,14 +83,39 @@ class Stretch:
         return self.seq_from + len(self) - 1
 
 
-def copy_text(stretches: Iterable[Stretch]) -> bytes:
-    """The stretches as COPY text, columns in the order of :data:`COLUMNS`. The values were checked by ``steps``."""
-    return "".join(map(_copy_stretch, stretches)).encode("ascii")
+def copy_text(stretches: Iterable[Stretch]) -> tuple[bytes, bytes]:
+    """The stretches as COPY text: those that say all themselves in the order of :data:`COLUMNS`, then the others in
+    that of :data:`LED_COLUMNS`. The values were checked by ``steps``."""
+    plain: list[str] = []
+    led: list[str] = []
+    for stretch in stretches:
+        if stretch.led or stretch.columns.echo:
+            led += _led_lines(stretch)
+        else:
+            plain.append(_copy_stretch(stretch))
+    return "".join(plain).encode("ascii"), "".join(led).encode("ascii")
+
+
+def last_announced(stretch: Stretch) -> int:
+    """The last of the stretch's rows that is announced; -1 where none is: echoes are not."""
+    echo = stretch.columns.echo
+    return max((row for row, is_echo in enumerate(echo) if not is_echo), default=-1) if echo else len(stretch) - 1
 
 
 def reversed_columns(columns: Columns) -> Columns:
     """The same events, last first: the order in which they are undone."""
     return Columns(**{name: tuple(reversed(getattr(columns, name))) for name in Columns.__slots__})
+
+
+def _led_lines(stretch: Stretch) -> Iterator[str]:
+    """The lines of :func:`_copy_stretch` with what each row led to behind them."""
+    echo, last, nothing = stretch.columns.echo, last_announced(stretch), Led()
+    for row, line in enumerate(_copy_stretch(stretch).splitlines()):
+        led = stretch.led.get(row, nothing)
+        ends = led.block_end or (row == last and row < len(stretch) - 1 and stretch.ends)
+        values = (led.holder, led.holder_before, led.holder_block, led.holder_time, "t" if ends else None)
+        told = "\t".join(_NULL if value is None else str(value) for value in values)
+        yield f"{line}\t{told}\t{'t' if echo and echo[row] else 'f'}\n"
 
 
 def month_of(time: int) -> tuple[int, int]:

@@ -2,8 +2,7 @@
 
 Step by step, in order:
 1. a step at or below the partition's position for its network is dropped, before any other rule
-2. a run of reverts that ends is announced by one control row, in one partition a network; where its ancestor is below
-   the floor of ``ownership``, a finality row says so to every reader before the next events
+2. a run of reverts that ends is announced by one control row, in one partition a network
 3. a slice is applied iff its block is absent or reverted here; an event id that is live under another unfinal block
    sends the slice to quarantine
 4. a slice is reverted iff it is applied with that hash: its rows again, last first, with the next revision
@@ -15,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Final, Literal, TypeAlias
 
-from ft.agents.ledger.holdings import floor_over
 from ft.agents.ledger.journal import Stretch, reversed_columns
 from ft.agents.ledger.steps import (
     TIME_MIN,
@@ -30,7 +28,6 @@ from ft.agents.ledger.steps import (
     Watermark,
     in_range,
 )
-from ft.agents.ownership import NO_FLOOR
 from ft.schemas.ids import control_partition
 
 NetworkKey: TypeAlias = tuple[int, str]
@@ -57,8 +54,6 @@ class Standing:
     reorg_from: int | None = None
     reorg_to: int | None = None
     reverted_max: int = -1
-    floor: int = NO_FLOOR
-    """As every reader of the journal has it: see ``ownership.floor_after``."""
 
     def unfinal_from(self) -> int:
         """The lowest height whose event ids are kept."""
@@ -113,11 +108,9 @@ class Posting:
     """Everything one transaction writes, and what the cache learns from it."""
 
     stretches: list[Stretch] = field(default_factory=list)
-    careful: set[int] = field(default_factory=set)
-    """Positions in ``stretches`` of those at or below a height that was ever reverted."""
+    late: set[int] = field(default_factory=set)
+    """Positions in ``stretches`` of those at or below the head that the partition had: rows may stand above them."""
     standings: dict[NetworkKey, Standing] = field(default_factory=dict)
-    floors: dict[NetworkKey, int] = field(default_factory=dict)
-    """Of the same keys, before the first stretch."""
     announced: dict[NetworkKey, Head] = field(default_factory=dict)
     """What the last finality row of each says."""
     slices: dict[SliceKey, Slice] = field(default_factory=dict)
@@ -181,8 +174,6 @@ class _Poster:
             return
         if standing.reorg_from is not None and not _continues(step, standing):
             self._end_reorg(key, standing)
-        if not isinstance(step, Revert) and standing.head.number < standing.floor:
-            self.finality(key, standing)
         match step:
             case Append():
                 self._apply(index, step, standing)
@@ -202,7 +193,6 @@ class _Poster:
         mine = self.posting.standings.get(key)
         if mine is None:
             mine = self.posting.standings[key] = replace(self.known.standings.get(key) or Standing())
-            self.posting.floors[key] = mine.floor
         return mine
 
     def finality(self, key: NetworkKey, standing: Standing) -> None:
@@ -247,8 +237,8 @@ class _Poster:
             columns=step.columns,
             revision=self._revisions(step, standing),
         )
-        if step.block.number <= standing.reverted_max:
-            self.posting.careful.add(len(self.posting.stretches))
+        if step.block.number <= standing.head.number:
+            self.posting.late.add(len(self.posting.stretches))
         self._write(stretch)
         self.posting.slices[key] = Slice(
             applied=True,
@@ -330,8 +320,6 @@ class _Poster:
     def _write(self, stretch: Stretch) -> None:
         self.posting.stretches.append(stretch)
         self.posting.next_seq[stretch.partition] += len(stretch)
-        standing = self.standing((stretch.partition, stretch.network))
-        standing.floor = floor_over(stretch, standing.floor)
 
 
 def _continues(step: AnyStep, standing: Standing) -> bool:

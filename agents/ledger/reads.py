@@ -55,13 +55,15 @@ async def slice_rows(conn: Connection, partition: int, found: Slice) -> tuple[Co
     """The events of an applied slice, and their revisions."""
     values = {"partition": partition, "seq_from": found.seq_from, "seq_to": found.seq_to, "time": found.block.time}
     cursor = await conn.execute(load("ledger")["slice_rows"], values, prepare=True)
-    fields: list[Sequence[Any]] = list(zip(*await cursor.fetchall(), strict=True)) or [()] * 14
-    return columns_of(fields[:13]), fields[13]
+    fields: list[Sequence[Any]] = list(zip(*await cursor.fetchall(), strict=True)) or [()] * 15
+    return columns_of(fields[:14]), fields[14]
 
 
 def columns_of(fields: Sequence[Sequence[Any]]) -> Columns:
-    """Thirteen columns in the order of :class:`Columns`."""
-    return Columns(**dict(zip(Columns.__slots__, fields, strict=True)))
+    """Fourteen columns in the order of :class:`Columns`."""
+    *others, echo = fields
+    values = dict(zip(Columns.__slots__[:-1], others, strict=True))
+    return Columns(**values, echo=echo if any(echo) else ())
 
 
 def _reverted_keys(steps: Iterable[AnyStep]) -> set[SliceKey]:

@@ -66,6 +66,8 @@ class Columns:
     to_account: Sequence[str]
     operator: Sequence[str | None]
     quantity: Sequence[str]
+    echo: Sequence[bool] = ()
+    """Whether another event of the transaction tells the same movement, which then counts; empty: none does."""
 
     def __len__(self) -> int:
         return len(self.tx_hash)
@@ -197,6 +199,8 @@ def _broken_rule(record: Mapping[str, Any], partition: int) -> tuple[str, str] |
     lengths = {name: len(record[name]) for name in _COLUMNS}
     if len(set(lengths.values())) != 1:
         return "unequal_columns", f"columns: expected one length, got {lengths}"
+    if len(record["echo"]) not in (0, lengths["n"]):
+        return "unequal_columns", f"echo: expected nothing or {lengths['n']} values, got {len(record['echo'])}"
     if unknown := sorted(set(record["standard"]) - HOLDING.keys()):
         return "unknown_standard", f"standard: expected one of {', '.join(HOLDING)}, got {unknown!r}"
     return None
@@ -217,6 +221,7 @@ def _columns(record: Mapping[str, Any]) -> Columns:
         to_account=record["to"],
         operator=record["operator"],
         quantity=record["quantity"],
+        echo=record["echo"],
     )
 
 

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import structlog
 
-from ft.agents.ownership import NO_FLOOR
-from ft.agents.project import projection
-from ft.agents.project.projection import Told
-from ft.agents.project.said import FINALITY, Change, Refused, read
+from ft.agents.project import heads as project_heads
+from ft.agents.project.heads import PartitionHead
+from ft.agents.project.projection import events_of
+from ft.agents.project.said import Change, Refused, read
 from ft.agents.project.store import store
 from ft.config import Config
 from ft.errors import FtError
@@ -42,8 +42,10 @@ class Project:
     2. drop repeats by seq; stop (LostRecords) where a record's predecessor was never read; one whose predecessor is
        older than the last read is nobody's repeat, and a dead letter
     3. read the stored rows of the keys touched, fold, write what changed in key order
-    4. copy the head from records of kind finality; keep the floor (``ownership.floor_after``) for the next batch
+    4. say of which block the projections are the state now (``heads``)
     5. move the fence: next offset, and the last seq seen + 1
+    A transaction ends where a block ends; what follows in the batch waits for the rest of its block. Of a block that is
+    larger than a batch, the head says so until it is whole.
     """
 
     consumer = "project"
@@ -66,18 +68,19 @@ class Project:
         refused: list[Read] = []
 
         async def work(conn: Connection) -> Sequence[Move]:
-            moves, told = [], []
+            moves: list[Move] = []
+            changes: list[Change] = []
             refused.clear()  # it may be another try
             for partition, records in found.items():
                 claim = batch.claims[partition]
                 followed = await _follow(conn, claim, records)
-                told += await _take_floors(conn, partition, followed.fresh)
-                await _write_heads(conn, partition, (r for r in followed.fresh if r.kind == FINALITY))
+                changes += events_of(followed.fresh)
+                await _move_heads(conn, partition, followed.fresh)
                 await _write_dead_letters(conn, followed.refused)
                 refused.extend(followed.refused)
                 end = records[-1].message.offset + 1
                 moves.append(Move(claim=claim, next_offset=end, next_seq=followed.next_seq))
-            await store(conn, told)
+            await store(conn, changes)
             return moves
 
         await self._writer.commit(work)
@@ -146,32 +149,17 @@ async def _follows_unreadable(conn: Connection, message: Message, previous: Read
     return bool(row and row[0])
 
 
-async def _take_floors(conn: Connection, partition: int, records: Sequence[Change]) -> list[Told]:
-    """The partition's events with the floor of each; where the floors stand afterwards is stored."""
-    cursor = await conn.execute(load("project")["read_floors"], {"partition": partition}, prepare=True)
-    stored: dict[str, int] = dict(await cursor.fetchall())
-    floors = stored.copy()  # of an earlier life too: it counts for nothing before the first retraction sets it anew
-    told = projection.with_floors(records, floors)
-    for network, floor in sorted(floors.items()):
-        if floor != stored.get(network, NO_FLOOR):
-            values = {"partition": partition, "network": network, "floor": floor}
-            await conn.execute(load("project")["write_floor"], values)
-    return told
-
-
-async def _write_heads(conn: Connection, partition: int, records: Iterable[Change]) -> None:
-    for network, said in sorted({record.network: record for record in records}.items()):
-        values = {
-            "partition": partition,
-            "network": network,
-            "position": said.position,
-            "head_number": said.block_number,
-            "head_hash": said.block_hash,
-            "head_time": said.block_time,
-            "safe": said.safe,
-            "finalized": said.finalized,
-        }
-        await conn.execute(load("project")["write_head"], values)
+async def _move_heads(conn: Connection, partition: int, records: Sequence[Change]) -> None:
+    """Of which blocks the projections are the state, after the records."""
+    if not records:
+        return
+    sql = load("project")
+    rows = await (await conn.execute(sql["heads"], {"partition": partition}, prepare=True)).fetchall()
+    names = ("position", "head_number", "head_hash", "head_time", "safe", "finalized", "open_block")
+    before = {row[0]: PartitionHead(**dict(zip(names, row[1:], strict=True))) for row in rows}
+    for network, head in sorted(project_heads.after(before, records).items()):
+        values = {name: getattr(head, name) for name in names}
+        await conn.execute(sql["write_head"], {"partition": partition, "network": network, **values})
 
 
 async def _write_dead_letters(conn: Connection, records: Iterable[Read]) -> None:

@@ -2,8 +2,8 @@
 
 Three steps, because what the third needs to know follows from the second:
 
-1. :func:`fold` applies a batch of records, in record order, to the stored holdings of the keys they touch; each with
-   the floor that :func:`with_floors` gives it.
+1. :func:`fold` applies a batch of records, in record order, to the stored holdings of the keys they touch: a record
+   that names the token's holder is taken at its word, any other moves balances.
 2. :func:`net` compares the holdings before and after: what each asset and each account of a collection gained or lost.
 3. :func:`changed_rows` turns that into the rows of collections and catalog, given what the cards were before these
    differences and how many holdings each holder has after them.
@@ -14,14 +14,13 @@ times and versions only rise: a retraction is a record about its asset too.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 from ft.agents import ownership
-from ft.agents.ownership import NO_FLOOR, NOWHERE, Position
-from ft.agents.project.said import FINALITY, KINDS, SIGN, AnyChange
+from ft.agents.project.said import FINALITY, KINDS, NONE, SIGN, AnyChange
 from ft.schemas import ids
 from ft.schemas.ids import NO_ACCOUNTS
-from ft.schemas.standards import HOLDING
 
 Asset: TypeAlias = tuple[str, str, str]
 """network, contract, token id (decimal)"""
@@ -34,24 +33,20 @@ Collection: TypeAlias = tuple[str, str]
 Day: TypeAlias = tuple[str, str, int]
 """network, contract, days since 1970-01-01 UTC"""
 
-Told: TypeAlias = tuple[AnyChange, int]
-"""A record of kind mint, transfer or burn, and the floor of its partition and network there (``ownership``)."""
-
+NO_BALANCES: Final[Mapping[Asset, Sequence[Slot]]] = MappingProxyType({})
 _DAY_S: Final = 86_400
 _WHICH: Final = {kind: which for which, kind in enumerate(KINDS)}
 K = TypeVar("K", Asset, Collection)
+C = TypeVar("C", bound=AnyChange)
 
 
 class Holding(NamedTuple):
-    """A row of projection.holdings. ``returned``: given back by a retraction, just before the position it names.
-
-    A multi holding's position is that of the greatest incoming event, live or retracted.
-    """
+    """A row of projection.holdings."""
 
     account: str
     quantity: int
-    position: Position
-    returned: bool = False
+    block_number: int
+    """Single: of the event that the holding stands on, -1: none. Multi: of the newest record about the balance."""
 
     @property
     def visible(self) -> bool:
@@ -128,74 +123,59 @@ class Changed:
     """Known assets met in a block older than the youngest of theirs: the catalog takes this time if it is lower."""
 
 
+def events_of(records: Iterable[C]) -> list[C]:
+    """The records that are events, in order."""
+    return [record for record in records if record.kind != FINALITY]
+
+
 def slots_of(change: AnyChange) -> tuple[Slot, ...]:
     """The holdings that a record may change."""
     key = (change.network, change.contract, change.token_id)
-    if HOLDING[change.standard] == "single":
+    if change.holder is not None:
         return ((*key, ""),)
     return tuple((*key, account) for account in {change.from_account, change.to_account} if account not in NO_ACCOUNTS)
 
 
 def touched(changes: Sequence[AnyChange]) -> tuple[list[Slot], list[Asset]]:
-    """The keys of the holdings and of the cards that a batch needs to see, in key order."""
+    """The keys of the holdings and cards that a batch needs to see, in key order: what moves nothing has no card."""
     slots = {slot for change in changes for slot in slots_of(change)}
-    return sorted(slots), sorted({(c.network, c.contract, c.token_id) for c in changes})
+    return sorted(slots), sorted({(c.network, c.contract, c.token_id) for c in changes if c.kind != NONE})
 
 
-def with_floors(records: Iterable[AnyChange], floors: dict[str, int]) -> list[Told]:
-    """The events among the records of a partition, in order. ``floors``, by network, go on to those after the last."""
-    told = []
-    for record in records:
-        before = floors.get(record.network, NO_FLOOR)
-        floor = floors[record.network] = ownership.floor_after(before, record.op, record.block_number)
-        if record.kind != FINALITY:
-            told.append((record, floor))
-    return told
+def new_singles(slots: Iterable[Slot], stored: Mapping[Slot, Holding]) -> list[Asset]:
+    """The assets that have one holder from this batch on: they may have had balances before."""
+    return [slot[:3] for slot in slots if not slot[3] and slot not in stored]
 
 
-def fold(told: Sequence[Told], stored: Mapping[Slot, Holding]) -> Folded:
-    """Apply a batch in record order to the ``stored`` holdings of the slots it touches."""
+def fold(
+    changes: Sequence[AnyChange], stored: Mapping[Slot, Holding], balances: Mapping[Asset, Sequence[Slot]] = NO_BALANCES
+) -> Folded:
+    """Apply a batch in record order to the ``stored`` holdings of the slots it touches.
+
+    ``balances``: the stored slots of assets that had balances and have one holder from this batch on.
+    """
     folded = Folded()
-    for change, floor in told:
+    for slots in balances.values():
+        folded.holdings |= {slot: Holding(slot[3], 0, -1) for slot in slots}
+    for change in changes:
         asset = (change.network, change.contract, change.token_id)
-        if HOLDING[change.standard] == "single":
-            _move_single(asset, change, floor, stored, folded.holdings)
+        if change.holder is not None:
+            folded.holdings[(*asset, "")] = Holding(change.holder, 1, change.holder_block or 0)
         else:
-            _move_multi(asset, change, stored, folded.holdings)
-        _count(asset, change, folded)
+            if asset not in balances:
+                _move_multi(asset, change, stored, folded.holdings)
+        if change.kind != NONE:
+            _count(asset, change, folded)
     return folded
 
 
-def _move_single(
-    asset: Asset, change: AnyChange, floor: int, stored: Mapping[Slot, Holding], after: dict[Slot, Holding]
-) -> None:
-    slot = (*asset, "")
-    position = (change.block_number, change.log_index, change.sub_index)
-    before = after.get(slot) or stored.get(slot)
-    if change.op == "apply" and (before is None or position > before.position):  # ownership.apply, mostly
-        after[slot] = Holding(change.to_account, 1, position)
-        return
-    move = ownership.Move(from_account=change.from_account, to_account=change.to_account, position=position)
-    held = (
-        None
-        if before is None
-        else ownership.Holding(account=before.account, position=before.position, since=None, returned=before.returned)
-    )
-    now = ownership.apply(held, move, floor) if change.op == "apply" else ownership.retract(held, move)
-    if now is not None and now is not held:
-        after[slot] = Holding(now.account, 1, now.position, now.returned)
-
-
 def _move_multi(asset: Asset, change: AnyChange, stored: Mapping[Slot, Holding], after: dict[Slot, Holding]) -> None:
-    position = (change.block_number, change.log_index, change.sub_index)
     for account, difference in ownership.movements(
         change.from_account, change.to_account, int(change.quantity), change.op
     ):
         slot = (*asset, account)
-        before = after.get(slot) or stored.get(slot) or Holding(account, 0, NOWHERE)
-        came_in = change.op == "apply" and account == change.to_account
-        stands_on = max(before.position, position) if came_in else before.position
-        after[slot] = Holding(account, before.quantity + difference, stands_on)
+        before = after.get(slot) or stored.get(slot) or Holding(account, 0, -1)
+        after[slot] = Holding(account, before.quantity + difference, max(before.block_number, change.block_number))
 
 
 def _count(asset: Asset, change: AnyChange, folded: Folded) -> None:

@@ -12,6 +12,9 @@ from ft.schemas.standards import HOLDING
 FINALITY: Final = "finality"
 """Kind of the records that are no events."""
 KINDS: Final = ("transfer", "mint", "burn")
+NONE: Final = "none"
+"""Kind of events that moved nothing: they are counted nowhere."""
+_KNOWN: Final = frozenset({*KINDS, NONE, FINALITY})
 SIGN: Final = {"apply": 1, "revert": -1}
 MALFORMED: Final = "malformed_record"
 """Reason of a dead letter whose seq nobody knows (project.sql asks for it by name)."""
@@ -44,6 +47,9 @@ class Change(NamedTuple):
     safe: int
     finalized: int
     position: int
+    holder: str | None
+    holder_block: int | None
+    block_end: bool | None
 
 
 AnyChange: TypeAlias = Change | OwnershipChanged
@@ -87,9 +93,10 @@ def refusal_of(change: AnyChange) -> Refused | None:
         return Refused(reason=MALFORMED, error=error, network=change.network if _are_texts((change.network,)) else "")
     if change.schema_version != SCHEMA_VERSION:
         return refused("unknown_schema_version", str(SCHEMA_VERSION), change.schema_version)
-    if change.kind != FINALITY and change.kind not in KINDS:
-        return refused("unknown_kind", "mint, transfer, burn or finality", change.kind)
-    texts = (change.network, change.contract, change.from_account, change.to_account, change.block_hash)
+    if change.kind not in _KNOWN:
+        return refused("unknown_kind", "mint, transfer, burn, none or finality", change.kind)
+    holder = change.holder or ""
+    texts = (change.network, change.contract, change.from_account, change.to_account, change.block_hash, holder)
     if not _are_texts(texts) or not change.network:
         return refused("unfit_value", f"texts of at most {_TEXT_MAX} characters", texts)
     if not 0 <= change.block_time < _TIME_END:
@@ -106,6 +113,10 @@ def refusal_of(change: AnyChange) -> Refused | None:
         return refused("unknown_op", "apply or revert", change.op)
     if change.standard not in HOLDING:
         return refused("unknown_standard", ", ".join(HOLDING), change.standard)
+    if not -1 <= (change.holder_block or 0) <= _BIGINT_FITS:
+        return refused("unfit_value", "holder_block of at least -1", change.holder_block)
+    if change.holder is None and HOLDING[change.standard] == "single":
+        return refused("no_holder", f"the holder of a token of standard {change.standard}", change.holder)
     if not _is_uint(change.token_id) or not _is_uint(change.quantity):
         return refused("unfit_value", "token id and quantity as decimal numbers", (change.token_id, change.quantity))
     return None

@@ -14,12 +14,13 @@ from ft.agents.project.projection import (
     Net,
     Slot,
     Stats,
-    Told,
     changed_rows,
     fold,
     net,
+    new_singles,
     touched,
 )
+from ft.agents.project.said import AnyChange
 from ft.sql.queries import load
 from ft.streams.checkpoint import Connection
 
@@ -30,21 +31,22 @@ _SLOT = (*_ASSET, "slot")
 _COUNTS = ("transfers", "mints", "burns")
 
 
-async def store(conn: Connection, told: Sequence[Told]) -> None:
-    """Fold records, in order, into the projections, in the open transaction.
+async def store(conn: Connection, changes: Sequence[AnyChange]) -> None:
+    """Fold events, in order, into the projections, in the open transaction.
 
     1. read the holdings that the records touch, and apply the records to them
     2. write holdings and activity; move cards and holders, and learn what they were
     3. write what follows for collections and catalog
     Each table's rows are written in key order: two writers can never wait for each other in a circle.
     """
-    if not told:
+    if not changes:
         return
-    slots, assets = touched([change for change, _ in told])
+    slots, assets = touched(changes)
     stored = await _read_stored(conn, slots)
-    folded = fold(told, stored)
+    balances = await _read_balances(conn, new_singles(slots, stored), stored)
+    folded = fold(changes, stored, balances)
     gained = net(folded.holdings, stored)
-    cards, holders = await _move(conn, slots, assets, folded, gained)
+    cards, holders = await _move(conn, assets, folded, gained)
     await _follow(conn, changed_rows(folded, gained, cards, holders))
 
 
@@ -54,39 +56,47 @@ async def _read_stored(conn: Connection, slots: Sequence[Slot]) -> dict[Slot, Ho
         await conn.execute(sql["plan"], prepare=True)
         cursor = await conn.execute(sql["read_holdings"], columns(_SLOT, slots), prepare=True)
         rows = await cursor.fetchall()
-    return {
-        slots[n - 1]: Holding(account, int(quantity), (block, log_index, sub_index), returned)
-        for n, account, quantity, block, log_index, sub_index, returned in rows
-    }
+    return {slots[n - 1]: Holding(account, int(quantity), block) for n, account, quantity, block in rows}
+
+
+async def _read_balances(
+    conn: Connection, assets: Sequence[Asset], stored: dict[Slot, Holding]
+) -> dict[Asset, list[Slot]]:
+    """The balances of assets that have one holder from now on; they join the ``stored``. Mostly there are none."""
+    found: dict[Asset, list[Slot]] = {}
+    if assets:
+        cursor = await conn.execute(load("project")["read_balances"], columns(_ASSET, assets), prepare=True)
+        for n, account, quantity, block in await cursor.fetchall():
+            slot = (*assets[n - 1], account)
+            stored[slot] = Holding(account, int(quantity), block)
+            found.setdefault(assets[n - 1], []).append(slot)
+    return found
 
 
 async def _move(
-    conn: Connection, slots: Sequence[Slot], assets: Sequence[Asset], folded: Folded, gained: Net
+    conn: Connection, assets: Sequence[Asset], folded: Folded, gained: Net
 ) -> tuple[dict[Asset, Before], dict[Account, int]]:
     """The cards as they were, and how many visible holdings each account has afterwards: rows return as they went."""
     sql, accounts = load("project"), sorted(gained.accounts)
     async with conn.pipeline():
-        for name, values in _moved(slots, folded):
+        for name, values in _moved(folded):
             if values:
                 await conn.execute(sql[name], values, prepare=True)
-        of_cards = await conn.execute(sql["move_cards"], _cards(assets, folded, gained), prepare=True)
+        cards_values = _cards(assets, folded, gained)
+        of_cards = await conn.execute(sql["move_cards"], cards_values, prepare=True) if assets else None
         values = columns((*_ACCOUNT, "difference"), [(*key, gained.accounts[key]) for key in accounts])
         of_holders = await conn.execute(sql["move_holders"], values, prepare=True) if accounts else None
-        cards = dict(zip(assets, map(Before._make, await of_cards.fetchall()), strict=True))
+        cards = dict(zip(assets, map(Before._make, await of_cards.fetchall()), strict=True)) if of_cards else {}
         holders = [row[0] for row in await of_holders.fetchall()] if of_holders is not None else []
     return cards, dict(zip(accounts, holders, strict=True))
 
 
-def _moved(slots: Sequence[Slot], folded: Folded) -> Iterator[tuple[str, Mapping[str, str]]]:
+def _moved(folded: Folded) -> Iterator[tuple[str, Mapping[str, str]]]:
     """Query and its columns."""
-    holdings, days = folded.holdings, folded.days
-    changed = [(slot, holdings[slot]) for slot in slots if slot in holdings]
+    changed, days = sorted(folded.holdings.items()), folded.days
     yield (
         "write_holdings",
-        columns(
-            (*_SLOT, "account", "quantity", "block_number", "log_index", "sub_index", "returned"),
-            [(*slot, h.account, h.quantity, *h.position, h.returned) for slot, h in changed],
-        ),
+        columns((*_SLOT, "account", "quantity", "block_number"), [(*slot, *holding) for slot, holding in changed]),
     )
     yield "write_activity", columns((*_COLLECTION, "day", *_COUNTS), [(*key, *days[key]) for key in sorted(days)])
 

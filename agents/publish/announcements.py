@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from ft.agents.ledger.journal import Stretch
+from ft.agents.ledger.journal import Led, Stretch, last_announced
+from ft.agents.ledger.singles import SINGLE
 from ft.schemas.codec import Codec
 from ft.schemas.events import Finality, OwnershipChanged, ReorgDetected, to_record
 from ft.schemas.ids import NO_ACCOUNTS, asset_id, asset_uuid_text
@@ -77,18 +78,35 @@ class Announcer:
         block_text = number(block.number) + text(block.hash) + number(block.time)
         end = f"{block_text}{text(status)}\x01\x01\x01"  # safe, finalized, position: -1
         created_end = f"{block_text}{text(status)}"
+        stands = f"\x02{number(block.number)}\x02{number(block.time)}"
+        echo, led, last = c.echo, stretch.led, last_announced(stretch) if stretch.ends else -1
+        row = -1
         rows = zip(
             range(stretch.seq_from, stretch.seq_from + len(c)), stretch.revision, c.tx_hash, c.contract, c.topic0, c.n,
             c.sub_index, c.log_index, c.standard, c.token_id, c.from_account, c.to_account, c.operator, c.quantity,
             strict=True,
         )  # fmt: skip
         for seq, revision, tx, contract, topic0, n, sub, log, standard, token, source, target, by, quantity in rows:
+            row += 1
             if seq <= cursor.seq:
                 continue
+            cursor.seq = seq
+            if echo and echo[row]:
+                continue  # the movement is announced by the event that counts
+            if (one := led.get(row)) is not None:
+                holding = _holding(one, standard, source, target, block.number, block.time)
+            elif standard in SINGLE:
+                holding = f"\x02{text(target)}\x02{text(source)}{stands}"
+            else:
+                holding = _NO_HOLDING
+            ends = _END if row == last or (one is not None and one.block_end) else _NO_END
             asset = asset_id(network, contract, token) if network[:3] == "ton" else f"{network}:{contract}:{token}"
             event = text(f"{network}:{tx}:{contract}:{topic0}:{n}/{sub}")
             minted, burned = source in NO_ACCOUNTS, target in NO_ACCOUNTS
-            kind = "\x08mint" if minted and not burned else "\x08burn" if burned and not minted else "\x10transfer"
+            if quantity == "0" or (minted and burned):
+                kind, minted = "\x08none", False
+            else:
+                kind = "\x08mint" if minted else "\x08burn" if burned else "\x10transfer"
             now, rev = number(seq), number(revision)
             what = f"{text(contract)}{text(token)}{text(standard)}"
             to_text, quantity_text, tx_text = text(target), text(quantity), text(tx)
@@ -96,7 +114,7 @@ class Announcer:
                 f"{self._changed_frame}{_VERSION}{now}{number(cursor.ownership_changed)}{kind}{op}{rev}{event}"
                 f"{text(asset)}{network_text}{what}{text(source)}{to_text}"
                 f"{_NO_OPERATOR if by is None else _OPERATOR + text(by)}{quantity_text}{tx_text}{number(n)}"
-                f"{number(sub)}{number(log)}{end}"
+                f"{number(sub)}{number(log)}{end}{holding}{ends}"
             ).encode("latin-1"))  # fmt: skip
             cursor.ownership_changed = seq
             if minted:
@@ -105,7 +123,6 @@ class Announcer:
                     f"{text(asset)}{_uuid(asset)}{network_text}{what}{to_text}{quantity_text}{tx_text}{created_end}"
                 ).encode("latin-1"))  # fmt: skip
                 cursor.asset_created = seq
-            cursor.seq = seq
 
     def _finality(self, stretch: Stretch, cursor: Cursor) -> Iterator[Announcement]:
         block, control, seq = stretch.block, stretch.control or {}, stretch.seq_from
@@ -132,6 +149,17 @@ class Announcer:
         )  # fmt: skip
         cursor.reorg_detected = cursor.seq = seq
         return Announcement("reorg_detected", seq, self._codecs["reorg_detected"].encode(to_record(reorg)))
+
+
+def _holding(led: Led, standard: str, source: str, target: str, block: int, time: int) -> str:
+    """The four fields of what a row led to, where it does not say all of it itself."""
+    if standard not in SINGLE and led.holder is None:
+        return _NO_HOLDING
+    holder = target if led.holder is None else led.holder
+    before = source if led.holder_before is None else led.holder_before
+    number_of = block if led.holder_block is None else led.holder_block
+    time_of = time if led.holder_time is None else led.holder_time
+    return f"\x02{text(holder)}\x02{text(before)}\x02{number(number_of)}\x02{number(time_of)}"
 
 
 def number(value: int) -> str:
@@ -169,3 +197,6 @@ _NUMBERS: Final = [_varint(value) for value in range(_SHORT)]
 _LOW: Final = [chr(value & 0x7F | 0x80) + chr(value >> 7 | 0x80) for value in range(_SHORT)]
 _NO_OPERATOR: Final = "\x00"
 _OPERATOR: Final = "\x02"
+_NO_HOLDING: Final = "\x00\x00\x00\x00"
+_END: Final = "\x02\x01"
+_NO_END: Final = "\x02\x00"

@@ -21,7 +21,7 @@ import psycopg
 import structlog
 
 from ft.agents.columns import columns as arrays
-from ft.agents.ledger.journal import Stretch
+from ft.agents.ledger.journal import Led, Stretch, last_announced
 from ft.agents.ledger.steps import Block, Columns
 from ft.agents.publish.announcements import TOPICS, Announcement, Announcer, Cursor, Marks, Topic
 from ft.agents.publish.handover import Handover
@@ -190,10 +190,11 @@ class Publisher:
         if found:
             return found
         conn = await self._connection()
-        values = {"partition": partition, "after": after, "before": before, "rows_max": rows_max}
+        # One row more: it says whether the last one ends its block.
+        values = {"partition": partition, "after": after, "before": before, "rows_max": rows_max + 1}
         rows = await (await conn.execute(load("publish")["journal_rows"], values, prepare=True)).fetchall()
         await conn.commit()
-        return stretches_of(partition, rows)
+        return stretches_of(partition, rows, rows_max)
 
     async def _send_next(self, place: _Place, marks: Mapping[tuple[int, str], Marks]) -> None:
         for stretch in await self._next(place):
@@ -290,32 +291,49 @@ class Publisher:
             self._conn = None
 
 
-def stretches_of(partition: int, rows: Sequence[tuple[Any, ...]]) -> list[Stretch]:
-    """Rows of the query ``journal_rows`` as the stretches that they were written as, or pieces of them."""
-    found = []
-    for (network, number, block_hash, block_time, op, _), group in groupby(rows, key=_stretch_key):
+def stretches_of(partition: int, rows: Sequence[tuple[Any, ...]], rows_max: int = ROWS_MAX) -> list[Stretch]:
+    """Rows of the query ``journal_rows`` as the stretches that they were written as, or pieces of them.
+
+    ``rows_max``: so many of the rows are taken; one more is there to be compared with.
+    """
+    found: list[Stretch] = []
+    behind, key = _stretch_key(rows[rows_max]) if len(rows) > rows_max else None, None
+    for key, group in groupby(rows[:rows_max], key=_stretch_key):
         piece = list(group)
-        control = piece[0][6]
-        if control is not None:
-            block = Block(number, block_hash, block_time)
+        network, number, block_hash, block_time, op, is_control = key
+        block = Block(number, block_hash, block_time)
+        if is_control:
             found += [
                 Stretch(partition=partition, seq_from=row[0], network=network, block=block, op=op, control=row[6])
                 for row in piece
             ]
             continue
-        fields = list(zip(*[row[8:] for row in piece], strict=True))
+        *fields, echo = zip(*[row[8:22] for row in piece], strict=True)
+        columns = dict(zip(Columns.__slots__[:-1], fields, strict=True))
         found.append(
             Stretch(
                 partition=partition,
                 seq_from=piece[0][0],
                 network=network,
-                block=Block(number, block_hash, block_time),
+                block=block,
                 op=op,
-                columns=Columns(**dict(zip(Columns.__slots__, fields, strict=True))),
+                columns=Columns(**columns, echo=echo if any(echo) else ()),
                 revision=[row[7] for row in piece],
+                led=_led_of(piece),
             )
         )
+    if found and behind == key:
+        found[-1] = replace(found[-1], ends=False)
     return found
+
+
+def _led_of(rows: Sequence[tuple[Any, ...]]) -> dict[int, Led]:
+    """What the rows led to, where they do not say so."""
+    return {
+        at: Led(holder=row[22], holder_before=row[23], holder_block=row[24], holder_time=row[25], block_end=row[26])
+        for at, row in enumerate(rows)
+        if row[22:27].count(None) < 5
+    }
 
 
 def row_of(stretch: Stretch, seq: int) -> Stretch:
@@ -324,11 +342,19 @@ def row_of(stretch: Stretch, seq: int) -> Stretch:
         return stretch
     at = seq - stretch.seq_from
     columns = Columns(**{name: getattr(stretch.columns, name)[at : at + 1] for name in Columns.__slots__})
-    return replace(stretch, seq_from=seq, columns=columns, revision=stretch.revision[at : at + 1])
+    return replace(
+        stretch,
+        seq_from=seq,
+        columns=columns,
+        revision=stretch.revision[at : at + 1],
+        led={0: stretch.led[at]} if at in stretch.led else {},
+        ends=stretch.ends and at == last_announced(stretch),
+    )
 
 
 def _stretch_key(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    return (*row[1:6], row[6] is None)
+    """Network, block number, hash and time, op; whether it is a control row."""
+    return (*row[1:6], row[6] is not None)
 
 
 def _headers(stretch: Stretch) -> Headers | None:

@@ -125,7 +125,7 @@ async def test_a_crash_before_the_commit_leaves_nothing(
         raise RuntimeError("before the commit")
 
     with monkeypatch.context() as patch:
-        patch.setattr("ft.agents.ledger.writes._put_multis", die)
+        patch.setattr("ft.agents.ledger.owners._put_multis", die)
         with pytest.raises(RuntimeError):
             await ledger.read(log)
 
@@ -236,7 +236,7 @@ async def test_a_stopped_process_holds_its_locks_for_seconds_only(
         await asyncio.Event().wait()
 
     with monkeypatch.context() as patch:
-        patch.setattr("ft.agents.ledger.writes._put_multis", sleep)
+        patch.setattr("ft.agents.ledger.owners._put_multis", sleep)
         reading = asyncio.create_task(stopped.read(log))
         await asyncio.wait_for(asleep.wait(), 10)
     new = await make_ledger(owner="new")

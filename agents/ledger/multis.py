@@ -1,0 +1,94 @@
+"""Pure: stretches of the journal -> the ERC-1155 balances that they change, netted and in key order.
+
+A balance is a sum, whatever the order of its events. It stands on the newest of them, in or out, and its account has
+had it since the newest one that came in.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from ft.agents.columns import array
+from ft.agents.ledger.journal import Stretch
+from ft.agents.ledger.singles import SINGLE, Token, moving_rows, nullable, position_arrays, token_arrays
+from ft.agents.ownership import NOWHERE, Position, movements
+
+Account: TypeAlias = tuple[str, str, str, str]
+"""network, contract, token id, account"""
+
+
+@dataclass(slots=True)
+class Net:
+    """What a transaction changes in one account's balance of a token."""
+
+    standard: str
+    quantity: int = 0
+    position: Position = NOWHERE
+    """Of the newest event that is applied, in or out."""
+    since: int | None = None
+    """Time of the newest that came in."""
+    undone: set[Position] = field(default_factory=set)
+    """Positions of the events that were retracted: a row that stands on one asks the journal."""
+    undone_times: set[int] = field(default_factory=set)
+    """Times of those that had come in."""
+
+    def apply(self, change: int, position: Position, time: int, standard: str) -> None:
+        """An event of the balance is applied."""
+        self.quantity += change
+        if position >= self.position:
+            self.position, self.standard = position, standard
+        if change > 0:
+            self.since = time if self.since is None else max(self.since, time)
+
+    def retract(self, change: int, position: Position, time: int) -> None:
+        """An event is retracted; ``change`` is what the retraction changes."""
+        self.quantity += change
+        self.undone.add(position)
+        if change < 0:
+            self.undone_times.add(time)
+
+    def stands_on_undone(self, position: Position, since: int | None) -> bool:
+        """Whether a row with these values says what a retracted event had said."""
+        return position in self.undone or since in self.undone_times
+
+
+def multis(stretches: Iterable[Stretch], singles: Collection[Token] = frozenset()) -> dict[Account, Net]:
+    """The change of each multi balance, in key order. ``singles``: tokens that one account holds although events of
+    theirs are of a multi standard."""
+    nets: dict[Account, Net] = {}
+    for stretch in stretches:
+        if stretch.control is None and not SINGLE.issuperset(stretch.columns.standard):
+            _fold(stretch, singles, nets)
+    return dict(sorted(nets.items()))
+
+
+def multi_rows(nets: Mapping[Account, Net]) -> dict[str, Any]:
+    """Parameters of the query ``multi_net``, one array a column."""
+    found = list(nets.values())
+    return {
+        **token_arrays([key[:3] for key in nets]),
+        "account": array([key[3] for key in nets]),
+        "quantity": nullable([net.quantity for net in found]),
+        "since": nullable([net.since for net in found]),
+        **position_arrays([net.position for net in found]),
+        "standard": array([net.standard for net in found]),
+    }
+
+
+def _fold(stretch: Stretch, singles: Collection[Token], nets: dict[Account, Net]) -> None:
+    c, network, op = stretch.columns, stretch.network, stretch.op
+    number, _, time = stretch.block
+    for row in moving_rows(stretch):
+        standard, contract, token_id = c.standard[row], c.contract[row], c.token_id[row]
+        if standard in SINGLE or (singles and (network, contract, token_id) in singles):
+            continue
+        position = (number, c.log_index[row], c.sub_index[row])
+        for account, change in movements(c.from_account[row], c.to_account[row], int(c.quantity[row]), op):
+            key = (network, contract, token_id, account)
+            net = nets.get(key)
+            if net is None:
+                net = nets[key] = Net(standard)
+            if op == "apply":
+                net.apply(change, position, time, standard)
+            else:
+                net.retract(change, position, time)

@@ -1,0 +1,243 @@
+"""What one transaction of the ledger does to the ownership rows, and reads for it.
+
+1. finds the tokens that have to be walked, and reads their rows and as many of their live events as retractions reach
+2. folds the stretches (``singles``: pure), and writes who has each token; who had it before comes back from there
+3. after the journal is written: since when, of those that nothing else tells of; balances, netted and in key order
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+from ft.agents.columns import columns as arrays
+from ft.agents.ledger.journal import Stretch
+from ft.agents.ledger.multis import Account, multi_rows, multis
+from ft.agents.ledger.posting import Posting
+from ft.agents.ledger.singles import (
+    SINGLE,
+    Singles,
+    Token,
+    Walked,
+    compare_first,
+    fold,
+    latest_rows,
+    moving_rows,
+    named,
+    retractions,
+    token_arrays,
+    walked_rows,
+    with_led,
+)
+from ft.agents.ownership import Arrival
+from ft.agents.ownership import Token as LiveEvents
+from ft.schemas.ids import NO_ACCOUNTS
+from ft.sql.queries import load
+from ft.streams.checkpoint import Connection
+
+ALL: Final = 2**31 - 1
+"""Every live event of a token."""
+Contract: TypeAlias = tuple[str, str]
+"""network, contract"""
+
+
+class BareMonths(Exception):
+    """Tokens whose live events lie in months without indexes: those are read outside of the transaction."""
+
+    def __init__(self, tokens: Sequence[Token]) -> None:
+        super().__init__(tokens)
+        self.tokens = tokens
+
+
+class Disordered(Exception):
+    """A row stands above events that are later than all that the partition knew: every token has to be walked."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Owned:
+    """What became of the rows."""
+
+    stretches: list[Stretch]
+    """The posting's, with what each row led to."""
+    singles: Singles
+    hybrids: set[Contract]
+    """Contracts that were met as such for the first time."""
+    negative: list[Account] = field(default_factory=list)
+    """Balances below zero."""
+
+
+async def hold(
+    conn: Connection, posting: Posting, *, hybrids: frozenset[Contract], bare: Mapping[Token, Sequence[Arrival]],
+    walk_all: bool,
+) -> Owned:  # fmt: skip
+    """Steps 1 and 2. ``bare``: live events of tokens in months without indexes, as far as they were asked for.
+
+    Raises BareMonths, Disordered.
+    """
+    stretches = posting.stretches
+    new = _new_hybrids(stretches) - hybrids
+    if new:
+        await _run(conn, "put_hybrids", _contracts(new, stretches))
+    walked = await _walked(conn, posting, hybrids | new, bare, walk_all=walk_all)
+    singles = fold(stretches, walked)
+    if singles.disordered:
+        raise Disordered
+    await _put_latest(conn, singles)
+    changed = {token: one for token, one in sorted(singles.walked.items()) if one.changed or one.unsure}
+    if changed:
+        await _run(conn, "single_walked", walked_rows(changed))
+    return Owned(stretches=with_led(stretches, singles.led), singles=singles, hybrids=new)
+
+
+async def settle(conn: Connection, owned: Owned) -> None:
+    """Step 3."""
+    unsure = [
+        token
+        for token, one in sorted(owned.singles.walked.items())
+        if one.unsure and (now := one.live.holding) and not now.implicit and now.account not in NO_ACCOUNTS
+    ]
+    if unsure:
+        await _run(conn, "single_since", token_arrays(unsure), prepare=False)
+    await _put_multis(conn, owned)
+
+
+async def scan_bare(
+    conn: Connection, tokens: Sequence[Token], until: Any
+) -> dict[Token, list[Arrival]]:  # pragma: no branch
+    """The live events of tokens before ``until``, where no index helps; an empty list for one that has none."""
+    found: dict[Token, list[Arrival]] = {token: [] for token in tokens}
+    cursor = await conn.execute(load("ledger")["scan_live"], {**token_arrays(tokens), "until": until})
+    async for row in cursor:
+        found[row[0], row[1], row[2]].append(_arrival(row[3:]))
+    return found
+
+
+async def _walked(
+    conn: Connection, posting: Posting, hybrids: frozenset[Contract], bare: Mapping[Token, Sequence[Arrival]], *,
+    walk_all: bool,
+) -> dict[Token, Walked]:  # fmt: skip
+    """The tokens that have to be walked, as they are before the transaction."""
+    stretches = posting.stretches
+    undone = retractions(stretches)
+    late = stretches if walk_all else [stretches[at] for at in sorted(posting.late)]
+    asked = named(s for s in stretches if s.op == "revert") | named(late)
+    mixed = named(stretches, hybrids) if hybrids else set()
+    if not asked and not mixed:
+        return {}
+    rows = await _rows(conn, sorted(asked | mixed))
+    told_single = named(stretches) if mixed else set()
+    single = asked | {token for token in mixed if token in rows or token in told_single}
+    turned = await _turned(conn, sorted(single & mixed))
+    most = {token: undone[token] + 1 for token in undone if token in single} | dict.fromkeys(turned, ALL)
+    live = await _live(conn, most, bare)
+    return {token: _walk_from(rows.get(token), live.get(token)) for token in sorted(single)}
+
+
+def _walk_from(row: tuple[Any, ...] | None, live: Sequence[Arrival] | None) -> Walked:
+    """A token as its row has it, or as its live events do."""
+    if row is None:
+        return Walked(LiveEvents(live or ()), unsure=live is not None, changed=live is not None)
+    account, block, log_index, sub_index, time, since, standard, implicit = row[3:]
+    given = account if implicit else None
+    if live is None:
+        live = () if implicit else (Arrival((block, log_index, sub_index), account, time),)
+    return Walked(LiveEvents(live, given), since=since, standard=standard)
+
+
+async def _turned(conn: Connection, tokens: Sequence[Token]) -> list[Token]:
+    """Those of the tokens that had balances and have one holder from now on: their balances go."""
+    if not tokens:
+        return []
+    rows = await _run(conn, "with_balances", token_arrays(tokens), prepare=False)
+    turned = [(row[0], row[1], row[2]) for row in rows]
+    if turned:
+        await _run(conn, "drop_balances", token_arrays(turned), prepare=False)
+    return turned
+
+
+async def _rows(conn: Connection, tokens: Sequence[Token]) -> dict[Token, tuple[Any, ...]]:
+    rows = await _run(conn, "single_held", token_arrays(tokens), prepare=False)
+    return {(row[0], row[1], row[2]): row for row in rows}
+
+
+async def _live(
+    conn: Connection, most: Mapping[Token, int], bare: Mapping[Token, Sequence[Arrival]]
+) -> dict[Token, list[Arrival]]:
+    """The greatest live events of tokens, as many as ``most`` says. Raises BareMonths."""
+    if not most:
+        return {}
+    found: dict[Token, list[Arrival]] = {token: [] for token in most}
+    values = {**token_arrays(list(most)), "most": "{" + ",".join(map(str, most.values())) + "}"}
+    for row in await _run(conn, "single_live", values, prepare=False):
+        found[row[0], row[1], row[2]].append(_arrival(row[3:]))
+    short = [token for token, events in found.items() if len(events) < most[token]]
+    missing = [token for token in short if token not in bare]
+    if missing and (await _run(conn, "bare_until", {}))[0][0] is not None:
+        raise BareMonths(short)
+    return {token: [*events, *bare.get(token, ())] for token, events in found.items()}
+
+
+def _arrival(row: Sequence[Any]) -> Arrival:
+    return Arrival((row[0], row[1], row[2]), row[3], row[4])
+
+
+async def _put_latest(conn: Connection, singles: Singles) -> None:
+    """In two statements: where the account has the token from the first event on, it may have had it before."""
+    latest, held = singles.latest, dict[Token, str | None]()
+    for joins in (True, False):
+        tokens = {token: latest[token] for token in sorted(latest) if latest[token][5] is joins}
+        if tokens:
+            rows = await _run(conn, "single_latest", latest_rows(tokens) | {"joins": joins})
+            if len(rows) != len(tokens):
+                raise Disordered
+            held |= {token: row[0] for token, row in zip(tokens, rows, strict=True)}
+    compare_first(singles, [held[token] for token in latest])
+
+
+async def _put_multis(conn: Connection, owned: Owned) -> None:
+    nets = multis(owned.stretches, owned.singles.walked.keys())
+    if not nets:
+        return
+    below = await _run(conn, "multi_net", multi_rows(nets))
+    owned.negative = [account for account, row in zip(nets, below, strict=True) if row[0]]
+    undone = {account: net for account, net in nets.items() if net.undone}
+    if not undone:
+        return
+    stands = await _run(conn, "multi_positions", _accounts(undone), prepare=False)
+    unsure = [
+        account
+        for row in stands
+        if undone[account := (row[0], row[1], row[2], row[3])].stands_on_undone((row[4], row[5], row[6]), row[7])
+    ]
+    if unsure:
+        await _run(conn, "multi_since", _accounts(unsure), prepare=False)
+
+
+def _new_hybrids(stretches: Iterable[Stretch]) -> set[Contract]:
+    """Contracts of echoes of a multi standard."""
+    found = set()
+    for stretch in stretches:
+        c = stretch.columns
+        for row, is_echo in enumerate(c.echo):
+            if is_echo and c.standard[row] not in SINGLE:
+                found.add((stretch.network, c.contract[row]))
+    return found
+
+
+def _contracts(contracts: Iterable[Contract], stretches: Iterable[Stretch]) -> dict[str, str]:
+    partitions = {(s.network, contract): s.partition for s in stretches for contract in set(s.columns.contract)}
+    return arrays(("network", "contract", "partition"), [(*key, partitions[key]) for key in sorted(contracts)])
+
+
+def _accounts(accounts: Iterable[Account]) -> dict[str, str]:
+    return arrays(("network", "contract", "token_id", "account"), list(accounts))
+
+
+async def _run(
+    conn: Connection, query: str, values: Mapping[str, Any], *, prepare: bool = True
+) -> list[tuple[Any, ...]]:
+    """``prepare=False`` for look-ups: their plans must know how large the tables are by now."""
+    cursor = await conn.execute(load("ledger")[query], values, prepare=prepare)
+    return await cursor.fetchall() if cursor.description else []
+
+
+__all__ = ["ALL", "BareMonths", "Disordered", "Owned", "hold", "moving_rows", "scan_bare", "settle"]

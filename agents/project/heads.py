@@ -1,0 +1,62 @@
+"""Pure: the records of a partition -> the block that its projections are the state of, by network.
+
+A record of kind finality says where the ledger stands: nothing lies between it and what was announced before. An event
+of a higher block moves the head to that block, a retraction to the block below its own (of which no hash is known here).
+Amid a block (``block_end`` of its last record is yet to come) the projections are the state of none.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from ft.agents.project.said import FINALITY, AnyChange
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionHead:
+    """A row of ``system.partition_head`` of consumer project. Heights are -1 where unknown, times unix seconds."""
+
+    position: int = -1
+    head_number: int = -1
+    head_hash: str = ""
+    head_time: int = 0
+    safe: int = -1
+    finalized: int = -1
+    open_block: int | None = None
+    """The block that was projected in part; None: every block is whole."""
+
+
+def after(heads: dict[str, PartitionHead], records: Iterable[AnyChange]) -> dict[str, PartitionHead]:
+    """The heads of the networks that the records are of, after them. ``heads``: those before, by network."""
+    moved: dict[str, PartitionHead] = {}
+    for record in records:
+        head = moved.get(record.network) or heads.get(record.network) or PartitionHead()
+        moved[record.network] = _moved(head, record)
+    return moved
+
+
+def _moved(head: PartitionHead, record: AnyChange) -> PartitionHead:
+    """1. finality: what it says; 2. a retraction; 3. an event above the head; 4. one at or below it."""
+    number = record.block_number
+    if record.kind == FINALITY:
+        return PartitionHead(
+            position=record.position, head_number=number, head_hash=record.block_hash, head_time=record.block_time,
+            safe=record.safe, finalized=record.finalized,
+        )  # fmt: skip
+    open_block = number if record.block_end is False else None
+    if record.op == "revert":
+        if number <= head.head_number:
+            return replace(head, head_number=number - 1, head_hash="", open_block=open_block)
+    elif number > head.head_number:
+        return replace(
+            head, head_number=number, head_hash=record.block_hash, head_time=record.block_time, open_block=open_block
+        )
+    return replace(head, open_block=open_block)
+
+
+def whole_until(records: Iterable[AnyChange | None]) -> int:
+    """How many of the records, from the first on, end with a whole block; None: a record that says nothing of it."""
+    whole = 0
+    for at, record in enumerate(records, start=1):
+        if record is None or record.kind == FINALITY or record.block_end is not False:
+            whole = at
+    return whole
