@@ -223,7 +223,7 @@ def transfer(row: TransferRow, head: HeadRow | None) -> Transfer:
         to=row.to,
         quantity=row.quantity,
         operator=row.operator,
-        tx_hash=row.tx_hash,
+        tx_hash=ids.transaction_hash(row.tx_hash),
         log_n=row.n,
         sub_index=row.sub_index,
         log_index=row.log_index,
