@@ -22,7 +22,7 @@ NO_ACCOUNTS: Final = frozenset({EVM_ZERO, "", "addr_none"})
 """Accounts that hold nothing: what leaves them is minted, what goes to them is burned."""
 
 REPEATED: Final = "~"
-"""Stands in an event's id between a transaction's hash and a number, from 2 on, where the hash is live in two blocks."""
+"""Stands in an event's id between the hash of a transaction and a number, where the hash is live in two blocks."""
 
 _EVM = re.compile(r"0x[0-9a-fA-F]{40}\Z")
 _SLUG = re.compile(r"[a-z][a-z0-9-]{0,31}\Z")
