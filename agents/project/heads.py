@@ -1,7 +1,7 @@
 """Pure: the records of a partition -> the block that its projections are the state of, by network.
 
 A record of kind finality says where the ledger stands: nothing lies between it and what was announced before. An event
-of a higher block moves the head to that block, a retraction to the block below its own (of which no hash is known here).
+of a higher block moves the head to that block, a retraction to the block below its own, of which no hash is known here.
 Amid a block (``block_end`` of its last record is yet to come) the projections are the state of none.
 """
 

@@ -133,6 +133,8 @@ def slots_of(change: AnyChange) -> tuple[Slot, ...]:
     key = (change.network, change.contract, change.token_id)
     if change.holder is not None:
         return ((*key, ""),)
+    if change.kind == NONE:
+        return ()
     return tuple((*key, account) for account in {change.from_account, change.to_account} if account not in NO_ACCOUNTS)
 
 
@@ -154,19 +156,25 @@ def fold(
 
     ``balances``: the stored slots of assets that had balances and have one holder from this batch on.
     """
-    folded = Folded()
-    for slots in balances.values():
-        folded.holdings |= {slot: Holding(slot[3], 0, -1) for slot in slots}
+    folded, moved = Folded(), set[Asset]()
     for change in changes:
         asset = (change.network, change.contract, change.token_id)
         if change.holder is not None:
             folded.holdings[(*asset, "")] = Holding(change.holder, 1, change.holder_block or 0)
-        else:
-            if asset not in balances:
-                _move_multi(asset, change, stored, folded.holdings)
+        elif change.kind != NONE:
+            moved.add(asset)
+            _move_multi(asset, change, stored, folded.holdings)
         if change.kind != NONE:
             _count(asset, change, folded)
+    for asset in {*balances, *(moved & {slot[:3] for slot in folded.holdings if not slot[3]} if moved else ())}:
+        _drop_balances(asset, balances.get(asset, ()), folded.holdings)
     return folded
+
+
+def _drop_balances(asset: Asset, stored: Sequence[Slot], after: dict[Slot, Holding]) -> None:
+    """The asset has one holder: what accounts had of it, in the tables or by this batch, counts no more."""
+    moved = [slot for slot in after if slot[3] and slot[:3] == asset]
+    after |= {slot: Holding(slot[3], 0, -1) for slot in {*stored, *moved}}
 
 
 def _move_multi(asset: Asset, change: AnyChange, stored: Mapping[Slot, Holding], after: dict[Slot, Holding]) -> None:

@@ -134,7 +134,7 @@ def damage(pipeline: Pipeline) -> None:
         "UPDATE projection.collection_stats SET owners = 700 RETURNING 1",
         "DELETE FROM projection.holdings WHERE slot = '' RETURNING 1",
         "UPDATE catalog.assets SET uuid = gen_random_uuid() RETURNING 1",
-        "UPDATE system.partition_head SET floor = 99 WHERE consumer = 'project' RETURNING 1",
+        "UPDATE system.partition_head SET open_block = 99 WHERE consumer = 'project' RETURNING 1",
     ):
         assert pipeline.sql(statement)
 

@@ -2,7 +2,8 @@
 
 The history knows mints, transfers, burns, self-transfers, ERC-1155 quantities, tokens first seen moving, reorgs
 with events that return in other blocks and at lower positions, and older, final blocks that arrive at any time, in
-any order, also while a reorg goes on. Records of kind finality come whenever they like, and where the ledger owes one.
+any order, also while a reorg goes on. Records of kind finality come whenever they like. What a record of a single token
+led to is recounted from all that is live, each time.
 """
 
 from collections import Counter
@@ -38,7 +39,8 @@ class History:
     _pending: list[OwnershipChanged] = field(default_factory=list)
     _serial: int = 0
     _start: int = 0
-    _floor: int = -1
+    _given: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Token -> the `from` of its latest retraction."""
 
     @property
     def events(self) -> list[OwnershipChanged]:
@@ -73,11 +75,11 @@ class History:
         return block
 
     def append(self, block: list[OwnershipChanged]) -> None:
-        """Announce a block; before it where the network stands, if readers must know."""
-        if self.head < self._floor or self.random.random() < 0.1:
+        """Announce a block; sometimes where the network stands before it."""
+        if self.random.random() < 0.1:
             self._say_head()
-        for event in block:
-            self._announce(event, "apply")
+        for place, event in enumerate(block, start=1):
+            self._announce(event, "apply", ends=place == len(block))
 
     def follow(self) -> None:
         """Grow by one block and announce it."""
@@ -93,8 +95,9 @@ class History:
     def undo(self) -> None:
         """Retract some of the youngest followed blocks, newest first; never the lowest, which is final."""
         for _ in range(self.random.randint(0, min(4, len(self._chain) - 1))):
-            for event in reversed(self._chain.pop()):
-                self._announce(event, "revert")
+            block = self._chain.pop()
+            for place, event in enumerate(reversed(block), start=1):
+                self._announce(event, "revert", ends=place == len(block))
                 self._owners[(event.contract, event.token_id)] = event.from_account
                 if self.random.random() < 0.6:
                     self._pending.append(event)
@@ -114,21 +117,37 @@ class History:
                 block_time=_TIME,
             )
         )
-        self._floor = min(self._floor, self.head)
 
     def _put(self, record: OwnershipChanged) -> OwnershipChanged:
         prev_seq = self.records[-1].seq if self.records else 0
         self.records.append(replace(record, seq=prev_seq + self.random.randint(1, 3), prev_seq=prev_seq))
         return self.records[-1]
 
-    def _announce(self, event: OwnershipChanged, op: str) -> None:
+    def _announce(self, event: OwnershipChanged, op: str, *, ends: bool) -> None:
         self.revisions[event.event_id] += 1
-        record = self._put(replace(event, op=op, revision=self.revisions[event.event_id]))
+        before = self.holding(event)
+        if op == "apply":
+            self.live[event.event_id] = event
+        else:
+            self._given[event.contract, event.token_id] = event.from_account
+            del self.live[event.event_id]
+        after = self.holding(event)
+        led: dict[str, Any] = {"block_end": ends}
+        if HOLDING[event.standard] == "single" and after is not None:
+            led |= {"holder": after[0], "holder_before": before[0] if before else event.from_account}
+            led |= {"holder_block": after[1], "holder_time": after[2]}
+        record = self._put(replace(event, op=op, revision=self.revisions[event.event_id], **led))
         if op == "apply":
             self.live[event.event_id] = record
-        else:
-            self._floor = event.block_number - 1
-            del self.live[event.event_id]
+
+    def holding(self, event: OwnershipChanged) -> tuple[str, int, int] | None:
+        """Account, block number and time of the event that the token's holding stands on, by all that is live."""
+        token = (event.contract, event.token_id)
+        live = [e for e in self.live.values() if (e.contract, e.token_id) == token]
+        if live:
+            top = max(live, key=lambda e: (e.block_number, e.log_index, e.sub_index))
+            return top.to_account, top.block_number, top.block_time
+        return (self._given[token], -1, 0) if token in self._given else None
 
     def _returning(self) -> OwnershipChanged | None:
         """An undone event whose move is possible again, sometimes."""
@@ -147,12 +166,13 @@ class History:
         if standard == "erc1155":
             source = self.random.choice([EVM_ZERO, *ACCOUNTS])
         target = self.random.choice([EVM_ZERO, *ACCOUNTS] if source != EVM_ZERO else ACCOUNTS)
+        quantity = "1" if standard == "erc721" else str(self.random.choice((0, 1, 2, 2**256 - 1)))
         self._serial += 1
         tx_hash = f"0x{self._serial:064x}"
         return OwnershipChanged(
             seq=0,
             prev_seq=0,
-            kind="mint" if source == EVM_ZERO else "burn" if target == EVM_ZERO else "transfer",
+            kind=_kind(source, target, quantity),
             op="apply",
             network=NETWORK,
             block_number=-1,
@@ -165,9 +185,15 @@ class History:
             standard=standard,
             from_account=source,
             to_account=target,
-            quantity="1" if standard == "erc721" else str(self.random.choice((0, 1, 2, 2**256 - 1))),
+            quantity=quantity,
             tx_hash=tx_hash,
         )
+
+
+def _kind(source: str, target: str, quantity: str) -> str:
+    if quantity == "0" or source == target == EVM_ZERO:
+        return "none"
+    return "mint" if source == EVM_ZERO else "burn" if target == EVM_ZERO else "transfer"
 
 
 def history(random: Random, blocks: int = 14) -> History:
@@ -191,7 +217,7 @@ def recount(made: History) -> dict[str, dict[Any, Any]]:
     """The projections' rows from the history alone: visible holdings, then everything counted anew."""
     holdings = _holders_of_singles(made) | _sums(made)
     visible = {key: row for key, row in holdings.items() if row[1] > 0 and row[0] not in NO_ACCOUNTS}
-    assets = sorted({(r.network, r.contract, r.token_id) for r in made.events})
+    assets = sorted({(r.network, r.contract, r.token_id) for r in _counted(made)})
     accounts = Counter((key[0], key[1], account) for key, (account, _) in visible.items())
     return {
         "holdings": visible,
@@ -213,6 +239,11 @@ def _holders_of_singles(made: History) -> dict[Any, tuple[str, int]]:
     return rows
 
 
+def _counted(made: History) -> list[OwnershipChanged]:
+    """The events that moved something: others are counted nowhere."""
+    return [record for record in made.events if record.kind != "none"]
+
+
 def _sums(made: History) -> dict[Any, tuple[str, int]]:
     sums: Counter[tuple[str, str, str, str]] = Counter()
     for event in made.live.values():
@@ -224,15 +255,15 @@ def _sums(made: History) -> dict[Any, tuple[str, int]]:
 
 
 def _card(made: History, asset: tuple[str, ...], visible: dict[Any, tuple[str, int]]) -> tuple[Any, ...]:
-    records = [r for r in made.events if (r.network, r.contract, r.token_id) == asset]
+    records = [r for r in _counted(made) if (r.network, r.contract, r.token_id) == asset]
     held = [quantity for key, (_, quantity) in visible.items() if key[:3] == asset]
-    transfers = sum(1 for e in made.live.values() if (e.network, e.contract, e.token_id) == asset)
+    live = [e for e in made.live.values() if e.kind != "none" and (e.network, e.contract, e.token_id) == asset]
     last_block, last_time = max(r.block_number for r in records), max(r.block_time for r in records)
-    return (records[-1].standard, sum(held), len(held), transfers, last_block, last_time, records[-1].seq)
+    return (records[-1].standard, sum(held), len(held), len(live), last_block, last_time, records[-1].seq)
 
 
 def _stats(made: History, collection: tuple[str, ...], visible: dict[Any, Any], accounts: Any) -> tuple[Any, ...]:
-    records = [r for r in made.events if (r.network, r.contract) == collection]
+    records = [r for r in _counted(made) if (r.network, r.contract) == collection]
     kinds = Counter(e.kind for e in made.live.values() if (e.network, e.contract) == collection)
     held = {key: quantity for key, (_, quantity) in visible.items() if key[:2] == collection}
     return (
@@ -249,12 +280,12 @@ def _stats(made: History, collection: tuple[str, ...], visible: dict[Any, Any], 
 
 def _activity(made: History) -> dict[Any, tuple[int, ...]]:
     counted: dict[tuple[str, str, date], Counter[str]] = {}
-    for event in made.live.values():
+    for event in (e for e in made.live.values() if e.kind != "none"):
         day = datetime.fromtimestamp(event.block_time, UTC).date()
         counted.setdefault((event.network, event.contract, day), Counter())[event.kind] += 1
     return {key: (kinds["transfer"], kinds["mint"], kinds["burn"]) for key, kinds in counted.items()}
 
 
 def _asset(made: History, asset: tuple[str, str, str]) -> tuple[Any, ...]:
-    times = [r.block_time for r in made.events if (r.network, r.contract, r.token_id) == asset]
+    times = [r.block_time for r in _counted(made) if (r.network, r.contract, r.token_id) == asset]
     return (asset_uuid(asset_id(*asset)), CONTRACTS[asset[1]], min(times))

@@ -6,101 +6,64 @@ from typing import Any
 
 import pytest
 
-from ft.agents import ownership
-from ft.agents.ownership import Holding, Move
 from ft.schemas.codec import schema_text
 from ft.schemas.events import to_record
-from ft.schemas.ids import EVM_ZERO, partition_of
+from ft.schemas.ids import EVM_ZERO, asset_id, partition_of
 from ft.schemas.standards import HOLDING
-from tests.synthetic.changes import history
+from tests.synthetic.changes import history, recount
 from tests.unit.pages import examples, names, page, rows, section
 
 ASSET = "polygon:0xc:7"
 PAGE = "consuming.md"
 
 
-def change(source: str, target: str, position: tuple[int, int, int], op: str = "apply", **more: Any) -> dict[str, Any]:
-    block, log_index, sub_index = position
-    return {
-        "kind": "transfer", "op": op, "asset_id": ASSET, "standard": "erc721", "from": source, "to": target,
-        "quantity": "1", "network": "polygon", "block_number": block, "log_index": log_index,
-        "sub_index": sub_index, **more,
-    }  # fmt: skip
+def change(source: str, target: str, op: str = "apply", **more: Any) -> dict[str, Any]:
+    return {"op": op, "asset_id": ASSET, "from": source, "to": target, "quantity": "1", "holder": None, **more}
 
 
-def head(number: int) -> dict[str, Any]:
-    return {"kind": "finality", "op": "finality", "network": "polygon", "block_number": number}
-
-
-def test_the_example_follows_a_token_through_a_reorg() -> None:
-    owners: dict[str, Any] = {}
-    floors: dict[tuple[int, str], int] = {}
-    sold, sold_on = ("a", "b", (11, 4, 0)), ("b", "c", (12, 0, 0))
-    script = [
-        (change(EVM_ZERO, "a", (10, 0, 0)), "a"),
-        (change(*sold), "b"),
-        (change(*sold_on), "c"),
-        (change(*sold_on, op="revert"), "b"),
-        (change(*sold, op="revert"), "a"),
-        (change("a", "b", (11, 1, 0)), "b"),  # included again, lower in its block
-        (change("x", "y", (9, 0, 0)), "b"),  # older than all that is known
-        (change("b", "c", (13, 0, 0)), "c"),
-        (change("b", "c", (13, 0, 0), op="revert"), "b"),
-        (change("b", "x", (8, 0, 0)), "b"),  # not undone by the reorg, only read late
-        (head(11), "b"),  # block 12 fell too
-        (change("b", EVM_ZERO, (12, 0, 0)), EVM_ZERO),
-    ]
-
-    for record, holder in script:
-        examples(PAGE)["follow"](owners, {}, floors, 0, record)
-        assert owners[ASSET][0] == holder
+def test_the_example_assigns_the_holder_that_a_record_names() -> None:
+    held: dict[str, Any] = {}
+    for source, target, op, holder in (
+        (EVM_ZERO, "a", "apply", "a"),
+        ("spender", EVM_ZERO, "apply", EVM_ZERO),
+        ("spender", EVM_ZERO, "revert", "a"),
+    ):
+        examples(PAGE)["follow"](held, change(source, target, op, holder=holder))
+        assert held == {ASSET: {holder: 1}}
 
 
 def test_the_example_adds_up_the_balances_of_an_erc1155_asset() -> None:
-    balances: dict[tuple[str, str], int] = {}
+    held: dict[str, dict[str, int]] = {}
     for op, quantity in (("apply", str(2**256 - 1)), ("apply", "5"), ("revert", "5")):
-        more = {"standard": "erc1155", "quantity": quantity}
-        examples(PAGE)["follow"]({}, balances, {}, 0, change(EVM_ZERO, "a", (1, 0, 0), op, **more))
-    examples(PAGE)["follow"]({}, balances, {}, 0, change("a", "b", (2, 0, 0), standard="erc1155", quantity="1"))
+        examples(PAGE)["follow"](held, change(EVM_ZERO, "a", op, quantity=quantity))
+    examples(PAGE)["follow"](held, change("a", "b"))
 
-    assert balances == {(ASSET, "a"): 2**256 - 2, (ASSET, "b"): 1}
+    assert {account: n for account, n in held[ASSET].items() if account != EVM_ZERO} == {"a": 2**256 - 2, "b": 1}
 
 
 def test_the_example_refuses_an_op_that_it_does_not_know() -> None:
     with pytest.raises(ValueError, match="expected apply, revert or finality"):
-        examples(PAGE)["follow"]({}, {}, {}, 0, change("a", "b", (1, 0, 0), op="amend"))
+        examples(PAGE)["follow"]({}, change("a", "b", op="amend"))
+
+
+def test_the_example_is_short() -> None:
+    source = page(PAGE).split("def follow")[1].split("```")[0].strip().splitlines()
+
+    assert len(source) <= 15
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_the_example_says_what_the_ledgers_rule_says(seed: int) -> None:
-    owners: dict[str, Any] = {}
-    balances: dict[tuple[str, str], int] = {}
-    held: dict[str, Holding] = {}
-    floors: dict[tuple[int, str], int] = {}
-    floor = ownership.NO_FLOOR
-    sums: dict[tuple[str, str], int] = {}
+def test_the_example_comes_to_what_a_recount_comes_to(seed: int) -> None:
+    held: dict[str, dict[str, int]] = {}
+    made = history(Random(seed))
+    for record in made.records:
+        examples(PAGE)["follow"](held, to_record(record))
 
-    for record in history(Random(seed)).records:
-        fields = to_record(record)
-        examples(PAGE)["follow"](owners, balances, floors, 3, fields)
-        floor = ownership.floor_after(floor, record.op, record.block_number)
-        if record.kind == "finality":
-            continue
-        if HOLDING[record.standard] == "multi":
-            moved = ownership.movements(record.from_account, record.to_account, int(record.quantity), record.op)
-            for account, delta in moved:
-                sums[record.asset_id, account] = sums.get((record.asset_id, account), 0) + delta
-            continue
-        position = (record.block_number, record.log_index, record.sub_index)
-        move = Move(from_account=record.from_account, to_account=record.to_account, position=position)
-        before = held.get(record.asset_id)
-        after = ownership.apply(before, move, floor) if record.op == "apply" else ownership.retract(before, move)
-        assert after is not None
-        held[record.asset_id] = after
-
-    assert floors == {(3, "synthetic"): floor}
-    assert owners == {asset: (each.account, each.position, each.returned) for asset, each in held.items()}
-    assert {key: n for key, n in balances.items() if n} == {key: n for key, n in sums.items() if n}
+    nobody = examples(PAGE)["NOBODY"]
+    visible = {
+        (a, who): n for a, accounts in held.items() for who, n in accounts.items() if n > 0 and who not in nobody
+    }
+    assert visible == {(asset_id(*key[:3]), row[0]): row[1] for key, row in recount(made)["holdings"].items()}
 
 
 def test_the_example_of_loss_takes_what_follows_drops_repeats_and_stops_at_a_gap() -> None:

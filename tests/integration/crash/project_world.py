@@ -28,7 +28,7 @@ STATE: Final = {
         "catalog.assets",
     )
 } | {
-    "heads": "SELECT partition, network, position, head_number, head_hash, head_time, safe, finalized, floor"
+    "heads": "SELECT partition, network, position, head_number, head_hash, head_time, safe, finalized, open_block"
     " FROM system.partition_head ORDER BY 1, 2",
     "cursors": "SELECT partition, next_offset, next_seq FROM system.partition_owner ORDER BY 1",
     "dlq": 'SELECT partition, "offset", reason, error, payload, state FROM system.dlq ORDER BY 1, 2, 3',

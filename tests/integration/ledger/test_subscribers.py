@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from ft.agents.ledger.holdings import SINGLE
-from ft.agents.project.projection import Holding, Slot, fold, with_floors
+from ft.agents.ledger.singles import SINGLE
+from ft.agents.project.projection import Holding, Slot, events_of, fold
 from ft.config import Config
+from ft.schemas.ids import NO_ACCOUNTS
 from ft.sql.queries import load
 from tests.integration.ledger.conftest import MakeLedger
 from tests.integration.ledger.harness import CODEC, Block, Event, Log, account, owners, rows
@@ -23,8 +24,8 @@ PARTITIONS = 2
 EARLY = 8
 HEAD = ("head_number", "head_hash", "head_time", "safe", "finalized")
 SINGLES = (
-    "SELECT network, contract, token_id::text, slot, account, quantity::int, block_number, log_index, sub_index,"
-    " returned FROM market.ownership_current WHERE slot = ''"
+    "SELECT network, contract, token_id::text, slot, account, quantity::int, block_number"
+    " FROM market.ownership_current WHERE slot = ''"
 )
 
 
@@ -33,14 +34,12 @@ class Subscriber:
     """Project's rule on the journal as it is announced, read on from where it was."""
 
     holdings: dict[Slot, Holding] = field(default_factory=dict)
-    floors: dict[int, dict[str, int]] = field(default_factory=dict)
     seqs: dict[int, int] = field(default_factory=dict)
 
     def read(self, config: Config) -> None:
         for partition in range(PARTITIONS):
             found = journal(config, partition, self.seqs.get(partition, 0))
-            told = with_floors(list(announced(found)), self.floors.setdefault(partition, {}))
-            self.holdings |= fold(told, self.holdings).holdings
+            self.holdings |= fold(events_of(announced(found)), self.holdings).holdings
             if found:
                 self.seqs[partition] = found[-1]["seq"]
 
@@ -81,7 +80,7 @@ def _steps(log: Log) -> list[list[dict[str, Any]]]:
 
 
 def singles(config: Config) -> dict[Slot, Holding]:
-    return {tuple(r[:4]): Holding(r[4], r[5], (r[6], r[7], r[8]), r[9]) for r in rows(config, SINGLES)}
+    return {tuple(r[:4]): Holding(*r[4:]) for r in rows(config, SINGLES)}
 
 
 @pytest.mark.parametrize("seed", range(20, 26))
@@ -103,7 +102,8 @@ async def test_a_subscriber_has_the_ledgers_rows_at_every_moment_and_the_chains_
         assert subscriber.singles() == singles(config)
 
     check(config, chain)
-    assert rows(config, load("verify")["singles"], {"single": sorted(SINGLE), "most": 10}) == []
+    nobody = sorted(NO_ACCOUNTS)
+    assert rows(config, load("verify")["singles"], {"single": sorted(SINGLE), "nobody": nobody, "most": 10}) == []
 
 
 @pytest.mark.parametrize("way", ["at once", "one by one", "by another process each"])
@@ -117,7 +117,7 @@ async def test_what_came_back_lower_is_taken_on_although_the_lowest_blocks_undon
     log.append(lost)
     log.revert(lost)
     log.revert(Block(3))
-    log.append(Block(0))  # a range that is read meanwhile; the block below the reorg is not plain yet
+    log.append(Block(0))  # a range that is read meanwhile
     log.revert(Block(2))
     log.append(Block(2, [Event(tx="move", source="alice", target="bob")], fork="b"))
 
@@ -131,5 +131,3 @@ async def test_what_came_back_lower_is_taken_on_although_the_lowest_blocks_undon
     subscriber.read(config)
     assert owners(config) == {(account("c"), 1): (account("bob"), 1)}
     assert subscriber.singles() == singles(config)
-    assert subscriber.floors[0] == {"synthetic": 1}
-    assert rows(config, "SELECT floor FROM system.partition_head WHERE partition = 0") == [(1,)]

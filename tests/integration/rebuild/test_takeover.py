@@ -25,12 +25,12 @@ def put(config: Config, generation: str, account: str, next_offset: int) -> None
     """One asset, its card, its holder, the fence and the head of a generation."""
     values = f"('project', '{TOPIC}', 3, 4, {next_offset}, {next_offset + 1}, 'somebody', 'k', 't')"
     owner = "(consumer, topic, partition, epoch, next_offset, next_seq, owner, cluster_id, topic_id)"
-    head = "(consumer, partition, network, position, floor)"
+    head = "(consumer, partition, network, position, open_block)"
     letter = f"('project', '{TOPIC}', 3, {next_offset - 1}, 'r', 'e', '')"
     statements = (
         f"INSERT INTO catalog.assets VALUES ('n', '0xc', 1, '{uuid4()}', 'erc721', {bool(generation)}, now())",
         "INSERT INTO catalog.assets VALUES ('n', '0xc', 2, gen_random_uuid(), 'erc721', true, now())",
-        f"INSERT INTO projection.holdings VALUES ('n', '0xc', 1, '', '{account}', 1, 5, 0, 0, false)",
+        f"INSERT INTO projection.holdings VALUES ('n', '0xc', 1, '', '{account}', 1, 5)",
         f"INSERT INTO projection.asset_cards VALUES ('n', '{next_offset}', 1, '')",
         f"INSERT INTO system.partition_owner {owner} VALUES {values}",
         f"INSERT INTO system.partition_head {head} VALUES ('project', 3, 'n', {next_offset}, {next_offset})",
@@ -66,7 +66,7 @@ def test_everything_that_was_served_is_the_rebuilt_one(config: Config, shadow: S
     assert rows(config, "SELECT next_offset, next_seq, epoch, owner FROM system.partition_owner") == [
         (20, 21, 4, "somebody")
     ]
-    assert rows(config, "SELECT consumer, position, floor FROM system.partition_head ORDER BY 1") == [
+    assert rows(config, "SELECT consumer, position, open_block FROM system.partition_head ORDER BY 1") == [
         ("ledger", 77, -1), ("project", 20, 20),
     ]  # fmt: skip
 

@@ -6,12 +6,13 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from ft.agents.project.projection import with_floors
+from ft.agents.project.projection import events_of
 from ft.agents.project.store import store
 from ft.agents.verify import Listener, Report, verify
 from ft.config import Config
 from ft.schemas.events import OwnershipChanged
 from ft.schemas.ids import NO_ACCOUNTS
+from ft.schemas.standards import HOLDING
 from ft.sql.queries import LIVE, named, use
 from ft.streams.checkpoint import connect_writer
 from ft.streams.topics import Topics
@@ -83,7 +84,7 @@ async def run_project(config: Config, *, leave_unread: int = 0) -> None:
         rows = journal(config, partition)
         rows = rows[: len(rows) - leave_unread]
         conn = await connect_writer(config)
-        await store(conn, with_floors(list(announced(rows)), {}))
+        await store(conn, events_of(announced(rows)))
         for row in (r for r in rows if r["op"] == "finality"):
             await _write_head(conn, row)
         await conn.execute(
@@ -106,12 +107,15 @@ def journal(config: Config, partition: int, after: int = 0) -> list[dict[str, An
 
 def announced(rows: Iterable[dict[str, Any]]) -> Iterator[OwnershipChanged]:
     """The rows of ``ownership_changed`` that follow from journal rows, as far as project looks at them."""
-    return (_change(row) for row in rows if row["op"] != "reorg")
+    return (_change(row) for row in rows if row["op"] != "reorg" and not row["echo"])
 
 
 def _change(row: dict[str, Any]) -> OwnershipChanged:
     minted, burned = row["from"] in NO_ACCOUNTS, row["to"] in NO_ACCOUNTS
-    moved = "transfer" if minted == burned else "mint" if minted else "burn"
+    moved = "transfer" if not minted and not burned else "mint" if minted else "burn"
+    if row["quantity"] == 0 or (minted and burned):
+        moved = "none"
+    single = HOLDING.get(row["standard"]) == "single" or row["holder"] is not None
     return OwnershipChanged(
         seq=row["seq"],
         prev_seq=row["seq"] - 1,
@@ -129,6 +133,8 @@ def _change(row: dict[str, Any]) -> OwnershipChanged:
         quantity=str(row["quantity"]),
         sub_index=row["sub_index"],
         log_index=row["log_index"],
+        holder=(row["to"] if row["holder"] is None else row["holder"]) if single else None,
+        holder_block=(row["block_number"] if row["holder_block"] is None else row["holder_block"]) if single else None,
     )
 
 

@@ -127,11 +127,11 @@ DAMAGES = {
             " WHERE ctid = (SELECT min(ctid) FROM market.ownership_current WHERE slot = '')"
         ),
     ),
-    "a token given back that was not": (
+    "a token of which a live event tells, said to be implicit": (
         "singles",
         (
-            "UPDATE market.ownership_current SET returned = true"
-            " WHERE ctid = (SELECT min(ctid) FROM market.ownership_current WHERE slot = '' AND NOT returned)"
+            "UPDATE market.ownership_current SET implicit = true"
+            " WHERE ctid = (SELECT min(ctid) FROM market.ownership_current WHERE slot = '' AND NOT implicit)"
         ),
     ),
     "a wrong balance": (

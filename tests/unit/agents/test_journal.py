@@ -1,11 +1,21 @@
 """Stretches of the journal and their COPY text."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from ft.agents.ledger.journal import COLUMNS, Stretch, copy_text, month_of, reversed_columns
+from ft.agents.ledger.journal import (
+    COLUMNS,
+    LED_COLUMNS,
+    Led,
+    Stretch,
+    copy_text,
+    last_announced,
+    month_of,
+    reversed_columns,
+)
 from ft.agents.ledger.steps import Block, Columns
 
 BLOCK = Block(7, "0xb7", 1_704_067_200)
@@ -33,9 +43,16 @@ def stretch() -> Stretch:
 
 
 def lines(*stretches: Stretch) -> list[dict[str, str]]:
-    rows = copy_text(stretches).decode().split("\n")
+    """Of stretches that say all themselves."""
+    plain, led = copy_text(stretches)
+    assert led == b""
+    return read(plain, COLUMNS)
+
+
+def read(text: bytes, names: Sequence[str]) -> list[dict[str, str]]:
+    rows = text.decode().split("\n")
     assert rows.pop() == ""
-    return [dict(zip(COLUMNS, row.split("\t"), strict=True)) for row in rows]
+    return [dict(zip(names, row.split("\t"), strict=True)) for row in rows]
 
 
 def test_a_row_holds_its_event_and_what_its_block_shares() -> None:
@@ -72,9 +89,38 @@ def test_stretches_follow_each_other_and_an_empty_one_is_nothing() -> None:
     none = reversed_columns(replace(EVENTS, **{name: [] for name in Columns.__slots__}))
     empty = replace(stretch(), columns=none, revision=[])
 
-    assert copy_text([empty]) == b""
+    assert copy_text([empty]) == (b"", b"")
     seqs = [line["seq"] for line in lines(stretch(), empty, replace(stretch(), seq_from=13))]
     assert seqs == ["11", "12", "13", "14"]
+
+
+def test_rows_that_led_to_something_else_say_so_in_a_text_of_their_own() -> None:
+    led = replace(stretch(), led={1: Led(holder="d", holder_before="e", holder_block=-1, holder_time=0)})
+
+    plain, text = copy_text([stretch(), led])
+
+    assert len(read(plain, COLUMNS)) == 2
+    first, second = read(text, LED_COLUMNS)
+    names = ("seq", "holder", "holder_before", "holder_block", "holder_time", "block_end", "echo")
+    assert [first[name] for name in names] == ["11", "\\N", "\\N", "\\N", "\\N", "\\N", "f"]
+    assert [second[name] for name in names] == ["12", "d", "e", "-1", "0", "\\N", "f"]
+
+
+def test_the_last_row_that_is_announced_ends_the_block_though_an_echo_follows() -> None:
+    echoed = replace(stretch(), columns=replace(EVENTS, echo=[False, True]))
+
+    _, text = copy_text([echoed])
+
+    assert [(row["block_end"], row["echo"]) for row in read(text, LED_COLUMNS)] == [("t", "f"), ("\\N", "t")]
+    assert last_announced(echoed) == 0
+
+
+def test_the_end_of_a_piece_that_was_read_back_ends_no_block() -> None:
+    piece = replace(stretch(), columns=replace(EVENTS, echo=[False, True]), ends=False)
+
+    _, text = copy_text([piece])
+
+    assert [row["block_end"] for row in read(text, LED_COLUMNS)] == ["\\N", "\\N"]
 
 
 def test_a_stretch_knows_its_last_seq() -> None:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from ft.agents.ledger.posting import Known, Posting, Standing, post
+from ft.agents.ledger.posting import Known, Posting, post
 from ft.agents.ledger.steps import AnyStep, Append, Block, Columns, Head, Revert, Watermark
 
 NETWORK = "synthetic"
@@ -106,37 +106,14 @@ def test_a_replaced_block_ends_a_reorg_and_is_none() -> None:
     assert control(posted(steps)) == [("reorg", 41, 42, 42)]
 
 
-def test_the_block_below_a_reorg_is_told_where_the_lowest_blocks_had_no_events_here() -> None:
+def test_a_slice_at_or_below_the_head_that_the_partition_had_is_late() -> None:
     chain = Chain(40)
-    chain.grow(2)
-    begun = posted([chain.append("t")])
-    reverts: list[AnyStep] = [chain.revert("t"), chain.revert(), chain.revert()]
-    undone = posted(reverts, begun)
-    after = posted([chain.grow(), chain.append("u"), chain.grow()], undone)
+    first = chain.append("s")
+    low = replace(chain.append("t"), block=Block(40, "0x40b", TIME))
+    posting = posted([first, low, chain.append("u")])
 
-    assert [s.op for s in undone.stretches] == ["revert"]
-    assert undone.standings[KEY].floor == 42
-    assert [s.op for s in after.stretches] == ["reorg", "finality", "apply"]
-    assert control(after) == [("reorg", 40, 43, 41), ("finality", 40)]
-    assert after.standings[KEY].floor == 40
-    assert after.announced[KEY].number == 40
-
-
-def test_the_block_below_a_reorg_of_which_nothing_was_here_is_told_if_it_lowers_the_floor() -> None:
-    chain = Chain(40)
-    standing = Standing(floor=39, reverted_max=44, head=Head(40, "0x40", TIME))
-    known = Known(standings={KEY: standing}, slices={}, rows={}, retracted={}, live={}, next_seq={0: 7})
-
-    told = post([chain.revert(), chain.revert(), chain.grow()], known, partitions=1)
-
-    assert control(told) == [("reorg", 38, 40, 39), ("finality", 38)]
-
-
-def test_the_block_below_a_reorg_is_not_told_where_its_retractions_say_it() -> None:
-    chain = Chain(40)
-    begun = posted([chain.append("t")])
-
-    assert control(posted([chain.revert("t"), chain.grow()], begun)) == [("reorg", 40, 41, 41)]
+    assert [s.block.number for s in posting.stretches] == [41, 40, 43]
+    assert posting.late == {1}
 
 
 def test_a_replaced_block_in_the_middle_leaves_the_head_alone() -> None:
@@ -146,7 +123,6 @@ def test_a_replaced_block_in_the_middle_leaves_the_head_alone() -> None:
     replaced = posted([revert, chain.grow()], begun)
 
     assert control(replaced) == []
-    assert replaced.standings[KEY].floor == 40
 
 
 def test_one_record_a_position_takes_effect() -> None:

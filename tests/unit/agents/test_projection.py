@@ -19,12 +19,14 @@ from ft.agents.project.projection import (
     Seen,
     Slot,
     changed_rows,
+    events_of,
     fold,
     net,
+    new_singles,
     touched,
-    with_floors,
 )
 from ft.schemas.events import OwnershipChanged
+from ft.schemas.ids import EVM_ZERO
 from tests.synthetic.changes import ACCOUNTS, CONTRACTS, history, recount
 
 
@@ -51,14 +53,18 @@ class Tables:
     stats: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
     days: dict[tuple[str, str, int], list[int]] = field(default_factory=dict)
     assets: dict[Asset, NewAsset] = field(default_factory=dict)
-    floors: dict[str, int] = field(default_factory=dict)
 
     def project(self, records: list[OwnershipChanged]) -> None:
         """One batch, seeing of the stored rows only what the rule asks for."""
-        told = with_floors(records, self.floors)
-        slots, assets = touched([change for change, _ in told])
+        changes = events_of(records)
+        slots, assets = touched(changes)
         stored = {slot: self.holdings[slot] for slot in slots if slot in self.holdings}
-        folded = fold(told, stored)
+        balances: dict[Asset, list[Slot]] = {}
+        for asset in new_singles(slots, stored):
+            if found := [slot for slot in self.holdings if slot[:3] == asset]:
+                balances[asset] = found
+                stored |= {slot: self.holdings[slot] for slot in found}
+        folded = fold(changes, stored, balances)
         gained = net(folded.holdings, stored)
         assert assets == sorted(folded.assets)
         cards = {asset: self._move_card(asset, seen, gained) for asset, seen in folded.assets.items()}
@@ -131,11 +137,13 @@ A, B, C = ACCOUNTS[:3]
 
 
 def change(seq: int, *, source: str, target: str, op: str = "apply", **fields: Any) -> OwnershipChanged:
-    values: dict[str, Any] = {"contract": SINGLE, "standard": "erc721", "block_number": seq, "quantity": "1"} | fields
+    values: dict[str, Any] = {"contract": SINGLE, "standard": "erc721", "block_number": seq, "quantity": "1"}
+    values |= {"kind": "transfer"} | fields
+    if values["standard"] == "erc721":
+        values = {"holder": target, "holder_block": values["block_number"]} | values
     return OwnershipChanged(
         seq=seq,
         prev_seq=seq - 1,
-        kind="transfer",
         op=op,
         network="synthetic",
         block_hash="0xb",
@@ -148,44 +156,43 @@ def change(seq: int, *, source: str, target: str, op: str = "apply", **fields: A
     )
 
 
-def test_the_retraction_of_a_first_seen_move_gives_the_token_back() -> None:
+def test_the_holder_that_a_record_names_is_taken_at_its_word() -> None:
     tables = Tables()
     tables.project([change(1, source=A, target=B)])
 
-    tables.project([change(2, source=A, target=B, op="revert", block_number=1)])
+    tables.project([change(2, source=A, target=B, op="revert", block_number=1, holder=C, holder_block=-1)])
 
-    assert tables.holders == {("synthetic", SINGLE, A): 1, ("synthetic", SINGLE, B): 0}
+    assert tables.holdings == {("synthetic", SINGLE, "1", ""): Holding(C, 1, -1)}
+    assert tables.holders == {("synthetic", SINGLE, C): 1, ("synthetic", SINGLE, B): 0}
     assert tables.stats[("synthetic", SINGLE)][:6] == [1, 1, 1, 0, 0, 0]
 
 
-def finality(seq: int, head: int) -> OwnershipChanged:
-    return OwnershipChanged(
-        seq=seq,
-        prev_seq=seq - 1,
-        kind="finality",
-        op="finality",
-        network="synthetic",
-        block_number=head,
-        block_hash="0xb",
-        block_time=0,
-    )
-
-
-@pytest.mark.parametrize("size", [1, 4], ids=["record by record", "at once"])
-@pytest.mark.parametrize(("head", "holder"), [(7, B), (8, A)], ids=["undone too", "read late"])
-def test_an_event_in_a_lower_block_is_taken_on_if_that_block_was_undone_too(head: int, holder: str, size: int) -> None:
+@pytest.mark.parametrize("size", [1, 3], ids=["record by record", "at once"])
+def test_an_asset_that_turns_out_to_have_one_holder_has_no_balances_any_more(size: int) -> None:
+    multi: dict[str, Any] = {"contract": MULTI, "standard": "erc1155"}
     records = [
-        change(1, source=A, target=B, block_number=9),
-        change(2, source=A, target=B, op="revert", block_number=9),
-        finality(3, head),
-        change(4, source=A, target=B, block_number=8),
+        change(1, source=A, target=B, **multi),
+        change(2, source=C, target=A, contract=MULTI, block_number=1, holder=B, holder_block=1),
+        change(3, source=B, target=C, **multi, holder=C, holder_block=3),
     ]
     tables = Tables()
 
     for start in range(0, len(records), size):
         tables.project(records[start : start + size])
 
-    assert tables.rows()["holdings"] == {("synthetic", SINGLE, "1", ""): (holder, 1)}
+    assert tables.rows()["holdings"] == {("synthetic", MULTI, "1", ""): (C, 1)}
+    assert {key: n for key, n in tables.holders.items() if n} == {("synthetic", MULTI, C): 1}
+    assert tables.cards[("synthetic", MULTI, "1")].owners == 1
+
+
+def test_what_moved_nothing_is_counted_nowhere() -> None:
+    tables = Tables()
+
+    tables.project(
+        [change(1, source=EVM_ZERO, target=B, contract=MULTI, standard="erc1155", quantity="0", kind="none")]
+    )
+
+    assert (tables.cards, tables.stats, tables.days, tables.assets, tables.holdings) == ({}, {}, {}, {}, {})
 
 
 def test_a_negative_sum_counts_for_nobody() -> None:
@@ -202,7 +209,7 @@ def test_an_older_block_that_comes_later_lowers_the_first_seen_time_only() -> No
     tables = Tables()
     tables.project([change(1, source=B, target=C, block_number=9)])
 
-    tables.project([change(2, source=A, target=B, block_number=3)])
+    tables.project([change(2, source=A, target=B, block_number=3, holder=C, holder_block=9)])
 
     asset = ("synthetic", SINGLE, "1")
     assert tables.assets[asset].first_seen == 1_700_000_003
