@@ -90,6 +90,8 @@ class Cache:
         self._repeating: dict[str, bool] = {}
         self.hash_months: dict[str, set[date]] = {}
         """Network -> months in which its transactions are looked for by their hash."""
+        self.outdated = False
+        """Whether months are kept of networks whose hashes do not come twice: they are to be forgotten."""
 
     def holds(self, claim: Claim) -> bool:
         """Whether what is remembered of the partition belongs to this claim."""
@@ -183,10 +185,10 @@ class Cache:
     async def _fill_hashes(self, conn: Connection) -> None:
         queries = load("ledger")
         self._repeating = dict(await (await conn.execute(queries["repeating"])).fetchall())
-        await conn.execute(queries["forget_hash_months"])
         self.hash_months = {}
         for network, month in await (await conn.execute(queries["hash_months"])).fetchall():
             self.hash_months.setdefault(network, set()).add(month)
+        self.outdated = not all(map(self.repeats, self.hash_months))
 
     def learn(
         self, posting: Posting, claims: Mapping[int, Claim], hybrids: Collection[tuple[str, str]] = frozenset()

@@ -189,6 +189,9 @@ class Ledger:
             return
         self._learn(posting, owned, work.claims)
         work.tell(posting)
+        if self._cache.outdated:
+            await self._alone("forget_hash_months")
+            self._cache.outdated = False
 
     def _learn(self, posting: Posting, owned: Owned, claims: Mapping[int, Claim]) -> None:
         self._cache.learn(posting, claims, owned.hybrids)
@@ -199,15 +202,19 @@ class Ledger:
             self._publisher.offer(owned.stretches)
 
     async def _ensure_months(self, months: Iterable[tuple[int, int]]) -> None:
-        conn = await self._writer.connection()
         for year, month in sorted(months):
-            try:
-                await conn.execute(load("ledger")["ensure_month"], {"year": year, "month": month})
-                await conn.commit()
-            except psycopg.Error as exc:
-                await conn.close()
-                raise translated(exc) from exc
+            await self._alone("ensure_month", year=year, month=month)
             self._months.add((year, month))
+
+    async def _alone(self, query: str, **values: int) -> None:
+        """One statement in a transaction of its own."""
+        conn = await self._writer.connection()
+        try:
+            await conn.execute(load("ledger")[query], values)
+            await conn.commit()
+        except psycopg.Error as exc:
+            await conn.close()
+            raise translated(exc) from exc
 
     async def _ensure_hash_months(self, months: Iterable[tuple[str, int, int]]) -> None:
         for network, year, month in sorted(months):

@@ -221,8 +221,8 @@ def say_hashes_repeat(config: Config, repeat: object, network: str = NETWORK) ->
     """As `ft migrate` keeps it of a network's configuration."""
     rows(
         config,
-        "INSERT INTO ref.networks (network, family, confirmed, finalized, settings) VALUES (%(network)s, 'evm', 'depth',"
-        " 'depth', jsonb_build_object('transaction_hashes_repeat', %(repeat)s::jsonb))"
+        "INSERT INTO ref.networks (network, family, confirmed, finalized, settings) VALUES (%(network)s, 'evm', 'safe',"
+        " 'safe', jsonb_build_object('transaction_hashes_repeat', %(repeat)s::jsonb))"
         " ON CONFLICT (network) DO UPDATE SET settings = excluded.settings RETURNING 1",
         {"network": network, "repeat": json.dumps(repeat)},
     )
