@@ -9,7 +9,7 @@ A transaction is looked at in its partition, where all events of a contract are:
 """
 
 from bisect import insort
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Final, TypeAlias
@@ -44,7 +44,7 @@ class Hashes:
 
     repeat: Collection[str] = frozenset()
     """Networks whose hashes may come twice: asked for in the journal."""
-    plain: Mapping[PartitionOf, Collection[str]] = field(default_factory=dict)
+    plain: Mapping[PartitionOf, Set[str]] = field(default_factory=dict)
     """Of these networks: hashes that are live as they are."""
     copies: Mapping[HashKey, Copies] = field(default_factory=dict)
     """Those that have been live twice."""
@@ -74,18 +74,18 @@ class Repeats:
         unfinal = not repeat and step.block.number > step.head.finalized
         if not (repeat or unfinal or self._hashes.copies):
             return step.columns, []
-        digests = []
-        names: dict[str, str] = {}
-        for tx_hash in dict.fromkeys(step.columns.tx_hash):
-            digest = hash_digest(tx_hash) if unfinal else b""
+        txs = list(dict.fromkeys(step.columns.tx_hash))
+        digests = [hash_digest(tx_hash) for tx_hash in txs] if unfinal else []
+        if self._is_nothing_live(key, txs, digests):
+            self._mine.setdefault(key, {}).update(dict.fromkeys(txs, step.block.hash))
+            return step.columns, digests
+        names = dict[str, str]()
+        for tx_hash, digest in zip(txs, digests or [b""] * len(txs), strict=True):
             copy = self._take((*key, tx_hash), step.block.hash, digest)
             if copy > _FIRST:
                 names[tx_hash] = f"{tx_hash}{REPEATED}{copy}"
-            elif unfinal:
-                digests.append(digest)
-        if not names:
-            return step.columns, digests
-        return replace(step.columns, tx_hash=[names.get(tx, tx) for tx in step.columns.tx_hash]), digests
+        columns = replace(step.columns, tx_hash=[names.get(tx, tx) for tx in step.columns.tx_hash])
+        return columns, [digest for tx, digest in zip(txs, digests, strict=False) if tx not in names]
 
     def retract(self, key: PartitionOf, names: Collection[str]) -> None:
         """The transactions of a slice that is reverted, as the journal names them."""
@@ -102,6 +102,21 @@ class Repeats:
                     found = self._copies[*key, tx_hash] = Copies(plain=True, free=[], top=copy)
                 insort(found.free, copy)
             self._changed[*key, tx_hash, copy] = False
+
+    def _is_nothing_live(self, key: PartitionOf, txs: Sequence[str], digests: Sequence[bytes]) -> bool:
+        """Whether a look at all of a slice's transactions together shows nothing: as good as always."""
+        return (
+            not self._hashes.copies
+            and not self._copies
+            and all(
+                found.isdisjoint(asked)
+                for found, asked in (
+                    (self._mine.get(key, {}).keys(), txs),
+                    (self._unfinal.get(key, {}).keys(), digests),
+                    (self._hashes.plain.get(key, frozenset()), txs),
+                )
+            )
+        )
 
     def _take(self, key: HashKey, block_hash: str, digest: bytes) -> int:
         """The number of the copy that the transaction is in this block."""

@@ -57,3 +57,32 @@ $$;
 
 REVOKE EXECUTE ON FUNCTION ledger.ensure_hash_month(text, timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.ensure_hash_month(text, timestamptz) TO ft_writer;
+
+-- Rows of before: where an id is live twice and nothing of its transaction was ever retracted, all but the first block
+-- get their number. Networks that are built in and whose hashes do not come twice are not looked at.
+WITH twice AS (
+    SELECT DISTINCT d.network, d.partition, d.tx_hash
+    FROM (
+        SELECT e.network, e.partition, e.tx_hash
+        FROM ledger.events e
+        WHERE e.op = 'apply' AND e.network NOT IN ('arbitrum', 'base', 'devnet', 'ethereum', 'polygon')
+          AND EXISTS (SELECT FROM system.partition_head h
+                      WHERE h.network NOT IN ('arbitrum', 'base', 'devnet', 'ethereum', 'polygon'))
+        GROUP BY e.network, e.partition, e.tx_hash, e.contract, e.topic0, e.n, e.sub_index, e.revision
+        HAVING count(*) > 1
+    ) d
+    WHERE NOT EXISTS (SELECT FROM ledger.retracted r WHERE (r.network, r.tx_hash) = (d.network, d.tx_hash))
+), numbered AS (
+    SELECT e.network, e.partition, e.tx_hash, e.block_hash,
+           row_number() OVER (PARTITION BY e.network, e.partition, e.tx_hash ORDER BY min(e.seq)) AS copy
+    FROM ledger.events e JOIN twice USING (network, partition, tx_hash)
+    WHERE e.op = 'apply'
+    GROUP BY e.network, e.partition, e.tx_hash, e.block_hash
+), noted AS (
+    INSERT INTO ledger.copies (network, partition, tx_hash, copy, live)
+    SELECT network, partition, tx_hash, copy, true FROM numbered
+)
+UPDATE ledger.events e SET tx_hash = e.tx_hash || '~' || n.copy
+FROM numbered n
+WHERE n.copy > 1 AND e.op = 'apply'
+  AND (e.network, e.partition, e.tx_hash, e.block_hash) = (n.network, n.partition, n.tx_hash, n.block_hash);

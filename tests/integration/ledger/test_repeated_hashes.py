@@ -1,6 +1,7 @@
 """One transaction hash in two live blocks: both count, each by a name of its own, and the proof is at peace."""
 
 from datetime import date
+from importlib.resources import files
 
 import psycopg
 import pytest
@@ -331,6 +332,29 @@ async def test_an_index_that_somebody_builds_is_waited_for(config: Config, make_
 
     assert [row[0] for row in live(config)] == [ONE, TWO]
     assert rows(config, INDEXES)[-1] == ("events_202401_tx", True)
+
+
+async def test_ids_that_an_earlier_version_left_live_twice_are_told_apart_by_the_migration(
+    config: Config, make_ledger: MakeLedger
+) -> None:
+    say_hashes_repeat(config, False)  # as then: final blocks were not looked at
+    log = Log(finalized=9)
+    for number in (1, 2):
+        log.append(mint(number))
+    await (await make_ledger(owner="before")).read(log)
+    before = differences(config)
+    migration = (files("ft.sql") / "migrations" / "0021_hashes.sql").read_text()
+
+    execute(config, migration[migration.index("-- Rows of before") :])
+    mended = differences(config)
+    say_hashes_repeat(config, True)
+    log.append(mint(3))
+    await (await make_ledger(owner="after")).read(log)
+
+    assert [str(row[0]).partition(ONE)[0] for row in before] == [f"event {NETWORK}:"]
+    assert mended == []
+    assert live(config) == [(ONE, 1, 1), (TWO, 2, 1), (THREE, 3, 1)]
+    assert differences(config) == []
 
 
 async def test_verify_names_a_copy_that_is_not_known_as_it_is(config: Config, ledger: LedgerHarness) -> None:
