@@ -14,6 +14,7 @@ import structlog
 mode.loop.use("uvloop")  # before Faust is imported: 20 % less time a record
 
 import faust  # noqa: E402
+from faust.exceptions import ConsumerNotStarted  # noqa: E402
 from faust.types import TP  # noqa: E402
 from mode.supervisors import CrashingSupervisor  # noqa: E402
 
@@ -23,6 +24,7 @@ from ft.streams import headers, process, tracing  # noqa: E402
 from ft.streams.checkpoint import Claim, process_name  # noqa: E402
 from ft.streams.claims import Claims  # noqa: E402
 from ft.streams.consumer import IN_HAND_S, Transport  # noqa: E402
+from ft.streams.holding import Holding  # noqa: E402
 from ft.streams.hop import Batch, Hop, run_hop  # noqa: E402
 from ft.streams.log import configure, logging_config  # noqa: E402
 from ft.streams.metrics import exposition  # noqa: E402
@@ -49,6 +51,7 @@ class App(faust.App):
         """Run before anything else starts: checks, and agents that depend on what is found."""
         self.told_to_stop = False
         """By a signal: the one reason to end with code 0."""
+        self.holding = Holding(config, self.claims, self._end_of, self._wake)
         self._running: list[_Running] = []
         self._queues: dict[str, Any] = {}
         self._failed = False
@@ -86,6 +89,17 @@ class App(faust.App):
         """Bundles that the queue of the partition's agent has room for; none until the agent has started."""
         queue = self._queues.get(tp.topic)
         return 0 if queue is None else int(queue.maxsize - queue.qsize())
+
+    def _end_of(self, topic: str) -> int:
+        """Where a topic of one partition ends, as the last fetch told; 0 before the first."""
+        try:
+            return self.consumer.highwater(TP(topic, 0)) or 0
+        except (AssertionError, AttributeError, ConsumerNotStarted):  # it is not assigned any more, or not yet
+            return 0
+
+    def _wake(self) -> None:
+        consumer: Any = self.consumer
+        consumer.wake()
 
     def serve(self, service: Any) -> None:
         """Start ``service`` once the worker runs, and stop it with it."""
@@ -217,7 +231,8 @@ def create_app(config: Config) -> App:
     conductor._resubscribe_sleep_lock_seconds = _RESUBSCRIBE_S
     app.page("/metrics")(_metrics)
     url = f"http://{config.web_bind}:{app.conf.web_port}/metrics"
-    app.serve(Watch(config, app.claims, app.ends, app.fail, url))
+    app.serve(app.holding)
+    app.serve(Watch(config, app.claims, app.ends, app.fail, url, app.holding.held_back))
     return app
 
 

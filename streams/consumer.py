@@ -66,7 +66,14 @@ class Thread(driver.AIOKafkaConsumerThread):
         app = self.consumer.app
         held = set(active)
         self._turns.keep(held)
-        return take(fetcher, held, self._turns, app.room, lambda tp: app.bundle_sizes.get(tp.topic, 1))
+        return take(
+            fetcher,
+            held,
+            self._turns,
+            room=app.room,
+            records_max=lambda tp: app.bundle_sizes.get(tp.topic, 1),
+            ceiling=lambda tp: app.holding.ceiling(tp.topic),
+        )
 
     async def _news(self, fetcher: Any, within_s: float) -> None:
         """Until records were fetched, a queue has room again, or the time is over."""
@@ -158,6 +165,10 @@ class Consumer(driver.Consumer):
 
     def on_buffer_drop(self, tp: TP) -> None:
         """A queue that was full has room."""
+        self.wake()
+
+    def wake(self) -> None:
+        """More may be read now than a moment ago."""
         self._thread.wake()
 
     def _to_message(self, tp: TP, record: Cut) -> Bundle:

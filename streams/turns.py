@@ -46,10 +46,12 @@ def take(
     turns: Turns,
     room: Callable[[TP], int],
     records_max: Callable[[TP], int],
+    ceiling: Callable[[TP], int | None],
 ) -> dict[TP, list[Cut]]:
     """A bundle of each partition in turn, until queues are full or nothing is left of what was fetched.
 
-    ``room``: bundles that may be handed out of a partition, which partitions of one topic share.
+    ``room``: bundles that may be handed out of a partition, which partitions of one topic share. ``ceiling``: the first
+    offset of a partition that may not be read yet.
     """
     found: dict[TP, list[Cut]] = {}
     free: dict[str, int] = {}
@@ -59,7 +61,7 @@ def take(
         for tp in turns.order(tp for tp in fetcher._records if tp in wanted):
             if free.setdefault(tp.topic, room(tp)) <= 0 or pieces >= PIECES_MAX:
                 continue
-            taken = list(cut(list(_records(fetcher, tp, records_max(tp))), records_max(tp)))
+            taken = list(cut(list(_records(fetcher, tp, records_max(tp), ceiling(tp))), records_max(tp)))
             if taken:
                 turns.served(tp)
                 found.setdefault(tp, []).extend(taken)
@@ -70,13 +72,16 @@ def take(
     return found
 
 
-def _records(fetcher: Any, tp: TP, most: int) -> Iterator[Any]:
+def _records(fetcher: Any, tp: TP, most: int, ceiling: int | None) -> Iterator[Any]:
     """The next records of what was fetched of the partition, up to ``most``, or up to a bundle's bytes and one more.
 
     An error that the driver keeps in the place of records is left there: it is raised where nothing else is to be had.
     """
     fetched = fetcher._records.get(tp)
     size = count = 0
+    if ceiling is not None:
+        state = fetcher._subscriptions.subscription.assignment.state_value(tp)
+        most = min(most, ceiling - state.position)
     while isinstance(fetched, FetchResult) and count < most and size < BYTES_MAX:
         record = fetched.getone()
         if record is None:  # read to its end, or made worthless by a seek: the driver may fetch again

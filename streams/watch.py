@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from typing import Any, Final
 
 import psycopg
@@ -44,6 +44,7 @@ class Watch(Service):
         ends: Callable[[list[Claim]], Awaitable[Mapping[Claim, int]]],
         fail: Callable[[BaseException], Awaitable[None]],
         metrics_url: str,
+        held_back: Callable[[], Container[str]] = frozenset,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -52,6 +53,7 @@ class Watch(Service):
         self._ends = ends
         self._fail = fail
         self._url = metrics_url
+        self._held_back = held_back
         self._progress = Progress(config.watchdog_s)
         self._told_starved = float("-inf")
         self._conn: Connection | None = None
@@ -103,7 +105,7 @@ class Watch(Service):
             self._progress.forgive()
             return
         self._set_lags(ends)
-        found = self._progress.look(ends, asyncio.get_running_loop().time())
+        found = self._progress.look(ends, asyncio.get_running_loop().time(), self._held_back())
         self._tell_starved(found.starved, ends)
         if found.hung is not None:
             at = f"offset {found.hung.next_offset} of {ends[found.hung]}"

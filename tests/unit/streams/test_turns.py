@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
+from types import SimpleNamespace
 
 from aiokafka.consumer.fetcher import FetchError, FetchResult  # type: ignore[import-untyped]
 from faust.types import TP
@@ -37,6 +38,9 @@ class Fetcher:
 
     def __init__(self, **sizes: int) -> None:
         self._records: dict[TP, object] = {}
+        self._subscriptions = SimpleNamespace(
+            subscription=SimpleNamespace(assignment=SimpleNamespace(state_value=self._state))
+        )
         self._wait_consume_future = None
         self.asked_again = 0
         for name, size in sizes.items():
@@ -46,8 +50,17 @@ class Fetcher:
         """Something came for the partition ``<topic><number>``."""
         self._records[tp(name)] = Fetched(records)
 
+    def _state(self, at: TP) -> SimpleNamespace:
+        fetched = self._records[at]
+        assert isinstance(fetched, Fetched)
+        return SimpleNamespace(position=fetched.records[0].offset if fetched.records else 0)
+
     def _notify(self, future: object) -> None:
         self.asked_again += 1
+
+
+def unbounded(at: TP) -> None:
+    """No ceiling."""
 
 
 def tp(name: str) -> TP:
@@ -59,7 +72,7 @@ def taken(
 ) -> list[tuple[str, int]]:
     """What is taken in the order in which partitions come first: partition, records."""
     active = {at for at in fetcher._records if f"{at.topic}{at.partition}" not in without}
-    found = take(fetcher, active, turns or Turns(), lambda _: room, lambda _: most)
+    found = take(fetcher, active, turns or Turns(), lambda _: room, lambda _: most, unbounded)
     return [(f"{at.topic}{at.partition}", records_of(pieces)) for at, pieces in found.items()]
 
 
@@ -92,9 +105,22 @@ def test_a_partition_that_had_nothing_comes_before_those_that_were_served() -> N
 def test_a_topic_whose_queue_is_full_keeps_no_other_from_being_read() -> None:
     fetcher = Fetcher(t0=100, u0=100)
 
-    found = take(fetcher, set(fetcher._records), Turns(), lambda at: 0 if at.topic == "t" else 2, lambda _: 10)
+    found = take(
+        fetcher, set(fetcher._records), Turns(), lambda at: 0 if at.topic == "t" else 2, lambda _: 10, unbounded
+    )
 
     assert {at.topic: records_of(pieces) for at, pieces in found.items()} == {"u": 20}
+
+
+def test_a_partition_is_read_up_to_its_ceiling_and_on_where_that_rises() -> None:
+    fetcher, turns = Fetcher(t0=100, t1=100), Turns()
+
+    def read(ceiling: int) -> dict[int, int]:
+        bound = lambda at: ceiling if at.partition == 0 else None  # noqa: E731
+        found = take(fetcher, set(fetcher._records), turns, lambda _: 4, lambda _: 10, bound)
+        return {at.partition: records_of(pieces) for at, pieces in found.items()}
+
+    assert [read(ceiling) for ceiling in (0, 15, 15, 18)] == [{1: 40}, {0: 15, 1: 20}, {1: 40}, {0: 3}]
 
 
 def test_one_partition_alone_fills_the_queue() -> None:
@@ -156,7 +182,7 @@ def test_nobody_is_read_twice_while_another_waits_and_every_record_comes_in_orde
     since = dict.fromkeys(read, 0)
 
     while any(len(read[at]) < sizes[f"t{at.partition}"] for at in read):
-        found = take(fetcher, set(read), turns, lambda _: room, lambda _: 5)
+        found = take(fetcher, set(read), turns, lambda _: room, lambda _: 5, unbounded)
         assert 0 < sum(map(len, found.values())) <= room
         for at in read:
             read[at] += [record.offset for piece in found.get(at, []) for record in piece.records]
