@@ -46,16 +46,21 @@ class Ceilings:
 
     clock: Callable[[], float]
     _paces: dict[str, Pace] = field(default_factory=dict)
+    _given: dict[str, int] = field(default_factory=dict)
     _project: Pace | None = None
     _projected: tuple[int, float] | None = None
 
     def at_head(self, raw: Raw) -> int:
         """The ceiling of a network without a backlog."""
         self._paces.pop(raw.network, None)
+        self._given.pop(raw.network, None)
         return raw.next_offset + HEAD_RECORDS
 
     def of_backlog(self, raw: Raw, stages: Stages, *, is_project_behind: bool) -> int:
-        """The first offset that may not be read yet, of a network with a backlog."""
+        """The first offset that may not be read yet, of a network with a backlog.
+
+        It rises by a quarter of what may be unread at least, so that normalize gets batches worth their transaction.
+        """
         if not stages.ledger:
             return UNBOUNDED
         if is_project_behind:
@@ -63,7 +68,11 @@ class Ceilings:
         applied = stages.applied.get(raw.network, -1)
         pace = self._paces.setdefault(raw.network, Pace(self.clock))
         pace.observe(applied, raw.next_offset - 1)
-        return applied + 1 + (pace.unread_max() if pace.rate else HEAD_RECORDS)
+        unread_max = pace.unread_max() if pace.rate else HEAD_RECORDS
+        ceiling, given = applied + 1 + unread_max, self._given.get(raw.network, 0)
+        if not given <= ceiling < given + unread_max // 4:
+            self._given[raw.network] = ceiling
+        return self._given[raw.network]
 
     def is_project_behind(self, stages: Stages) -> bool:
         """Whether project works, and has more than two seconds of work before it."""

@@ -64,7 +64,7 @@ def main(events: int = 1_000_000) -> None:
     """Bring servers up, run, tell."""
     with tempfile.TemporaryDirectory(prefix="ft-bench-") as home, servers(Path(home)) as given:
         config = deployed(given, TABLES)
-        backlog(config, events)
+        asyncio.run(backlog(config, events))
         workers = [
             children.start(replace(config, agents=agents), f"bench-heads-{number}", children.WORKER)
             for number, agents in enumerate((_FIRST, _SECOND))
@@ -78,10 +78,10 @@ def main(events: int = 1_000_000) -> None:
             print(f"{name}: median {median(seconds):.2f} s, p95 {p95:.2f} s, at most {max(seconds):.2f} s")
 
 
-def backlog(config: Config, events: int) -> None:
+async def backlog(config: Config, events: int) -> None:
     """Write the first network's raw records."""
     records, _ = make(Chain(seed=1, network=NETWORK), _codec(config, NETWORK), events)
-    asyncio.run(write(config, Topics(config.topic_prefix).raw(NETWORK), records))
+    await write(config, Topics(config.topic_prefix).raw(NETWORK), records)
 
 
 async def heads(config: Config, events: int, workers: Sequence[Child]) -> list[Head]:
