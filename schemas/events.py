@@ -48,7 +48,8 @@ class RawBlock:
 class NormalizedBatch:
     """``ledger.normalized``: a block's slice for one partition, or a control record.
 
-    ``op``: append | revert | watermark. The list fields are columns of equal length, empty but for append.
+    ``op``: append | revert | watermark. The list fields are columns of equal length, empty but for append; ``echo`` is
+    empty also where no event is one.
     """
 
     network: str
@@ -79,6 +80,7 @@ class NormalizedBatch:
     to_account: list[str] = field(default_factory=list)
     operator: list[str | None] = field(default_factory=list)
     quantity: list[str] = field(default_factory=list)
+    echo: list[bool] = field(default_factory=list)
     schema_version: int = SCHEMA_VERSION
 
 

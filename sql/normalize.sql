@@ -92,13 +92,13 @@ WHERE network = %(network)s
 
 -- name: write_created
 -- The lowest block that created a contract: one address may be created again.
-INSERT INTO ingest.created (network, contract, number, hash, tx_hash)
-SELECT DISTINCT ON (contract) %(network)s, contract, number, hash, tx_hash
-FROM unnest(%(contract)s::text[], %(number)s::bigint[], %(hash)s::text[], %(tx_hash)s::text[])
-     AS c (contract, number, hash, tx_hash)
+INSERT INTO ingest.created (network, contract, number, hash, tx_hash, reasons)
+SELECT DISTINCT ON (contract) %(network)s, contract, number, hash, tx_hash, reasons
+FROM unnest(%(contract)s::text[], %(number)s::bigint[], %(hash)s::text[], %(tx_hash)s::text[], %(reasons)s::text[])
+     AS c (contract, number, hash, tx_hash, reasons)
 ORDER BY contract, number
 ON CONFLICT (network, contract) DO UPDATE
-SET number = excluded.number, hash = excluded.hash, tx_hash = excluded.tx_hash
+SET number = excluded.number, hash = excluded.hash, tx_hash = excluded.tx_hash, reasons = excluded.reasons
 WHERE created.number > excluded.number;
 
 -- name: revert_quarantine

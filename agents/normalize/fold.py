@@ -7,6 +7,7 @@ from typing import Final, assert_never
 import structlog
 
 from ft.agents.decode.events import DecodedBlock
+from ft.agents.decode.legacy import NOTHING_LISTED, Listed
 from ft.agents.normalize import slices
 from ft.agents.normalize.canonical import (
     REPLACE,
@@ -41,6 +42,8 @@ class Network:
     slug: str
     family: str
     raw_topic: str
+    listed: Listed = NOTHING_LISTED
+    """Its contracts that are older than the standards."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -130,7 +133,7 @@ class Fold:
                 topic0=each.topic0,
             )
         if decoded.created:
-            created = [(each.contract, each.tx_hash) for each in decoded.created]
+            created = [(each.contract, each.tx_hash, ",".join(each.reasons)) for each in decoded.created]
             self.harvest.created[(block.number, block.hash)] = created
         self.harvest.events += len(decoded.events)
         return self.sender.append(message, block, self.chain.marks(), decoded.events, self.harvest)
@@ -159,5 +162,5 @@ class Fold:
 
     async def _decode(self, record: RawBlock) -> DecodedBlock:
         if sum(len(part.bytes) for part in record.parts) < _THREAD_BYTES:
-            return decode(record, self.network.family)
-        return await asyncio.to_thread(decode, record, self.network.family)
+            return decode(record, self.network.family, self.network.listed)
+        return await asyncio.to_thread(decode, record, self.network.family, self.network.listed)

@@ -24,7 +24,8 @@ class Harvest:
     ever_reverted: set[BlockKey] = field(default_factory=set)
     covered: list[tuple[int, str | None, int]] = field(default_factory=list)
     """(height, proof, raw offset) in the order of the log; no proof: uncovered."""
-    created: dict[BlockKey, list[tuple[str, str]]] = field(default_factory=dict)
+    created: dict[BlockKey, list[tuple[str, str, str]]] = field(default_factory=dict)
+    """(contract, transaction, reasons) of each creation in a block."""
     quarantine: list[dict[str, Any]] = field(default_factory=list)
     dead_letters: list[dict[str, Any]] = field(default_factory=list)
     reorg_depth: int = 0
@@ -132,12 +133,13 @@ async def _write_holes(conn: Connection, harvest: Harvest) -> None:
 
 async def _write_created(conn: Connection, harvest: Harvest) -> None:
     rows = [
-        (contract, number, block_hash, tx_hash)
+        (contract, number, block_hash, tx_hash, reasons)
         for (number, block_hash), contracts in harvest.created.items()
-        for contract, tx_hash in contracts
+        for contract, tx_hash, reasons in contracts
     ]
     if rows:
-        columns = dict(zip(("contract", "number", "hash", "tx_hash"), map(list, zip(*rows, strict=True)), strict=True))
+        names = ("contract", "number", "hash", "tx_hash", "reasons")
+        columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
         await conn.execute(load("normalize")["write_created"], {"network": harvest.network} | columns)
 
 
