@@ -8,7 +8,7 @@ from ft.agents.decode.words import Movement
 
 @dataclass(slots=True)
 class Events:
-    """NFT events in chain order, one list a field, all of the same length (but for ``echo``, empty where there is none).
+    """NFT events in chain order, one list a field, all of the same length (``echo`` is empty where there is none).
 
     Columns and not objects: an append a field costs less than an object an event, and the normalized batch is
     columnar too. The source event is (network, tx_hash, contract, topic0, n); an event is that and sub_index.

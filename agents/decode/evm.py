@@ -174,7 +174,7 @@ class _Pass:
         self._quarantine(source, position, log, _REFUSED)
 
     def _sender_of(self, tx_hash: str) -> str:
-        """Who sent it; nobody sends state sync, and the chain's own logs (under the block's hash) are no transaction's."""
+        """Who sent it. Nobody sends state sync, nor what the chain logs by itself under the block's hash."""
         sender = self.parts.senders.get(tx_hash)
         if sender is not None:
             return sender

@@ -114,11 +114,10 @@ def long_quantity(text: str, what: str) -> int:
 def log_index_of(log: Log) -> int:
     """What the node says of a listed log's place; -1 where that is nothing, or nothing that orders."""
     index = getattr(log, "log_index", None)
-    if isinstance(index, int):
-        return max(index, -1)
-    if index is None or not _QUANTITY.fullmatch(index):
+    try:
+        return max(int(index, 16) if isinstance(index, str) else -1 if index is None else int(index), -1)
+    except ValueError:
         return -1
-    return int(index, 16)
 
 
 def show(text: str | None, size_max: int = 80) -> str:

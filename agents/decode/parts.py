@@ -49,12 +49,15 @@ def read(block: bytes, *, receipts: bytes | None, logs: bytes | None, state_sync
     if receipts is not None:
         found = model.parse(model.RECEIPTS, receipts, "a list of receipts")
     complete = receipts is not None and all(receipt.sender is not None for receipt in found)
-    header: Header = model.parse(model.HEADER if complete else model.BLOCK, block, "a block")
+    header: Header = (
+        model.parse(model.HEADER, block, "a block") if complete else model.parse(model.BLOCK, block, "a block")
+    )
     number = model.long_quantity(header.number, "a block's number")
     block_hash = model.block_or_tx_hash(header.hash, "a block's hash")
     body, outside_receipts, extra = _outside(state_sync)
     if logs is not None:
-        told: list[Log] = list(model.parse(model.LOGS, logs, "a list of logs"))
+        listed = model.parse(model.LOGS, logs, "a list of logs")
+        told: list[Log] = [*listed]
         main, typed = _ordered(told, header)
     else:
         told = [log for receipt in found if receipt.logs for log in receipt.logs]
@@ -71,7 +74,7 @@ def read(block: bytes, *, receipts: bytes | None, logs: bytes | None, state_sync
         receipts=found,
         logs=main,
         refused=refused,
-        _bodies=((receipts if logs is None else logs, logs is None), (body, bool(outside_receipts))),  # type: ignore[arg-type]
+        _bodies=((logs or receipts or b"[]", logs is None), (body, bool(outside_receipts))),
         _told=[*told, *extra],
     )
 
@@ -101,12 +104,12 @@ def _ordered(told: list[Log], header: Header) -> tuple[list[Log], list[Log]]:
         if not isinstance(transaction, str) and transaction.type == model.STATE_SYNC_TYPE:
             sync.add(tx_hash.lower())
     last = len(places)
-    rows = [
-        (places.get(log.transaction_hash.lower(), last), model.log_index_of(log), log) for log in _standing(told)
-    ]
-    unplaced = {place for place, index, _ in rows if index < 0}
-    rows.sort(key=lambda row: (row[0], 0 if row[0] in unplaced else row[1]))
-    main = [log for _, _, log in rows]
+    standing = _standing(told)
+    indexes = [model.log_index_of(log) for log in standing]
+    found = [places.get(log.transaction_hash.lower(), last) for log in standing]
+    unplaced = {place for place, index in zip(found, indexes, strict=True) if index < 0} if -1 in indexes else ()
+    keys = [(place, 0 if place in unplaced else index) for place, index in zip(found, indexes, strict=True)]
+    main = [standing[at] for at in sorted(range(len(standing)), key=keys.__getitem__)]
     if not sync:
         return main, []
     typed = [log for log in main if log.transaction_hash.lower() in sync]

@@ -131,7 +131,7 @@ _EMPTY: Final = b"\x80"
 
 
 def transactions_proof(block: bytes) -> TransactionsProof:
-    """Recompute transactionsRoot from ``block``, the node's eth_getBlockByNumber with full transactions. Never raises."""
+    """Recompute transactionsRoot from the node's eth_getBlockByNumber with full transactions. Never raises."""
     try:
         read = _BLOCK.decode(block)
         pseudo = state_sync_hash(long_quantity(read.number, "a number"), block_or_tx_hash(read.hash, "a hash"))
