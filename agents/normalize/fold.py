@@ -7,7 +7,6 @@ from typing import Final, assert_never
 import structlog
 
 from ft.agents.decode.events import DecodedBlock
-from ft.agents.decode.legacy import NOTHING_LISTED, Listed
 from ft.agents.normalize import slices
 from ft.agents.normalize.canonical import (
     REPLACE,
@@ -21,6 +20,7 @@ from ft.agents.normalize.canonical import (
     Repeated,
     Reverted,
 )
+from ft.agents.normalize.contracts import Contracts
 from ft.agents.normalize.harvest import Harvest
 from ft.agents.normalize.rawblock import clamped, decode
 from ft.agents.normalize.sender import Sender
@@ -42,8 +42,6 @@ class Network:
     slug: str
     family: str
     raw_topic: str
-    listed: Listed = NOTHING_LISTED
-    """Its contracts that are older than the standards."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,6 +49,7 @@ class Fold:
     """One chunk's way through the rule: what it changes is in ``chain`` and ``harvest``, what follows is sent."""
 
     network: Network
+    contracts: Contracts
     chain: Chain
     harvest: Harvest
     sender: Sender
@@ -102,7 +101,7 @@ class Fold:
     async def _append(self, block: Block, record: RawBlock, message: Message) -> None:
         marks, known_holes = self.chain.marks(), len(self.harvest.quarantine)
         try:
-            decoded = await self._decode(record)
+            decoded = await self._decode(record, message.offset)
         except MalformedRecord as exc:
             self.sender.hole(
                 message, block, self.harvest, reason="malformed", error=str(exc), payload=message.value or b""
@@ -141,7 +140,7 @@ class Fold:
     async def _note_proof(self, block: Block, record: RawBlock, message: Message) -> None:
         """A canonical block came again, better proven: the same content raises its proof, another one is a letter."""
         try:
-            decoded = await self._decode(record)
+            decoded = await self._decode(record, message.offset)
         except MalformedRecord as exc:
             self.sender.refuse(message, "malformed", str(exc), self.harvest)
             return
@@ -160,7 +159,8 @@ class Fold:
         self.harvest.put(proven)
         self.harvest.covered.append((block.number, record.proof, message.offset))
 
-    async def _decode(self, record: RawBlock) -> DecodedBlock:
+    async def _decode(self, record: RawBlock, offset: int) -> DecodedBlock:
+        listed = self.contracts.at(offset)
         if sum(len(part.bytes) for part in record.parts) < _THREAD_BYTES:
-            return decode(record, self.network.family, self.network.listed)
-        return await asyncio.to_thread(decode, record, self.network.family, self.network.listed)
+            return decode(record, self.network.family, listed)
+        return await asyncio.to_thread(decode, record, self.network.family, listed)

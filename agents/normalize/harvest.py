@@ -18,6 +18,8 @@ class Harvest:
     """Everything that one transaction of normalize writes, beside the fence."""
 
     network: str
+    fresh_contracts: tuple[Sequence[str], int] = ((), 0)
+    """Listed contracts that are read for the first time, and the raw offset from which on."""
     events: int = 0
     canonical: dict[BlockKey, Block] = field(default_factory=dict)
     reverted: dict[BlockKey, Block] = field(default_factory=dict)
@@ -58,6 +60,11 @@ class Harvest:
 async def write(conn: Connection, harvest: Harvest, chain: Chain) -> None:
     """Write the harvest and where the fold stands now, in the open transaction."""
     sql, network = load("normalize"), {"network": harvest.network}
+    contracts, position = harvest.fresh_contracts
+    if contracts:  # before the coverage grows by what was read with them
+        fresh = network | {"contracts": list(contracts), "position": position}
+        await conn.execute(sql["note_undecoded"], fresh)
+        await conn.execute(sql["put_in_force"], fresh)
     if harvest.reverted:
         await conn.execute(sql["write_reverted"], network | _columns(harvest.reverted.values()))
     if harvest.canonical:
@@ -152,6 +159,12 @@ async def load_chain(conn: Connection, network: str) -> Chain:
     chain = Chain(claim_offset=row[0], broken=row[1], safe=row[2], position=row[3])
     chain.load(_blocks(await (await conn.execute(sql["standing_rows"], key)).fetchall()))
     return chain
+
+
+async def contracts(conn: Connection, network: str) -> list[tuple[str, str, int | None]]:
+    """The listed contracts: address, layout, and the raw offset from which each is in force (None: not yet)."""
+    cursor = await conn.execute(load("normalize")["contracts"], {"network": network})
+    return [(row[0], row[1], row[2]) for row in await cursor.fetchall()]
 
 
 async def newest_rows(conn: Connection, network: str, rows: int) -> list[Block]:

@@ -2,21 +2,21 @@
 
 from typing import Any, Final
 
-import rlp
+import rlp  # type: ignore[import-untyped]
 from eth_account import Account
-from eth_keys import keys
+from eth_keys.datatypes import PrivateKey
 
 from ft.streams.sources.evm.rlp import keccak, ordered_root
 from tests.unit.decode.building import Json, encoded
 
-KEY: Final = keys.PrivateKey(b"\x11" * 32)
+KEY: Final = PrivateKey(b"\x11" * 32)
 SENDER: Final = KEY.public_key.to_address()
 CONTRACT_OF_NONCE: Final = {
     nonce: "0x" + keccak(rlp.encode([bytes.fromhex(SENDER[2:]), nonce]))[12:].hex() for nonce in (0, 1, 5, 300)
 }
 """What the sender creates with that nonce."""
 CALL: Final[Json] = {"nonce": 5, "gas": 90_000, "to": "0x" + "22" * 20, "value": 10**18, "data": b"\x60\x00" * 40}
-ACCESS: Final = [{"address": "0x" + "44" * 20, "storageKeys": ["0x" + "55" * 32, "0x" + "00" * 32]}]
+ACCESS: Final[list[Json]] = [{"address": "0x" + "44" * 20, "storageKeys": ["0x" + "55" * 32, "0x" + "00" * 32]}]
 _FEES: Final = {"chainId": 1, "maxFeePerGas": 10**10, "maxPriorityFeePerGas": 3}
 _NAMES: Final = {"data": "input"}
 
@@ -38,8 +38,8 @@ def signed(kind: int, **changed: Any) -> tuple[Json, bytes]:
         fields = {**_FEES, "accessList": ACCESS, **fields}
     if kind == 3:
         return _blob(fields)
+    entry = Account.sign_authorization({"chainId": 1, "address": b"\x33" * 20, "nonce": 4}, KEY.to_bytes())
     if kind == 4:
-        entry = Account.sign_authorization({"chainId": 1, "address": b"\x33" * 20, "nonce": 4}, KEY.to_bytes())
         fields["authorizationList"] = [entry]
     made = Account.sign_transaction({k: v for k, v in _typed(kind, fields).items() if v is not None}, KEY.to_bytes())
     if kind == 4:

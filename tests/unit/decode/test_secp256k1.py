@@ -1,6 +1,6 @@
 """Public keys from signatures: what another library signed is found, and nothing else."""
 
-from eth_keys import keys
+from eth_keys.datatypes import PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +13,7 @@ DIGEST = st.one_of(st.just(bytes(32)), st.just(b"\xff" * 32), st.binary(min_size
 @given(KEY, DIGEST)
 @settings(max_examples=40, deadline=None)
 def test_the_key_is_that_of_who_signed(secret: int, digest: bytes) -> None:
-    key = keys.PrivateKey(secret.to_bytes(32, "big"))
+    key = PrivateKey(secret.to_bytes(32, "big"))
     signature = key.sign_msg_hash(digest)
 
     found = recovered_key(digest, signature.r, signature.s, bool(signature.v))
