@@ -48,7 +48,8 @@ class RawBlock:
 class NormalizedBatch:
     """``ledger.normalized``: a block's slice for one partition, or a control record.
 
-    ``op``: append | revert | watermark. The list fields are columns of equal length, empty but for append.
+    ``op``: append | revert | watermark. The list fields are columns of equal length, empty but for append; ``echo`` is
+    empty also where no event is one.
     """
 
     network: str

@@ -2,6 +2,23 @@
 -- What the fold of the raw log knew after the last committed record.
 SELECT claim_offset, broken, safe, position FROM ingest.heads WHERE network = %(network)s;
 
+-- name: contracts
+-- Those older than the token standards, and from which raw offset on each is read that way (null: from now on).
+SELECT contract, layout, in_force_from FROM ref.contracts WHERE network = %(network)s ORDER BY contract;
+
+-- name: note_undecoded
+-- What is covered already was read without these contracts.
+INSERT INTO ingest.undecoded (network, contract, "from", "to")
+SELECT c.network, c.contract, s."from", s."to"
+FROM ref.contracts c JOIN ingest.coverage s USING (network)
+WHERE c.network = %(network)s AND c.contract = ANY(%(contracts)s) AND c.in_force_from IS NULL
+ON CONFLICT (network, contract, "from") DO UPDATE SET "to" = greatest(undecoded."to", excluded."to");
+
+-- name: put_in_force
+-- From this raw offset on they are read.
+UPDATE ref.contracts SET in_force_from = %(position)s
+WHERE network = %(network)s AND contract = ANY(%(contracts)s) AND in_force_from IS NULL;
+
 -- name: standing_rows
 -- The rows that a chain always keeps: the highest, the highest final, and all from the lowest unfinal one on.
 SELECT number, hash, parent, extract(epoch FROM time)::bigint, final, proof, raw_offset, digest
@@ -92,13 +109,14 @@ WHERE network = %(network)s
 
 -- name: write_created
 -- The lowest block that created a contract: one address may be created again.
-INSERT INTO ingest.created (network, contract, number, hash, tx_hash)
-SELECT DISTINCT ON (contract) %(network)s, contract, number, hash, tx_hash
-FROM unnest(%(contract)s::text[], %(number)s::bigint[], %(hash)s::text[], %(tx_hash)s::text[])
-     AS c (contract, number, hash, tx_hash)
+INSERT INTO ingest.created (network, contract, number, hash, tx_hash, reasons)
+SELECT DISTINCT ON (contract) %(network)s, contract, number, hash, tx_hash, reasons
+FROM unnest(%(contract)s::text[], %(number)s::bigint[], %(hash)s::text[], %(tx_hash)s::text[], %(reasons)s::text[])
+     AS c (contract, number, hash, tx_hash, reasons)
 ORDER BY contract, number
 ON CONFLICT (network, contract) DO UPDATE
-SET number = excluded.number, hash = excluded.hash, tx_hash = excluded.tx_hash
+SET number = excluded.number, hash = excluded.hash, tx_hash = excluded.tx_hash, reasons = excluded.reasons,
+    checked = true
 WHERE created.number > excluded.number;
 
 -- name: revert_quarantine

@@ -20,6 +20,7 @@ from ft.agents.normalize.canonical import (
     Repeated,
     Reverted,
 )
+from ft.agents.normalize.contracts import Contracts
 from ft.agents.normalize.harvest import Harvest
 from ft.agents.normalize.rawblock import clamped, decode
 from ft.agents.normalize.sender import Sender
@@ -48,6 +49,7 @@ class Fold:
     """One chunk's way through the rule: what it changes is in ``chain`` and ``harvest``, what follows is sent."""
 
     network: Network
+    contracts: Contracts
     chain: Chain
     harvest: Harvest
     sender: Sender
@@ -99,7 +101,7 @@ class Fold:
     async def _append(self, block: Block, record: RawBlock, message: Message) -> None:
         marks, known_holes = self.chain.marks(), len(self.harvest.quarantine)
         try:
-            decoded = await self._decode(record)
+            decoded = await self._decode(record, message.offset)
         except MalformedRecord as exc:
             self.sender.hole(
                 message, block, self.harvest, reason="malformed", error=str(exc), payload=message.value or b""
@@ -130,7 +132,7 @@ class Fold:
                 topic0=each.topic0,
             )
         if decoded.created:
-            created = [(each.contract, each.tx_hash) for each in decoded.created]
+            created = [(each.contract, each.tx_hash, ",".join(each.reasons)) for each in decoded.created]
             self.harvest.created[(block.number, block.hash)] = created
         self.harvest.events += len(decoded.events)
         return self.sender.append(message, block, self.chain.marks(), decoded.events, self.harvest)
@@ -138,7 +140,7 @@ class Fold:
     async def _note_proof(self, block: Block, record: RawBlock, message: Message) -> None:
         """A canonical block came again, better proven: the same content raises its proof, another one is a letter."""
         try:
-            decoded = await self._decode(record)
+            decoded = await self._decode(record, message.offset)
         except MalformedRecord as exc:
             self.sender.refuse(message, "malformed", str(exc), self.harvest)
             return
@@ -157,7 +159,8 @@ class Fold:
         self.harvest.put(proven)
         self.harvest.covered.append((block.number, record.proof, message.offset))
 
-    async def _decode(self, record: RawBlock) -> DecodedBlock:
+    async def _decode(self, record: RawBlock, offset: int) -> DecodedBlock:
+        listed = self.contracts.at(offset)
         if sum(len(part.bytes) for part in record.parts) < _THREAD_BYTES:
-            return decode(record, self.network.family)
-        return await asyncio.to_thread(decode, record, self.network.family)
+            return decode(record, self.network.family, listed)
+        return await asyncio.to_thread(decode, record, self.network.family, listed)

@@ -18,13 +18,16 @@ class Harvest:
     """Everything that one transaction of normalize writes, beside the fence."""
 
     network: str
+    fresh_contracts: tuple[Sequence[str], int] = ((), 0)
+    """Listed contracts that are read for the first time, and the raw offset from which on."""
     events: int = 0
     canonical: dict[BlockKey, Block] = field(default_factory=dict)
     reverted: dict[BlockKey, Block] = field(default_factory=dict)
     ever_reverted: set[BlockKey] = field(default_factory=set)
     covered: list[tuple[int, str | None, int]] = field(default_factory=list)
     """(height, proof, raw offset) in the order of the log; no proof: uncovered."""
-    created: dict[BlockKey, list[tuple[str, str]]] = field(default_factory=dict)
+    created: dict[BlockKey, list[tuple[str, str, str]]] = field(default_factory=dict)
+    """(contract, transaction, reasons) of each creation in a block."""
     quarantine: list[dict[str, Any]] = field(default_factory=list)
     dead_letters: list[dict[str, Any]] = field(default_factory=list)
     reorg_depth: int = 0
@@ -57,6 +60,11 @@ class Harvest:
 async def write(conn: Connection, harvest: Harvest, chain: Chain) -> None:
     """Write the harvest and where the fold stands now, in the open transaction."""
     sql, network = load("normalize"), {"network": harvest.network}
+    contracts, position = harvest.fresh_contracts
+    if contracts:  # before the coverage grows by what was read with them
+        fresh = network | {"contracts": list(contracts), "position": position}
+        await conn.execute(sql["note_undecoded"], fresh)
+        await conn.execute(sql["put_in_force"], fresh)
     if harvest.reverted:
         await conn.execute(sql["write_reverted"], network | _columns(harvest.reverted.values()))
     if harvest.canonical:
@@ -132,12 +140,13 @@ async def _write_holes(conn: Connection, harvest: Harvest) -> None:
 
 async def _write_created(conn: Connection, harvest: Harvest) -> None:
     rows = [
-        (contract, number, block_hash, tx_hash)
+        (contract, number, block_hash, tx_hash, reasons)
         for (number, block_hash), contracts in harvest.created.items()
-        for contract, tx_hash in contracts
+        for contract, tx_hash, reasons in contracts
     ]
     if rows:
-        columns = dict(zip(("contract", "number", "hash", "tx_hash"), map(list, zip(*rows, strict=True)), strict=True))
+        names = ("contract", "number", "hash", "tx_hash", "reasons")
+        columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
         await conn.execute(load("normalize")["write_created"], {"network": harvest.network} | columns)
 
 
@@ -150,6 +159,12 @@ async def load_chain(conn: Connection, network: str) -> Chain:
     chain = Chain(claim_offset=row[0], broken=row[1], safe=row[2], position=row[3])
     chain.load(_blocks(await (await conn.execute(sql["standing_rows"], key)).fetchall()))
     return chain
+
+
+async def contracts(conn: Connection, network: str) -> list[tuple[str, str, int | None]]:
+    """The listed contracts: address, layout, and the raw offset from which each is in force (None: not yet)."""
+    cursor = await conn.execute(load("normalize")["contracts"], {"network": network})
+    return [(row[0], row[1], row[2]) for row in await cursor.fetchall()]
 
 
 async def newest_rows(conn: Connection, network: str, rows: int) -> list[Block]:

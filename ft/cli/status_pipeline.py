@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ft.cli.status_bulk import bulk_lines
+from ft.cli.status_contracts import contract_lines
 from ft.config import Config
 from ft.sql.queries import load
 from ft.streams.topics import Topics, admin_of
@@ -35,6 +36,7 @@ class Status:
     bulk: Sequence[Row] = ()
     months: Sequence[Row] = ()
     building: Sequence[Row] = ()
+    undecoded: Sequence[Row] = ()
     ends: Mapping[tuple[str, int], int]
 
 
@@ -117,6 +119,7 @@ def _waiting(status: Status) -> Iterable[str]:
         if blocked is not None:
             yield f"[red]publisher: partition {partition} waits for `ft dlq replay`: {escape(blocked)}[/]"
     yield from bulk_lines(status.bulk, status.months, status.building, partitions=len(unpublished))
+    yield from contract_lines(status.undecoded)
     for consumer, reason, count, oldest in status.dead_letters:
         yield f"[red]dead letters: {count:,} of {consumer}, {escape(reason)}, since {oldest:%Y-%m-%d %H:%M:%S %Z}[/]"
     if not status.dead_letters:
