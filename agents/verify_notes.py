@@ -13,7 +13,7 @@ LISTED_MAX: Final = 10
 
 
 def coverage_notes(conn: psycopg.Connection[Any]) -> list[str]:
-    """A line for each hole in a network's coverage, each stretch that is not proven by receipts and all else, and each quarantine."""
+    """A line for each hole in a network's coverage, each stretch that is less than proven, and each quarantine."""
     sql = load("verify")
     notes = []
     for network, found in groupby(conn.execute(sql["holes"]).fetchall(), key=itemgetter(0)):
