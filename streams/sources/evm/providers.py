@@ -3,7 +3,7 @@
 Providers stand in the order of preference; who lied lately, is behind or slow comes last. A round asks each that may
 be asked; between rounds 1, 2, 4, 8 ... 60 s.
 1. a node that fails, limits requests, takes too long or is of another chain: its breaker counts, the next one is
-   asked; for ever, or until ``give_up_s``
+   asked; until ``give_up_s``, or (no such limit) for about a minute, and who asked asks again
 2. a node whose answer does not prove itself: it is asked last for a while; three rounds of nothing better are an error
 3. a node that answers an error: the next one is asked; five rounds of nothing better are an error
 4. a node that does not have all of it yet: the next one is asked; until ``give_up_s``, or three rounds for whoever has
@@ -30,6 +30,8 @@ Work = Callable[[Provider], Awaitable[T]]
 PROOF_ROUNDS: Final = 3
 REFUSED_ROUNDS: Final = 5
 LATE_ROUNDS: Final = 3
+AWAY_ROUNDS: Final = 6
+"""Of 1, 2, 4 ... s, for whoever has no limit."""
 _SAID: Final = (ProviderFailed, ProofError, NodeRefused, NotYet)
 log = structlog.get_logger(__name__)
 
@@ -82,7 +84,7 @@ class Providers:
         clock: Clock = time.monotonic,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        """``give_up_s``: how long all of them may be away before that is an error; None: for ever."""
+        """``give_up_s``: how long all of them may be away before that is an error; None: AWAY_ROUNDS."""
         self.all = tuple(providers)
         self._network = network
         self._give_up_s = give_up_s
@@ -176,6 +178,8 @@ class Providers:
             raise SourceError(self._summary(rounds))
         if rounds.deadline is not None and self._clock() >= rounds.deadline:
             raise SourceUnavailable(f"{self._summary(rounds)}; gave up after {self._give_up_s:.0f} s")
+        if rounds.deadline is None and rounds.attempt >= AWAY_ROUNDS:
+            raise SourceUnavailable(f"{self._summary(rounds)}; {rounds.attempt} rounds")
         await self._sleep(self._pause_s(rounds.attempt - 1))
 
     def _pause_s(self, attempt: int) -> float:

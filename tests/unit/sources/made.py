@@ -71,12 +71,15 @@ def block(number: int, *txs: Sequence[Json], kind: str = "0x2", parent: str = "0
     receipts = [_receipt(tx, at, logs, kind) for at, (tx, logs) in enumerate(zip(hashes, txs, strict=True))]
     for at, log in enumerate(log for receipt in receipts for log in receipt["logs"]):
         log["logIndex"] = hex(at)
-    header = {
-        **HEADER, "hash": "0x", "receiptsRoot": "0x", "logsBloom": "0x", "number": hex(number), "timestamp": hex(1_700_000_000 + 12 * number), "parentHash": parent,
-        "extraData": "0x", "transactions": [_transaction(tx, kind) for tx in hashes],
-    }  # fmt: skip
+    header: Json = HEADER | {"hash": "0x", "receiptsRoot": "0x", "logsBloom": "0x", "extraData": "0x"}
+    header |= {"number": hex(number), "timestamp": hex(1_700_000_000 + 12 * number), "parentHash": parent}
+    header["transactions"] = [_transaction(tx, kind) for tx in hashes]
     seal(header, receipts)
     return MadeBlock(header, receipts)
+
+
+def _as_it_is(_: int, answer: Any) -> Any:
+    return answer
 
 
 def _receipt(tx_hash: str, at: int, logs: Sequence[Json], kind: str = "0x0") -> Json:
@@ -113,7 +116,7 @@ class Node:
         if method in self.without:
             return answer | {"error": {"code": -32601, "message": f"the method {method} does not exist"}}
         number, result = self._result(method, call["params"])
-        told = self.tells.get(method, lambda _, same: same)(number, json.loads(json.dumps(result)))
+        told = self.tells.get(method, _as_it_is)(number, json.loads(json.dumps(result)))
         return answer | ({"error": told} if isinstance(told, dict) and "code" in told else {"result": told})
 
     def _result(self, method: str, params: list[Any]) -> tuple[int, Any]:

@@ -113,7 +113,9 @@ async def test_receipts_before_byzantium_that_lost_their_root_lead_to_logs() -> 
                     for each in old.receipts]  # fmt: skip
     seal(old.header, old.receipts)
     node = Node(old.reseal())
-    lost: Tell = lambda _, answer: [{k: v for k, v in each.items() if k != "root"} | {"status": "0x1"} for each in answer]  # noqa: E501, E731
+
+    def lost(_: int, answer: Any) -> Any:
+        return [{k: v for k, v in each.items() if k != "root"} | {"status": "0x1"} for each in answer]
 
     assert outcome(await the_block(node)) == ("receipts", (), 3)
     node.tells |= {BULK: lost, SINGLE: each_alone(lost)}
