@@ -150,9 +150,10 @@ class Fold:
         parts = slices.split(record.network, decoded.events, self.sender.partitions)
         digests = {partition: slices.digest(part) for partition, part in parts.items()}
         digest = slices.block_digest(digests, len(decoded.quarantined))
-        if digest != block.digest:
+        if (digest, clamped(record.time)) != (block.digest, block.time):
             error = (
-                f"append of {block.number}: proof {record.proof}: expected content {block.digest}, got {digest}. "
+                f"append of {block.number}: proof {record.proof}: expected content {block.digest} at {block.time}, "
+                f"got {digest} at {record.time}. "
                 f"`ft replace {record.network} --from {block.number} --to {block.number}` takes what is better proven."
             )
             self.sender.refuse(message, "content_differs", error, self.harvest)

@@ -129,7 +129,8 @@ class Climb:
 
     async def _is_believed(self, fewer: "_Fewer") -> bool:
         """See the module. None at all need the receipts' word, unless the filter is as empty."""
-        if BLOOM_SUPERSET in fewer.block.reasons and not fewer.logs and not await self._receipts_hold_no_logs():
+        is_empty = not fewer.logs and BLOOM_SUPERSET in fewer.block.reasons
+        if is_empty and not await self._receipts_hold_no_logs():
             return False
         if fewer.block.height <= self.asked.finalized:
             return True
