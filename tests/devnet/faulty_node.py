@@ -23,8 +23,7 @@ class Faults:
     without_tags: set[str] = field(default_factory=set)
     """Tags it does not know (error -32602), e.g. safe, finalized."""
     dropped_log: int | None = None
-    """Position of the log that is missing from every block's receipts and logs; a position in the block, or in a
-    receipt that is asked for by itself, from 0."""
+    """Position of the log that is missing from every block's receipts and logs; a position in the block, from 0."""
     http_status: int = 0
     """Answer every request with this HTTP status and no JSON-RPC: 500, 503, 429. 0 is off."""
     failures_left: int = 0
@@ -126,7 +125,9 @@ class FaultyNode(ReplayNode):
         if faults.dropped_log is not None and method in ("eth_getBlockReceipts", "eth_getLogs"):
             return _without_log(method, result, faults.dropped_log)
         if faults.dropped_log is not None and method == "eth_getTransactionReceipt" and result != b"null":
-            return _without_log(method, b"[" + result + b"]", faults.dropped_log)[1:-1]
+            receipt = msgspec.json.decode(result)
+            kept = [log for log in receipt["logs"] if int(log["logIndex"], 16) != faults.dropped_log]
+            return msgspec.json.encode(receipt | {"logs": kept})
         return result
 
     def _from_elsewhere(self, method: str, params: list[Any]) -> bytes | None:
