@@ -41,6 +41,7 @@ class RawBlock:
     provider: str = ""
     reason: str = ""
     parts: list[RawPart] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
     schema_version: int = SCHEMA_VERSION
 
 

@@ -19,6 +19,30 @@ LEFT JOIN (SELECT network, min(head_number) AS head FROM system.partition_head W
     USING (network)
 ORDER BY n.network
 
+-- name: waits
+-- Followers that wait for a block which no provider gives or proves.
+SELECT network, waits_for, extract(epoch FROM now() - waits_since)::bigint, waits_error
+FROM system.sync_cursors WHERE starts_with(job, 'follow:') AND waits_for IS NOT NULL
+ORDER BY network
+
+-- name: lesser
+-- Final blocks that are less proven than others of their network can be: `ft replace` reads them anew.
+WITH found AS (
+    SELECT c.network, c."from", least(c."to", h.finalized) AS "to", concat_ws(', ', c.proof, nullif(c.reasons, '')) AS how
+    FROM ingest.coverage c
+    JOIN ingest.heads h USING (network)
+    LEFT JOIN ref.networks n USING (network)
+    WHERE c."from" <= h.finalized
+      AND (c.proof NOT IN ('receipts', coalesce(n.settings ->> 'proof', 'receipts')) OR c.reasons NOT IN ('', 'state_sync'))
+)
+SELECT network, "from", "to", how, stretches
+FROM (
+    SELECT *, row_number() OVER (PARTITION BY network ORDER BY "from") AS nth, count(*) OVER (PARTITION BY network) AS stretches
+    FROM found
+) AS numbered
+WHERE nth <= %(most)s
+ORDER BY network, "from"
+
 -- name: consumers
 -- Where each consumer stands in each partition.
 SELECT consumer, topic, partition, next_offset, owner

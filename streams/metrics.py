@@ -13,6 +13,11 @@ INGEST_LAG: Final = Gauge(
     "The node's head minus the normalized head, in blocks; age of the normalized head, in seconds",
     ["network", "unit"],
 )
+INGEST_WAITS: Final = Gauge(
+    "ingest_waits",
+    "Seconds since a follower waits for a block that no provider gives or proves; 0: it does not",
+    ["network"],
+)
 NORMALIZER_LAG: Final = Gauge(
     "normalizer_lag", "Raw records that normalize has not committed", ["network", "partition"]
 )

@@ -175,6 +175,8 @@ class Watch(Service):
         for network, blocks, seconds in await _rows(conn, sql["ingest_lag"]):
             metrics.INGEST_LAG.labels(network=network, unit="blocks").set(blocks)
             metrics.INGEST_LAG.labels(network=network, unit="seconds").set(seconds)
+        for network, seconds in await _rows(conn, sql["ingest_waits"]):
+            metrics.INGEST_WAITS.labels(network=network).set(seconds)
         partitions = [claim.partition for claim in self._claims.held("ledger")]
         metrics.OUTBOX_UNPUBLISHED.clear()
         for partition, unpublished in await _rows(conn, sql["outbox"], partitions=partitions):

@@ -27,6 +27,7 @@ from ft.agents.normalize.sender import Sender
 from ft.errors import MalformedRecord
 from ft.schemas.codec import Codec
 from ft.schemas.events import SCHEMA_VERSION, RawBlock, from_record
+from ft.schemas.proofs import joined
 from ft.streams.hop import Message
 
 log = structlog.get_logger(__name__)
@@ -114,7 +115,7 @@ class Fold:
         block = replace(block, digest=digest)
         self.chain.note(block)
         self.harvest.put(block)
-        self.harvest.covered.append((block.number, block.proof, message.offset))
+        self.harvest.cover(block, message.offset)
 
     def _send(self, decoded: DecodedBlock, block: Block, message: Message) -> dict[int, str]:
         """Send a block's slices and holes; returns the slices' digests."""
@@ -131,11 +132,15 @@ class Fold:
                 log_index=each.log_index,
                 topic0=each.topic0,
             )
+        self._note_created(decoded, block)
+        self.harvest.events += len(decoded.events)
+        return self.sender.append(message, block, self.chain.marks(), decoded.events, self.harvest)
+
+    def _note_created(self, decoded: DecodedBlock, block: Block) -> None:
+        """Contracts that the block's receipts name as created; logs name none."""
         if decoded.created:
             created = [(each.contract, each.tx_hash, ",".join(each.reasons)) for each in decoded.created]
             self.harvest.created[(block.number, block.hash)] = created
-        self.harvest.events += len(decoded.events)
-        return self.sender.append(message, block, self.chain.marks(), decoded.events, self.harvest)
 
     async def _note_proof(self, block: Block, record: RawBlock, message: Message) -> None:
         """A canonical block came again, better proven: the same content raises its proof, another one is a letter."""
@@ -147,17 +152,19 @@ class Fold:
         parts = slices.split(record.network, decoded.events, self.sender.partitions)
         digests = {partition: slices.digest(part) for partition, part in parts.items()}
         digest = slices.block_digest(digests, len(decoded.quarantined))
-        if digest != block.digest:
+        if (digest, clamped(record.time)) != (block.digest, block.time):
             error = (
-                f"append of {block.number}: proof {record.proof}: expected content {block.digest}, got {digest}. "
+                f"append of {block.number}: proof {record.proof}: expected content {block.digest} at {block.time}, "
+                f"got {digest} at {record.time}. "
                 f"`ft replace {record.network} --from {block.number} --to {block.number}` takes what is better proven."
             )
             self.sender.refuse(message, "content_differs", error, self.harvest)
             return
-        proven = replace(block, proof=record.proof)
+        proven = replace(block, proof=record.proof, reasons=joined(record.reasons))
+        self._note_created(decoded, block)
         self.chain.note(proven)
         self.harvest.put(proven)
-        self.harvest.covered.append((block.number, record.proof, message.offset))
+        self.harvest.cover(proven, message.offset)
 
     async def _decode(self, record: RawBlock, offset: int) -> DecodedBlock:
         listed = self.contracts.at(offset)

@@ -9,7 +9,7 @@ from ft.agents.normalize.coverage import Coverage, Stretch
 from ft.sql.queries import load
 from ft.streams.checkpoint import Connection
 
-_COLUMNS = ("number", "hash", "parent", "time", "final", "proof", "raw_offset", "digest")
+_COLUMNS = ("number", "hash", "parent", "time", "final", "proof", "raw_offset", "digest", "reasons")
 BlockKey = tuple[int, str]
 
 
@@ -24,8 +24,8 @@ class Harvest:
     canonical: dict[BlockKey, Block] = field(default_factory=dict)
     reverted: dict[BlockKey, Block] = field(default_factory=dict)
     ever_reverted: set[BlockKey] = field(default_factory=set)
-    covered: list[tuple[int, str | None, int]] = field(default_factory=list)
-    """(height, proof, raw offset) in the order of the log; no proof: uncovered."""
+    covered: list[tuple[int, str | None, str, int]] = field(default_factory=list)
+    """(height, proof, reasons, raw offset) in the order of the log; no proof: uncovered."""
     created: dict[BlockKey, list[tuple[str, str, str]]] = field(default_factory=dict)
     """(contract, transaction, reasons) of each creation in a block."""
     quarantine: list[dict[str, Any]] = field(default_factory=list)
@@ -48,7 +48,11 @@ class Harvest:
         self.reverted[key] = block
         self.ever_reverted.add(key)
         self.created.pop(key, None)
-        self.covered.append((block.number, None, raw_offset))
+        self.covered.append((block.number, None, "", raw_offset))
+
+    def cover(self, block: Block, raw_offset: int) -> None:
+        """The row's height was read, as well proven as the row says."""
+        self.covered.append((block.number, block.proof, block.reasons, raw_offset))
 
     def end_reorg(self) -> None:
         """Something else than a revert came."""
@@ -106,21 +110,22 @@ async def _write_coverage(conn: Connection, harvest: Harvest) -> None:
     if not harvest.covered:
         return
     sql, network = load("normalize"), {"network": harvest.network}
-    heights = [height for height, _, _ in harvest.covered]
+    heights = [height for height, *_ in harvest.covered]
     cursor = await conn.execute(sql["coverage_around"], network | {"low": min(heights), "high": max(heights)})
     coverage = Coverage(
-        Stretch(low=row[0], high=row[1], proof=row[2], raw_offset=row[3]) for row in await cursor.fetchall()
+        Stretch(low=row[0], high=row[1], proof=row[2], raw_offset=row[3], reasons=row[4])
+        for row in await cursor.fetchall()
     )
-    for height, proof, raw_offset in harvest.covered:
+    for height, proof, reasons, raw_offset in harvest.covered:
         if proof is None:
             coverage.cut(height, raw_offset)
         else:
-            coverage.add(height, proof, raw_offset)
+            coverage.add(height, proof, raw_offset, reasons)
     gone, written = coverage.changes()
     if gone:
         await conn.execute(sql["drop_coverage"], network | {"lows": gone})
     if written:
-        names = ("low", "high", "proof", "raw_offset")
+        names = ("low", "high", "proof", "raw_offset", "reasons")
         rows = {name: [getattr(stretch, name) for stretch in written] for name in names}
         await conn.execute(sql["write_coverage"], network | rows)
 
@@ -196,6 +201,7 @@ def _blocks(rows: Iterable[Sequence[Any]]) -> list[Block]:
             proof=row[5],
             raw_offset=row[6],
             digest=row[7],
+            reasons=row[8],
         )
         for row in rows
     ]

@@ -53,15 +53,16 @@ def decoder(network: str, family: str) -> Callable[[RawBlock, Listed], DecodedBl
 def decode(record: RawBlock, family: str, listed: Listed = NOTHING_LISTED) -> DecodedBlock:
     """Read the block that an append carries. ``listed``: the network's contracts that are older than the standards.
 
-    Raises MalformedRecord if it is not the block that the envelope names.
+    Raises MalformedRecord if it is not the block that the envelope names, or has events at a time that the journal has
+    no month for; a block without events may have any (block 0 has none).
     """
     decoded = decoder(record.network, family)(record, listed)
     found = (decoded.number, decoded.hash, decoded.parent_hash, decoded.time)
     stated = (record.height, record.hash, record.parent_hash, record.time)
     if found != stated:
         raise MalformedRecord(f"block: expected number, hash, parent and time {stated} of the envelope, got {found}")
-    if not TIME_MIN <= decoded.time < TIME_END:
-        raise MalformedRecord(f"block time: expected 2009 to 2099, got {decoded.time}")
+    if not TIME_MIN <= decoded.time < TIME_END and (len(decoded.events) or decoded.quarantined):
+        raise MalformedRecord(f"block time: expected 2009 to 2099 of a block with events, got {decoded.time}")
     return decoded
 
 

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from ft.cli.status_bulk import bulk_lines
 from ft.cli.status_contracts import contract_lines
+from ft.cli.status_proofs import LISTED_MAX, lesser_lines, waiting_lines
 from ft.config import Config
 from ft.sql.queries import load
 from ft.streams.topics import Topics, admin_of
@@ -33,6 +34,8 @@ class Status:
     outbox: Sequence[Row]
     dead_letters: Sequence[Row]
     workers: Sequence[Row]
+    waits: Sequence[Row] = ()
+    lesser: Sequence[Row] = ()
     bulk: Sequence[Row] = ()
     months: Sequence[Row] = ()
     building: Sequence[Row] = ()
@@ -57,7 +60,7 @@ def show(config: Config, console: Console) -> None:
 def read(config: Config) -> Status:
     """Ask Postgres, and Kafka for the ends of the logs. Raises psycopg.Error."""
     sql, topics = dict(load("status")), Topics(config.topic_prefix)
-    values = {"prefix": config.topic_prefix, "normalized": topics.normalized}
+    values = {"prefix": config.topic_prefix, "normalized": topics.normalized, "most": LISTED_MAX}
     with psycopg.connect(config.postgres_as("ft_writer"), connect_timeout=int(_TIMEOUT_S)) as conn:
         building = sql.pop("building")
         found = {name: conn.execute(query, values).fetchall() for name, query in sql.items()}
@@ -73,6 +76,8 @@ def lines(status: Status) -> Iterable[str | Table]:
         yield _networks(status.networks)
     else:
         yield "No block was read yet: `ft ingest --help` shows how."
+    yield from waiting_lines(status.waits)
+    yield from lesser_lines(status.lesser)
     if status.consumers:
         yield ""
         yield _consumers(status)

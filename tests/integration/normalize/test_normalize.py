@@ -229,6 +229,58 @@ async def test_a_better_proof_of_equal_content_is_noted_and_of_other_content_is_
     assert raw.rows("SELECT reason FROM system.dlq") == [("content_differs",)]
 
 
+async def test_reasons_go_into_blocks_and_coverage_and_fewer_of_them_are_a_better_proof(
+    raw: RawTopic, normalizer: Normalizer
+) -> None:
+    chain = chain_of()
+    records = appends(chain, 3, lease=0, first=True, finalized=3)
+    doubted = [replace(record, reasons=["state_sync", "header"]) for record in records]
+    await raw.write(*doubted)
+    await normalizer.run()
+    before = raw.rows('SELECT "from", "to", proof, reasons FROM ingest.coverage')
+
+    await raw.write(records[1])
+    await normalizer.run()
+
+    assert before == [(1, 3, "receipts", "header,state_sync")]
+    assert raw.rows("SELECT number, reasons, state FROM ingest.blocks ORDER BY 1") == [
+        (1, "header,state_sync", "canonical"),
+        (2, "", "canonical"),
+        (3, "header,state_sync", "canonical"),
+    ]
+    assert raw.rows('SELECT "from", "to", reasons FROM ingest.coverage ORDER BY 1') == [
+        (1, 1, "header,state_sync"),
+        (2, 2, ""),
+        (3, 3, "header,state_sync"),
+    ]
+    assert raw.rows("SELECT count(*) FROM system.dlq") == [(0,)]
+
+
+async def test_a_block_without_events_may_have_any_time_and_one_with_events_may_not(
+    raw: RawTopic, normalizer: Normalizer
+) -> None:
+    quiet, busy = Chain(seed=1, network=NETWORK, logs=0), Chain(seed=1, network=NETWORK, logs=9)
+    empty = at_time(appends(quiet, 1, lease=0, first=True, finalized=1)[0], 0)
+    await raw.write(empty)
+    await normalizer.run()
+    assert raw.rows("SELECT count(*) FROM ingest.quarantine") == [(0,)]
+    assert raw.rows('SELECT "from", "to" FROM ingest.coverage') == [(1, 1)]
+
+    full = at_time(appends(busy, 1, lease=0, first=True, finalized=1)[0], 0)
+    await raw.write(revert(quiet.blocks[0], 0, reason="replace"), full)
+    await normalizer.run()
+
+    ((error,),) = raw.rows("SELECT error FROM ingest.quarantine")
+    assert "expected 2009 to 2099 of a block with events, got 0" in error
+
+
+def at_time(record: RawBlock, time: int) -> RawBlock:
+    """The same block, stating another time."""
+    header = json.loads(record.parts[0].bytes) | {"timestamp": hex(time)}
+    block = replace(record.parts[0], bytes=json.dumps(header).encode())
+    return replace(record, time=time, parts=[block, *record.parts[1:]])
+
+
 async def test_a_long_backfill_tells_every_partition_where_it_is(raw: RawTopic, normalizer: Normalizer) -> None:
     chain = Chain(seed=1, network=NETWORK, logs=0)
     await raw.write(*appends(chain, 600, lease=0, first=True, finalized=10_000))
