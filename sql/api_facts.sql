@@ -74,7 +74,8 @@ WITH asked AS MATERIALIZED (
     LEFT JOIN LATERAL (
         SELECT range_agg(int8range(g."from", g."to", '[]'))
                    @> int8range(least(span.low, span.high), span.high, '[]') AS gapless,
-               string_agg(DISTINCT g.proof || ',' || g.reasons, ',') AS reasons
+               string_agg(DISTINCT (g.proof || ',' || g.reasons) COLLATE "C", ',')
+                   FILTER (WHERE g.proof <> 'receipts' OR g.reasons <> '') AS reasons
         FROM projection.coverage g
         WHERE g.network = c.network AND g."to" >= span.low AND g."from" <= span.high
     ) covered ON true
@@ -207,7 +208,8 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT range_agg(int8range(g."from", g."to", '[]'))
                @> int8range(least(span.low, span.high), span.high, '[]') AS gapless,
-           string_agg(DISTINCT g.proof || ',' || g.reasons, ',') AS reasons
+           string_agg(DISTINCT (g.proof || ',' || g.reasons) COLLATE "C", ',')
+               FILTER (WHERE g.proof <> 'receipts' OR g.reasons <> '') AS reasons
     FROM projection.coverage g
     WHERE g.network = c.network AND g."to" >= span.low AND g."from" <= span.high
 ) covered ON true;

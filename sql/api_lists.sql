@@ -46,21 +46,17 @@ CROSS JOIN (
                      LIMIT 1), '-infinity') AS time
 ) f
 CROSS JOIN LATERAL (
-    (SELECT t.block_number
+    SELECT t.block_number
     FROM projection.transfers t
     WHERE t.network = %(network)s AND t."from" = k.account AND t.block_number > %(finalized)s
       AND t.block_time >= f.time AND t.contract = %(contract)s
       AND t.holder_before IS NULL AND t."to" <> k.account AND t.quantity > 0 AND NOT t.echo
-    ORDER BY t.block_number DESC
-    LIMIT 1)
     UNION ALL
-    (SELECT t.block_number
+    SELECT t.block_number
     FROM projection.transfers t
     WHERE t.network = %(network)s AND t.holder_before = k.account AND t.block_number > %(finalized)s
       AND t.block_time >= f.time AND t.contract = %(contract)s
       AND t."to" <> k.account AND NOT t.echo
-    ORDER BY t.block_number DESC
-    LIMIT 1)
 ) t
 GROUP BY k.account;
 

@@ -10,7 +10,9 @@ CONTRACT, ALICE, BOB = address(0xC0), address(0xA), address(0xB)
 URL = f"/api/v1/collections/{NETWORK}:{CONTRACT}"
 
 
-async def test_a_collection_shows_what_project_counted(world: World, client: httpx.AsyncClient) -> None:
+async def test_a_collection_shows_what_project_counted_and_as_of_which_block(
+    world: World, client: httpx.AsyncClient
+) -> None:
     world.mint(CONTRACT, 7, ALICE, 10)
     world.counted(CONTRACT, owners=1, assets=1, supply=1, transfers=2, mints=3, burns=1, first_block=4, last_block=10)
     world.heads(100, safe=50, finalized=20)
@@ -29,8 +31,10 @@ async def test_a_collection_shows_what_project_counted(world: World, client: htt
         "first_block": 4,
         "last_block": 10,
         "finality_status": "confirmed",
+        "as_of": body["stats"]["as_of"],
+        "reason": None,
     }
-    assert body["as_of"]["block_number"] == 40
+    assert (body["stats"]["as_of"]["block_number"], body["as_of"]["block_number"]) == (40, 100)
 
 
 async def test_a_collection_that_project_has_not_reached_is_counted_from_the_ledger(

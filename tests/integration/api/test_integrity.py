@@ -105,7 +105,9 @@ async def test_integrity_is_the_worst_that_holds(
     assert (asset["integrity"], collection["integrity"], listed["integrity"]) == (integrity, integrity, integrity)
 
 
-async def test_a_finding_marks_its_own_token_only(world: World, client: httpx.AsyncClient) -> None:
+async def test_a_finding_marks_its_own_token_and_casts_doubt_on_the_others(
+    world: World, client: httpx.AsyncClient
+) -> None:
     world.mint(CONTRACT, 7, ALICE, 10)
     world.mint(CONTRACT, 8, ALICE, 10)
     world.heads(100)
@@ -114,7 +116,10 @@ async def test_a_finding_marks_its_own_token_only(world: World, client: httpx.As
 
     assets = (await client.get(f"/api/v1/collections/{NETWORK}:{CONTRACT}/assets")).json()["data"]
 
-    assert [asset["integrity"] for asset in assets] == ["nonconserving", "proven"]
+    assert [(asset["integrity"], asset["integrity_reasons"]) for asset in assets] == [
+        ("nonconserving", ["contradiction"]),
+        ("unproven", ["contract_contradicts"]),
+    ]
 
 
 async def test_blocks_that_normalize_has_not_committed_yet_are_no_gap(world: World, client: httpx.AsyncClient) -> None:

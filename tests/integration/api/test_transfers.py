@@ -50,6 +50,7 @@ async def test_a_transfer_has_everything_the_chain_said(world: World, client: ht
             "from": ALICE,
             "to": BOB,
             "quantity": "1",
+            "echo": False,
             "operator": None,
             "tx_hash": tx_hash,
             "log_n": 0,
