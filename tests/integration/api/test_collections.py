@@ -3,6 +3,7 @@
 from typing import cast
 
 import httpx
+import pytest
 
 from tests.integration.api.world import NETWORK, ZERO, World, address
 
@@ -48,6 +49,72 @@ async def test_a_collection_that_project_has_not_reached_is_counted_from_the_led
 
     assert (stats["owners"], stats["assets"], stats["supply"], stats["last_block"]) == (1, 2, "2", 11)
     assert stats["transfers"] is None
+
+
+async def test_counters_amid_a_large_block_are_null_unless_it_did_not_touch_them_yet(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    world.mint(CONTRACT, 7, ALICE, 41)
+    world.counted(CONTRACT, owners=1, assets=1, supply=1601, mints=1601, last_block=41)
+    world.heads(100, safe=50, finalized=45)
+
+    for open_block in (41, 42, None):
+        head = 40 if open_block else 41
+        world.head("project", world.partition(CONTRACT), head, safe=40, finalized=40, open_block=open_block)
+        body = (await client.get(URL)).raise_for_status().json()
+        stats, own = body["stats"], body["stats"]["as_of"]
+
+        assert (stats["supply"], stats["mints"], stats["reason"]) == (
+            (None, None, "block_incomplete") if open_block == 41 else ("1601", 1601, None)
+        )
+        assert (body["as_of"]["block_number"], own["block_number"]) == (100, head)
+        assert stats["finality_status"] == "pending"
+
+
+async def test_counters_of_the_answers_block_have_no_as_of_of_their_own(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    world.mint(CONTRACT, 7, ALICE, 10)
+    world.counted(CONTRACT, mints=1, last_block=10)
+    world.heads(100, finalized=45)
+
+    stats = (await client.get(URL)).raise_for_status().json()["stats"]
+
+    assert (stats["as_of"], stats["reason"], stats["finality_status"]) == (None, None, "finalized")
+
+
+@pytest.mark.parametrize("behind", ["ledger", "project"])
+async def test_a_collection_waits_for_ledger_and_project(world: World, client: httpx.AsyncClient, behind: str) -> None:
+    world.mint(CONTRACT, 7, ALICE, 10)
+    world.counted(CONTRACT, mints=1)
+    world.heads(100)
+    world.head(behind, world.partition(CONTRACT), 99)
+
+    late = await client.get(URL, headers={"X-Min-Block": f"{NETWORK}:100"})
+    there = await client.get(URL, headers={"X-Min-Block": f"{NETWORK}:99"})
+
+    assert (late.status_code, late.json()["as_of"]["block_number"], there.status_code) == (409, 99, 200)
+
+
+async def test_a_collection_of_events_that_move_nothing_is_known(world: World, client: httpx.AsyncClient) -> None:
+    world.event(CONTRACT, 9, ZERO, ZERO, 10)
+    world.heads(100)
+
+    stats = (await client.get(URL)).raise_for_status().json()["stats"]
+    lists = [(await client.get(URL + more)).raise_for_status().json()["data"] for more in ("/assets", "/owners")]
+
+    assert (stats["supply"], stats["owners"], stats["assets"], lists) == ("0", 0, 0, [[], []])
+
+
+async def test_what_project_has_yet_to_undo_is_known_no_more(world: World, client: httpx.AsyncClient) -> None:
+    world.event(CONTRACT, 7, ZERO, ALICE, 10)
+    world.event(CONTRACT, 7, ZERO, ALICE, 10, op="revert", revision=2)
+    world.counted(CONTRACT, mints=1, supply=1, owners=1, assets=1)
+    world.owns(CONTRACT, 7, ZERO, -1)
+    world.heads(100)
+    world.head("project", world.partition(CONTRACT), 99)
+
+    assert [(await client.get(URL + more)).status_code for more in ("", "/assets", "/owners")] == [404] * 3
 
 
 async def test_an_unknown_collection_is_pending(world: World, client: httpx.AsyncClient) -> None:
