@@ -5,14 +5,18 @@
 SELECT value::integer AS partitions FROM projection.settings WHERE name = 'partitions';
 
 -- name: head
--- How far one partition has read one network.
-SELECT network, partition, position, head_number, head_hash, head_time, safe, finalized
+-- How far one partition has read one network: blocks as a whole. Amid a block (open_block) that is the one before it.
+SELECT network, partition, position, least(head_number, open_block - 1) AS head_number,
+       CASE WHEN open_block <= head_number THEN '' ELSE head_hash END AS head_hash,
+       CASE WHEN open_block <= head_number THEN NULL ELSE head_time END AS head_time, safe, finalized
 FROM projection.heads
 WHERE consumer = %(consumer)s AND partition = %(partition)s AND network = %(network)s;
 
 -- name: heads
 -- The same for all partitions of some networks; the caller lets the one with the lowest position speak.
-SELECT network, partition, position, head_number, head_hash, head_time, safe, finalized
+SELECT network, partition, position, least(head_number, open_block - 1) AS head_number,
+       CASE WHEN open_block <= head_number THEN '' ELSE head_hash END AS head_hash,
+       CASE WHEN open_block <= head_number THEN NULL ELSE head_time END AS head_time, safe, finalized
 FROM projection.heads
 WHERE consumer = %(consumer)s AND network = ANY(%(networks)s::text[]);
 
@@ -36,7 +40,9 @@ WITH asked AS MATERIALIZED (
          WITH ORDINALITY AS k (network, contract, token_id, partition, place)
 ), grounds AS MATERIALIZED (
     SELECT c.network, c.contract, c.partition, h.position, h.head_number, h.head_hash, h.head_time, h.safe, h.finalized,
-           p.head_number AS counted_number, p.head_hash AS counted_hash, p.head_time AS counted_time,
+           least(p.head_number, p.open_block - 1) AS counted_number,
+           CASE WHEN p.open_block <= p.head_number THEN '' ELSE p.head_hash END AS counted_hash,
+           CASE WHEN p.open_block <= p.head_number THEN NULL ELSE p.head_time END AS counted_time,
            p.safe AS counted_safe, p.finalized AS counted_finalized, p.open_block,
            span.chain_position, coalesce(covered.gapless, false) AS gapless, coalesce(covered.reasons, '') AS reasons,
            coalesce(span.created_reasons, '') AS created_reasons,
@@ -163,7 +169,9 @@ SELECT s.standard, s.owners, s.assets, s.supply, s.transfers, s.mints, s.burns, 
        EXISTS (SELECT FROM projection.ownership_view o
                WHERE o.network = c.network AND o.contract = c.contract) AS held,
        c.network, c.partition, h.position, h.head_number, h.head_hash, h.head_time, h.safe, h.finalized,
-       p.head_number AS counted_number, p.head_hash AS counted_hash, p.head_time AS counted_time,
+       least(p.head_number, p.open_block - 1) AS counted_number,
+       CASE WHEN p.open_block <= p.head_number THEN '' ELSE p.head_hash END AS counted_hash,
+       CASE WHEN p.open_block <= p.head_number THEN NULL ELSE p.head_time END AS counted_time,
        p.safe AS counted_safe, p.finalized AS counted_finalized, p.open_block,
        e.contradicted, false AS contract_contradicts, coalesce(covered.gapless, false) AS gapless,
        EXISTS (SELECT FROM projection.quarantined q

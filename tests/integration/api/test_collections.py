@@ -58,8 +58,7 @@ async def test_counters_amid_a_large_block_are_null_unless_it_did_not_touch_them
     world.counted(CONTRACT, owners=1, assets=1, supply=1601, mints=1601, last_block=41)
     world.heads(100, safe=50, finalized=45)
 
-    for open_block in (41, 42, None):
-        head = 40 if open_block else 41
+    for head, open_block, whole in ((41, 41, 40), (40, 41, 40), (43, 42, 41), (42, 42, 41), (41, None, 41)):
         world.head("project", world.partition(CONTRACT), head, safe=40, finalized=40, open_block=open_block)
         body = (await client.get(URL)).raise_for_status().json()
         stats, own = body["stats"], body["stats"]["as_of"]
@@ -67,7 +66,7 @@ async def test_counters_amid_a_large_block_are_null_unless_it_did_not_touch_them
         assert (stats["supply"], stats["mints"], stats["reason"]) == (
             (None, None, "block_incomplete") if open_block == 41 else ("1601", 1601, None)
         )
-        assert (body["as_of"]["block_number"], own["block_number"]) == (100, head)
+        assert (body["as_of"]["block_number"], own["block_number"]) == (100, whole)
         assert stats["finality_status"] == "pending"
 
 
@@ -83,12 +82,16 @@ async def test_counters_of_the_answers_block_have_no_as_of_of_their_own(
     assert (stats["as_of"], stats["reason"], stats["finality_status"]) == (None, None, "finalized")
 
 
-@pytest.mark.parametrize("behind", ["ledger", "project"])
-async def test_a_collection_waits_for_ledger_and_project(world: World, client: httpx.AsyncClient, behind: str) -> None:
+@pytest.mark.parametrize(
+    ("behind", "head", "open_block"), [("ledger", 99, None), ("project", 99, None), ("project", 100, 100)]
+)
+async def test_a_collection_waits_for_the_whole_block_of_ledger_and_project(
+    world: World, client: httpx.AsyncClient, behind: str, head: int, open_block: int | None
+) -> None:
     world.mint(CONTRACT, 7, ALICE, 10)
     world.counted(CONTRACT, mints=1)
     world.heads(100)
-    world.head(behind, world.partition(CONTRACT), 99)
+    world.head(behind, world.partition(CONTRACT), head, open_block=open_block)
 
     late = await client.get(URL, headers={"X-Min-Block": f"{NETWORK}:100"})
     there = await client.get(URL, headers={"X-Min-Block": f"{NETWORK}:99"})
