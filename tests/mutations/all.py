@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.mutations import decoding, fences, meanings, order
+from tests.mutations import answers, decoding, fences, meanings, order
 from tests.mutations.mutation import Mutation
 
 MUTATIONS: Final[tuple[Mutation, ...]] = (
@@ -10,4 +10,5 @@ MUTATIONS: Final[tuple[Mutation, ...]] = (
     *fences.MUTATIONS,
     *meanings.MUTATIONS,
     *decoding.MUTATIONS,
+    *answers.MUTATIONS,
 )

@@ -1,5 +1,6 @@
 """The migrator and every named query, against the real Postgres."""
 
+from importlib.resources import files
 from typing import Any
 
 import psycopg
@@ -120,3 +121,18 @@ def test_months_hold_their_events_at_both_ends(database: str) -> None:
         ).fetchall()
 
     assert counts == [("ledger.events_202402", 1), ("ledger.events_202403", 2)]
+
+
+def test_indexed_months_of_an_older_version_are_given_the_index_by_who_lost_a_token(database: str) -> None:
+    text = (files("ft.sql") / "migrations" / "0018_api_echo_debits.sql").read_text()
+    with psycopg.connect(database, autocommit=True) as conn:
+        for at, indexed in (("2024-05-01Z", True), ("2024-06-01Z", False)):
+            conn.execute("SELECT ledger.ensure_month(%s, %s)", (at, indexed))
+        conn.execute("DROP INDEX ledger.events_202405_before; DROP VIEW projection.single_holdings")
+
+        conn.execute("SET ROLE ft_migrate")
+        conn.execute(text.encode())
+        conn.execute("RESET ROLE")
+        found = conn.execute("SELECT tablename FROM pg_indexes WHERE indexname LIKE '%\\_before'").fetchall()
+
+    assert found == [("events_202405",)]
