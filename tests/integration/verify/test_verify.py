@@ -231,7 +231,8 @@ async def test_a_project_that_is_behind_is_said_so_and_compared_as_far_as_it_has
 
 
 NEGATIVE = (
-    "INSERT INTO ledger.events SELECT partition, (SELECT max(seq) + 1 FROM ledger.events WHERE partition = 0), network, block_number, block_hash, block_time, '0xbad',"
+    "INSERT INTO ledger.events SELECT partition, (SELECT max(seq) + 1 FROM ledger.events WHERE partition = 0), network,"
+    " block_number, block_hash, block_time, '0xbad',"
     " tx_from, contract, topic0, n, sub_index, log_index + 900, 1, 'apply', standard, token_id, '0xnobody',"
     " '0xnobody2', operator, quantity, control FROM ledger.events WHERE partition = 0 AND op = 'apply'"
     " ORDER BY seq DESC LIMIT 1"
