@@ -2,7 +2,12 @@
 
 from typing import Final
 
-from tests.mutations import fences, meanings, order
+from tests.mutations import fences, meanings, order, turns
 from tests.mutations.mutation import Mutation
 
-MUTATIONS: Final[tuple[Mutation, ...]] = (*order.MUTATIONS, *fences.MUTATIONS, *meanings.MUTATIONS)
+MUTATIONS: Final[tuple[Mutation, ...]] = (
+    *order.MUTATIONS,
+    *fences.MUTATIONS,
+    *meanings.MUTATIONS,
+    *turns.MUTATIONS,
+)
