@@ -114,6 +114,7 @@ class Fold:
         block = replace(block, digest=digest)
         self.chain.note(block)
         self.harvest.put(block)
+        self.harvest.appended.append(block.number)
         self.harvest.covered.append((block.number, block.proof, message.offset))
 
     def _send(self, decoded: DecodedBlock, block: Block, message: Message) -> dict[int, str]:
@@ -131,11 +132,14 @@ class Fold:
                 log_index=each.log_index,
                 topic0=each.topic0,
             )
+        self._note_created(decoded, block)
+        self.harvest.events += len(decoded.events)
+        return self.sender.append(message, block, self.chain.marks(), decoded.events, self.harvest)
+
+    def _note_created(self, decoded: DecodedBlock, block: Block) -> None:
         if decoded.created:
             created = [(each.contract, each.tx_hash, ",".join(each.reasons)) for each in decoded.created]
             self.harvest.created[(block.number, block.hash)] = created
-        self.harvest.events += len(decoded.events)
-        return self.sender.append(message, block, self.chain.marks(), decoded.events, self.harvest)
 
     async def _note_proof(self, block: Block, record: RawBlock, message: Message) -> None:
         """A canonical block came again, better proven: the same content raises its proof, another one is a letter."""
@@ -154,6 +158,7 @@ class Fold:
             )
             self.sender.refuse(message, "content_differs", error, self.harvest)
             return
+        self._note_created(decoded, block)
         proven = replace(block, proof=record.proof)
         self.chain.note(proven)
         self.harvest.put(proven)
