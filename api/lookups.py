@@ -19,6 +19,7 @@ LISTS: Final = load("api_lists")
 
 
 def key_of(key: AssetKey) -> dict[str, Any]:
+    """As the queries name it."""
     return {"network": key.network, "contract": key.contract, "token_id": key.token_id}
 
 
@@ -27,6 +28,7 @@ def partition(network: str, contract: str, count: int) -> int:
 
 
 async def assets(conn: Connection, keys: Sequence[AssetKey], count: int) -> list[AssetRow]:
+    """A row a key, in the order of the keys, whether anything is known of it or not."""
     if not keys:
         return []
     parameters = {
@@ -39,6 +41,7 @@ async def assets(conn: Connection, keys: Sequence[AssetKey], count: int) -> list
 
 
 async def head(conn: Connection, network: str, contract: str | None, consumer: str, count: int) -> HeadRow | None:
+    """Of the partition that holds ``contract``; without one, of the partition furthest behind."""
     if contract is None:
         return speaking((await heads(conn, [network], consumer))[network], count)
     parameters = {"consumer": consumer, "network": network, "partition": partition(network, contract, count)}
@@ -46,16 +49,19 @@ async def head(conn: Connection, network: str, contract: str | None, consumer: s
 
 
 async def heads(conn: Connection, networks: Sequence[str], consumer: str) -> dict[str, list[HeadRow]]:
+    """Of every partition, by network."""
     found = await rows_of(conn, FACTS["heads"], HeadRow, {"consumer": consumer, "networks": list(networks)})
     return {name: [row for row in found if row.network == name] for name in networks}
 
 
 async def is_known(conn: Connection, key: AssetKey, count: int) -> bool:
+    """Whether anybody holds it, or an event of it is in force."""
     row = (await assets(conn, [key], count))[0]
     return bool(row.owners) or await is_live(conn, key, row)
 
 
 async def is_live(conn: Connection, key: AssetKey, row: AssetRow) -> bool:
+    """Whether an event of it is in force: by the card where ``project`` is level, else by the journal."""
     if row.transfers > 0 and is_level(row):
         return True
     try:
@@ -81,6 +87,7 @@ async def known_collection(conn: Connection, network: str, contract: str, count:
 
 
 def events_of(row: CollectionRow) -> int:
+    """Live events that ``project`` has counted."""
     return (row.transfers or 0) + (row.mints or 0) + (row.burns or 0)
 
 
@@ -119,6 +126,7 @@ async def resolve_moment(
 async def holders_at(
     conn: Connection, span: Span, key: AssetKey, number: int, after: str | None, rows: int
 ) -> list[HolderRow]:
+    """Who held it once block ``number`` was applied: one account, or those behind ``after``, at most ``rows``."""
     asked = {**key_of(key), "number": number, "after": after, "rows": rows, "nobody": list(ids.NO_ACCOUNTS)}
     parameters = span.with_times(asked)
     if not await value_of(conn, LISTS["has_one_holder"], key_of(key)):
@@ -128,6 +136,7 @@ async def holders_at(
 
 
 async def column(conn: Connection, query: str, parameters: Mapping[str, Any]) -> list[Any]:
+    """The first column of all rows."""
     async with conn.cursor() as cursor:
         await cursor.execute(query.encode(), parameters)
         return [row[0] for row in await cursor.fetchall()]

@@ -52,7 +52,8 @@ class Config:
     web_bind: str = "127.0.0.1"
     """``FT_WEB_BIND``: address the worker's web server binds to. Default 127.0.0.1."""
     watchdog_s: float = 60.0
-    """``FT_WATCHDOG_S``: a worker that makes no progress for so long while its lag grows exits. Default 60."""
+    """``FT_WATCHDOG_S``: a worker one of whose agents moves nothing for so long while records wait exits.
+    Default 60."""
     kafka_jvm: str = KAFKA_JVM
     """``FT_KAFKA_JVM``: options of the embedded Kafka's JVM. Default: small, and quick to start rather than to run."""
     log_level: str = "info"

@@ -177,7 +177,9 @@ def _fill_contracts(conn: psycopg.Connection[Any], network: Network) -> None:
             " in_force_from = CASE WHEN c.layout = EXCLUDED.layout THEN c.in_force_from END",
             (network.slug, address, contract.layout, contract.name, contract.source),
         )
-    conn.execute("DELETE FROM ref.contracts WHERE network = %s AND contract <> ALL(%s)", (network.slug, list(listed)))
+    for table in ("ref.contracts", "ingest.undecoded"):
+        gone = f"DELETE FROM {table} WHERE network = %s AND contract <> ALL(%s)"
+        conn.execute(gone.encode(), (network.slug, list(listed)))
 
 
 def _where(url: str) -> str:

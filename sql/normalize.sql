@@ -8,16 +8,31 @@ SELECT contract, layout, in_force_from FROM ref.contracts WHERE network = %(netw
 
 -- name: note_undecoded
 -- What is covered already was read without these contracts.
-INSERT INTO ingest.undecoded (network, contract, "from", "to")
-SELECT c.network, c.contract, s."from", s."to"
+INSERT INTO ingest.undecoded (network, contract, heights)
+SELECT c.network, c.contract, range_agg(int8range(s."from", s."to", '[]'))
 FROM ref.contracts c JOIN ingest.coverage s USING (network)
 WHERE c.network = %(network)s AND c.contract = ANY(%(contracts)s) AND c.in_force_from IS NULL
-ON CONFLICT (network, contract, "from") DO UPDATE SET "to" = greatest(undecoded."to", excluded."to");
+GROUP BY c.network, c.contract
+ON CONFLICT (network, contract) DO UPDATE SET heights = excluded.heights;
 
 -- name: put_in_force
 -- From this raw offset on they are read.
 UPDATE ref.contracts SET in_force_from = %(position)s
 WHERE network = %(network)s AND contract = ANY(%(contracts)s) AND in_force_from IS NULL;
+
+-- name: any_undecoded
+-- Whether anything was read before a contract was listed.
+SELECT EXISTS (SELECT FROM ingest.undecoded WHERE network = %(network)s);
+
+-- name: decoded_again
+-- Blocks that were appended now were read with every listed contract.
+UPDATE ingest.undecoded u SET heights = u.heights - read.again
+FROM (SELECT range_agg(int8range(height, height, '[]')) AS again FROM unnest(%(heights)s::bigint[]) AS h (height)) read
+WHERE u.network = %(network)s AND u.heights && read.again;
+
+-- name: drop_decoded
+-- Nothing is left of it.
+DELETE FROM ingest.undecoded WHERE network = %(network)s AND isempty(heights);
 
 -- name: standing_rows
 -- The rows that a chain always keeps: the highest, the highest final, and all from the lowest unfinal one on.
@@ -110,7 +125,8 @@ WHERE network = %(network)s
   AND (number, hash) IN (SELECT * FROM unnest(%(number)s::bigint[], %(hash)s::text[]));
 
 -- name: write_created
--- The lowest block that created a contract: one address may be created again.
+-- The lowest block that created a contract: one address may be created again. A block that comes better proven says it
+-- anew.
 INSERT INTO ingest.created (network, contract, number, hash, tx_hash, reasons)
 SELECT DISTINCT ON (contract) %(network)s, contract, number, hash, tx_hash, reasons
 FROM unnest(%(contract)s::text[], %(number)s::bigint[], %(hash)s::text[], %(tx_hash)s::text[], %(reasons)s::text[])
@@ -119,7 +135,7 @@ ORDER BY contract, number
 ON CONFLICT (network, contract) DO UPDATE
 SET number = excluded.number, hash = excluded.hash, tx_hash = excluded.tx_hash, reasons = excluded.reasons,
     checked = true
-WHERE created.number > excluded.number;
+WHERE created.number >= excluded.number;
 
 -- name: revert_quarantine
 -- A hole in a block that does not count is no hole.

@@ -91,19 +91,16 @@ LEFT JOIN pg_class c ON c.oid = p.index_relid
 WHERE p.datname = current_database() AND p.phase IS NOT NULL
 
 -- name: undecoded
--- Ranges with blocks that were read before a contract was listed; for one that no worker has read yet, all that is
--- covered. Blocks that were replaced since are read with it.
-SELECT u.network, u."from", u."to", array_agg(coalesce(nullif(c.name, ''), c.contract) ORDER BY c.name, c.contract)
+-- Ranges that were read before a contract was listed, and not again; for one that no worker has read yet, all that is
+-- covered.
+SELECT u.network, lower(r), upper(r) - 1, array_agg(coalesce(nullif(c.name, ''), c.contract) ORDER BY c.name, c.contract)
 FROM (
-    SELECT network, contract, "from", "to" FROM ingest.undecoded
-    UNION
-    SELECT network, contract, "from", "to"
+    SELECT network, contract, heights FROM ingest.undecoded
+    UNION ALL
+    SELECT network, contract, range_agg(int8range("from", "to", '[]'))
     FROM ref.contracts JOIN ingest.coverage USING (network) WHERE in_force_from IS NULL
+    GROUP BY network, contract
 ) u
-JOIN ref.contracts c USING (network, contract)
-WHERE c.in_force_from IS NULL OR EXISTS (
-    SELECT FROM ingest.blocks b
-    WHERE b.network = u.network AND b.number BETWEEN u."from" AND u."to" AND b.state = 'canonical'
-      AND b.raw_offset < c.in_force_from)
-GROUP BY u.network, u."from", u."to"
-ORDER BY u.network, u."from", u."to"
+JOIN ref.contracts c USING (network, contract), unnest(u.heights) AS r
+GROUP BY u.network, r
+ORDER BY u.network, r

@@ -115,6 +115,7 @@ class Fold:
         block = replace(block, digest=digest)
         self.chain.note(block)
         self.harvest.put(block)
+        self.harvest.appended.append(block.number)
         self.harvest.cover(block, message.offset)
 
     def _send(self, decoded: DecodedBlock, block: Block, message: Message) -> dict[int, str]:

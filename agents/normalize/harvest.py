@@ -20,6 +20,10 @@ class Harvest:
     network: str
     fresh_contracts: tuple[Sequence[str], int] = ((), 0)
     """Listed contracts that are read for the first time, and the raw offset from which on."""
+    undecoded: bool = False
+    """Whether some blocks were read before a contract was listed."""
+    appended: list[int] = field(default_factory=list)
+    """Heights of blocks that were decoded now."""
     events: int = 0
     canonical: dict[BlockKey, Block] = field(default_factory=dict)
     reverted: dict[BlockKey, Block] = field(default_factory=dict)
@@ -69,6 +73,9 @@ async def write(conn: Connection, harvest: Harvest, chain: Chain) -> None:
         fresh = network | {"contracts": list(contracts), "position": position}
         await conn.execute(sql["note_undecoded"], fresh)
         await conn.execute(sql["put_in_force"], fresh)
+    if (harvest.undecoded or contracts) and harvest.appended:
+        await conn.execute(sql["decoded_again"], network | {"heights": harvest.appended})
+        await conn.execute(sql["drop_decoded"], network)
     if harvest.reverted:
         await conn.execute(sql["write_reverted"], network | _columns(harvest.reverted.values()))
     if harvest.canonical:
@@ -170,6 +177,12 @@ async def contracts(conn: Connection, network: str) -> list[tuple[str, str, int 
     """The listed contracts: address, layout, and the raw offset from which each is in force (None: not yet)."""
     cursor = await conn.execute(load("normalize")["contracts"], {"network": network})
     return [(row[0], row[1], row[2]) for row in await cursor.fetchall()]
+
+
+async def any_undecoded(conn: Connection, network: str) -> bool:
+    """Whether some blocks were read before a contract was listed."""
+    row = await (await conn.execute(load("normalize")["any_undecoded"], {"network": network})).fetchone()
+    return bool(row and row[0])
 
 
 async def newest_rows(conn: Connection, network: str, rows: int) -> list[Block]:

@@ -72,6 +72,7 @@ class Normalize:
         self._sender: Sender | None = None
         self._held: tuple[Claim, Chain] | None = None
         self._contracts: Contracts = NO_CONTRACTS
+        self._undecoded = False
         self._dedup: Dedup | None = None
         self._reorg_depth = 0
         self._lock = asyncio.Lock()
@@ -100,7 +101,12 @@ class Normalize:
         known, sender = await self._chain(claim)
         chain = known.copy()
         fresh = (self._contracts.fresh, claim.next_offset)
-        harvest = Harvest(network=self._network.slug, reorg_depth=self._reorg_depth, fresh_contracts=fresh)
+        harvest = Harvest(
+            network=self._network.slug,
+            reorg_depth=self._reorg_depth,
+            fresh_contracts=fresh,
+            undecoded=self._undecoded,
+        )
         work = Fold(network=self._network, contracts=self._contracts, chain=chain, harvest=harvest, sender=sender)
         records = [(message, work.read(message, self._codec)) for message in chunk]  # 1
         await self._load_rows(chain, [record for _, record in records if record is not None])
@@ -115,6 +121,7 @@ class Normalize:
             return (move,)
 
         await self._writer.commit(write)  # 4
+        self._undecoded = self._undecoded or bool(self._contracts.fresh)
         self._contracts = replace(self._contracts, fresh=())
         chain.trim()  # 5
         self._held, self._reorg_depth = (claim, chain), harvest.reorg_depth
@@ -139,6 +146,7 @@ class Normalize:
         async with self._writer.reading() as conn:
             chain = await store.load_chain(conn, self._network.slug)
             self._contracts = contracts_of(await store.contracts(conn, self._network.slug), claim.next_offset)
+            self._undecoded = await store.any_undecoded(conn, self._network.slug)
             if not self._dedup.fits:
                 self._dedup.refill(await store.newest_rows(conn, self._network.slug, REFILL_MAX), claim)
         chain.position = claim.next_offset - 1

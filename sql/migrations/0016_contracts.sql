@@ -22,16 +22,25 @@ FROM ref.networks, (VALUES
 ) AS known (contract, layout)
 WHERE network = 'ethereum';
 
--- What was covered when a contract came on the list: there its movements are missing until the range is replaced.
+-- What was covered when a contract came on the list: there its movements are missing until the blocks are read again.
 CREATE TABLE ingest.undecoded (
     network  text NOT NULL,
     contract text NOT NULL,
-    "from"   bigint NOT NULL,
-    "to"     bigint NOT NULL,
-    PRIMARY KEY (network, contract, "from")
+    heights  int8multirange NOT NULL,
+    PRIMARY KEY (network, contract)
 );
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON ref.contracts, ingest.undecoded TO ft_writer;
+
+-- Holes: what is quarantined on a block that still counts, and ranges that were read before the contract was listed
+-- (each by its highest block).
+CREATE OR REPLACE VIEW projection.quarantined AS
+SELECT network, contract, block_number, tx_hash, log_index, reason, error, created_at
+FROM ingest.quarantine
+WHERE state = 'open'
+UNION ALL
+SELECT u.network, u.contract, upper(r) - 1, '', -1, 'not_listed', 'read before the contract was listed', NULL
+FROM ingest.undecoded u, unnest(u.heights) AS r;
 
 -- Creations noted before their transactions were looked at: `ft migrate` proves them again from the raw log.
 ALTER TABLE ingest.created ADD COLUMN checked boolean NOT NULL DEFAULT false;

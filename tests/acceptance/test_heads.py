@@ -12,7 +12,7 @@ from ft.config import AGENTS, Config
 from ft.streams.prepare import prepare
 from tests.bench.heads import TABLES, backlog, heads
 
-EVENTS: Final = 60_000
+EVENTS: Final = 40_000
 WITHIN_S: Final = 5.0
 """From a block's record to the answers of the API, while the backlog is read."""
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.mutations import answers, decoding, fences, meanings, order
+from tests.mutations import answers, decoding, fences, meanings, order, turns
 from tests.mutations.mutation import Mutation
 
 MUTATIONS: Final[tuple[Mutation, ...]] = (
@@ -11,4 +11,5 @@ MUTATIONS: Final[tuple[Mutation, ...]] = (
     *meanings.MUTATIONS,
     *decoding.MUTATIONS,
     *answers.MUTATIONS,
+    *turns.MUTATIONS,
 )

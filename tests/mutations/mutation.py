@@ -8,6 +8,10 @@ CHECKOUT: Final = Path(__file__).resolve().parents[2]
 
 LOOP: Final = "tests/unit/streams/test_hop.py"
 TABLES: Final = "tests/unit/streams/test_tables.py"
+TURNS: Final = "tests/unit/streams/test_turns.py"
+CEILINGS: Final = "tests/unit/streams/test_ceilings.py"
+PROGRESS: Final = "tests/unit/streams/test_progress.py"
+REGISTRY: Final = "tests/integration/streams/test_registry.py"
 POSTING: Final = "tests/unit/agents/test_posting.py"
 REPEATS: Final = "tests/unit/agents/test_repeats.py"
 REPEATED_HASHES: Final = "tests/integration/ledger/test_repeated_hashes.py"

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
+import psycopg
 import pytest
 
 from ft.agents.decode.topics import TRANSFER_BATCH
@@ -29,7 +30,9 @@ STATE: Final = {
     " ORDER BY 1, 2",
     "coverage": 'SELECT "from", "to", proof, raw_offset FROM ingest.coverage ORDER BY 1',
     "heads": "SELECT * FROM ingest.heads",
-    "created": "SELECT contract, number, hash, tx_hash FROM ingest.created ORDER BY 1",
+    "created": "SELECT contract, number, hash, tx_hash, reasons FROM ingest.created ORDER BY 1",
+    "contracts": f"SELECT contract, in_force_from FROM ref.contracts WHERE network = '{NETWORK}' ORDER BY 1",
+    "undecoded": "SELECT contract, heights FROM ingest.undecoded ORDER BY 1",
     "quarantine": "SELECT block_number, block_hash, contract, tx_hash, log_index, reason, error, payload, raw_offset,"
     " state FROM ingest.quarantine ORDER BY 1, 2, 3, 5",
     "dlq": 'SELECT consumer, "offset", reason, error, payload, state FROM system.dlq ORDER BY 2, 3',
@@ -104,6 +107,12 @@ class NormalizeWorld:
 
     def begin(self) -> None:
         empty(self.raw.config.postgres)
+        with psycopg.connect(self.raw.config.postgres) as conn:
+            conn.execute("DELETE FROM ref.contracts WHERE network = %s", (NETWORK,))
+            conn.execute(
+                "INSERT INTO ref.contracts (network, contract, layout) VALUES (%s, %s, 'id_in_data')",
+                (NETWORK, "0x" + "ab" * 20),
+            )
         self.sent.mark()
 
     async def live(self, life: Life) -> None:

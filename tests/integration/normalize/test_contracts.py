@@ -9,7 +9,7 @@ from ft.networks import load_networks
 from ft.schemas.events import NormalizedBatch, RawBlock
 from ft.sql.migrate import ensure_network
 from tests.integration.normalize.conftest import MakeNormalizer
-from tests.integration.normalize.rawtopic import NETWORK, RawTopic, appends, claim
+from tests.integration.normalize.rawtopic import NETWORK, RawTopic, appends, claim, revert
 from tests.synthetic.chain import TRANSFER, Chain
 
 LISTED: Final = "0x" + "ab" * 20
@@ -72,7 +72,27 @@ async def test_a_contract_that_is_listed_later_is_read_from_there_on_and_what_wa
 
     assert (before, in_force_from(raw)) == ([(None,)], [(3,)])
     assert moved_in(raw) == [3]
-    assert raw.rows('SELECT contract, "from", "to" FROM ingest.undecoded') == [(LISTED, 1, 2)]
+    assert raw.rows("SELECT contract, heights::text FROM ingest.undecoded") == [(LISTED, "{[1,3)}")]
+    assert raw.rows("SELECT contract, block_number, reason FROM projection.quarantined") == [(LISTED, 2, "not_listed")]
+
+
+async def test_what_is_read_again_misses_nothing_any_more(raw: RawTopic, make_normalizer: MakeNormalizer) -> None:
+    chain = Chain(seed=1, network=NETWORK, logs=4)
+    read = blocks(chain, 2, first=True)
+    await raw.write(claim(), *read)
+    await (await make_normalizer("one")).run()
+    list_contract(raw)
+
+    await raw.write(revert(chain.blocks[1], 0, "replace"), read[1])
+    second = await make_normalizer("two")
+    await second.run()
+    left = raw.rows("SELECT heights::text FROM ingest.undecoded")
+    await raw.write(revert(chain.blocks[1], 0, "replace"), revert(chain.blocks[0], 0, "replace"), *read)
+    await second.run()
+
+    assert left == [("{[1,2)}",)]
+    assert moved_in(raw)[-2:] == [2, 2]
+    assert raw.rows("SELECT count(*) FROM ingest.undecoded") == [(0,)]
 
 
 async def test_a_contract_whose_layout_changes_comes_in_force_anew(

@@ -58,6 +58,10 @@ def test_migrating_twice_applies_nothing(config: Config) -> None:
 def test_what_an_older_version_knew_is_kept_and_what_it_believed_is_doubted(config: Config) -> None:
     """Undo what 0016 made, leave what an older version left, and migrate."""
     with psycopg.connect(config.postgres) as conn:
+        conn.execute(
+            "CREATE OR REPLACE VIEW projection.quarantined AS SELECT network, contract, block_number, tx_hash,"
+            " log_index, reason, error, created_at FROM ingest.quarantine WHERE state = 'open'"
+        )
         conn.execute("DROP TABLE ref.contracts, ingest.undecoded")
         conn.execute("ALTER TABLE ingest.created DROP COLUMN checked")
         conn.execute("DELETE FROM system.migrations WHERE name LIKE '0016%'")

@@ -127,7 +127,7 @@ def _run(takes: Sequence[Sequence[Sequence[Record]]], starts: list[int], revoked
         held = SimpleNamespace(get=lambda topic, p, gone=gone: None if p in gone else claims[p])
         events = [SimpleNamespace(message=Bundle(TP(TOPIC, b[0].partition), b, 1)) for b in take]
         try:
-            done = _now(handle(events, Hop(), held))
+            done, _ = _now(handle(events, Hop(), held))
         except OffsetMismatch as exc:
             seen.append(str(exc))
             break

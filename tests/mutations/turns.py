@@ -1,0 +1,61 @@
+"""Whoever waits for others without need, and who is ended for it."""
+
+from typing import Final
+
+from tests.mutations.mutation import CEILINGS, PROGRESS, REGISTRY, TURNS, Mutation
+
+_FULL: Final = "            if free.setdefault(tp.topic, room(tp)) <= 0 or pieces >= PIECES_MAX:\n"
+
+MUTATIONS: Final = (
+    Mutation(
+        name="one-partition-is-read-to-its-end",
+        path="streams/turns.py",
+        old="                turns.served(tp)\n",
+        new="",
+        tests=(TURNS,),
+    ),
+    Mutation(
+        name="a-full-queue-keeps-others-waiting",
+        path="streams/turns.py",
+        old=_FULL + "                continue\n",
+        new=_FULL + "                return found\n",
+        tests=(TURNS,),
+    ),
+    Mutation(
+        name="a-starved-partition-ends-the-worker",
+        path="streams/progress.py",
+        old="if now - moved[claim.consumer, claim.topic] >= self._patience_s]",
+        new="]",
+        tests=(PROGRESS,),
+    ),
+    Mutation(
+        name="a-backlog-is-read-however-far-the-ledger-is",
+        path="streams/ceilings.py",
+        old="        if not stages.ledger:\n            return UNBOUNDED\n",
+        new="        if stages.ledger:\n            return UNBOUNDED\n",
+        tests=(CEILINGS,),
+    ),
+    Mutation(
+        name="a-dead-project-stops-backlogs",
+        path="streams/ceilings.py",
+        old="        if now - self._projected[1] > ALIVE_S:\n",
+        new="        if now - self._projected[1] > ALIVE_S and self._project is None:\n",
+        tests=(CEILINGS,),
+    ),
+    Mutation(
+        name="schemas-before-their-level",
+        path="streams/registry.py",
+        old="            self._hold_level(subject)  # 1\n            known = self._known_id(subject, schema)\n",
+        new="            known = self._known_id(subject, schema)\n            if known is None:\n"
+        "                known = int(self._client.register_schema(subject, schema))\n"
+        "                self._hold_level(subject)\n",
+        tests=(REGISTRY,),
+    ),
+    Mutation(
+        name="what-the-registry-keeps-is-not-read-back",
+        path="streams/registry.py",
+        old="            self._read_back(subject, schema_id, text)  # 3\n",
+        new="",
+        tests=(REGISTRY,),
+    ),
+)
