@@ -130,6 +130,18 @@ async def test_a_reorg_of_both_brings_both_back_as_they_were(config: Config, led
     assert (supply(config), differences(config)) == (2, [])
 
 
+async def test_what_a_reorg_took_back_comes_back_as_it_was(config: Config, ledger: LedgerHarness) -> None:
+    log = Log()
+    log.append(lost := mint(1))
+    log.revert(lost)
+    log.append(mint(1, "b"))
+
+    await ledger.read_one_by_one(log)
+
+    assert live(config) == [(ONE, 1, 3)]
+    assert rows(config, "SELECT tx_hash FROM ledger.copies") == []
+
+
 async def test_the_first_is_replaced_and_comes_again_while_the_second_stays(
     config: Config, ledger: LedgerHarness
 ) -> None:
