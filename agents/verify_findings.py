@@ -1,7 +1,7 @@
-"""journal -> the tokens that contradict, judged anew for every contract; what the ledger and its recounts wrote is the same.
+"""journal -> the tokens that contradict, judged anew for every contract; the ledger and its recounts wrote the same.
 
-The rule and its queries are those of the recount (agents/ledger/recount.py): this is one of all contracts at once, which
-leaves their marks as they are.
+The rule and its queries are those of the recount (agents/ledger/recount.py): this is one of all contracts at once,
+which leaves their marks as they are.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """A token whose events cannot all be true although all of them are known: the contract's doing, shown in answers."""
+    """A token whose events cannot all be true although all are known: the contract's doing, shown in answers."""
 
     network: str
     contract: str
@@ -63,7 +63,7 @@ def keep(conn: Connection) -> int:
             _run(conn, "lock_all_partitions")
             (gone,) = _run(conn, "write_healing", {"most": ROWS_AT_ONCE})
             (found,) = _run(conn, "write_contradicting", {"most": ROWS_AT_ONCE})
-        healed += gone[1]
+        healed += int(gone[1])
         if max(gone[0], found[0]) < ROWS_AT_ONCE:
             return healed
 
