@@ -69,6 +69,7 @@ class Pipeline:
             return None
         topic = self.facts.topics.raw(slug)
         codec = await asyncio.to_thread(self.facts.registry.codec, "raw_block", topic)
+        self.app.holding.pace(topic, slug)
         network = Network(slug=slug, family=family, raw_topic=topic)
         hop = Normalize(self.config, self.app.claims, network, codec, self._sender, self.app.fail)
         return self.app.run(hop, topic, name=f"normalize-{slug}", bundle=32, bundles=16, within_s=_LATENCY_S)

@@ -13,7 +13,7 @@ LISTED_MAX: Final = 10
 
 
 def coverage_notes(conn: psycopg.Connection[Any]) -> list[str]:
-    """A line for each hole in a network's coverage, each stretch without receipts' proof, and each quarantine."""
+    """A line for each hole in a network's coverage, each stretch that is less than proven, and each quarantine."""
     sql = load("verify")
     notes = []
     for network, found in groupby(conn.execute(sql["holes"]).fetchall(), key=itemgetter(0)):
@@ -23,7 +23,7 @@ def coverage_notes(conn: psycopg.Connection[Any]) -> list[str]:
     for network, found in groupby(conn.execute(sql["weak"]).fetchall(), key=itemgetter(0)):
         weak = [(first, last, proof) for _, first, last, proof in found]
         notes += [f"{network}: {_blocks(first, last)} read by {proof} only" for first, last, proof in weak[:LISTED_MAX]]
-        notes += _more(network, "stretches without receipts", len(weak))
+        notes += _more(network, "stretches that are less proven", len(weak))
     for network, entries, contracts in conn.execute(sql["quarantined"]).fetchall():
         notes.append(f"{network}: {entries:,} entries of {contracts:,} contracts are quarantined")
     return notes

@@ -7,19 +7,40 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from ft.api.freshness import AsOf, Finality
+from ft.api.integrity import REASONS, Level
 
 T = TypeVar("T")
 Decimal = Annotated[str, Meta(description="decimal, up to 78 digits and more where it is a sum", examples=["1"])]
 Integrity = Annotated[
-    Literal["proven", "unproven", "partial_history", "nonconserving"],
+    Level,
     Meta(
         description="How far the holdings can be trusted; the worst that holds. `nonconserving`: the events "
         "contradict each other though none is missing. `partial_history`: blocks since the contract's creation were "
-        "not read, or something in them could not be decoded. `unproven`: some blocks were not checked against "
-        "their receipts root."
+        "not read, or something in them could not be decoded. `unproven`: something rests on no more than what a "
+        "provider said, or on an order that is not the chain's. `integrity_reasons` says why."
     ),
 ]
-Kind = Literal["mint", "transfer", "burn"]
+Reasons = Annotated[
+    list[str],
+    Meta(
+        description="Why `integrity` is no better: all reasons that hold, sorted; none where it is `proven`. Further "
+        "words may come. " + " ".join(f"`{word}`: {meaning}." for word, meaning in REASONS.items())
+    ),
+]
+Kind = Annotated[
+    Literal["mint", "transfer", "burn", "none"],
+    Meta(
+        description="From nobody: `mint`. To nobody: `burn`. `none`: it moves nothing, being of quantity 0 or from "
+        "nobody to nobody."
+    ),
+]
+Unwhole = Annotated[
+    Literal["block_incomplete"] | None,
+    Meta(
+        description="`block_incomplete`: the counters are null because a large block is being counted and part of it "
+        "may be in them; a moment later they are there"
+    ),
+]
 Later = Annotated[dict[str, Any] | None, Meta(description="null until this domain exists")]
 
 
@@ -71,8 +92,21 @@ class Asset(Struct, frozen=True, kw_only=True):
     name: str | None
     image: Later
     is_stub: Annotated[bool, Meta(description="true until metadata came")]
-    supply: Annotated[str, Meta(description="sum of all holdings; `0` once burned")]
-    owners: Annotated[int, Meta(description="accounts that hold it")]
+    supply: Annotated[
+        str | None,
+        Meta(
+            description="sum of all holdings; `0` once burned; null while more than 1000 accounts hold it and a large "
+            "block that may touch it is being counted"
+        ),
+    ]
+    owners: Annotated[int | None, Meta(description="accounts that hold it; null as `supply` is")]
+    counted_as_of: Annotated[
+        AsOf | None,
+        Meta(
+            description="Where several accounts may hold it (ERC-1155): the block that `updated_at` is the state of, "
+            "and beyond 1000 accounts `owners` and `supply`. null: the answer's own block"
+        ),
+    ]
     ownership: Annotated[
         Ownership | None,
         Meta(
@@ -86,7 +120,8 @@ class Asset(Struct, frozen=True, kw_only=True):
     trust: Later
     metadata: Later
     integrity: Integrity
-    updated_at: datetime | None
+    integrity_reasons: Reasons
+    updated_at: Annotated[datetime | None, Meta(description="time of the newest block in which its holdings changed")]
 
 
 class AssetAnswer(Asset, frozen=True, kw_only=True):
@@ -96,17 +131,22 @@ class AssetAnswer(Asset, frozen=True, kw_only=True):
 
 
 class CollectionStats(Struct, frozen=True, kw_only=True):
-    """Counters of a collection."""
+    """Counters of a collection, all of one block: that of ``as_of`` here, else the answer's."""
 
-    owners: Annotated[int, Meta(description="accounts that hold any of it")]
-    assets: Annotated[int, Meta(description="token ids that somebody holds")]
-    supply: Decimal
+    owners: Annotated[int | None, Meta(description="accounts that hold any of it")]
+    assets: Annotated[int | None, Meta(description="token ids that somebody holds")]
+    supply: Decimal | None
     transfers: Annotated[int | None, Meta(description="live events other than mints and burns")]
     mints: int | None
     burns: int | None
     first_block: Annotated[int | None, Meta(description="lowest block an event was seen in, undone ones included")]
     last_block: Annotated[int | None, Meta(description="highest block an event was seen in, undone ones included")]
     finality_status: Finality
+    as_of: Annotated[
+        AsOf | None,
+        Meta(description="the block these counters are the state of, where they are behind; null: the answer's own"),
+    ]
+    reason: Unwhole
 
 
 class CollectionAnswer(Struct, frozen=True, kw_only=True):
@@ -123,6 +163,7 @@ class CollectionAnswer(Struct, frozen=True, kw_only=True):
     stats: CollectionStats
     market: Later
     integrity: Integrity
+    integrity_reasons: Reasons
     as_of: AsOf
 
 
@@ -133,12 +174,15 @@ class Holder(Struct, frozen=True, kw_only=True):
     account: Annotated[str, Meta(description="`<network>:<address>` of the owner")]
     quantity: Decimal
     acquired_at: datetime | None
-    block_number: Annotated[int, Meta(description="of the latest event this rests on")]
+    block_number: Annotated[
+        int | None,
+        Meta(description="of the newest event that this rests on, in or out; null where the ledger infers the holder"),
+    ]
     finality_status: Finality
 
 
 class CollectionOwner(Struct, frozen=True, kw_only=True):
-    """One account and all it holds of a collection."""
+    """One account and all it holds of a collection; as final as its newest event there, in or out."""
 
     owner: str
     account: Annotated[str, Meta(description="`<network>:<address>` of the owner")]
@@ -148,7 +192,7 @@ class CollectionOwner(Struct, frozen=True, kw_only=True):
 
 
 class Transfer(Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
-    """One movement of one asset: a mint, a transfer or a burn."""
+    """One movement of one asset as an event of the chain tells it."""
 
     transfer_id: Annotated[str, Meta(description="`<network>:<tx_hash>:<contract>:<topic0>:<log_n>/<sub_index>`")]
     revision: Annotated[int, Meta(description="raised by each reorg that takes the event away or brings it back")]
@@ -161,6 +205,9 @@ class Transfer(Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
     from_: str
     to: str
     quantity: Decimal
+    echo: Annotated[
+        bool, Meta(description="another event of the transaction tells the same movement; this one is not counted")
+    ]
     operator: str | None
     tx_hash: str
     log_n: Annotated[int, Meta(description="place among the transaction's logs of the same contract and topic0")]

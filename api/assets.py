@@ -67,11 +67,18 @@ async def asset(
     """Who holds an NFT, since when and how surely. 404 with `X-Data-Status: pending` if no event of it is in force."""
     key = await resolve(reads, asset_id)
     await await_block(reads, min_block, key.network, key.contract)
-    if if_none_match is not None and (unchanged := not_modified(if_none_match, await reads.asset_version(key))):
-        return unchanged
+    if if_none_match is not None and min_block is None:
+        unchanged = not_modified(if_none_match, await reads.asset_version(key))
+        if unchanged is not None:
+            return unchanged
     row = await reads.asset(key)
+    if row is not None and row.counted and min_block is not None:
+        await await_block(reads, min_block, key.network, key.contract, ("project",))
+        row = await reads.asset(key)
     if row is None:
         raise _unknown(key)
+    if if_none_match is not None and (unchanged := not_modified(if_none_match, row.version)):
+        return unchanged
     return conditional(views.asset_answer(row), row.version)
 
 
@@ -117,7 +124,7 @@ async def history(
     block_to: Height = None,
     min_block: MinBlockHeader = None,
 ) -> Page[Transfer]:
-    """Mints, transfers and burns of one NFT that are in force, by chain position, newest first."""
+    """What happened to one NFT and is in force, by chain position, newest first; echoes are marked."""
     key = await resolve(reads, asset_id)
     await await_block(reads, min_block, key.network, key.contract)
     filters = cursors.digest("asset_history", key, order, block_from, block_to)

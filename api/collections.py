@@ -35,9 +35,12 @@ _Reads = NamedDependency[SkipValidation[CollectionReads]]
 async def collection(
     collection_id: CollectionId, reads: _Reads, min_block: MinBlockHeader = None, if_none_match: IfNoneMatch = None
 ) -> Response[CollectionAnswer]:
-    """A contract's counters. 404 with `X-Data-Status: pending` if no event of it is in force."""
+    """A contract's counters; `stats.as_of` where they are not of the answer's block.
+
+    404 with `X-Data-Status: pending` if no event of it is in force.
+    """
     network, contract = parameters.collection_key(collection_id)
-    await await_block(reads, min_block, network, contract, "project")
+    await await_block(reads, min_block, network, contract, ("ledger", "project"))
     found = await reads.collection(network, contract)
     if found is None:
         raise _unknown(network, contract)
@@ -91,7 +94,7 @@ async def owners(
         limit,
         filters,
         lambda row: (row.account,),
-        lambda row: views.collection_owner(network, row, found.head),
+        lambda row: views.collection_owner(network, row, found),
         as_of(found.head, network),
     )
 

@@ -94,8 +94,11 @@ class Assets(Struct, frozen=True, kw_only=True):
 
 
 class CollectionOwners(Struct, frozen=True, kw_only=True):
+    """``debits``: the newest block above finality in which an account gave away any of it; None: cannot be told now."""
+
     rows: list[OwnerRow]
     head: HeadRow | None
+    debits: Mapping[str, int] | None
 
 
 class OwnerAssets(Struct, frozen=True, kw_only=True):

@@ -27,8 +27,8 @@ class AsOf(Struct, frozen=True, kw_only=True):
 
 
 def finality(block_number: int | None, head: HeadRow | None) -> Finality:
-    """Whether a fact of that block is final for the partition that was read."""
-    if head is None or block_number is None:
+    """Whether a fact that rests on that block is final for the partition that was read; on none: pending."""
+    if head is None or block_number is None or block_number < 0:
         return "pending"
     if block_number <= head.finalized:
         return "finalized"

@@ -1,5 +1,6 @@
 """``X-Min-Block``: an answer no older than a block, or 409 with the head."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from ft.api.freshness import as_of, reached
@@ -15,17 +16,28 @@ class HeadReads(Protocol):
 
 
 async def await_block(
-    reads: HeadReads, header: str | None, network: str | None, contract: str | None = None, consumer: str = "ledger"
+    reads: HeadReads,
+    header: str | None,
+    network: str | None,
+    contract: str | None = None,
+    consumers: Sequence[str] = ("ledger",),
 ) -> None:
     """Wait for the block in ``header`` where (network, contract) is kept; elsewhere for all partitions.
 
-    Raises Problem 409 after 2 s, 422 for a header that cannot be read.
+    ``consumers``: whose state the answer shows; each of them must be there. Raises Problem 409 after 2 s, 422 for a
+    header that cannot be read.
     """
     asked = min_block(header)
     if asked is None:
         return
     where = contract if network == asked.network else None
-    head = await reached(asked.number, lambda: reads.head(asked.network, where, consumer))
+
+    async def furthest_behind() -> HeadRow | None:
+        heads = [await reads.head(asked.network, where, consumer) for consumer in consumers]
+        known = [head for head in heads if head is not None]
+        return min(known, key=lambda head: head.head_number) if len(known) == len(heads) else None
+
+    head = await reached(asked.number, furthest_behind)
     if head is None or head.head_number < asked.number:
         got = "nothing" if head is None else f"block {head.head_number}"
         raise Problem(

@@ -1,10 +1,11 @@
 """What the API asks the database: one typed method an answer, each of one snapshot."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from ft.api import lookups
 from ft.api.database import Connection, Database, NotMigrated, row_of, rows_of, snapshot, value_of
 from ft.api.found import (
     END,
@@ -17,19 +18,18 @@ from ft.api.found import (
     Holders,
     HoldingKey,
     OwnerAssets,
-    RangeNotIndexed,
     Status,
     Transfers,
     TransfersAsk,
 )
 from ft.api.freshness import speaking
-from ft.api.indexed import Span, indexed_span
+from ft.api.indexed import indexed_span
+from ft.api.integrity import judge
+from ft.api.lookups import FACTS, LISTS
 from ft.api.rows import (
     AssetRow,
     BacklogRow,
-    BlockRow,
     ChainRow,
-    CollectionRow,
     HeadRow,
     HeldCountersRow,
     HolderRow,
@@ -39,13 +39,9 @@ from ft.api.rows import (
     PartitionRow,
     TransferRow,
 )
-from ft.schemas import ids
 from ft.schemas.ids import AssetKey
-from ft.schemas.standards import HOLDING
 from ft.sql.queries import load
 
-FACTS: Final = load("api_facts")
-LISTS: Final = load("api_lists")
 TRANSFERS: Final = load("api_transfers")
 STATUS: Final = load("api_status")
 
@@ -72,7 +68,7 @@ class Reads:
     async def head(self, network: str, contract: str | None, consumer: str) -> HeadRow | None:
         """Of the partition that holds ``contract``; without one, of the partition furthest behind."""
         count = await self.partitions()
-        return await self._database.read(lambda conn: _head(conn, network, contract, consumer, count))
+        return await self._database.read(lambda conn: lookups.head(conn, network, contract, consumer, count))
 
     # assets
 
@@ -90,12 +86,12 @@ class Reads:
         count = await self.partitions()
 
         async def held(conn: Connection) -> AssetRow:
-            return (await _assets(conn, [key], count))[0]
+            return (await lookups.assets(conn, [key], count))[0]
 
         async def unheld(conn: Connection) -> AssetRow | None:
             async with snapshot(conn):
                 row = await held(conn)
-                return row if row.owners or await _is_live(conn, key, row) else None
+                return row if row.owners or await lookups.is_live(conn, key, row) else None
 
         row = await self._database.read(held)
         return row if row.owners else await self._database.read(unheld)
@@ -103,11 +99,7 @@ class Reads:
     async def asset_version(self, key: AssetKey) -> str:
         """What moves with whatever can change the asset's answer; for less than the answer costs."""
         count = await self.partitions()
-        parameters = {
-            "network": key.network,
-            "contract": key.contract,
-            "partition": _partition(key.network, key.contract, count),
-        }
+        parameters = {**lookups.key_of(key), "partition": lookups.partition(key.network, key.contract, count)}
         return str(await self._database.read(lambda conn: value_of(conn, FACTS["asset_version"], parameters)))
 
     async def asset_owners(self, key: AssetKey, after: str | None, rows: int) -> Holders | None:
@@ -116,11 +108,11 @@ class Reads:
 
         async def work(conn: Connection) -> Holders | None:
             async with snapshot(conn):
-                parameters = {**_key(key), "after": after, "rows": rows}
+                parameters = {**lookups.key_of(key), "after": after, "rows": rows}
                 found = await rows_of(conn, LISTS["asset_owners"], HolderRow, parameters)
-                if not found and after is None and not await _is_known(conn, key, count):
+                if not found and after is None and not await lookups.is_known(conn, key, count):
                     return None
-                return Holders(rows=found, head=await _head(conn, key.network, key.contract, "ledger", count))
+                return Holders(rows=found, head=await lookups.head(conn, key.network, key.contract, "ledger", count))
 
         return await self._database.read(work)
 
@@ -133,16 +125,16 @@ class Reads:
 
         async def work(conn: Connection) -> Holders | None:
             async with snapshot(conn):
-                head = await _head(conn, key.network, key.contract, "ledger", count)
-                number, block, reached = await _resolve(conn, key.network, at, head)
+                head = await lookups.head(conn, key.network, key.contract, "ledger", count)
+                number, block, reached = await lookups.resolve_moment(conn, key.network, at, head)
                 if not reached:
                     return Holders(rows=[], head=head, at=number, block=block, reached=False)
                 span = await indexed_span(conn, key.network, None, number)
-                asset = (await _assets(conn, [key], count))[0]
-                if not asset.owners and not await _is_live(conn, key, asset):
+                asset = (await lookups.assets(conn, [key], count))[0]
+                if not asset.owners and not await lookups.is_live(conn, key, asset):
                     return None
-                found = await _holders_at(conn, span, key, asset.standard, number, after, rows)
-                complete = asset.integrity in ("proven", "unproven")
+                found = await lookups.holders_at(conn, span, key, number, after, rows)
+                complete = judge(asset)[0] in ("proven", "unproven")
                 return Holders(rows=found, head=head, at=number, block=block, complete=complete)
 
         return await self._database.read(work)
@@ -152,16 +144,13 @@ class Reads:
     async def collection(self, network: str, contract: str) -> Collection | None:
         """The collection, or None if nothing of it is in force."""
         count = await self.partitions()
-        parameters = {"network": network, "contract": contract, "partition": _partition(network, contract, count)}
 
         async def work(conn: Connection) -> Collection | None:
             async with snapshot(conn):
-                row = await row_of(conn, FACTS["collection"], CollectionRow, parameters)
-                assert row is not None
-                if (row.transfers or 0) + (row.mints or 0) + (row.burns or 0) > 0:
-                    return Collection(row=row, held=None)
-                if not row.held:
-                    return None
+                row = await lookups.known_collection(conn, network, contract, count)
+                if row is None or lookups.events_of(row) > 0:
+                    return None if row is None else Collection(row=row, held=None)
+                parameters = {"network": network, "contract": contract}
                 held = await row_of(conn, FACTS["collection_from_holdings"], HeldCountersRow, parameters)
                 return Collection(row=row, held=held)
 
@@ -174,13 +163,13 @@ class Reads:
 
         async def work(conn: Connection) -> Assets | None:
             async with snapshot(conn):
-                tokens = await _column(conn, LISTS["collection_tokens"], parameters)
-                if not tokens and not await value_of(conn, LISTS["collection_is_known"], parameters):
+                tokens = await lookups.column(conn, LISTS["collection_tokens"], parameters)
+                if not tokens and not await lookups.known_collection(conn, network, contract, count):
                     return None
                 keys = [AssetKey(network=network, contract=contract, token_id=token) for token in tokens[: rows - 1]]
                 return Assets(
-                    rows=await _assets(conn, keys, count),
-                    head=await _head(conn, network, contract, "ledger", count),
+                    rows=await lookups.assets(conn, keys, count),
+                    head=await lookups.head(conn, network, contract, "ledger", count),
                     more=len(tokens) == rows,
                 )
 
@@ -194,9 +183,11 @@ class Reads:
         async def work(conn: Connection) -> CollectionOwners | None:
             async with snapshot(conn):
                 found = await rows_of(conn, LISTS["collection_owners"], OwnerRow, parameters)
-                if not found and not await value_of(conn, LISTS["collection_is_known"], parameters):
+                if not found and not await lookups.known_collection(conn, network, contract, count):
                     return None
-                return CollectionOwners(rows=found, head=await _head(conn, network, contract, "ledger", count))
+                head = await lookups.head(conn, network, contract, "ledger", count)
+                debits = await lookups.debits(conn, network, contract, found, head)
+                return CollectionOwners(rows=found, head=head, debits=debits)
 
         return await self._database.read(work)
 
@@ -222,10 +213,10 @@ class Reads:
                 found = await rows_of(conn, LISTS["owner_holdings"], HoldingRow, parameters)
                 shown = found[: rows - 1]
                 keys = [AssetKey(network=row.network, contract=row.contract, token_id=row.token_id) for row in shown]
-                heads = await _heads(conn, networks, "ledger")
+                heads = await lookups.heads(conn, networks, "ledger")
                 return OwnerAssets(
                     holdings=shown,
-                    assets=await _assets(conn, keys, count),
+                    assets=await lookups.assets(conn, keys, count),
                     heads={name: speaking(of_network, count) for name, of_network in heads.items()},
                     more=len(found) == rows,
                 )
@@ -241,14 +232,14 @@ class Reads:
                 span = await indexed_span(conn, ask.network, ask.block_from, ask.block_to)
                 query, parameters = span.of(TRANSFERS[_transfers_query(ask)]), _transfers_parameters(ask)
                 found = await rows_of(conn, query, TransferRow, span.with_times(parameters))
-                return Transfers(rows=found, head=await _head(conn, ask.network, ask.contract, "ledger", count))
+                return Transfers(rows=found, head=await lookups.head(conn, ask.network, ask.contract, "ledger", count))
 
         return await self._database.read(work)
 
     async def asset_is_known(self, key: AssetKey) -> bool:
         """Whether an event of the asset is in force."""
         count = await self.partitions()
-        return await self._database.read(lambda conn: _is_known(conn, key, count))
+        return await self._database.read(lambda conn: lookups.is_known(conn, key, count))
 
     # the system itself
 
@@ -260,7 +251,7 @@ class Reads:
                 chains = await rows_of(conn, STATUS["chain_heads"], ChainRow, {})
                 partitions = await rows_of(conn, STATUS["partition_heads"], PartitionRow, {})
                 backlog = await row_of(conn, STATUS["backlog"], BacklogRow, {})
-                heads = await _heads(conn, [chain.network for chain in chains], "ledger")
+                heads = await lookups.heads(conn, [chain.network for chain in chains], "ledger")
                 assert backlog is not None
                 spoken = [speaking(of_network, count) for of_network in heads.values()]
                 return Status(
@@ -268,82 +259,6 @@ class Reads:
                 )
 
         return await self._database.read(work)
-
-
-def _key(key: AssetKey) -> dict[str, Any]:
-    return {"network": key.network, "contract": key.contract, "token_id": key.token_id}
-
-
-def _partition(network: str, contract: str, count: int) -> int:
-    return ids.partition_of(f"{network}:{contract}", count)
-
-
-async def _assets(conn: Connection, keys: Sequence[AssetKey], count: int) -> list[AssetRow]:
-    if not keys:
-        return []
-    parameters = {
-        "networks": [key.network for key in keys],
-        "contracts": [key.contract for key in keys],
-        "token_ids": [key.token_id for key in keys],
-        "partitions": [_partition(key.network, key.contract, count) for key in keys],
-    }
-    return await rows_of(conn, FACTS["assets"], AssetRow, parameters)
-
-
-async def _head(conn: Connection, network: str, contract: str | None, consumer: str, count: int) -> HeadRow | None:
-    if contract is None:
-        return speaking((await _heads(conn, [network], consumer))[network], count)
-    parameters = {"consumer": consumer, "network": network, "partition": _partition(network, contract, count)}
-    return await row_of(conn, FACTS["head"], HeadRow, parameters)
-
-
-async def _heads(conn: Connection, networks: Sequence[str], consumer: str) -> dict[str, list[HeadRow]]:
-    found = await rows_of(conn, FACTS["heads"], HeadRow, {"consumer": consumer, "networks": list(networks)})
-    return {name: [row for row in found if row.network == name] for name in networks}
-
-
-async def _is_known(conn: Connection, key: AssetKey, count: int) -> bool:
-    row = (await _assets(conn, [key], count))[0]
-    return bool(row.owners) or await _is_live(conn, key, row)
-
-
-async def _is_live(conn: Connection, key: AssetKey, row: AssetRow) -> bool:
-    if row.transfers > 0:
-        return True
-    try:
-        await indexed_span(conn, key.network, None, None)
-    except RangeNotIndexed:
-        return False  # the journal cannot be asked now; the card, which knows of none, has to do
-    return bool(await value_of(conn, FACTS["asset_is_live"], _key(key)))
-
-
-async def _resolve(
-    conn: Connection, network: str, at: int | datetime, head: HeadRow | None
-) -> tuple[int, BlockRow | None, bool]:
-    """The block that ``at`` means: its number, the block if it was read, and whether the partition is there."""
-    if isinstance(at, int):
-        block = await row_of(conn, LISTS["block_at"], BlockRow, {"network": network, "number": at})
-        return at, block, head is not None and at <= head.head_number
-    block = await row_of(conn, LISTS["block_at_time"], BlockRow, {"network": network, "at": at})
-    reached = head is not None and head.head_time is not None and at <= head.head_time
-    return (block.number if block else -1), block, reached
-
-
-async def _holders_at(
-    conn: Connection, span: Span, key: AssetKey, standard: str | None, number: int, after: str | None, rows: int
-) -> list[HolderRow]:
-    asked = {**_key(key), "number": number, "after": after, "rows": rows, "nobody": list(ids.NO_ACCOUNTS)}
-    parameters = span.with_times(asked)
-    if HOLDING.get(standard or "", "single") == "multi":
-        return await rows_of(conn, span.of(LISTS["holders_at"]), HolderRow, parameters)
-    found = await rows_of(conn, span.of(LISTS["holder_at"]), HolderRow, parameters)
-    return [row for row in found if after is None and row.account not in ids.NO_ACCOUNTS]
-
-
-async def _column(conn: Connection, query: str, parameters: Mapping[str, Any]) -> list[Any]:
-    async with conn.cursor() as cursor:
-        await cursor.execute(query.encode(), parameters)
-        return [row[0] for row in await cursor.fetchall()]
 
 
 def _transfers_query(ask: TransfersAsk) -> str:

@@ -11,7 +11,7 @@ from ft.api.problems import MEDIA_TYPE, ProblemDetails
 T = TypeVar("T")
 IMMUTABLE: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
 _REVALIDATE: Final = "no-cache"
-_SHAPE: Final = "1"
+_SHAPE: Final = "2"
 
 
 def _spec(description: str) -> ResponseSpec:

@@ -38,8 +38,39 @@ class NetworkRow(Struct, frozen=True, kw_only=True):
     finalized: str
 
 
-class AssetRow(Struct, frozen=True, kw_only=True):
-    """An asset with the head of its partition (null fields: that partition has not read the network)."""
+class GroundsRow(Struct, frozen=True, kw_only=True):
+    """What the integrity of an asset or a collection is judged by; ``reasons`` are words with commas between."""
+
+    contradicted: bool
+    contract_contradicts: bool
+    gapless: bool
+    quarantined: bool
+    out_of_order: bool
+    reasons: str
+    created_reasons: str
+
+
+class StandingRow(GroundsRow, frozen=True, kw_only=True):
+    """The same with the ledger's head of the partition, and ``project``'s (counted); null: has not read the network."""
+
+    version: str
+    partition: int | None
+    position: int | None
+    head_number: int | None
+    head_hash: str | None
+    head_time: datetime | None
+    safe: int | None
+    finalized: int | None
+    counted_number: int | None
+    counted_hash: str | None
+    counted_time: datetime | None
+    counted_safe: int | None
+    counted_finalized: int | None
+    open_block: int | None
+
+
+class AssetRow(StandingRow, frozen=True, kw_only=True):
+    """An asset. ``counted``: owners and supply are those of the card, which is of ``project``'s head."""
 
     network: str
     contract: str
@@ -53,22 +84,17 @@ class AssetRow(Struct, frozen=True, kw_only=True):
     quantity: str | None
     since: datetime | None
     block_number: int | None
-    updated_at: datetime | None
+    held_time: datetime | None
+    card_time: datetime | None
+    card_block: int | None
+    counted: bool
     transfers: int
-    integrity: str
-    version: str
-    partition: int | None
-    position: int | None
-    head_number: int | None
-    head_hash: str | None
-    head_time: datetime | None
-    safe: int | None
-    finalized: int | None
 
 
-class CollectionRow(Struct, frozen=True, kw_only=True):
-    """A collection's counters (null: `project` has not reached it) and the head they belong to."""
+class CollectionRow(StandingRow, frozen=True, kw_only=True):
+    """A collection's counters, which are of ``project``'s head. Null: `project` has not reached it."""
 
+    network: str
     standard: str | None
     owners: int | None
     assets: int | None
@@ -79,16 +105,6 @@ class CollectionRow(Struct, frozen=True, kw_only=True):
     first_block: int | None
     last_block: int | None
     held: bool
-    integrity: str
-    version: str
-    network: str | None
-    partition: int | None
-    position: int | None
-    head_number: int | None
-    head_hash: str | None
-    head_time: datetime | None
-    safe: int | None
-    finalized: int | None
 
 
 class HeldCountersRow(Struct, frozen=True, kw_only=True):
@@ -118,6 +134,13 @@ class OwnerRow(Struct, frozen=True, kw_only=True):
     account: str
     quantity: str
     assets: int
+    block_number: int
+
+
+class DebitRow(Struct, frozen=True, kw_only=True):
+    """The newest block above finality in which an account gave away any of a collection."""
+
+    account: str
     block_number: int
 
 
@@ -154,6 +177,7 @@ class TransferRow(Struct, frozen=True, kw_only=True):
     to: str
     operator: str | None
     quantity: str
+    echo: bool
 
 
 class BlockRow(Struct, frozen=True, kw_only=True):

@@ -54,7 +54,7 @@ async def transfers(
     cursor: CursorText = None,
     min_block: MinBlockHeader = None,
 ) -> Page[Transfer]:
-    """Mints, transfers and burns that are in force, by chain position, newest first; bounds are inclusive.
+    """What moved and is in force, by chain position, newest first; echoes are marked, bounds are inclusive.
 
     A range with months that are not indexed yet: 503 `range_not_indexed`.
     """

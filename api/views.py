@@ -1,7 +1,7 @@
 """Rows -> answers: pure, but for the clock in ``lag_ms``."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from ft.api import answers, cursors
 from ft.api.answers import (
@@ -12,14 +12,14 @@ from ft.api.answers import (
     CollectionRef,
     CollectionStats,
     Holder,
-    Integrity,
     Ownership,
     Page,
     PageInfo,
     Transfer,
 )
-from ft.api.found import TransferKey, Transfers
+from ft.api.found import CollectionOwners, TransferKey, Transfers
 from ft.api.freshness import AsOf, as_of, finality
+from ft.api.integrity import judge
 from ft.api.rows import (
     AssetRow,
     CollectionRow,
@@ -30,6 +30,7 @@ from ft.api.rows import (
     OwnerRow,
     TransferRow,
 )
+from ft.api.standing import counted_head, head_of, is_amid_block, is_level
 from ft.schemas import ids
 
 R = TypeVar("R")
@@ -63,22 +64,6 @@ def transfers_page(found: Transfers, limit: int, filters: str, network: str) -> 
     )
 
 
-def head_of(row: AssetRow | CollectionRow) -> HeadRow | None:
-    """The head that came with a row; None if its partition has not read the network."""
-    if row.position is None or row.partition is None or row.head_number is None:
-        return None
-    return HeadRow(
-        network=cast(str, row.network),
-        partition=row.partition,
-        position=row.position,
-        head_number=row.head_number,
-        head_hash=row.head_hash or "",
-        head_time=row.head_time,
-        safe=-1 if row.safe is None else row.safe,
-        finalized=-1 if row.finalized is None else row.finalized,
-    )
-
-
 def asset(row: AssetRow, head: HeadRow | None) -> Asset:
     return Asset(**_asset_fields(row), ownership=_ownership(row, head))
 
@@ -90,6 +75,9 @@ def asset_answer(row: AssetRow) -> AssetAnswer:
 
 def _asset_fields(row: AssetRow) -> dict[str, Any]:
     natural = ids.asset_id(row.network, row.contract, row.token_id)
+    integrity, reasons = judge(row)
+    by_card = row.counted or row.card_time is not None
+    unwhole = row.counted and is_amid_block(row, row.card_block)
     return {
         "asset_id": natural,
         "id": row.uuid or ids.asset_uuid(natural),
@@ -101,15 +89,17 @@ def _asset_fields(row: AssetRow) -> dict[str, Any]:
         "name": None,
         "image": None,
         "is_stub": row.is_stub,
-        "supply": row.supply,
-        "owners": row.owners,
+        "supply": None if unwhole else row.supply,
+        "owners": None if unwhole else row.owners,
+        "counted_as_of": as_of(counted_head(row), row.network) if by_card and not is_level(row) else None,
         "market": None,
         "rarity": None,
         "spam": None,
         "trust": None,
         "metadata": None,
-        "integrity": row.integrity,
-        "updated_at": row.updated_at,
+        "integrity": integrity,
+        "integrity_reasons": reasons,
+        "updated_at": max((time for time in (row.held_time, row.card_time) if time is not None), default=None),
     }
 
 
@@ -144,6 +134,7 @@ def collection_answer(
 ) -> CollectionAnswer:
     """A collection by ``project``'s counters, or by the ledger's holdings where those are missing."""
     head = head_of(row)
+    integrity, reasons = judge(row)
     return CollectionAnswer(
         id=f"{network}:{contract}",
         network=network,
@@ -153,24 +144,30 @@ def collection_answer(
         slug=None,
         image=None,
         is_stub=True,
-        stats=_held_stats(held, head) if held else _stats(row, head),
+        stats=_held_stats(held, head) if held else _stats(row),
         market=None,
-        integrity=cast(Integrity, row.integrity),
+        integrity=integrity,
+        integrity_reasons=reasons,
         as_of=as_of(head, network),
     )
 
 
-def _stats(row: CollectionRow, head: HeadRow | None) -> CollectionStats:
+def _stats(row: CollectionRow) -> CollectionStats:
+    """``project``'s counters, as final as its own marks say; none amid a block, whose part is in them."""
+    head = counted_head(row)
+    whole = not is_amid_block(row, row.last_block)
     return CollectionStats(
-        owners=row.owners or 0,
-        assets=row.assets or 0,
-        supply=row.supply or "0",
-        transfers=row.transfers,
-        mints=row.mints,
-        burns=row.burns,
-        first_block=row.first_block,
-        last_block=row.last_block,
-        finality_status=finality(row.last_block, head),
+        owners=row.owners if whole else None,
+        assets=row.assets if whole else None,
+        supply=row.supply if whole else None,
+        transfers=row.transfers if whole else None,
+        mints=row.mints if whole else None,
+        burns=row.burns if whole else None,
+        first_block=row.first_block if whole else None,
+        last_block=row.last_block if whole else None,
+        finality_status=finality(row.last_block if whole else None, head),
+        as_of=None if is_level(row) else as_of(head, row.network),
+        reason=None if whole else "block_incomplete",
     )
 
 
@@ -185,6 +182,8 @@ def _held_stats(held: HeldCountersRow, head: HeadRow | None) -> CollectionStats:
         first_block=held.first_block,
         last_block=held.last_block,
         finality_status=finality(held.last_block, head),
+        as_of=None,
+        reason=None,
     )
 
 
@@ -194,18 +193,20 @@ def holder(network: str, row: HolderRow, head: HeadRow | None) -> Holder:
         account=f"{network}:{row.account}",
         quantity=row.quantity,
         acquired_at=row.since,
-        block_number=row.block_number,
+        block_number=row.block_number if row.block_number >= 0 else None,
         finality_status=finality(row.block_number, head),
     )
 
 
-def collection_owner(network: str, row: OwnerRow, head: HeadRow | None) -> CollectionOwner:
+def collection_owner(network: str, row: OwnerRow, found: CollectionOwners) -> CollectionOwner:
+    """Rests on what the account still holds, and on what it gave away; where that cannot be told it is pending."""
+    newest = None if found.debits is None else max(row.block_number, found.debits.get(row.account, row.block_number))
     return CollectionOwner(
         owner=row.account,
         account=f"{network}:{row.account}",
         quantity=row.quantity,
         assets=row.assets,
-        finality_status=finality(row.block_number, head),
+        finality_status=finality(newest, found.head),
     )
 
 
@@ -218,10 +219,11 @@ def transfer(row: TransferRow, head: HeadRow | None) -> Transfer:
         contract=row.contract,
         token_id=row.token_id,
         standard=row.standard,
-        kind=kind_of(row.from_, row.to),
+        kind=kind_of(row.from_, row.to, row.quantity),
         from_=row.from_,
         to=row.to,
         quantity=row.quantity,
+        echo=row.echo,
         operator=row.operator,
         tx_hash=row.tx_hash,
         log_n=row.n,
@@ -235,9 +237,11 @@ def transfer(row: TransferRow, head: HeadRow | None) -> Transfer:
     )
 
 
-def kind_of(from_account: str, to_account: str) -> answers.Kind:
-    """From nobody: mint. To nobody: burn. Both or neither: transfer."""
+def kind_of(from_account: str, to_account: str, quantity: str) -> answers.Kind:
+    """Nothing moves, or from nobody to nobody: none. From nobody: mint. To nobody: burn. Else: transfer."""
     minted, burned = from_account in ids.NO_ACCOUNTS, to_account in ids.NO_ACCOUNTS
-    if minted == burned:
-        return "transfer"
-    return "mint" if minted else "burn"
+    if quantity == "0" or (minted and burned):
+        return "none"
+    if minted:
+        return "mint"
+    return "burn" if burned else "transfer"

@@ -3,11 +3,12 @@
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
+from ft.contracts import Contract, read_contracts
 from ft.errors import ConfigError
 
 FAMILIES: Final = ("evm", "ton")
@@ -50,15 +51,27 @@ class Network:
     """Token bucket of one provider, requests a second."""
     batch_max: int = 20
     """JSON-RPC requests in one HTTP request, at most; 1 turns batches off."""
+    transaction_hashes_repeat: bool = True
+    """Whether one transaction hash may stand in two live blocks: ids are then looked for before they are given out."""
     marketplaces: Mapping[str, str] = field(default_factory=dict)
     """Address -> name."""
+    contracts: Mapping[str, Contract] = field(default_factory=dict)
+    """Address (lower case) -> how a contract older than the token standards logs its movements."""
 
 
 def load_networks(networks_file: Path | None = None) -> dict[str, Network]:
-    """Every known network by slug. Raises ConfigError naming file, network and key of what cannot be read."""
+    """Every known network by slug. Raises ConfigError naming file, network and key of what cannot be read.
+
+    The shipped list of old contracts belongs to a chain, not to a slug: a network of the file gets the list of the
+    built-in network of its chain id, and its own entries stand above it.
+    """
     found = _parse(tomllib.loads((files("ft") / "networks.toml").read_text()), "networks.toml")
-    if networks_file is not None:
-        found.update(_parse(_read(networks_file), str(networks_file)))
+    if networks_file is None:
+        return found
+    shipped = {network.chain_id: network.contracts for network in found.values()}
+    for slug, network in _parse(_read(networks_file), str(networks_file)).items():
+        known = {} if network.chain_id is None else shipped.get(network.chain_id, {})
+        found[slug] = replace(network, contracts={**known, **network.contracts})
     return found
 
 
@@ -110,7 +123,9 @@ def _network(slug: str, table: object, source: str) -> Network:
         state_sync=_typed(table, "state_sync", (bool,), False, where),
         requests_per_s=float(_typed(table, "requests_per_s", (int, float), 50.0, where)),
         batch_max=_typed(table, "batch_max", (int,), 20, where),
+        transaction_hashes_repeat=_typed(table, "transaction_hashes_repeat", (bool,), True, where),
         marketplaces=_marketplaces(table.get("marketplaces", {}), where),
+        contracts=read_contracts(table.get("contracts", {}), where),
     )
 
 

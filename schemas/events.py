@@ -41,6 +41,7 @@ class RawBlock:
     provider: str = ""
     reason: str = ""
     parts: list[RawPart] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
     schema_version: int = SCHEMA_VERSION
 
 
@@ -48,7 +49,8 @@ class RawBlock:
 class NormalizedBatch:
     """``ledger.normalized``: a block's slice for one partition, or a control record.
 
-    ``op``: append | revert | watermark. The list fields are columns of equal length, empty but for append.
+    ``op``: append | revert | watermark. The list fields are columns of equal length, empty but for append; ``echo`` is
+    empty also where no event is one.
     """
 
     network: str

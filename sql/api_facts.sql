@@ -5,14 +5,18 @@
 SELECT value::integer AS partitions FROM projection.settings WHERE name = 'partitions';
 
 -- name: head
--- How far one partition has read one network.
-SELECT network, partition, position, head_number, head_hash, head_time, safe, finalized
+-- How far one partition has read one network: blocks as a whole. Amid a block (open_block) that is the one before it.
+SELECT network, partition, position, least(head_number, open_block - 1) AS head_number,
+       CASE WHEN open_block <= head_number THEN '' ELSE head_hash END AS head_hash,
+       CASE WHEN open_block <= head_number THEN NULL ELSE head_time END AS head_time, safe, finalized
 FROM projection.heads
 WHERE consumer = %(consumer)s AND partition = %(partition)s AND network = %(network)s;
 
 -- name: heads
 -- The same for all partitions of some networks; the caller lets the one with the lowest position speak.
-SELECT network, partition, position, head_number, head_hash, head_time, safe, finalized
+SELECT network, partition, position, least(head_number, open_block - 1) AS head_number,
+       CASE WHEN open_block <= head_number THEN '' ELSE head_hash END AS head_hash,
+       CASE WHEN open_block <= head_number THEN NULL ELSE head_time END AS head_time, safe, finalized
 FROM projection.heads
 WHERE consumer = %(consumer)s AND network = ANY(%(networks)s::text[]);
 
@@ -25,38 +29,95 @@ SELECT network, family, chain_id, start_block, confirmed, finalized FROM project
 SELECT network, contract, token_id FROM projection.assets WHERE uuid = %(uuid)s::uuid;
 
 -- name: assets
--- Everything about some assets in one statement, hence of one snapshot. Holders beyond 1000 are not
--- added up: supply and owners come from the card then. `version` moves with whatever can change the answer.
--- The arrays hide in subselects so that their lengths sway no plan: the generic one is kept, and saves 2 ms.
+-- Everything about some assets in one statement, hence of one snapshot; what their contracts rest on (coverage, findings)
+-- is asked once a contract, and judged by the caller. Holders beyond 1000 are not added up: supply and owners come from
+-- the card then, which is of the block that `project` has reached (counted_*). `version` moves with whatever can change
+-- the answer. The arrays hide in subselects so that their lengths sway no plan: the generic one is kept, and saves 2 ms.
+WITH asked AS MATERIALIZED (
+    SELECT k.*
+    FROM unnest((SELECT %(networks)s::text[]), (SELECT %(contracts)s::text[]), (SELECT %(token_ids)s::numeric[]),
+                (SELECT %(partitions)s::integer[]))
+         WITH ORDINALITY AS k (network, contract, token_id, partition, place)
+), grounds AS MATERIALIZED (
+    SELECT c.network, c.contract, c.partition, h.position, h.head_number, h.head_hash, h.head_time, h.safe, h.finalized,
+           least(p.head_number, p.open_block - 1) AS counted_number,
+           CASE WHEN p.open_block <= p.head_number THEN '' ELSE p.head_hash END AS counted_hash,
+           CASE WHEN p.open_block <= p.head_number THEN NULL ELSE p.head_time END AS counted_time,
+           p.safe AS counted_safe, p.finalized AS counted_finalized, p.open_block,
+           span.chain_position, coalesce(covered.gapless, false) AS gapless, coalesce(covered.reasons, '') AS reasons,
+           coalesce(span.created_reasons, '') AS created_reasons,
+           EXISTS (SELECT FROM projection.quarantined q
+                   WHERE q.network = c.network AND q.contract IN (c.contract, '')
+                     AND q.block_number BETWEEN span.low AND h.head_number) AS quarantined,
+           EXISTS (SELECT FROM projection.recounts r
+                   WHERE r.network = c.network AND r.contract = c.contract) AS out_of_order,
+           (SELECT max(s.next_seq) FROM projection.consumers s
+            WHERE s.consumer = 'project' AND s.partition = c.partition) AS counted_seq
+    FROM (SELECT DISTINCT a.network, a.contract, a.partition FROM asked a) c
+    LEFT JOIN projection.heads h
+           ON h.consumer = 'ledger' AND h.partition = c.partition AND h.network = c.network
+    LEFT JOIN projection.heads p
+           ON p.consumer = 'project' AND p.partition = c.partition AND p.network = c.network
+    LEFT JOIN LATERAL (
+        -- From the contract's creation, else from the network's start block. A creation that no root proves is not
+        -- needed where everything was read since the start block.
+        SELECT CASE WHEN w.whole THEN n.start_block ELSE coalesce(cr.number, n.start_block) END AS low, t.high,
+               CASE WHEN NOT w.whole THEN cr.reasons END AS created_reasons, ch.position AS chain_position
+        FROM projection.networks n
+        LEFT JOIN projection.created cr ON cr.network = n.network AND cr.contract = c.contract
+        LEFT JOIN projection.chain_heads ch ON ch.network = n.network
+        CROSS JOIN LATERAL (SELECT least(h.head_number, ch.head_number) AS high) t
+        CROSS JOIN LATERAL (
+            SELECT coalesce(cr.reasons <> '' AND n.start_block <= cr.number AND (
+                SELECT range_agg(int8range(g."from", g."to", '[]'))
+                           @> int8range(least(n.start_block, t.high), t.high, '[]')
+                FROM projection.coverage g
+                WHERE g.network = n.network), false) AS whole
+            OFFSET 0  -- once, not again wherever it is named
+        ) w
+        WHERE n.network = c.network
+    ) span ON true
+    LEFT JOIN LATERAL (
+        SELECT range_agg(int8range(g."from", g."to", '[]'))
+                   @> int8range(least(span.low, span.high), span.high, '[]') AS gapless,
+               string_agg(DISTINCT (g.proof || ',' || g.reasons) COLLATE "C", ',')
+                   FILTER (WHERE g.proof <> 'receipts' OR g.reasons <> '') AS reasons
+        FROM projection.coverage g
+        WHERE g.network = c.network AND g."to" >= span.low AND g."from" <= span.high
+    ) covered ON true
+)
 SELECT k.network, k.contract, k.token_id, a.uuid, coalesce(a.is_stub, true) AS is_stub,
        coalesce(held.standard, a.standard, c.standard) AS standard,
        CASE WHEN held.holders > 1000 THEN coalesce(c.owners, held.holders) ELSE held.holders END AS owners,
        CASE WHEN held.holders > 1000 THEN coalesce(c.supply, held.supply) ELSE held.supply END AS supply,
        held.account, held.quantity, held.since, held.block_number,
-       greatest(c.last_time, held.last_since) AS updated_at,
-       coalesce(c.transfers, 0) AS transfers,
-       CASE WHEN EXISTS (SELECT FROM projection.findings f
-                         WHERE (f.network, f.contract, f.token_id) = (k.network, k.contract, k.token_id)
-                           AND f.kind = 'nonconserving') THEN 'nonconserving'
-            WHEN covered.gapless IS NOT TRUE THEN 'partial_history'
-            WHEN EXISTS (SELECT FROM projection.quarantined q
-                         WHERE q.network = k.network AND q.contract IN (k.contract, '')
-                           AND q.block_number BETWEEN span.low AND h.head_number) THEN 'partial_history'
-            WHEN covered.unproven THEN 'unproven'
-            ELSE 'proven' END AS integrity,
-       h.partition, h.position, h.head_number, h.head_hash, h.head_time, h.safe, h.finalized,
-       concat_ws('-', k.partition, h.position, span.chain_position,
-                 (SELECT max(s.next_seq) FROM projection.consumers s
-                  WHERE s.consumer = 'project' AND s.partition = k.partition),
-                 (SELECT count(*) FROM projection.findings f
-                  WHERE (f.network, f.contract) = (k.network, k.contract))) AS version
-FROM unnest((SELECT %(networks)s::text[]), (SELECT %(contracts)s::text[]), (SELECT %(token_ids)s::numeric[]),
-            (SELECT %(partitions)s::integer[]))
-     WITH ORDINALITY AS k (network, contract, token_id, partition, place)
-LEFT JOIN projection.heads h
-       ON h.consumer = 'ledger' AND h.partition = k.partition AND h.network = k.network
+       -- Of the newest block that the holdings rest on. Who gave all away leaves no holding: the card knows of them.
+       coalesce((SELECT b.time FROM projection.blocks b
+                 WHERE b.network = k.network AND b.number = coalesce(one.block_number, held.block_number)),
+                one.since, held.last_since) AS held_time,
+       CASE WHEN one.network IS NULL THEN c.last_time END AS card_time, held.holders > 1000 AS counted,
+       c.last_block AS card_block, coalesce(c.transfers, 0) AS transfers,
+       f.contradicted, f.contract_contradicts, g.gapless, g.quarantined, g.reasons, g.created_reasons, g.out_of_order,
+       g.partition, g.position, g.head_number, g.head_hash, g.head_time, g.safe, g.finalized,
+       g.counted_number, g.counted_hash, g.counted_time, g.counted_safe, g.counted_finalized, g.open_block,
+       concat_ws('-', g.partition, g.position, g.chain_position, g.counted_seq, g.out_of_order, f.contradicted,
+                 f.contract_contradicts) AS version
+FROM asked k
+JOIN grounds g ON (g.network, g.contract) = (k.network, k.contract)
 LEFT JOIN projection.assets a ON (a.network, a.contract, a.token_id) = (k.network, k.contract, k.token_id)
 LEFT JOIN projection.asset_cards c ON (c.network, c.contract, c.token_id) = (k.network, k.contract, k.token_id)
+LEFT JOIN projection.single_holdings one
+       ON (one.network, one.contract, one.token_id) = (k.network, k.contract, k.token_id)
+CROSS JOIN LATERAL (
+    -- One row at most is looked at for each: a contract that is no NFT's may have a finding for every token id.
+    SELECT EXISTS (SELECT FROM projection.findings f
+                   WHERE (f.network, f.contract, f.token_id) = (k.network, k.contract, k.token_id)
+                     AND f.kind = 'nonconserving') AS contradicted,
+           EXISTS (SELECT FROM projection.findings f
+                   WHERE (f.network, f.contract) = (k.network, k.contract) AND f.token_id <> k.token_id
+                     AND f.kind = 'nonconserving') AS contract_contradicts
+    OFFSET 0
+) f
 CROSS JOIN LATERAL (
     SELECT count(*) AS holders, coalesce(sum(o.quantity), 0) AS supply, min(o.account) AS account,
            min(o.quantity) AS quantity, min(o.since) AS since, max(o.since) AS last_since,
@@ -66,33 +127,25 @@ CROSS JOIN LATERAL (
           WHERE v.network = k.network AND v.contract = k.contract AND v.token_id = k.token_id
           LIMIT 1001) o
 ) held
-LEFT JOIN LATERAL (
-    SELECT coalesce(cr.number, n.start_block) AS low, least(h.head_number, ch.head_number) AS high,
-           ch.position AS chain_position
-    FROM projection.networks n
-    LEFT JOIN projection.created cr ON cr.network = n.network AND cr.contract = k.contract
-    LEFT JOIN projection.chain_heads ch ON ch.network = n.network
-    WHERE n.network = k.network
-) span ON true
-LEFT JOIN LATERAL (
-    SELECT range_agg(int8range(g."from", g."to", '[]'))
-               @> int8range(least(span.low, span.high), span.high, '[]') AS gapless,
-           bool_or(g.proof <> 'receipts') AS unproven
-    FROM projection.coverage g
-    WHERE g.network = k.network AND g."to" >= span.low AND g."from" <= span.high
-) covered ON true
 ORDER BY k.place;
 
 -- name: asset_version
 -- The same `version` without the rest: what a conditional request costs.
-SELECT concat_ws('-', %(partition)s::integer, h.position, ch.position,
+SELECT concat_ws('-', k.partition, h.position, ch.position,
                  (SELECT max(s.next_seq) FROM projection.consumers s
-                  WHERE s.consumer = 'project' AND s.partition = %(partition)s),
-                 (SELECT count(*) FROM projection.findings f
-                  WHERE f.network = %(network)s AND f.contract = %(contract)s)) AS version
-FROM (SELECT %(network)s::text AS network) k
+                  WHERE s.consumer = 'project' AND s.partition = k.partition),
+                 EXISTS (SELECT FROM projection.recounts r
+                         WHERE r.network = k.network AND r.contract = k.contract),
+                 EXISTS (SELECT FROM projection.findings f
+                         WHERE (f.network, f.contract, f.token_id) = (k.network, k.contract, k.token_id)
+                           AND f.kind = 'nonconserving'),
+                 EXISTS (SELECT FROM projection.findings f
+                         WHERE (f.network, f.contract) = (k.network, k.contract) AND f.token_id <> k.token_id
+                           AND f.kind = 'nonconserving')) AS version
+FROM (SELECT %(network)s::text AS network, %(contract)s::text AS contract, %(token_id)s::numeric AS token_id,
+             %(partition)s::integer AS partition) k
 LEFT JOIN projection.heads h
-       ON h.consumer = 'ledger' AND h.partition = %(partition)s AND h.network = k.network
+       ON h.consumer = 'ledger' AND h.partition = k.partition AND h.network = k.network
 LEFT JOIN projection.chain_heads ch ON ch.network = k.network;
 
 -- name: asset_is_live
@@ -102,49 +155,71 @@ SELECT EXISTS (
     WHERE t.network = %(network)s AND t.contract = %(contract)s AND t.token_id = %(token_id)s::numeric
 ) AS live;
 
+-- name: contract_is_live
+-- The same for a contract.
+SELECT EXISTS (
+    SELECT FROM projection.transfers t
+    WHERE t.network = %(network)s AND t.contract = %(contract)s
+) AS live;
+
 -- name: collection
--- Counters as `project` keeps them, with its head; and whether the ledger knows a holding.
+-- Counters as `project` keeps them, with the head that they are the state of (counted_*); whether the ledger knows a
+-- holding; and what the contract rests on, up to the ledger's head.
 SELECT s.standard, s.owners, s.assets, s.supply, s.transfers, s.mints, s.burns, s.first_block, s.last_block,
        EXISTS (SELECT FROM projection.ownership_view o
-               WHERE o.network = k.network AND o.contract = k.contract) AS held,
-       h.network, h.partition, h.position, h.head_number, h.head_hash, h.head_time, h.safe, h.finalized,
-       CASE WHEN EXISTS (SELECT FROM projection.findings f
-                         WHERE (f.network, f.contract) = (k.network, k.contract)
-                           AND f.kind = 'nonconserving') THEN 'nonconserving'
-            WHEN covered.gapless IS NOT TRUE THEN 'partial_history'
-            WHEN EXISTS (SELECT FROM projection.quarantined q
-                         WHERE q.network = k.network AND q.contract IN (k.contract, '')
-                           AND q.block_number BETWEEN span.low AND h.head_number) THEN 'partial_history'
-            WHEN covered.unproven THEN 'unproven'
-            ELSE 'proven' END AS integrity,
-       concat_ws('-', k.partition, h.position, span.chain_position, s.version,
-                 (SELECT max(e.next_seq) FROM projection.consumers e
-                  WHERE e.consumer = 'project' AND e.partition = k.partition),
-                 (SELECT count(*) FROM projection.findings f
-                  WHERE (f.network, f.contract) = (k.network, k.contract))) AS version
-FROM (SELECT %(network)s::text AS network, %(contract)s::text AS contract, %(partition)s::integer AS partition) k
-LEFT JOIN projection.collection_stats s ON s.network = k.network AND s.contract = k.contract
+               WHERE o.network = c.network AND o.contract = c.contract) AS held,
+       c.network, c.partition, h.position, h.head_number, h.head_hash, h.head_time, h.safe, h.finalized,
+       least(p.head_number, p.open_block - 1) AS counted_number,
+       CASE WHEN p.open_block <= p.head_number THEN '' ELSE p.head_hash END AS counted_hash,
+       CASE WHEN p.open_block <= p.head_number THEN NULL ELSE p.head_time END AS counted_time,
+       p.safe AS counted_safe, p.finalized AS counted_finalized, p.open_block,
+       e.contradicted, false AS contract_contradicts, coalesce(covered.gapless, false) AS gapless,
+       EXISTS (SELECT FROM projection.quarantined q
+               WHERE q.network = c.network AND q.contract IN (c.contract, '')
+                 AND q.block_number BETWEEN span.low AND h.head_number) AS quarantined,
+       coalesce(covered.reasons, '') AS reasons, coalesce(span.created_reasons, '') AS created_reasons, e.out_of_order,
+       concat_ws('-', c.partition, h.position, span.chain_position, s.version,
+                 (SELECT max(m.next_seq) FROM projection.consumers m
+                  WHERE m.consumer = 'project' AND m.partition = c.partition),
+                 e.out_of_order, e.contradicted) AS version
+FROM (SELECT %(network)s::text AS network, %(contract)s::text AS contract, %(partition)s::integer AS partition) c
+LEFT JOIN projection.collection_stats s ON s.network = c.network AND s.contract = c.contract
+LEFT JOIN projection.heads h ON h.consumer = 'ledger' AND h.partition = c.partition AND h.network = c.network
+LEFT JOIN projection.heads p ON p.consumer = 'project' AND p.partition = c.partition AND p.network = c.network
+CROSS JOIN LATERAL (
+    SELECT EXISTS (SELECT FROM projection.findings f
+                   WHERE (f.network, f.contract) = (c.network, c.contract)
+                     AND f.kind = 'nonconserving') AS contradicted,
+           EXISTS (SELECT FROM projection.recounts r
+                   WHERE r.network = c.network AND r.contract = c.contract) AS out_of_order
+    OFFSET 0
+) e
 LEFT JOIN LATERAL (
-    -- Where project has not come yet, the ledger's own head speaks.
-    SELECT p.* FROM projection.heads p
-    WHERE p.consumer IN ('project', 'ledger') AND p.partition = k.partition AND p.network = k.network
-    ORDER BY (p.consumer = 'project') = (s.network IS NOT NULL) DESC
-    LIMIT 1
-) h ON true
-LEFT JOIN LATERAL (
-    SELECT coalesce(cr.number, n.start_block) AS low, least(h.head_number, ch.head_number) AS high,
-           ch.position AS chain_position
+    -- From the contract's creation, else from the network's start block. A creation that no root proves is not
+    -- needed where everything was read since the start block.
+    SELECT CASE WHEN w.whole THEN n.start_block ELSE coalesce(cr.number, n.start_block) END AS low, t.high,
+           CASE WHEN NOT w.whole THEN cr.reasons END AS created_reasons, ch.position AS chain_position
     FROM projection.networks n
-    LEFT JOIN projection.created cr ON cr.network = n.network AND cr.contract = k.contract
+    LEFT JOIN projection.created cr ON cr.network = n.network AND cr.contract = c.contract
     LEFT JOIN projection.chain_heads ch ON ch.network = n.network
-    WHERE n.network = k.network
+    CROSS JOIN LATERAL (SELECT least(h.head_number, ch.head_number) AS high) t
+    CROSS JOIN LATERAL (
+        SELECT coalesce(cr.reasons <> '' AND n.start_block <= cr.number AND (
+            SELECT range_agg(int8range(g."from", g."to", '[]'))
+                       @> int8range(least(n.start_block, t.high), t.high, '[]')
+            FROM projection.coverage g
+            WHERE g.network = n.network), false) AS whole
+        OFFSET 0  -- once, not again wherever it is named
+    ) w
+    WHERE n.network = c.network
 ) span ON true
 LEFT JOIN LATERAL (
     SELECT range_agg(int8range(g."from", g."to", '[]'))
                @> int8range(least(span.low, span.high), span.high, '[]') AS gapless,
-           bool_or(g.proof <> 'receipts') AS unproven
+           string_agg(DISTINCT (g.proof || ',' || g.reasons) COLLATE "C", ',')
+               FILTER (WHERE g.proof <> 'receipts' OR g.reasons <> '') AS reasons
     FROM projection.coverage g
-    WHERE g.network = k.network AND g."to" >= span.low AND g."from" <= span.high
+    WHERE g.network = c.network AND g."to" >= span.low AND g."from" <= span.high
 ) covered ON true;
 
 -- name: collection_from_holdings

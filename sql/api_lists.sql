@@ -22,21 +22,43 @@ WITH RECURSIVE token (token_id, place) AS (
 )
 SELECT token_id FROM token ORDER BY token_id;
 
--- name: collection_is_known
--- Whether anything in force is known of a collection.
-SELECT EXISTS (SELECT FROM projection.ownership_view o WHERE o.network = %(network)s AND o.contract = %(contract)s)
-    OR EXISTS (SELECT FROM projection.collection_stats s
-               WHERE s.network = %(network)s AND s.contract = %(contract)s
-                 AND s.transfers + s.mints + s.burns > 0) AS known;
-
 -- name: collection_owners
--- An account and all it holds of a collection, in the order of accounts: that order does not move.
-SELECT o.account, sum(o.quantity) AS quantity, count(*) AS assets, max(o.block_number) AS block_number
+-- An account and all it holds of a collection, in the order of accounts: that order does not move. A holding that the
+-- ledger infers (block -1) rests on no event, and so does the sum.
+SELECT o.account, sum(o.quantity) AS quantity, count(*) AS assets,
+       CASE WHEN min(o.block_number) < 0 THEN -1 ELSE max(o.block_number) END AS block_number
 FROM projection.ownership_view o
 WHERE o.network = %(network)s AND o.contract = %(contract)s AND o.account > %(after)s
 GROUP BY o.account
 ORDER BY o.account
 LIMIT %(rows)s;
+
+-- name: collection_debits
+-- The newest block, above finality, in which each of some accounts gave away any of a collection: what it has left rests
+-- on that too. By the account's own events; of a single token, what another account's name stands for (holder_before).
+-- No event above the mark of finality is older than the block there: that keeps it to the newest months.
+SELECT k.account, max(t.block_number) AS block_number
+FROM (SELECT unnest(%(accounts)s::text[]) AS account) k
+CROSS JOIN (
+    SELECT coalesce((SELECT b.time FROM projection.blocks b
+                     WHERE b.network = %(network)s AND b.number <= %(finalized)s
+                     ORDER BY b.number DESC
+                     LIMIT 1), '-infinity') AS time
+) f
+CROSS JOIN LATERAL (
+    SELECT t.block_number
+    FROM projection.transfers t
+    WHERE t.network = %(network)s AND t."from" = k.account AND t.block_number > %(finalized)s
+      AND t.block_time >= f.time AND t.contract = %(contract)s
+      AND t.holder_before IS NULL AND t."to" <> k.account AND t.quantity > 0 AND NOT t.echo
+    UNION ALL
+    SELECT t.block_number
+    FROM projection.transfers t
+    WHERE t.network = %(network)s AND t.holder_before = k.account AND t.block_number > %(finalized)s
+      AND t.block_time >= f.time AND t.contract = %(contract)s
+      AND t."to" <> k.account AND NOT t.echo
+) t
+GROUP BY k.account;
 
 -- name: asset_owners
 -- Who holds an asset: at most one row where a token has one holder (slot ''), else one an account.
@@ -63,24 +85,65 @@ CROSS JOIN LATERAL (
 ORDER BY k.place, p.contract, p.token_id
 LIMIT %(rows)s;
 
+-- name: has_one_holder
+-- Whether a token has one holder at a time, whatever the standards of its events: then it has the row of slot ''.
+SELECT EXISTS (
+    SELECT FROM projection.single_holdings o
+    WHERE o.network = %(network)s AND o.contract = %(contract)s AND o.token_id = %(token_id)s::numeric
+) AS one;
+
 -- name: holder_at
--- Who a token with one holder belonged to once a block was applied: `to` of the last live event up to it.
-SELECT t."to" AS account, t.quantity, t.block_time AS since, t.block_number, ''::text AS slot
-FROM projection.transfers t
-WHERE t.network = %(network)s AND t.contract = %(contract)s AND t.token_id = %(token_id)s::numeric
-  AND t.block_number <= %(number)s
-ORDER BY t.block_number DESC, t.log_index DESC, t.sub_index DESC
-LIMIT 1;
+-- Who a token with one holder belonged to once a block was applied: `to` of the last live event up to it. It is held
+-- since the first of the last events that all name this account, so that a transfer to oneself changes nothing. A token
+-- without a live event is with whom the ledger believes to hold it (implicit, before every block).
+WITH newest AS MATERIALIZED (
+    SELECT t."to" AS account, t.block_number
+    FROM projection.transfers t
+    WHERE t.network = %(network)s AND t.contract = %(contract)s AND t.token_id = %(token_id)s::numeric
+      AND t.block_number <= %(number)s AND t.quantity > 0 AND NOT t.echo
+    ORDER BY t.block_number DESC, t.log_index DESC, t.sub_index DESC
+    LIMIT 1
+), others AS MATERIALIZED (
+    SELECT o.*
+    FROM newest w
+    CROSS JOIN LATERAL (
+        SELECT t.block_number, t.log_index, t.sub_index
+        FROM projection.transfers t
+        WHERE t.network = %(network)s AND t.contract = %(contract)s AND t.token_id = %(token_id)s::numeric
+          AND t.block_number <= %(number)s AND t.quantity > 0 AND NOT t.echo AND t."to" <> w.account
+        ORDER BY t.block_number DESC, t.log_index DESC, t.sub_index DESC
+        LIMIT 1
+    ) o
+), since AS MATERIALIZED (
+    SELECT t.block_time
+    FROM projection.transfers t
+    WHERE t.network = %(network)s AND t.contract = %(contract)s AND t.token_id = %(token_id)s::numeric
+      AND t.block_number BETWEEN coalesce((SELECT o.block_number FROM others o), 0) AND %(number)s
+      AND (t.block_number, t.log_index, t.sub_index)
+          > (coalesce((SELECT o.block_number FROM others o), -1), coalesce((SELECT o.log_index FROM others o), -1),
+             coalesce((SELECT o.sub_index FROM others o), -1))
+      AND t.quantity > 0 AND NOT t.echo
+    ORDER BY t.block_number, t.log_index, t.sub_index
+    LIMIT 1
+)
+SELECT w.account, 1::numeric AS quantity, (SELECT s.block_time FROM since s) AS since, w.block_number, ''::text AS slot
+FROM newest w
+UNION ALL
+SELECT o.account, o.quantity, o.since, o.block_number, ''::text AS slot
+FROM projection.single_holdings o
+WHERE o.network = %(network)s AND o.contract = %(contract)s AND o.token_id = %(token_id)s::numeric
+  AND o.block_number < 0 AND NOT EXISTS (SELECT FROM newest);
 
 -- name: holders_at
--- The same for a token of many holders: the sum of the live events up to that block.
+-- The same for a token of many holders: the sum of the live events up to that block. A holding rests on the newest event
+-- that changed it, in or out; it is held since the newest that came in.
 SELECT side.account, sum(side.delta) AS quantity,
-       max(t.block_time) FILTER (WHERE side.delta >= 0) AS since, max(t.block_number) AS block_number,
+       max(t.block_time) FILTER (WHERE side.delta > 0) AS since, max(t.block_number) AS block_number,
        side.account AS slot
 FROM projection.transfers t
 CROSS JOIN LATERAL (VALUES (t."from", -t.quantity), (t."to", t.quantity)) AS side (account, delta)
 WHERE t.network = %(network)s AND t.contract = %(contract)s AND t.token_id = %(token_id)s::numeric
-  AND t.block_number <= %(number)s
+  AND t.block_number <= %(number)s AND t.quantity > 0 AND t."from" <> t."to" AND NOT t.echo
   AND side.account <> ALL(%(nobody)s::text[])
   AND (%(after)s::text IS NULL OR side.account > %(after)s)
 GROUP BY side.account

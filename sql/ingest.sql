@@ -43,7 +43,7 @@ WHERE t.network = %(network)s AND NOT t.final
 ORDER BY t.height;
 
 -- name: tail
-SELECT height, hash, parent, raw_offset, final FROM ingest.tail WHERE network = %(network)s ORDER BY height;
+SELECT height, hash, parent, raw_offset, final, proof, reasons, content FROM ingest.tail WHERE network = %(network)s ORDER BY height;
 
 -- name: lowest_unfinal
 -- A backfill stays below it.
@@ -51,10 +51,17 @@ SELECT min(height) FROM ingest.tail WHERE network = %(network)s AND NOT final;
 
 -- name: add_row
 -- Before the append. A row of another hash stands for a block that must be reverted first: it is not overwritten.
-INSERT INTO ingest.tail (network, height, hash, parent)
-VALUES (%(network)s, %(height)s, %(hash)s, %(parent)s)
-ON CONFLICT (network, height) DO UPDATE SET raw_offset = NULL, parent = excluded.parent
+INSERT INTO ingest.tail (network, height, hash, parent, proof, reasons, content)
+VALUES (%(network)s, %(height)s, %(hash)s, %(parent)s, %(proof)s, %(reasons)s, %(content)s)
+ON CONFLICT (network, height) DO UPDATE
+SET raw_offset = NULL, parent = excluded.parent, proof = excluded.proof, reasons = excluded.reasons,
+    content = excluded.content
 WHERE ingest.tail.hash = excluded.hash;
+
+-- name: better
+-- After the same block was appended again, better proven: it stands where it stood.
+UPDATE ingest.tail SET proof = %(proof)s, reasons = %(reasons)s
+WHERE network = %(network)s AND height = %(height)s AND hash = %(hash)s;
 
 -- name: acknowledge
 UPDATE ingest.tail SET raw_offset = %(offset)s
@@ -98,6 +105,16 @@ VALUES (%(job)s, %(network)s, %(next_height)s, %(node_head)s, to_timestamp(%(nod
 ON CONFLICT (job) DO UPDATE
 SET next_height = excluded.next_height, node_head = excluded.node_head,
     node_time = coalesce(excluded.node_time, system.sync_cursors.node_time), updated_at = now();
+
+-- name: waits
+-- No provider gives the block, or proves it; since when is kept for as long as it is the same one.
+UPDATE system.sync_cursors
+SET waits_since = CASE WHEN waits_for = %(height)s THEN waits_since ELSE now() END, waits_for = %(height)s,
+    waits_error = %(error)s, updated_at = now()
+WHERE job = %(job)s;
+
+-- name: waits_no_longer
+UPDATE system.sync_cursors SET waits_for = NULL, waits_since = NULL, waits_error = NULL WHERE job = %(job)s;
 
 -- name: cursor
 SELECT next_height FROM system.sync_cursors WHERE job = %(job)s;

@@ -10,6 +10,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from ft.config import Config
+from ft.contracts import NONE
 from ft.errors import ConfigError, DatabaseError, DatabaseUnavailable
 from ft.networks import Network, load_networks
 from ft.schemas.standards import FAMILY, HOLDING, TITLES
@@ -139,6 +140,7 @@ def _fill_network(conn: psycopg.Connection[Any], network: Network) -> None:
         "proof": network.proof,
         "logs_window": network.logs_window,
         "requests_per_s": network.requests_per_s,
+        "transaction_hashes_repeat": network.transaction_hashes_repeat,
     }
     conn.execute(
         "INSERT INTO ref.networks (network, family, chain_id, start_block, confirmed, finalized, settings)"
@@ -161,6 +163,21 @@ def _fill_network(conn: psycopg.Connection[Any], network: Network) -> None:
             " ON CONFLICT (network, address) DO UPDATE SET name = EXCLUDED.name",
             (network.slug, address, name),
         )
+    _fill_contracts(conn, network)
+
+
+def _fill_contracts(conn: psycopg.Connection[Any], network: Network) -> None:
+    """The listed contracts; one whose layout is another now comes in force anew, one that is listed no more goes."""
+    listed = {address: each for address, each in network.contracts.items() if each.layout != NONE}
+    for address, contract in listed.items():
+        conn.execute(
+            "INSERT INTO ref.contracts AS c (network, contract, layout, name, source) VALUES (%s, %s, %s, %s, %s)"
+            " ON CONFLICT (network, contract) DO UPDATE SET layout = EXCLUDED.layout, name = EXCLUDED.name,"
+            " source = EXCLUDED.source,"
+            " in_force_from = CASE WHEN c.layout = EXCLUDED.layout THEN c.in_force_from END",
+            (network.slug, address, contract.layout, contract.name, contract.source),
+        )
+    conn.execute("DELETE FROM ref.contracts WHERE network = %s AND contract <> ALL(%s)", (network.slug, list(listed)))
 
 
 def _where(url: str) -> str:

@@ -2,9 +2,26 @@
 -- What the fold of the raw log knew after the last committed record.
 SELECT claim_offset, broken, safe, position, late_position FROM ingest.heads WHERE network = %(network)s;
 
+-- name: contracts
+-- Those older than the token standards, and from which raw offset on each is read that way (null: from now on).
+SELECT contract, layout, in_force_from FROM ref.contracts WHERE network = %(network)s ORDER BY contract;
+
+-- name: note_undecoded
+-- What is covered already was read without these contracts.
+INSERT INTO ingest.undecoded (network, contract, "from", "to")
+SELECT c.network, c.contract, s."from", s."to"
+FROM ref.contracts c JOIN ingest.coverage s USING (network)
+WHERE c.network = %(network)s AND c.contract = ANY(%(contracts)s) AND c.in_force_from IS NULL
+ON CONFLICT (network, contract, "from") DO UPDATE SET "to" = greatest(undecoded."to", excluded."to");
+
+-- name: put_in_force
+-- From this raw offset on they are read.
+UPDATE ref.contracts SET in_force_from = %(position)s
+WHERE network = %(network)s AND contract = ANY(%(contracts)s) AND in_force_from IS NULL;
+
 -- name: standing_rows
 -- The rows that a chain always keeps: the highest, the highest final, and all from the lowest unfinal one on.
-SELECT number, hash, parent, extract(epoch FROM time)::bigint, final, proof, raw_offset, digest
+SELECT number, hash, parent, extract(epoch FROM time)::bigint, final, proof, raw_offset, digest, reasons
 FROM ingest.blocks
 WHERE network = %(network)s AND state = 'canonical'
   AND (number IN (SELECT unnest(ARRAY[head_number, finalized]) FROM ingest.heads WHERE network = %(network)s)
@@ -12,20 +29,20 @@ WHERE network = %(network)s AND state = 'canonical'
 
 -- name: rows_at
 -- The canonical rows at the heights that the coming records name.
-SELECT number, hash, parent, extract(epoch FROM time)::bigint, final, proof, raw_offset, digest
+SELECT number, hash, parent, extract(epoch FROM time)::bigint, final, proof, raw_offset, digest, reasons
 FROM ingest.blocks
 WHERE network = %(network)s AND state = 'canonical' AND number = ANY(%(heights)s);
 
 -- name: newest_rows
 -- What the RocksDB table is filled with again.
-SELECT number, hash, parent, extract(epoch FROM time)::bigint, final, proof, raw_offset, digest
+SELECT number, hash, parent, extract(epoch FROM time)::bigint, final, proof, raw_offset, digest, reasons
 FROM ingest.blocks
 WHERE network = %(network)s AND state = 'canonical'
 ORDER BY number DESC LIMIT %(rows)s;
 
 -- name: rows_below
 -- What may become the head, or the highest final row, once these heights are reverted.
-SELECT b.number, b.hash, b.parent, extract(epoch FROM b.time)::bigint, b.final, b.proof, b.raw_offset, b.digest
+SELECT b.number, b.hash, b.parent, extract(epoch FROM b.time)::bigint, b.final, b.proof, b.raw_offset, b.digest, b.reasons
 FROM unnest(%(heights)s::bigint[]) AS h (height), (VALUES (true), (false)) AS wanted (final)
 CROSS JOIN LATERAL (
     SELECT * FROM ingest.blocks
@@ -35,27 +52,28 @@ CROSS JOIN LATERAL (
 
 -- name: write_reverted
 -- Before the canonical rows: a height has one canonical row at any time.
-INSERT INTO ingest.blocks (network, number, hash, parent, time, state, final, proof, raw_offset, digest)
-SELECT %(network)s, number, hash, parent, to_timestamp(time), 'reverted', final, proof, raw_offset, digest
+INSERT INTO ingest.blocks (network, number, hash, parent, time, state, final, proof, raw_offset, digest, reasons)
+SELECT %(network)s, number, hash, parent, to_timestamp(time), 'reverted', final, proof, raw_offset, digest, reasons
 FROM unnest(%(number)s::bigint[], %(hash)s::text[], %(parent)s::text[], %(time)s::bigint[], %(final)s::boolean[],
-            %(proof)s::text[], %(raw_offset)s::bigint[], %(digest)s::text[])
-     AS b (number, hash, parent, time, final, proof, raw_offset, digest)
+            %(proof)s::text[], %(raw_offset)s::bigint[], %(digest)s::text[], %(reasons)s::text[])
+     AS b (number, hash, parent, time, final, proof, raw_offset, digest, reasons)
 ON CONFLICT (network, number, hash) DO UPDATE SET state = 'reverted';
 
 -- name: write_canonical
 -- New rows, rows that came back, rows that became final or better proven.
-INSERT INTO ingest.blocks (network, number, hash, parent, time, state, final, proof, raw_offset, digest)
-SELECT %(network)s, number, hash, parent, to_timestamp(time), 'canonical', final, proof, raw_offset, digest
+INSERT INTO ingest.blocks (network, number, hash, parent, time, state, final, proof, raw_offset, digest, reasons)
+SELECT %(network)s, number, hash, parent, to_timestamp(time), 'canonical', final, proof, raw_offset, digest, reasons
 FROM unnest(%(number)s::bigint[], %(hash)s::text[], %(parent)s::text[], %(time)s::bigint[], %(final)s::boolean[],
-            %(proof)s::text[], %(raw_offset)s::bigint[], %(digest)s::text[])
-     AS b (number, hash, parent, time, final, proof, raw_offset, digest)
+            %(proof)s::text[], %(raw_offset)s::bigint[], %(digest)s::text[], %(reasons)s::text[])
+     AS b (number, hash, parent, time, final, proof, raw_offset, digest, reasons)
 ON CONFLICT (network, number, hash) DO UPDATE
 SET state = 'canonical', parent = excluded.parent, time = excluded.time, final = excluded.final,
-    proof = excluded.proof, raw_offset = excluded.raw_offset, digest = excluded.digest;
+    proof = excluded.proof, raw_offset = excluded.raw_offset, digest = excluded.digest,
+    reasons = excluded.reasons;
 
 -- name: coverage_around
 -- The stretches that a batch may touch, with their neighbours.
-SELECT "from", "to", proof, raw_offset
+SELECT "from", "to", proof, raw_offset, reasons
 FROM ingest.coverage
 WHERE network = %(network)s AND "to" >= %(low)s::bigint - 1 AND "from" <= %(high)s::bigint + 1;
 
@@ -65,12 +83,13 @@ DELETE FROM ingest.coverage WHERE network = %(network)s AND "from" = ANY(%(lows)
 
 -- name: write_coverage
 -- Stretches that grew, shrank or are new.
-INSERT INTO ingest.coverage (network, "from", "to", proof, raw_offset)
-SELECT %(network)s, low, high, proof, raw_offset
-FROM unnest(%(low)s::bigint[], %(high)s::bigint[], %(proof)s::text[], %(raw_offset)s::bigint[])
-     AS s (low, high, proof, raw_offset)
+INSERT INTO ingest.coverage (network, "from", "to", proof, raw_offset, reasons)
+SELECT %(network)s, low, high, proof, raw_offset, reasons
+FROM unnest(%(low)s::bigint[], %(high)s::bigint[], %(proof)s::text[], %(raw_offset)s::bigint[],
+            %(reasons)s::text[])
+     AS s (low, high, proof, raw_offset, reasons)
 ON CONFLICT (network, "from") DO UPDATE
-SET "to" = excluded."to", proof = excluded.proof, raw_offset = excluded.raw_offset;
+SET "to" = excluded."to", proof = excluded.proof, raw_offset = excluded.raw_offset, reasons = excluded.reasons;
 
 -- name: write_head
 -- The fold, and the network's head after the last record of the batch.
@@ -93,13 +112,14 @@ WHERE network = %(network)s
 
 -- name: write_created
 -- The lowest block that created a contract: one address may be created again.
-INSERT INTO ingest.created (network, contract, number, hash, tx_hash)
-SELECT DISTINCT ON (contract) %(network)s, contract, number, hash, tx_hash
-FROM unnest(%(contract)s::text[], %(number)s::bigint[], %(hash)s::text[], %(tx_hash)s::text[])
-     AS c (contract, number, hash, tx_hash)
+INSERT INTO ingest.created (network, contract, number, hash, tx_hash, reasons)
+SELECT DISTINCT ON (contract) %(network)s, contract, number, hash, tx_hash, reasons
+FROM unnest(%(contract)s::text[], %(number)s::bigint[], %(hash)s::text[], %(tx_hash)s::text[], %(reasons)s::text[])
+     AS c (contract, number, hash, tx_hash, reasons)
 ORDER BY contract, number
 ON CONFLICT (network, contract) DO UPDATE
-SET number = excluded.number, hash = excluded.hash, tx_hash = excluded.tx_hash
+SET number = excluded.number, hash = excluded.hash, tx_hash = excluded.tx_hash, reasons = excluded.reasons,
+    checked = true
 WHERE created.number > excluded.number;
 
 -- name: revert_quarantine

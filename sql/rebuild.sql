@@ -153,13 +153,15 @@ WHERE h.consumer = 'ledger';
 -- The canonical chain, of the networks that stand at the same position.
 SELECT format('%%s block %%s', b.network, b.number) AS key,
        format('%%s on %%s at %%s, %%s, proof %%s, digest %%s', b.hash, b.parent, b.time,
-              CASE WHEN b.final THEN 'final' ELSE 'not final' END, b.proof, b.digest) AS value
+              CASE WHEN b.final THEN 'final' ELSE 'not final' END, concat_ws(', ', b.proof, nullif(b.reasons, '')),
+              b.digest) AS value
 FROM ingest.blocks b
 WHERE b.network = ANY(%(networks)s::text[]) AND b.state = 'canonical';
 
 -- name: coverage
 -- Stretches that were read.
-SELECT format('%%s from block %%s', c.network, c."from") AS key, format('to %%s, proof %%s', c."to", c.proof) AS value
+SELECT format('%%s from block %%s', c.network, c."from") AS key,
+       format('to %%s, proof %%s', c."to", concat_ws(', ', c.proof, nullif(c.reasons, ''))) AS value
 FROM ingest.coverage c
 WHERE c.network = ANY(%(networks)s::text[]);
 

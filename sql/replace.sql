@@ -11,13 +11,13 @@ WHERE consumer = 'normalize' AND topic = %(topic)s AND partition = 0;
 
 -- name: canonical
 -- What counts at these heights, as normalize has read it.
-SELECT number, hash, parent, final, proof FROM ingest.blocks
+SELECT number, hash, parent, final, proof, reasons FROM ingest.blocks
 WHERE network = %(network)s AND state = 'canonical' AND number BETWEEN %(first)s AND %(last)s
 ORDER BY number;
 
 -- name: open_above
 -- What counts above, from the lowest block on that finality may still change.
-SELECT b.number, b.hash, b.parent, b.final, b.proof
+SELECT b.number, b.hash, b.parent, b.final, b.proof, b.reasons
 FROM ingest.heads h
 JOIN ingest.blocks b USING (network)
 WHERE h.network = %(network)s AND b.state = 'canonical' AND b.number >= h.unfinal_from AND b.number > %(last)s

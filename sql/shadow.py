@@ -9,7 +9,7 @@ from psycopg import sql
 
 from ft.sql.queries import SCHEMAS, named
 
-_COPIED: Final = ("system.settings", "ref.token_standards", "ref.marketplaces")
+_COPIED: Final = ("system.settings", "ref.token_standards", "ref.marketplaces", "ref.contracts")
 _GENERATION: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 

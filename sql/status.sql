@@ -19,6 +19,30 @@ LEFT JOIN (SELECT network, min(head_number) AS head FROM system.partition_head W
     USING (network)
 ORDER BY n.network
 
+-- name: waits
+-- Followers that wait for a block which no provider gives or proves.
+SELECT network, waits_for, extract(epoch FROM now() - waits_since)::bigint, waits_error
+FROM system.sync_cursors WHERE starts_with(job, 'follow:') AND waits_for IS NOT NULL
+ORDER BY network
+
+-- name: lesser
+-- Final blocks that are less proven than others of their network can be: `ft replace` reads them anew.
+WITH found AS (
+    SELECT c.network, c."from", least(c."to", h.finalized) AS "to", concat_ws(', ', c.proof, nullif(c.reasons, '')) AS how
+    FROM ingest.coverage c
+    JOIN ingest.heads h USING (network)
+    LEFT JOIN ref.networks n USING (network)
+    WHERE c."from" <= h.finalized
+      AND (c.proof NOT IN ('receipts', coalesce(n.settings ->> 'proof', 'receipts')) OR c.reasons NOT IN ('', 'state_sync'))
+)
+SELECT network, "from", "to", how, stretches
+FROM (
+    SELECT *, row_number() OVER (PARTITION BY network ORDER BY "from") AS nth, count(*) OVER (PARTITION BY network) AS stretches
+    FROM found
+) AS numbered
+WHERE nth <= %(most)s
+ORDER BY network, "from"
+
 -- name: consumers
 -- Where each consumer stands in each partition.
 SELECT consumer, topic, partition, next_offset, owner
@@ -65,3 +89,21 @@ SELECT coalesce(c.relname, ''), p.phase,
 FROM pg_stat_progress_create_index p
 LEFT JOIN pg_class c ON c.oid = p.index_relid
 WHERE p.datname = current_database() AND p.phase IS NOT NULL
+
+-- name: undecoded
+-- Ranges with blocks that were read before a contract was listed; for one that no worker has read yet, all that is
+-- covered. Blocks that were replaced since are read with it.
+SELECT u.network, u."from", u."to", array_agg(coalesce(nullif(c.name, ''), c.contract) ORDER BY c.name, c.contract)
+FROM (
+    SELECT network, contract, "from", "to" FROM ingest.undecoded
+    UNION
+    SELECT network, contract, "from", "to"
+    FROM ref.contracts JOIN ingest.coverage USING (network) WHERE in_force_from IS NULL
+) u
+JOIN ref.contracts c USING (network, contract)
+WHERE c.in_force_from IS NULL OR EXISTS (
+    SELECT FROM ingest.blocks b
+    WHERE b.network = u.network AND b.number BETWEEN u."from" AND u."to" AND b.state = 'canonical'
+      AND b.raw_offset < c.in_force_from)
+GROUP BY u.network, u."from", u."to"
+ORDER BY u.network, u."from", u."to"

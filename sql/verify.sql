@@ -261,9 +261,11 @@ ORDER BY 1 LIMIT %(most)s
 SELECT count(*), coalesce(sum("to" - "from" + 1), 0)::bigint FROM ingest.coverage
 
 -- name: stretches
--- Coverage says what was read: every canonical block lies in a stretch of its proof, and a stretch has no other heights.
+-- Coverage says what was read: every canonical block lies in a stretch of its proof and reasons, and a stretch has no
+-- other heights.
 WITH placed AS (
-    SELECT b.network, b.number, b.proof, c."from", c.proof AS covered_as
+    SELECT b.network, b.number, concat_ws(', ', b.proof, nullif(b.reasons, '')) AS proof, c."from",
+           c.proof || coalesce(', ' || nullif(c.reasons, ''), '') AS covered_as
     FROM ingest.blocks b
     LEFT JOIN LATERAL (
         SELECT * FROM ingest.coverage c
@@ -298,8 +300,9 @@ SELECT network, lower(heights), upper(heights) - 1, count(*) OVER (PARTITION BY 
 FROM missing ORDER BY network, lower(heights)
 
 -- name: weak
--- Stretches that were read without receipts, and so are not proven.
-SELECT network, "from", "to", proof FROM ingest.coverage WHERE proof <> 'receipts' ORDER BY network, "from"
+-- Stretches of which something stands on a provider's word, and which so are not proven.
+SELECT network, "from", "to", concat_ws(', ', proof, nullif(reasons, ''))
+FROM ingest.coverage WHERE proof <> 'receipts' OR reasons <> '' ORDER BY network, "from"
 
 -- name: quarantined
 -- Entries on blocks that count.

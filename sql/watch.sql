@@ -6,6 +6,11 @@ FROM system.sync_cursors c
 JOIN ingest.heads h USING (network)
 WHERE starts_with(c.job, 'follow:') AND c.node_head IS NOT NULL;
 
+-- name: ingest_waits
+-- How long a block of each followed network cannot be had already.
+SELECT network, coalesce(greatest(extract(epoch FROM now() - waits_since), 0), 0)::float
+FROM system.sync_cursors WHERE starts_with(job, 'follow:');
+
 -- name: outbox
 -- Journal rows that are not announced yet, of the partitions that this worker holds.
 SELECT o.partition, greatest(o.next_seq - 1 - coalesce(c.seq, 0), 0)

@@ -5,7 +5,7 @@ Postgres and seeks to where their effects end.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import mode.loop
@@ -14,16 +14,17 @@ import structlog
 mode.loop.use("uvloop")  # before Faust is imported: 20 % less time a record
 
 import faust  # noqa: E402
-from faust.transport.drivers import aiokafka as driver  # noqa: E402
+from faust.exceptions import ConsumerNotStarted  # noqa: E402
 from faust.types import TP  # noqa: E402
 from mode.supervisors import CrashingSupervisor  # noqa: E402
 
 from ft.config import AGENTS, Config  # noqa: E402
 from ft.errors import ConfigError, FtError  # noqa: E402
 from ft.streams import headers, process, tracing  # noqa: E402
-from ft.streams.bundles import Bundle, Cut, bundled  # noqa: E402
 from ft.streams.checkpoint import Claim, process_name  # noqa: E402
 from ft.streams.claims import Claims  # noqa: E402
+from ft.streams.consumer import IN_HAND_S, Transport  # noqa: E402
+from ft.streams.holding import Holding  # noqa: E402
 from ft.streams.hop import Batch, Hop, run_hop  # noqa: E402
 from ft.streams.log import configure, logging_config  # noqa: E402
 from ft.streams.metrics import exposition  # noqa: E402
@@ -32,92 +33,8 @@ from ft.streams.watch import Watch  # noqa: E402
 
 log = structlog.get_logger(__name__)
 
-IN_HAND_S: Final = 4.0
-"""How long a rebalance waits for batches in hand to be committed."""
 _FETCH_BYTES: Final = 4 * 1024 * 1024
-_POLL_RECORDS: Final = 400
-"""Records that are taken from what was fetched in one go."""
 _RESUBSCRIBE_S: Final = 1.0
-
-
-class Consumer(driver.Consumer):
-    """Claims what the group assigns, reads from where Postgres says, and hands records on in bundles."""
-
-    app: "App"
-
-    _assignments: int = 0
-    """Raised by every assignment and revocation, so that a claim which took too long is noticed."""
-    _claimable: bool = False
-
-    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Drop the claims before anything else, and let what is in hand be committed."""
-        self._claimable = False
-        self._assignments += 1
-        self.app.claims.drop([(tp.topic, tp.partition) for tp in revoked])
-        await self.app.claims.settle(IN_HAND_S)
-        await self.app.wait_for_batches(IN_HAND_S)
-        await super().on_partitions_revoked(revoked)
-
-    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
-        """From here on :meth:`seek_to_committed` claims; Faust calls it before it fetches."""
-        self._assignments += 1
-        self._claimable = True
-        await super().on_partitions_assigned(assigned, generation_id)
-
-    async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Claim every assigned partition and seek to its next offset; Kafka's own offsets are overruled."""
-        assignments, partitions = self._assignments, set(self.assignment())
-        if not self._claimable or not partitions:
-            return {}
-        try:
-            positions = await self._claim(partitions, lambda: assignments == self._assignments)
-        except Exception as exc:  # noqa: BLE001 - without its claims the process must not go on
-            await self.app.fail(exc)
-            return {}
-        if assignments != self._assignments:  # the group changed its mind meanwhile
-            self.app.claims.drop([(tp.topic, tp.partition) for tp in positions])
-            return {}
-        await self._thread.call_thread(self._seek_all, positions)
-        return positions
-
-    async def _seek_all(self, positions: Mapping[TP, int]) -> None:
-        """In the thread whose event loop the fetcher runs in: from another one a seek may be lost, or never noticed."""
-        consumer = self._thread._ensure_consumer()
-        for tp, offset in positions.items():
-            if tp in consumer.assignment():
-                consumer.seek(tp, offset)
-
-    async def _claim(self, partitions: Iterable[TP], wanted_still: Callable[[], bool]) -> dict[TP, int]:
-        earliest = await self.earliest_offsets(*partitions)
-        ends = await self.highwaters(*partitions)
-        bounds = {(tp.topic, tp.partition): (earliest[tp], ends[tp]) for tp in partitions}
-        claims = await self.app.claims.take(bounds, wanted_still)
-        return {TP(claim.topic, claim.partition): claim.next_offset for claim in claims}
-
-    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's
-        """What Faust takes for records are pieces of a partition from here on."""
-        return bundled(await super()._getmany(active_partitions, timeout), self.app.bundle_sizes)
-
-    def _to_message(self, tp: TP, record: Cut) -> Bundle:
-        return Bundle(tp, record.records, self.app.consumer_generation_id)
-
-    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """Offsets inside of bundles are no gaps; real ones stop the agent's loop."""
-
-    def _new_offset(self, tp: TP) -> int | None:
-        """Where the report to Kafka stands: after the last record acknowledged, because effects are in Postgres, in
-        order, before they are."""
-        acknowledged = self._acked.pop(tp, None)
-        if not acknowledged:
-            return None
-        self._acked_index.pop(tp, None)
-        return max(acknowledged) + 1
-
-
-class Transport(driver.Transport):
-    """The aiokafka driver with our consumer."""
-
-    Consumer = Consumer
 
 
 class App(faust.App):
@@ -134,7 +51,9 @@ class App(faust.App):
         """Run before anything else starts: checks, and agents that depend on what is found."""
         self.told_to_stop = False
         """By a signal: the one reason to end with code 0."""
+        self.holding = Holding(config, self.claims, self._end_of, self._wake)
         self._running: list[_Running] = []
+        self._queues: dict[str, Any] = {}
         self._failed = False
 
     def run(self, hop: Hop, topic: str, *, name: str, bundle: int, bundles: int, within_s: float) -> Any:
@@ -157,6 +76,7 @@ class App(faust.App):
             except Exception as exc:  # noqa: BLE001 - the process cannot work without
                 await self.fail(exc)
             self._running.append(running)
+            self._queues[topic] = stream.channel.queue
             try:
                 await run_hop(stream, running, self.claims, self.fail, bundles=bundles, within_s=within_s)
             finally:
@@ -164,6 +84,22 @@ class App(faust.App):
                 await hop.stop()
 
         return self.agent(channel, name=name, concurrency=1, supervisor_strategy=CrashingSupervisor)(agent)
+
+    def room(self, tp: TP) -> int:
+        """Bundles that the queue of the partition's agent has room for; none until the agent has started."""
+        queue = self._queues.get(tp.topic)
+        return 0 if queue is None else int(queue.maxsize - queue.qsize())
+
+    def _end_of(self, topic: str) -> int:
+        """Where a topic of one partition ends, as the last fetch told; 0 before the first."""
+        try:
+            return self.consumer.highwater(TP(topic, 0)) or 0
+        except (AssertionError, AttributeError, ConsumerNotStarted):  # it is not assigned any more, or not yet
+            return 0
+
+    def _wake(self) -> None:
+        consumer: Any = self.consumer
+        consumer.wake()
 
     def serve(self, service: Any) -> None:
         """Start ``service`` once the worker runs, and stop it with it."""
@@ -264,7 +200,6 @@ def create_app(config: Config) -> App:
         broker_session_timeout=session_s,
         broker_heartbeat_interval=session_s / 3,
         broker_request_timeout=max(90.0, session_s * 2),
-        broker_max_poll_records=_POLL_RECORDS,
         broker_commit_interval=1.0,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=_FETCH_BYTES,
@@ -296,7 +231,8 @@ def create_app(config: Config) -> App:
     conductor._resubscribe_sleep_lock_seconds = _RESUBSCRIBE_S
     app.page("/metrics")(_metrics)
     url = f"http://{config.web_bind}:{app.conf.web_port}/metrics"
-    app.serve(Watch(config, app.claims, app.ends, app.fail, url))
+    app.serve(app.holding)
+    app.serve(Watch(config, app.claims, app.ends, app.fail, url, app.holding.held_back))
     return app
 
 

@@ -4,7 +4,7 @@ Faust's work for a message is the same whatever is in it, and dearer than everyt
 (docs/decisions/0012-bundles.md). The loop of the agents takes a bundle apart before anything else looks at it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -63,8 +63,3 @@ def cut(records: Sequence[Record], records_max: int, bytes_max: int = BYTES_MAX)
         size += more
     if records:
         yield Cut(records[start:])
-
-
-def bundled(fetched: Mapping[TP, Sequence[Record]], records_max: Mapping[str, int]) -> dict[TP, list[Cut]]:
-    """What a fetch brought, by partition; ``records_max`` is by topic, and 1 where none is named."""
-    return {tp: list(cut(records, records_max.get(tp.topic, 1))) for tp, records in fetched.items()}

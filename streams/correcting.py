@@ -3,12 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
 
 from ft.errors import FtError
+from ft.schemas.proofs import joined, worth
 from ft.streams.linking import Row
-
-_PROVES: Final = {"none": 0, "logs": 1, "receipts": 2}
 
 
 class CannotReplace(FtError):
@@ -24,6 +22,7 @@ class Canonical:
     parent: str
     final: bool
     proof: str
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +34,7 @@ class Fetched:
     parent: str
     proof: str
     logs: int = 0
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +48,12 @@ class Change:
     def kind(self) -> str:
         """What happens there, in words."""
         if self.before is None:
-            return f"not in the log, proof {self.after.proof}"
+            return f"not in the log, proof {_proof(self.after)}"
         if self.before.hash != self.after.hash:
-            return f"another block, proof {self.before.proof} -> {self.after.proof}"
-        if self.before.proof == self.after.proof:
-            return f"the same block, read anew, proof {self.after.proof}"
-        return f"the same block, proof {self.before.proof} -> {self.after.proof}"
+            return f"another block, proof {_proof(self.before)} -> {_proof(self.after)}"
+        if _proof(self.before) == _proof(self.after):
+            return f"the same block, read anew, proof {_proof(self.after)}"
+        return f"the same block, proof {_proof(self.before)} -> {_proof(self.after)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,9 +152,18 @@ def plan(
     changes = tuple(Change(before=canonical.get(block.height), after=block) for block in fetched)
     for change in changes:
         before, after = change.before, change.after
-        if before is not None and before.hash == after.hash and _PROVES[after.proof] < _PROVES.get(before.proof, 0):
+        if before is not None and before.hash == after.hash and _worth(after) < _worth(before):
             raise CannotReplace(
-                f"{network}: block {after.height} is in the log with proof {before.proof}, the node gives "
-                f"{after.proof} only. Name a node that has more by --rpc."
+                f"{network}: block {after.height} is in the log with proof {_proof(before)}, the node gives "
+                f"{_proof(after)} only. Name a node that has more by --rpc."
             )
     return Plan(changes=changes, starts_range=under is None, loose=tuple(loose))
+
+
+def _proof(block: Canonical | Fetched) -> str:
+    """In words."""
+    return f"{block.proof} ({joined(block.reasons)})" if block.reasons else block.proof
+
+
+def _worth(block: Canonical | Fetched) -> tuple[bool, bool, int, int]:
+    return worth(block.proof, block.reasons)

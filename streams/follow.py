@@ -5,7 +5,7 @@ What is written counts once the log was read back up to it without another claim
 1. rows to be reverted lose their offset, 2. the reverts are sent, 3. acknowledged and read back, 4. the rows go
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -15,6 +15,7 @@ from typing import Self
 
 import structlog
 
+from ft.schemas.proofs import worth
 from ft.streams.backfill import Progress
 from ft.streams.linking import Fit, Row, anchor, finalizable, fit, missing, reconcile, tops, unfinal
 from ft.streams.raw import NO_LEASE, RawLog
@@ -41,6 +42,8 @@ class Chain:
         """After :meth:`extend`: the first height that no provider had; None: it had all."""
         self.reverted: int | None = None
         """The lowest height that was reverted since somebody last set this to None."""
+        self.unsettled = True
+        """The log may still differ from the node: :meth:`claim` and :meth:`settle` did not come to their end."""
         self._source = source
         self._raw = raw
         self._tail = tail
@@ -57,6 +60,11 @@ class Chain:
     def __exit__(self, *_: object) -> None:
         self._open.close()
 
+    @property
+    def is_claimed(self) -> bool:
+        """Whether it was taken over; somebody else may have claimed it since."""
+        return self._lease >= 0
+
     async def claim(self, marks: Marks, below: Row | None = None) -> None:
         """Take the network over, then make the log agree with the node. Raises LeaseLost, FinalityContradicted.
 
@@ -64,6 +72,7 @@ class Chain:
         """
         await self._agrees_to_anchor()
         self._open.close()
+        self.unsettled = True
         self._lease = await self._raw.claim(self._owner)
         self._watch = self._open.enter_context(self._raw.watch(self._lease))
         await self._tail.take(self._lease)
@@ -77,18 +86,23 @@ class Chain:
 
     async def settle(self, marks: Marks, *, every_row: bool = False) -> None:
         """Revert what the node denies, append what it has instead. Raises FinalityContradicted, SourceError."""
+        self.unsettled = True
         for attempt in range(FORKS_MAX):
             plan = reconcile(self._raw.network, list(self.rows.values()), await self._node_says(every_row))
             if plan.reverts:
                 await self._revert(plan.reverts, marks)
             if not plan.appends or await self._again(plan.appends, marks):
+                self.unsettled = False
                 return
             self._log.info("chain moved while settling", attempt=attempt)
             await self._stopping.sleep(min(0.2 * attempt, 2.0))
         raise SourceError(f"{self._raw.network}: the providers' chains still disagree after {FORKS_MAX} tries")
 
     async def extend(self, first: int, last: int, marks: Marks) -> bool:
-        """Append what is missing at these heights, as far as the node has it. False: a block does not fit the tail."""
+        """Append what is missing at these heights, as far as the node has it. False: a block does not fit the tail.
+
+        Raises SourceError for a block that cannot be had, ``lacking``, after all below it were appended.
+        """
         self.lacking = None
         for low, high in missing(self.rows, first, last):
             if not await self._stretch(low, high, marks):
@@ -109,6 +123,29 @@ class Chain:
             await self._tail.mark_final(known[-1])
             self.rows[known[-1].height] = replace(known[-1], final=True)
             await self._say_final(known, marks)
+
+    async def prove_better(self, row: Row, marks: Marks) -> None:
+        """Ask for a block of the log again. Raises SourceError.
+
+        1. better proven and otherwise the same: appended again, for its proof; 2. better proven, and it says something
+        else: reverted with all above it, so that :meth:`extend` appends what is there; 3. else nothing.
+        """
+        async for block in self._stopping.until(self._source.blocks(row.height, row.height)):
+            is_better = worth(block.proof, block.reasons) > worth(row.proof, row.reasons)
+            if block.hash != row.hash or not is_better or block.height <= marks.finalized:
+                break
+            how = {"block": row.height, "proof": block.proof, "reasons": sorted(block.reasons)}
+            if block.content != row.content:
+                self._log.warning("better proven, it says something else", **how)
+                above = [each for each in reversed(unfinal(list(self.rows.values()))) if each.height >= row.height]
+                await self._revert(above, marks)
+                break
+            self._raw.append(block, marks, lease=self._lease, covers_from=row.height, starts_range=False)
+            await self._sealed()
+            proven = replace(row, proof=block.proof, reasons=block.reasons)
+            await self._tail.better(proven)
+            self.rows[row.height] = proven
+            self._log.info("better proven", **how)
 
     async def top_stands(self, marks: Marks) -> bool:
         """Whether the node still has the highest of our blocks that it can: a reorg need not lengthen the chain."""
@@ -202,14 +239,19 @@ class Chain:
         """Append these heights as far as the node has them. ``expected``: rows that a block must be, if it is there."""
         chunk: list[tuple[Block, bool]] = []
         size, covers_from, fits, following = 0, first, True, first
-        async for block in self._stopping.until(self._source.blocks(first, last)):
+        trouble: SourceError | None = None
+        blocks = _until_trouble(self._stopping.until(self._source.blocks(first, last)))
+        async for block in blocks:
+            if isinstance(block, SourceError):
+                trouble = block
+                break
             how = self._fit(block, expected)
             if how is Fit.FORKED:
                 fits = False
                 break
             if how is Fit.STARTS_RANGE:
                 covers_from = block.height
-            self.rows[block.height] = Row(height=block.height, hash=block.hash, parent=block.parent_hash)
+            self.rows[block.height] = _row(block)
             chunk.append((block, how is Fit.STARTS_RANGE))
             size += block.size
             following = block.height + 1
@@ -218,6 +260,9 @@ class Chain:
                 chunk, size = [], 0
         await self._append(chunk, covers_from, marks)
         self._stopping.check()
+        if trouble is not None:
+            self.lacking = following
+            raise trouble
         if fits and following <= last and self.lacking is None:
             self.lacking = following
         return fits
@@ -270,6 +315,26 @@ class Chain:
         """What was sent is in the log, and nobody else's claim before it. Raises LeaseLost."""
         await self._raw.acknowledged()
         await self._watch.clear_up_to(self._raw.last_offset)
+
+
+def _row(block: Block) -> Row:
+    return Row(
+        height=block.height,
+        hash=block.hash,
+        parent=block.parent_hash,
+        proof=block.proof,
+        reasons=block.reasons,
+        content=block.content,
+    )
+
+
+async def _until_trouble(blocks: AsyncIterator[Block]) -> AsyncIterator[Block | SourceError]:
+    """The blocks, and at their end the error that ends them: what came before it is to be appended first."""
+    try:
+        async for block in blocks:
+            yield block
+    except SourceError as exc:
+        yield exc
 
 
 def _runs(heights: Sequence[int]) -> list[tuple[int, int]]:

@@ -6,7 +6,8 @@ The loop takes bundles without acknowledging them, and then:
 2. stops the process at a gap: a record that is missing is a loss;
 3. hands the batch to the hop, which commits its effects together with the fence (checkpoint.Writer);
 4. tries the same batch again after a passing error, drops it when a newer claim of this process took over;
-5. acknowledges to Faust, which only reports progress: what counts is in Postgres.
+5. acknowledges to Faust, which only reports progress: what counts is in Postgres; what the hop has left over waits for
+   what follows it, but no longer than for a second: then the hop is given it alone.
 Anything else ends the process with a non-zero code; a supervisor starts it again.
 """
 
@@ -28,6 +29,8 @@ from ft.streams.metrics import BUSY_SECONDS
 
 log = structlog.get_logger(__name__)
 
+LEFT_S: Final = 1.0
+"""How long records that a hop left over wait for those that follow them."""
 RETRY_DELAYS_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0, 5.0, 5.0)
 """Waits between tries of one batch after passing errors; after the last one the process ends."""
 
@@ -58,9 +61,10 @@ class Batch:
 class Hop(Protocol):
     """What an agent runs: from one topic to its effects.
 
-    ``process`` is called for one batch at a time and must commit all of it, fence included, or raise and leave
-    nothing: it is called again with the same records after an error whose ``retryable`` is true, when some of their
-    partitions may have been committed already (those are no longer in the batch).
+    ``process`` is called for one batch at a time and must commit it, fence included, or raise and leave nothing. It
+    may leave over the last records of a partition: they come again with those that follow, or alone after a second,
+    when it must take them. It is called again with the same records after an error whose ``retryable`` is true, when
+    some of their partitions may have been committed already (those are no longer in the batch).
     """
 
     consumer: str
@@ -89,29 +93,64 @@ Fail: TypeAlias = Callable[[BaseException], Awaitable[None]]
 async def run_hop(stream: Any, hop: Hop, claims: HeldClaims, fail: Fail, *, bundles: int, within_s: float) -> None:
     """Run ``hop`` over a Faust stream of bundles until the stream ends. Takes ``bundles`` at a time, at most, waiting
     ``within_s`` for more."""
-    async for events in _batches(stream, bundles, within_s):
-        try:
-            done = await handle(events, hop, claims)
-        except Exception as exc:  # noqa: BLE001 - whatever it is ends the process
-            why = {"error": str(exc)} if isinstance(exc, FtError) else {"error": repr(exc), "exc_info": exc}
-            messages = [record for event in events for record in event.message.records]
-            log.error("hop failed", agent=hop.consumer, **_places(messages), **why)
-            await fail(exc)
-            return
-        for event in done:
-            await stream.ack(event)
+    left: Sequence[Any] = ()
+    batches = _Batches(stream.noack_take(bundles, within=within_s))
+    with contextlib.closing(batches):
+        while (taken := await batches.next(LEFT_S if left else None)) is not None:
+            events = [*left, *taken]
+            try:
+                done, left = await handle(events, hop, claims)
+            except Exception as exc:  # noqa: BLE001 - whatever it is ends the process
+                why = {"error": str(exc)} if isinstance(exc, FtError) else {"error": repr(exc), "exc_info": exc}
+                messages = [record for event in events for record in event.message.records]
+                log.error("hop failed", agent=hop.consumer, **_places(messages), **why)
+                await fail(exc)
+                return
+            for event in done:
+                await stream.ack(event)
 
 
-def _batches(stream: Any, bundles: int, within_s: float) -> AsyncIterator[Sequence[Any]]:
-    batches: AsyncIterator[Sequence[Any]] = stream.noack_take(bundles, within=within_s)
-    return batches
+class _Batches:
+    """A stream's batches, for which one need not wait for ever."""
+
+    def __init__(self, batches: AsyncIterator[Sequence[Any]]) -> None:
+        self._batches = batches
+        self._coming: asyncio.Task[Sequence[Any] | None] | None = None
+
+    def close(self) -> None:
+        """Wait for nothing any more."""
+        if self._coming is not None:
+            self._coming.cancel()
+
+    async def next(self, timeout_s: float | None) -> Sequence[Any] | None:
+        """The next batch, or an empty one after ``timeout_s`` seconds; None at the stream's end."""
+        if timeout_s is None and self._coming is None:
+            return await self._next()
+        if self._coming is None:
+            self._coming = asyncio.create_task(self._next(), name="next batch")
+        await asyncio.wait({self._coming}, timeout=timeout_s)
+        if not self._coming.done():
+            return ()
+        coming, self._coming = self._coming, None
+        return coming.result()
+
+    async def _next(self) -> Sequence[Any] | None:
+        return await anext(self._batches, None)
 
 
-async def handle(events: Sequence[Any], hop: Hop, claims: HeldClaims) -> list[Any]:
-    """Have the hop process the events, a bundle each; returns those to acknowledge: whose effects are in Postgres."""
-    with contextlib.suppress(Superseded):
+async def handle(events: Sequence[Any], hop: Hop, claims: HeldClaims) -> tuple[list[Any], list[Any]]:
+    """Have the hop process the events, a bundle each.
+
+    Returns those to acknowledge, whose effects are in Postgres, and those of which the hop left something over. What is
+    dropped because a newer claim took over, or because the partition is not held, is among neither.
+    """
+    try:
         await process([_message(record) for event in events for record in event.message.records], hop, claims)
-    return [event for event in events if _is_done(event, claims)]
+    except Superseded:
+        return [event for event in events if _is_done(event, claims)], []
+    done = [event for event in events if _is_done(event, claims)]
+    held = [event for event in events if claims.get(event.message.topic, event.message.partition) is not None]
+    return done, [event for event in held if not _is_done(event, claims)]
 
 
 async def process(messages: Sequence[Message], hop: Hop, claims: HeldClaims) -> None:

@@ -5,18 +5,23 @@ treated as the follower does.
 """
 
 import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
+from typing import TypeVar
 
 import structlog
 
 from ft.networks import Network
 from ft.streams.backfill import Backfill, Progress
+from ft.streams.better import Again
 from ft.streams.follow import Chain
 from ft.streams.linking import check_final
 from ft.streams.raw import RawLog
-from ft.streams.sources import Marks, Source, SourceError
+from ft.streams.sources import Marks, Source, SourceError, SourceUnavailable
 from ft.streams.stopping import Stopped, Stopping
 from ft.streams.tail import Tail
+from ft.streams.waiting import Waiting
 
 POLL_S = (0.25, 2.0)
 """Shortest and longest pause between two looks at the head; half a block time in between."""
@@ -24,6 +29,7 @@ _DOUBT_EVERY_S = 30.0
 _CURSOR_EVERY_S = 2.0
 _MISSING_TRIES = 4
 _PORTION = 2_000
+T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
@@ -48,6 +54,8 @@ class Ingest:
         self._stopping = stopping
         self._progress = progress or Progress()
         self._log = log.bind(network=network.slug)
+        self._again = Again(network.proof, time.monotonic)
+        self._trouble: SourceError | None = None
 
     async def range(self, first: int, last: int | None) -> int:
         """Ingest ``first`` to ``last`` (None: the node's head) and return the last height.
@@ -80,47 +88,79 @@ class Ingest:
     async def follow(self, first: int | None) -> None:
         """Catch up from ``first`` (None: from where following stopped, else from the finalized block), then follow.
 
-        Ends only by an exception: Stopped, LeaseLost, FinalityContradicted, BrokerError, DatabaseError, SourceError.
+        A block that no provider gives or proves is waited for. Ends only by an exception: Stopped, LeaseLost,
+        FinalityContradicted, BrokerError, DatabaseError, SourceError (before it has begun).
         """
         job = f"follow:{self._network.slug}"
-        marks = await self._marks()
-        await self._agrees_to_log(marks)
+        marks = await self._when_there(self._marks)
+        await self._when_there(lambda: self._agrees_to_log(marks))
         with self._chain() as chain:
             try:
                 start = await self._start(job, first, marks)
                 await self._tail.save_cursor(job, start, marks)
-                await chain.claim(marks)
-                await self._keep_on(chain, job, start)
+                await self._keep_on(chain, job, start, marks)
             finally:
                 await self._tail.let_go()
 
-    async def _keep_on(self, chain: Chain, job: str, following: int) -> None:
+    async def _keep_on(self, chain: Chain, job: str, following: int, marks: Marks) -> None:
         """``following``: first height that is not in the log; what the tail holds above it is not asked for again."""
         doubted = saved = time.monotonic()
         poll_s = min(POLL_S[1], max(POLL_S[0], self._network.block_time_s / 2))
+        waiting = Waiting(self._tail, job)
         while True:
-            marks = await self._marks()
-            before, following = following, await self._step(chain, following, marks)
+            before = following
+            self._trouble = None
+            try:
+                if not chain.is_claimed:
+                    await chain.claim(marks)
+                marks = await self._marks()
+                following = await self._step(chain, following, marks)
+                await self._prove_better(chain, marks)
+            except SourceError as exc:
+                self._trouble = exc
             now = time.monotonic()
             if before != following or now - saved > _CURSOR_EVERY_S:
                 saved = now
                 await self._tail.save_cursor(job, following, marks)
                 self._progress.next_height = following
                 self._progress.report(self._progress)
+            if self._trouble is not None:
+                if chain.is_claimed:
+                    await chain.alive()
+                await self._stopping.sleep(await waiting.for_block(following, self._trouble))
+                continue
+            await waiting.no_longer()
             if now - doubted > _DOUBT_EVERY_S:
                 doubted = now
-                if heights := await self._tail.doubtful():
-                    row = chain.rows.get(heights[0])
-                    offset = None if row is None else row.offset
-                    self._log.warning("blocks did not become canonical, claiming anew", block=heights[0], offset=offset)
-                    await chain.alive()  # unless somebody else has claimed
-                    await chain.claim(marks)
+                await self._doubt(chain, marks)
             if before == following:
                 await chain.alive()
                 await self._stopping.unless(self._source.wait_for_head(poll_s))
 
+    async def _doubt(self, chain: Chain, marks: Marks) -> None:
+        """Claim anew where what was appended and read did not become canonical."""
+        if heights := await self._tail.doubtful():
+            row = chain.rows.get(heights[0])
+            offset = None if row is None else row.offset
+            self._log.warning("blocks did not become canonical, claiming anew", block=heights[0], offset=offset)
+            await chain.alive()  # unless somebody else has claimed
+            with suppress(SourceError):  # what is not settled then is settled by the next step
+                await chain.claim(marks)
+
+    async def _prove_better(self, chain: Chain, marks: Marks) -> None:
+        """A few blocks that others may prove better by now; where nobody answers, later."""
+        for row in self._again.due(list(chain.rows.values())):
+            if row.height > marks.finalized and chain.rows.get(row.height) == row:
+                with suppress(SourceError):
+                    await chain.prove_better(row, marks)
+
     async def _step(self, chain: Chain, following: int, marks: Marks) -> int:
-        """1. what became final, 2. a reorg that made the chain no longer, 3. what is new. Returns what follows it."""
+        """1. what became final, 2. a reorg that made the chain no longer, 3. what is new. Returns what follows it.
+
+        A block that cannot be had is kept in mind: what follows it is returned all the same.
+        """
+        if chain.unsettled:
+            await chain.settle(marks, every_row=True)
         await chain.finalize(marks)
         if marks.head < following and not await chain.top_stands(marks):
             await chain.settle(marks)
@@ -130,7 +170,11 @@ class Ingest:
             return following
         # In portions, so that finality and the cursor move on a long way up.
         last = min(marks.head, following + _PORTION - 1)
-        if not await chain.extend(following, last, marks):
+        try:
+            fits = await chain.extend(following, last, marks)
+        except SourceError as exc:
+            self._trouble, fits = exc, True
+        if not fits:
             await chain.settle(marks)
             return following
         return last + 1 if chain.lacking is None else chain.lacking
@@ -171,6 +215,15 @@ class Ingest:
         """Before anything is written: the node has the highest block that the log has as final."""
         if final := await self._tail.known_final(0, max(marks.head, 0), 1):
             check_final(self._network.slug, final, await self._stopping.unless(self._source.hashes(list(final), final)))
+
+    async def _when_there(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Of a follower that starts: it waits for providers that are away."""
+        while True:
+            try:
+                return await work()
+            except SourceUnavailable as exc:
+                self._log.warning("no provider answers", error=str(exc))
+                self._stopping.check()
 
     async def _marks(self) -> Marks:
         return await self._stopping.unless(self._source.marks())

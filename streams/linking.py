@@ -33,6 +33,11 @@ class Row:
     offset: int | None = None
     """Raw offset of its append; None until that is acknowledged and believed."""
     final: bool = False
+    proof: str = ""
+    """How it was proven; empty where an older version wrote the row."""
+    reasons: tuple[str, ...] = ()
+    content: str = ""
+    """What it says, whatever proves it; see ``Block.content``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,10 +13,18 @@ INGEST_LAG: Final = Gauge(
     "The node's head minus the normalized head, in blocks; age of the normalized head, in seconds",
     ["network", "unit"],
 )
+INGEST_WAITS: Final = Gauge(
+    "ingest_waits",
+    "Seconds since a follower waits for a block that no provider gives or proves; 0: it does not",
+    ["network"],
+)
 NORMALIZER_LAG: Final = Gauge(
     "normalizer_lag", "Raw records that normalize has not committed", ["network", "partition"]
 )
 PROJECTION_LAG: Final = Gauge("projection_lag", "Records that a consumer has not committed", ["consumer", "partition"])
+PARTITIONS_STARVED: Final = Gauge(
+    "partitions_starved", "Partitions that stood still while others of the consumer were read", ["consumer"]
+)
 OUTBOX_UNPUBLISHED: Final = Gauge("outbox_unpublished", "Journal rows that are not announced yet", ["partition"])
 BULK_JOBS: Final = Gauge("bulk_jobs", "Open bulk backfills; while there is one, nothing is announced", ["state"])
 DLQ_DEPTH: Final = Gauge("dlq_depth", "Open dead letters")

@@ -1,4 +1,4 @@
-"""Backfill beside a follower, pure: how many records may lie unread before the ledger, so that the head never waits."""
+"""How many records may lie unread before the ledger, pure, so that heads never wait behind a backlog."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -35,4 +35,8 @@ class Pace:
 
     def may_append(self, position: int, end: int) -> bool:
         """Whether less than two seconds of records are unread."""
-        return end - position < max(UNREAD_MIN, UNREAD_S * self.rate)
+        return end - position < self.unread_max()
+
+    def unread_max(self) -> int:
+        """Records that may be unread."""
+        return max(UNREAD_MIN, int(UNREAD_S * self.rate))

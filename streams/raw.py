@@ -102,6 +102,7 @@ class RawLog:
             proof=block.proof,
             provider=block.provider,
             parts=list(block.parts),
+            reasons=sorted(block.reasons),
         )
         self._send(record, on_offset)
 

@@ -4,12 +4,16 @@ import json
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Self
 
+import structlog
 from confluent_kafka.schema_registry import ConfigCompatibilityLevel, Schema, SchemaRegistryClient, ServerConfig
 from confluent_kafka.schema_registry.common._httpx_compat import httpx  # httpx or httpx2: its errors, not ours
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from ft.errors import MalformedRecord, SchemaError, ServerError
 from ft.schemas.codec import Codec, schema_text
+from ft.schemas.meaning import difference, meaning, name_of
+
+log = structlog.get_logger(__name__)
 
 COMPATIBILITY: Final = ConfigCompatibilityLevel.FULL_TRANSITIVE
 _NOT_FOUND: Final = 404
@@ -51,24 +55,51 @@ class Registry:
         return Codec(name, self.register(subject, schema_text(name)), self.schema)
 
     def register(self, subject: str, text: str) -> int:
-        """Register a schema under FULL_TRANSITIVE; returns its id. Raises as :meth:`codec`."""
+        """Register a schema under FULL_TRANSITIVE; returns its id. Raises as :meth:`codec`.
+
+        1. the level is set before the subject has its first schema, and set right where it is another one
+        2. the schema is registered, unless the registry knows it
+        3. what the registry keeps under the id is read back: some answer the id of a schema that only looks alike
+        4. no version that came in under another level breaks it
+        """
         schema = Schema(text, "AVRO")
         try:
+            self._hold_level(subject)  # 1
             known = self._known_id(subject, schema)
-            if known is not None:
-                return known
-            registered = int(self._client.register_schema(subject, schema))
-            self._client.set_config(subject, ServerConfig(compatibility=COMPATIBILITY))
-            return registered
+            schema_id = int(self._client.register_schema(subject, schema)) if known is None else known  # 2
+            self._read_back(subject, schema_id, text)  # 3
+            if not self._client.test_compatibility_all_versions(subject, schema):  # 4
+                raise _incompatible(subject, "at least one of them breaks it")
+            return schema_id
         except SchemaRegistryError as exc:
             if exc.http_status_code == _CONFLICT:
-                raise SchemaError(
-                    f"{subject}: the registry holds versions that this schema is not {COMPATIBILITY.value} with: "
-                    f"{exc.error_message}. Add fields with defaults only."
-                ) from exc
+                raise _incompatible(subject, exc.error_message) from exc
             raise self._unavailable(f"{subject}: {exc}") from exc
         except (httpx.HTTPError, OSError) as exc:
             raise self._unavailable(f"{subject}: expected an answer, got: {exc}") from exc
+
+    def _hold_level(self, subject: str) -> None:
+        """A registry knows no level for a subject that is new, or whose level was never set."""
+        try:
+            level = self._client.get_compatibility(subject)
+        except SchemaRegistryError as exc:
+            if exc.http_status_code != _NOT_FOUND:
+                raise
+            level = ""
+        if level != COMPATIBILITY.value:
+            self._client.set_config(subject, ServerConfig(compatibility=COMPATIBILITY))
+            if level:
+                log.warning("schema level is set right", subject=subject, level=level, expected=COMPATIBILITY.value)
+
+    def _read_back(self, subject: str, schema_id: int, text: str) -> None:
+        self._client.clear_caches()  # type: ignore[no-untyped-call] # they would answer with what was asked for
+        kept, wanted = json.loads(self._client.get_schema(schema_id).schema_str or "null"), json.loads(text)
+        if meaning(kept) != meaning(wanted):
+            raise SchemaError(
+                f"{subject}: expected the registry to keep {name_of(wanted)} as it was given, got id {schema_id}, "
+                f"which differs {difference(kept, wanted)}. It takes schemas for the same that differ in aliases or "
+                "an enum's default only: change it together with a new optional field."
+            )
 
     def schema(self, schema_id: int) -> Mapping[str, Any]:
         """The writer's schema of an id.
@@ -99,6 +130,13 @@ class Registry:
             if exc.http_status_code == _NOT_FOUND:
                 return None
             raise
+
+
+def _incompatible(subject: str, why: str) -> SchemaError:
+    return SchemaError(
+        f"{subject}: the registry holds versions that this schema is not {COMPATIBILITY.value} with: {why}. "
+        "Add fields with defaults only; a version that another program registered must be deleted there."
+    )
 
 
 def _avro(schema_id: int, found: Schema) -> Mapping[str, Any]:

@@ -22,6 +22,7 @@ import structlog
 from ft.config import Config
 from ft.errors import OffsetMismatch
 from ft.networks import Network
+from ft.schemas.proofs import apart
 from ft.sql.queries import load
 from ft.streams.backfill import ACKNOWLEDGE_BLOCKS, ACKNOWLEDGE_BYTES, Progress
 from ft.streams.checkpoint import Connection, connect_writer, translated
@@ -93,7 +94,9 @@ class Replace:
             await self._normalized()  # 3
             canonical = await self._check(first, last, marks)
             fetched = [
-                Fetched(height=row.height, hash=row.hash, parent=row.parent, proof=proof, logs=logs)
+                Fetched(
+                    height=row.height, hash=row.hash, parent=row.parent, proof=proof, logs=logs, reasons=row.reasons
+                )
                 for row, proof, logs in spool.rows
             ]
             found = plan(self._network, canonical, await self._canonical("open_above", last=last), fetched)  # 4
@@ -261,7 +264,8 @@ class Replace:
 
     async def _canonical(self, name: str, **values: int) -> list[Canonical]:
         rows = await self._rows(name, **values)
-        return [Canonical(height=row[0], hash=row[1], parent=row[2], final=row[3], proof=row[4]) for row in rows]
+        names = ("height", "hash", "parent", "final", "proof")
+        return [Canonical(**dict(zip(names, row, strict=False)), reasons=apart(row[5])) for row in rows]
 
     async def _rows(self, name: str, **values: object) -> Sequence[tuple[Any, ...]]:
         assert self._conn is not None

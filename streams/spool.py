@@ -22,7 +22,7 @@ class Spool:
         """``folder``: where the file is made, if one is needed."""
         folder.mkdir(parents=True, exist_ok=True)
         self.rows: list[tuple[Row, str, int]] = []
-        """Of each block: its place in the chain, its proof, its number of logs."""
+        """Of each block: its place in the chain and the reasons that lower its proof, its proof, its number of logs."""
         self._sizes: list[int] = []
         self._file = SpooledTemporaryFile(max_size=memory_bytes, dir=str(folder))  # noqa: SIM115 - closed by __exit__
 
@@ -37,7 +37,8 @@ class Spool:
         value = msgspec.msgpack.encode(block)
         self._file.write(value)
         self._sizes.append(len(value))
-        self.rows.append((Row(height=block.height, hash=block.hash, parent=block.parent_hash), block.proof, block.logs))
+        row = Row(height=block.height, hash=block.hash, parent=block.parent_hash, reasons=block.reasons)
+        self.rows.append((row, block.proof, block.logs))
 
     def __iter__(self) -> Iterator[Block]:
         self._file.seek(0)

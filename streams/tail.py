@@ -10,6 +10,7 @@ import structlog
 
 from ft.config import Config
 from ft.errors import DatabaseUnavailable
+from ft.schemas.proofs import apart, joined
 from ft.sql.queries import load
 from ft.streams.checkpoint import Connection, again, connect_writer
 from ft.streams.linking import Row
@@ -20,6 +21,7 @@ from ft.streams.sources.evm.limits import backoff_s
 T = TypeVar("T")
 Statement = tuple[str, Mapping[str, object]]
 _TRIES = 8
+_ERROR_MAX = 2_000
 log = structlog.get_logger(__name__)
 
 
@@ -63,12 +65,21 @@ class Tail:
     async def rows(self) -> list[Row]:
         """The tail, ascending."""
         found = await self._read("tail")
-        return [Row(height=h, hash=x, parent=p, offset=at, final=final) for h, x, p, at, final in found]
+        names = ("height", "hash", "parent", "offset", "final", "proof")
+        return [
+            Row(**dict(zip(names, known, strict=True)), reasons=apart(reasons), content=content)
+            for *known, reasons, content in found
+        ]
 
     async def add(self, blocks: Iterable[Block]) -> None:
         """Before they are appended. Raises LeaseLost."""
         await self._write(
-            ("add_row", {"height": block.height, "hash": block.hash, "parent": block.parent_hash}) for block in blocks
+            (
+                "add_row",
+                {"height": block.height, "hash": block.hash, "parent": block.parent_hash, "proof": block.proof}
+                | {"reasons": joined(block.reasons), "content": block.content},
+            )
+            for block in blocks
         )
 
     async def acknowledge(self, rows: Iterable[Row]) -> None:
@@ -76,6 +87,11 @@ class Tail:
         await self._write(
             ("acknowledge", {"height": row.height, "hash": row.hash, "offset": row.offset}) for row in rows
         )
+
+    async def better(self, row: Row) -> None:
+        """After the row's block was appended again, better proven. Raises LeaseLost."""
+        values = {"height": row.height, "hash": row.hash, "proof": row.proof, "reasons": joined(row.reasons)}
+        await self._write([("better", values)])
 
     async def doubt_from(self, height: int) -> None:
         """Before these are reverted. Raises LeaseLost."""
@@ -116,6 +132,15 @@ class Tail:
         head = marks.head if marks.head >= 0 else None
         values = {**self._key, "job": job, "next_height": next_height, "node_head": head, "node_time": marks.time}
         await self._run(lambda conn: conn.execute(self._sql["save_cursor"], values))
+
+    async def waits(self, job: str, height: int, error: str) -> None:
+        """The job cannot go on before this block comes; what the providers say of it."""
+        values = {**self._key, "job": job, "height": height, "error": error[:_ERROR_MAX].replace("\x00", "")}
+        await self._run(lambda conn: conn.execute(self._sql["waits"], values))
+
+    async def waits_no_longer(self, job: str) -> None:
+        """It came."""
+        await self._run(lambda conn: conn.execute(self._sql["waits_no_longer"], {**self._key, "job": job}))
 
     async def cursor(self, job: str) -> int | None:
         """The job's ``next_height``, if it ever ran."""

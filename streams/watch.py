@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from typing import Any, Final
 
 import psycopg
@@ -16,6 +17,7 @@ from ft.sql.queries import load
 from ft.streams import metrics, process
 from ft.streams.checkpoint import Claim, Connection, connect_writer
 from ft.streams.claims import Claims
+from ft.streams.progress import Progress
 from ft.streams.topics import ends_of
 
 log = structlog.get_logger(__name__)
@@ -29,34 +31,7 @@ _ASK_S: Final = 10.0
 
 
 class Stalled(FtError):
-    """Records wait, and none was committed for too long."""
-
-
-class Progress:
-    """Notices a claim whose offset stands still while records wait. Pure: the clock is the caller's."""
-
-    def __init__(self, patience_s: float) -> None:
-        self._patience_s = patience_s
-        self._seen: dict[tuple[str, str, int], tuple[int, int, float]] = {}
-
-    def stalled(self, claims: Mapping[Claim, int], now: float) -> Claim | None:
-        """The first claim without progress, given every claim's end offset. Claims that went away are forgotten."""
-        seen, found = self._seen, None
-        self._seen = {}
-        for claim, end in claims.items():
-            key = (claim.consumer, claim.topic, claim.partition)
-            epoch, offset, since = seen.get(key, (-1, -1, now))
-            moved = (epoch, offset) != (claim.epoch, claim.next_offset)
-            if moved or claim.next_offset >= end:
-                since = now
-            self._seen[key] = (claim.epoch, claim.next_offset, since)
-            if now - since >= self._patience_s and found is None:
-                found = claim
-        return found
-
-    def forgive(self) -> None:
-        """Time in which nobody could work counts for nothing."""
-        self._seen = {}
+    """Records wait, and an agent committed none of any partition for too long."""
 
 
 class Watch(Service):
@@ -69,6 +44,7 @@ class Watch(Service):
         ends: Callable[[list[Claim]], Awaitable[Mapping[Claim, int]]],
         fail: Callable[[BaseException], Awaitable[None]],
         metrics_url: str,
+        held_back: Callable[[], Container[str]] = frozenset,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -77,7 +53,9 @@ class Watch(Service):
         self._ends = ends
         self._fail = fail
         self._url = metrics_url
+        self._held_back = held_back
         self._progress = Progress(config.watchdog_s)
+        self._told_starved = float("-inf")
         self._conn: Connection | None = None
         self._alarm: threading.Timer | None = None
 
@@ -127,14 +105,36 @@ class Watch(Service):
             self._progress.forgive()
             return
         self._set_lags(ends)
-        stalled = self._progress.stalled(ends, asyncio.get_running_loop().time())
-        if stalled is not None:
+        found = self._progress.look(ends, asyncio.get_running_loop().time(), self._held_back())
+        self._tell_starved(found.starved, ends)
+        if found.hung is not None:
+            at = f"offset {found.hung.next_offset} of {ends[found.hung]}"
             await self._fail(
                 Stalled(
-                    f"{stalled.consumer} of {stalled.topic}-{stalled.partition}: expected progress within "
-                    f"{self._config.watchdog_s:g} s, got none at offset {stalled.next_offset} of {ends[stalled]}. "
+                    f"{found.hung.consumer} of {found.hung.topic}-{found.hung.partition}: expected progress within "
+                    f"{self._config.watchdog_s:g} s, got none at {at}, nor in another partition of the topic. "
                     "Its supervisor starts it again; if that does not help, the lines above say what it waits for."
                 )
+            )
+
+    def _tell_starved(self, starved: Sequence[Claim], ends: Mapping[Claim, int]) -> None:
+        """The agent works, so another process would do no better: said once in its patience, and counted."""
+        metrics.PARTITIONS_STARVED.clear()
+        for consumer, count in Counter(claim.consumer for claim in starved).items():
+            metrics.PARTITIONS_STARVED.labels(consumer=consumer).set(count)
+        now = asyncio.get_running_loop().time()
+        if not starved or now - self._told_starved < self._config.watchdog_s:
+            return
+        self._told_starved = now
+        for claim in starved:
+            log.warning(
+                "partition is starved",
+                consumer=claim.consumer,
+                topic=claim.topic,
+                partition=claim.partition,
+                offset=claim.next_offset,
+                end=ends[claim],
+                for_s=self._config.watchdog_s,
             )
 
     async def _known_ends(self, held: list[Claim]) -> Mapping[Claim, int] | None:
@@ -175,6 +175,8 @@ class Watch(Service):
         for network, blocks, seconds in await _rows(conn, sql["ingest_lag"]):
             metrics.INGEST_LAG.labels(network=network, unit="blocks").set(blocks)
             metrics.INGEST_LAG.labels(network=network, unit="seconds").set(seconds)
+        for network, seconds in await _rows(conn, sql["ingest_waits"]):
+            metrics.INGEST_WAITS.labels(network=network).set(seconds)
         partitions = [claim.partition for claim in self._claims.held("ledger")]
         metrics.OUTBOX_UNPUBLISHED.clear()
         for partition, unpublished in await _rows(conn, sql["outbox"], partitions=partitions):

@@ -8,7 +8,7 @@ from ft.agents.decode.words import Movement
 
 @dataclass(slots=True)
 class Events:
-    """NFT events in chain order, one list a field, all of the same length.
+    """NFT events in chain order, one list a field, all of the same length (``echo`` is empty where there is none).
 
     Columns and not objects: an append a field costs less than an object an event, and the normalized batch is
     columnar too. The source event is (network, tx_hash, contract, topic0, n); an event is that and sub_index.
@@ -16,7 +16,8 @@ class Events:
 
     tx_hash: list[str] = field(default_factory=list)
     tx_from: list[str] = field(default_factory=list)
-    """The transaction's sender; the zero address for Polygon's state-sync, which nobody sends."""
+    """The transaction's sender; the zero address for Polygon's state-sync and for a chain's own logs, which nobody
+    sends."""
     contract: list[str] = field(default_factory=list)
     topic0: list[str] = field(default_factory=list)
     n: list[int] = field(default_factory=list)
@@ -24,7 +25,8 @@ class Events:
     sub_index: list[int] = field(default_factory=list)
     """Position inside the log (batch, range), contiguous from 0."""
     log_index: list[int] = field(default_factory=list)
-    """Position in the block, as the node counts; changes when the transaction is included again elsewhere."""
+    """Position in the block, numbered by us over all of its logs from 0, in the order of transactions and of the logs
+    in their receipts; changes when the transaction is included again elsewhere."""
     standard: list[str] = field(default_factory=list)
     """erc721, erc1155, erc404, cryptopunks or legacy721."""
     token_id: list[str] = field(default_factory=list)
@@ -35,6 +37,8 @@ class Events:
     """Who moved it, where the event says so (ERC-1155)."""
     quantity: list[str] = field(default_factory=list)
     """Decimal, up to 256 bits; zero is possible with ERC-1155."""
+    echo: list[bool] = field(default_factory=list)
+    """Whether another event of the transaction tells the same movement and counts instead. Empty: none is."""
 
     def __len__(self) -> int:
         return len(self.tx_hash)
@@ -103,6 +107,8 @@ class CreatedContract:
 
     contract: str
     tx_hash: str
+    reasons: tuple[str, ...] = ()
+    """Why that rests on the provider's word, sorted; empty: it is proven."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

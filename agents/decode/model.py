@@ -16,30 +16,39 @@ from ft.errors import MalformedRecord
 ZERO_ADDRESS = "0x" + "0" * 40
 _QUANTITY = re.compile(r"0[xX][0-9a-fA-F]{1,16}", re.ASCII)
 _LONG_MAX = 2**63 - 1
-_INT_MAX = 2**31 - 1
+STATE_SYNC_TYPE = "0x7f"
+"""The type of Polygon's state-sync transaction since the Madhugiri fork."""
 
 T = TypeVar("T")
 
 
 class Log(msgspec.Struct, frozen=True, gc=False, rename="camel", kw_only=True):
-    """One log, of a receipt or of ``eth_getLogs``."""
+    """One log of a receipt. Its place is that in the receipt: what the node says of it is not read."""
 
     address: str
     topics: list[str]
     data: str | None = None
-    log_index: str
     transaction_hash: str
     removed: bool | None = None
 
 
+class ListedLog(Log, frozen=True, gc=False, rename="camel", kw_only=True):
+    """One log of ``eth_getLogs``, where the node's index is all that orders the logs of a transaction."""
+
+    log_index: str | int | None = None
+
+
 class Receipt(msgspec.Struct, frozen=True, gc=False, rename="camel", kw_only=True):
-    """One receipt: who sent the transaction, what it created, what it logged."""
+    """One receipt: who sent the transaction, what it created, what it logged. The deposit fields on OP-stack only."""
 
     transaction_hash: str
     sender: str | None = msgspec.field(name="from", default=None)
     contract_address: str | None = None
+    type: str | None = None
     status: str | None = None
     logs: list[Log] | None = None
+    deposit_nonce: str | None = None
+    deposit_receipt_version: str | None = None
 
 
 class Transaction(msgspec.Struct, frozen=True, gc=False, rename="camel", kw_only=True):
@@ -47,6 +56,7 @@ class Transaction(msgspec.Struct, frozen=True, gc=False, rename="camel", kw_only
 
     hash: str
     sender: str | None = msgspec.field(name="from", default=None)
+    type: str | None = None
 
 
 class Header(msgspec.Struct, frozen=True, gc=False, rename="camel", kw_only=True):
@@ -73,7 +83,7 @@ class RawReceipt(msgspec.Struct, frozen=True, kw_only=True):
 HEADER = msgspec.json.Decoder(Header)
 BLOCK = msgspec.json.Decoder(Block)
 RECEIPTS = msgspec.json.Decoder(list[Receipt])
-LOGS = msgspec.json.Decoder(list[Log])
+LOGS = msgspec.json.Decoder(list[ListedLog])
 RAW_RECEIPTS = msgspec.json.Decoder(list[RawReceipt])
 RAW_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -102,8 +112,12 @@ def long_quantity(text: str, what: str) -> int:
 
 
 def log_index_of(log: Log) -> int:
-    """The block-wide position of a log. Raises MalformedRecord."""
-    return _quantity(log.log_index, _INT_MAX, "a log's logIndex")
+    """What the node says of a listed log's place; -1 where that is nothing, or nothing that orders."""
+    index = getattr(log, "log_index", None)
+    try:
+        return max(int(index, 16) if isinstance(index, str) else -1 if index is None else int(index), -1)
+    except ValueError:
+        return -1
 
 
 def show(text: str | None, size_max: int = 80) -> str:

@@ -21,6 +21,8 @@ TRANSFER_SINGLE = "0xc3d58168c5ae7397731d063d5bbf3d657854427343f4c083240f7aacaa2
 TRANSFER_BATCH = "0x4a39dc06d4c0dbc64b70af90fd698a233a518aa5d07e595d983b8c0526c8f7fb"
 CONSECUTIVE_TRANSFER = "0xdeaa91b6123d068f5821d0fb0678463d1a8a6079fe8af5de3ce5e896dcf9133d"
 ERC721_TRANSFER = "0xe5f815dc84b8cecdfd4beedfc3f91ab5be7af100eca4e8fb11552b867995394f"
+ERC821_TRANSFER_5 = "0xd5c97f2e041b2046be3b4337472f05720760a198f4d7d84980b7155eec7cca6f"
+ERC821_TRANSFER_6 = "0x8988d59efc2c4547ef86c88f6543963bab0cea94f8e486e619c7c3a790db93be"
 ASSIGN = "0x8a0e37b73a0d9c82e205d4d1a3ff3d0b57ce5f4d7bccf6bac03336dc101cb7ba"
 PUNK_TRANSFER = "0x05af636b70da6819000c49f85b21fa82081c632069bb626f30932034099107d8"
 PUNK_BOUGHT = "0x58e5d5a525e3b40bc15abaa38b5882678db1ee68befd2f60bafe3a7fd06db9e3"
@@ -56,6 +58,9 @@ _ROWS = (
     ("ERC20Transfer", "ERC20Transfer(address,address,uint256)",
      "0xe59fdd36d0d223c0c7d996db7ad796880f45e1936cb0bb7ac102e7082e031487"),
     ("ERC721Transfer", "ERC721Transfer(address,address,uint256)", ERC721_TRANSFER),
+    # ERC-821 (Decentraland's LAND before it spoke ERC-721)
+    ("Transfer821", "Transfer(address,address,uint256,address,bytes)", ERC821_TRANSFER_5),
+    ("Transfer821WithOperatorData", "Transfer(address,address,uint256,address,bytes,bytes)", ERC821_TRANSFER_6),
     # CryptoPunks
     ("Assign", "Assign(address,uint256)", ASSIGN),
     ("PunkTransfer", "PunkTransfer(address,address,uint256)", PUNK_TRANSFER),

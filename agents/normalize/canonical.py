@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from ft.schemas.events import RawBlock
+from ft.schemas.proofs import PROOFS, apart, is_word, joined, worth
 
 REPLACE: Final = "replace"
 """Reason of a revert that the operator ordered: it may take final rows too."""
@@ -24,8 +25,7 @@ REORG: Final = "reorg"
 HEIGHT_MAX: Final = 2**62
 """Nothing grows that high; what states more is not a block."""
 _NAME_MAX: Final = 256
-PROOFS: Final = {"none": 0, "logs": 1, "receipts": 2}
-"""Proof -> how much it proves."""
+_REASONS_MAX: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,8 @@ class Block:
     proof: str
     raw_offset: int
     digest: str = ""
+    reasons: str = ""
+    """Why a part of it stands on the provider's word: words with commas between, sorted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,7 @@ class Repeated:
 
     block: Block
     better_proof: bool
+    """By its proof, or by the reasons that lower it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,8 +196,14 @@ class Chain:
             return Misfit(
                 reason="unknown_proof", error=f"append: proof: expected {', '.join(PROOFS)}, got {record.proof!r:.100}"
             )
+        if len(record.reasons) > _REASONS_MAX or not all(map(is_word, record.reasons)):
+            return Misfit(
+                reason="unknown_reasons",
+                error=f"append: reasons: expected at most {_REASONS_MAX} lower-case words, got {record.reasons!r:.100}",
+            )
         if known is not None and known.hash == record.hash:
-            return Repeated(block=known, better_proof=PROOFS[record.proof] > PROOFS.get(known.proof, -1))
+            better = worth(record.proof, record.reasons) > worth(known.proof, apart(known.reasons))
+            return Repeated(block=known, better_proof=better)
         if known is not None:
             return Misfit(
                 reason="height_taken",
@@ -215,6 +224,7 @@ class Chain:
             final=record.height <= record.finalized,
             proof=record.proof,
             raw_offset=offset,
+            reasons=joined(record.reasons),
         )
         self.rows[block.number] = block
         if block.number < self.head:

@@ -1,4 +1,4 @@
-"""raw -> normalized, what was read: unbroken stretches of heights, each of one proof. Pure."""
+"""raw -> normalized, what was read: unbroken stretches of heights, each of one proof and its reasons. Pure."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
@@ -7,17 +7,23 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stretch:
-    """Heights ``low`` to ``high``, both read, under one proof."""
+    """Heights ``low`` to ``high``, both read, under one proof and the same reasons."""
 
     low: int
     high: int
     proof: str
     raw_offset: int
     """Of the record that last changed the stretch."""
+    reasons: str = ""
+    """Why it is no more than what providers said; see docs/networks.md."""
+
+    def proves(self, proof: str, reasons: str) -> bool:
+        """Whether a height proven so belongs to it."""
+        return (self.proof, self.reasons) == (proof, reasons)
 
 
 class Coverage:
-    """Stretches that do not overlap; adjacent ones of the same proof are one."""
+    """Stretches that do not overlap; adjacent ones of the same proof and reasons are one."""
 
     def __init__(self, stretches: Iterable[Stretch] = ()) -> None:
         self._known = {stretch.low: stretch for stretch in stretches}
@@ -26,10 +32,10 @@ class Coverage:
     def __iter__(self) -> Iterator[Stretch]:
         return iter(self._now)
 
-    def add(self, height: int, proof: str, raw_offset: int) -> None:
+    def add(self, height: int, proof: str, raw_offset: int, reasons: str = "") -> None:
         """Cover one height. What covered it before gives way."""
         at = self._index(height)
-        if at is not None and self._now[at].proof == proof:
+        if at is not None and self._now[at].proves(proof, reasons):
             return
         self.cut(height, raw_offset)
         at = bisect_right(self._now, height, key=lambda s: s.low)
@@ -37,11 +43,12 @@ class Coverage:
         left = self._now[at - 1] if at else None
         right = self._now[at] if at < len(self._now) else None
         first, last = at, at
-        if left is not None and left.high == height - 1 and left.proof == proof:
+        if left is not None and left.high == height - 1 and left.proves(proof, reasons):
             low, first = left.low, at - 1
-        if right is not None and right.low == height + 1 and right.proof == proof:
+        if right is not None and right.low == height + 1 and right.proves(proof, reasons):
             high, last = right.high, at + 1
-        self._now[first:last] = [Stretch(low=low, high=high, proof=proof, raw_offset=raw_offset)]
+        made = Stretch(low=low, high=high, proof=proof, raw_offset=raw_offset, reasons=reasons)
+        self._now[first:last] = [made]
 
     def cut(self, height: int, raw_offset: int) -> None:
         """Uncover one height."""

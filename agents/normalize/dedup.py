@@ -12,8 +12,24 @@ from ft.streams.tables import Table
 
 REFILL_MAX = 10_000
 """Newest canonical rows that a table is filled with again; older ones are asked from Postgres."""
-_Row = tuple[int, str, str, int, bool, str, int, str]
+
+
+class _Row(msgspec.Struct, array_like=True, gc=False):
+    """A row as its value holds it; one of an older version has no reasons."""
+
+    number: int
+    hash: str
+    parent: str
+    time: int
+    final: bool
+    proof: str
+    raw_offset: int
+    digest: str
+    reasons: str = ""
+
+
 _DECODER = msgspec.msgpack.Decoder(_Row)
+_NAMES = _Row.__struct_fields__
 
 
 class Dedup:
@@ -50,19 +66,9 @@ def _key(height: int) -> bytes:
 
 
 def _value(block: Block) -> bytes:
-    row = (block.number, block.hash, block.parent, block.time, block.final, block.proof, block.raw_offset, block.digest)
-    return msgspec.msgpack.encode(row)
+    return msgspec.msgpack.encode(tuple(getattr(block, name) for name in _NAMES))
 
 
 def _block(value: bytes) -> Block:
-    number, block_hash, parent, time, final, proof, raw_offset, digest = _DECODER.decode(value)
-    return Block(
-        number=number,
-        hash=block_hash,
-        parent=parent,
-        time=time,
-        final=final,
-        proof=proof,
-        raw_offset=raw_offset,
-        digest=digest,
-    )
+    row = _DECODER.decode(value)
+    return Block(**{name: getattr(row, name) for name in _NAMES})

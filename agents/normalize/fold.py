@@ -20,12 +20,14 @@ from ft.agents.normalize.canonical import (
     Repeated,
     Reverted,
 )
+from ft.agents.normalize.contracts import Contracts
 from ft.agents.normalize.harvest import Harvest
 from ft.agents.normalize.rawblock import clamped, decode
 from ft.agents.normalize.sender import Sender
 from ft.errors import MalformedRecord
 from ft.schemas.codec import Codec
 from ft.schemas.events import SCHEMA_VERSION, RawBlock, from_record
+from ft.schemas.proofs import joined
 from ft.streams.hop import Message
 
 log = structlog.get_logger(__name__)
@@ -48,6 +50,7 @@ class Fold:
     """One chunk's way through the rule: what it changes is in ``chain`` and ``harvest``, what follows is sent."""
 
     network: Network
+    contracts: Contracts
     chain: Chain
     harvest: Harvest
     sender: Sender
@@ -99,7 +102,7 @@ class Fold:
     async def _append(self, block: Block, record: RawBlock, message: Message) -> None:
         marks, known_holes = self.chain.marks(), len(self.harvest.quarantine)
         try:
-            decoded = await self._decode(record)
+            decoded = await self._decode(record, message.offset)
         except MalformedRecord as exc:
             self.sender.hole(
                 message, block, self.harvest, reason="malformed", error=str(exc), payload=message.value or b""
@@ -112,7 +115,7 @@ class Fold:
         block = replace(block, digest=digest)
         self.chain.note(block)
         self.harvest.put(block)
-        self.harvest.covered.append((block.number, block.proof, message.offset))
+        self.harvest.cover(block, message.offset)
 
     def _send(self, decoded: DecodedBlock, block: Block, message: Message) -> dict[int, str]:
         """Send a block's slices and holes; returns the slices' digests."""
@@ -129,35 +132,42 @@ class Fold:
                 log_index=each.log_index,
                 topic0=each.topic0,
             )
-        if decoded.created:
-            created = [(each.contract, each.tx_hash) for each in decoded.created]
-            self.harvest.created[(block.number, block.hash)] = created
+        self._note_created(decoded, block)
         self.harvest.events += len(decoded.events)
         return self.sender.append(message, block, self.chain.marks(), decoded.events, self.harvest)
+
+    def _note_created(self, decoded: DecodedBlock, block: Block) -> None:
+        """Contracts that the block's receipts name as created; logs name none."""
+        if decoded.created:
+            created = [(each.contract, each.tx_hash, ",".join(each.reasons)) for each in decoded.created]
+            self.harvest.created[(block.number, block.hash)] = created
 
     async def _note_proof(self, block: Block, record: RawBlock, message: Message) -> None:
         """A canonical block came again, better proven: the same content raises its proof, another one is a letter."""
         try:
-            decoded = await self._decode(record)
+            decoded = await self._decode(record, message.offset)
         except MalformedRecord as exc:
             self.sender.refuse(message, "malformed", str(exc), self.harvest)
             return
         parts = slices.split(record.network, decoded.events, self.sender.partitions)
         digests = {partition: slices.digest(part) for partition, part in parts.items()}
         digest = slices.block_digest(digests, len(decoded.quarantined))
-        if digest != block.digest:
+        if (digest, clamped(record.time)) != (block.digest, block.time):
             error = (
-                f"append of {block.number}: proof {record.proof}: expected content {block.digest}, got {digest}. "
+                f"append of {block.number}: proof {record.proof}: expected content {block.digest} at {block.time}, "
+                f"got {digest} at {record.time}. "
                 f"`ft replace {record.network} --from {block.number} --to {block.number}` takes what is better proven."
             )
             self.sender.refuse(message, "content_differs", error, self.harvest)
             return
-        proven = replace(block, proof=record.proof)
+        proven = replace(block, proof=record.proof, reasons=joined(record.reasons))
+        self._note_created(decoded, block)
         self.chain.note(proven)
         self.harvest.put(proven)
-        self.harvest.covered.append((block.number, record.proof, message.offset))
+        self.harvest.cover(proven, message.offset)
 
-    async def _decode(self, record: RawBlock) -> DecodedBlock:
+    async def _decode(self, record: RawBlock, offset: int) -> DecodedBlock:
+        listed = self.contracts.at(offset)
         if sum(len(part.bytes) for part in record.parts) < _THREAD_BYTES:
-            return decode(record, self.network.family)
-        return await asyncio.to_thread(decode, record, self.network.family)
+            return decode(record, self.network.family, listed)
+        return await asyncio.to_thread(decode, record, self.network.family, listed)

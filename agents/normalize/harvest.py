@@ -9,7 +9,7 @@ from ft.agents.normalize.coverage import Coverage, Stretch
 from ft.sql.queries import load
 from ft.streams.checkpoint import Connection
 
-_COLUMNS = ("number", "hash", "parent", "time", "final", "proof", "raw_offset", "digest")
+_COLUMNS = ("number", "hash", "parent", "time", "final", "proof", "raw_offset", "digest", "reasons")
 BlockKey = tuple[int, str]
 
 
@@ -18,13 +18,16 @@ class Harvest:
     """Everything that one transaction of normalize writes, beside the fence."""
 
     network: str
+    fresh_contracts: tuple[Sequence[str], int] = ((), 0)
+    """Listed contracts that are read for the first time, and the raw offset from which on."""
     events: int = 0
     canonical: dict[BlockKey, Block] = field(default_factory=dict)
     reverted: dict[BlockKey, Block] = field(default_factory=dict)
     ever_reverted: set[BlockKey] = field(default_factory=set)
-    covered: list[tuple[int, str | None, int]] = field(default_factory=list)
-    """(height, proof, raw offset) in the order of the log; no proof: uncovered."""
-    created: dict[BlockKey, list[tuple[str, str]]] = field(default_factory=dict)
+    covered: list[tuple[int, str | None, str, int]] = field(default_factory=list)
+    """(height, proof, reasons, raw offset) in the order of the log; no proof: uncovered."""
+    created: dict[BlockKey, list[tuple[str, str, str]]] = field(default_factory=dict)
+    """(contract, transaction, reasons) of each creation in a block."""
     quarantine: list[dict[str, Any]] = field(default_factory=list)
     dead_letters: list[dict[str, Any]] = field(default_factory=list)
     reorg_depth: int = 0
@@ -45,7 +48,11 @@ class Harvest:
         self.reverted[key] = block
         self.ever_reverted.add(key)
         self.created.pop(key, None)
-        self.covered.append((block.number, None, raw_offset))
+        self.covered.append((block.number, None, "", raw_offset))
+
+    def cover(self, block: Block, raw_offset: int) -> None:
+        """The row's height was read, as well proven as the row says."""
+        self.covered.append((block.number, block.proof, block.reasons, raw_offset))
 
     def end_reorg(self) -> None:
         """Something else than a revert came."""
@@ -57,6 +64,11 @@ class Harvest:
 async def write(conn: Connection, harvest: Harvest, chain: Chain) -> None:
     """Write the harvest and where the fold stands now, in the open transaction."""
     sql, network = load("normalize"), {"network": harvest.network}
+    contracts, position = harvest.fresh_contracts
+    if contracts:  # before the coverage grows by what was read with them
+        fresh = network | {"contracts": list(contracts), "position": position}
+        await conn.execute(sql["note_undecoded"], fresh)
+        await conn.execute(sql["put_in_force"], fresh)
     if harvest.reverted:
         await conn.execute(sql["write_reverted"], network | _columns(harvest.reverted.values()))
     if harvest.canonical:
@@ -99,21 +111,22 @@ async def _write_coverage(conn: Connection, harvest: Harvest) -> None:
     if not harvest.covered:
         return
     sql, network = load("normalize"), {"network": harvest.network}
-    heights = [height for height, _, _ in harvest.covered]
+    heights = [height for height, *_ in harvest.covered]
     cursor = await conn.execute(sql["coverage_around"], network | {"low": min(heights), "high": max(heights)})
     coverage = Coverage(
-        Stretch(low=row[0], high=row[1], proof=row[2], raw_offset=row[3]) for row in await cursor.fetchall()
+        Stretch(low=row[0], high=row[1], proof=row[2], raw_offset=row[3], reasons=row[4])
+        for row in await cursor.fetchall()
     )
-    for height, proof, raw_offset in harvest.covered:
+    for height, proof, reasons, raw_offset in harvest.covered:
         if proof is None:
             coverage.cut(height, raw_offset)
         else:
-            coverage.add(height, proof, raw_offset)
+            coverage.add(height, proof, raw_offset, reasons)
     gone, written = coverage.changes()
     if gone:
         await conn.execute(sql["drop_coverage"], network | {"lows": gone})
     if written:
-        names = ("low", "high", "proof", "raw_offset")
+        names = ("low", "high", "proof", "raw_offset", "reasons")
         rows = {name: [getattr(stretch, name) for stretch in written] for name in names}
         await conn.execute(sql["write_coverage"], network | rows)
 
@@ -133,12 +146,13 @@ async def _write_holes(conn: Connection, harvest: Harvest) -> None:
 
 async def _write_created(conn: Connection, harvest: Harvest) -> None:
     rows = [
-        (contract, number, block_hash, tx_hash)
+        (contract, number, block_hash, tx_hash, reasons)
         for (number, block_hash), contracts in harvest.created.items()
-        for contract, tx_hash in contracts
+        for contract, tx_hash, reasons in contracts
     ]
     if rows:
-        columns = dict(zip(("contract", "number", "hash", "tx_hash"), map(list, zip(*rows, strict=True)), strict=True))
+        names = ("contract", "number", "hash", "tx_hash", "reasons")
+        columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
         await conn.execute(load("normalize")["write_created"], {"network": harvest.network} | columns)
 
 
@@ -151,6 +165,12 @@ async def load_chain(conn: Connection, network: str) -> Chain:
     chain = Chain(claim_offset=row[0], broken=row[1], safe=row[2], position=row[3], late_position=row[4])
     chain.load(_blocks(await (await conn.execute(sql["standing_rows"], key)).fetchall()))
     return chain
+
+
+async def contracts(conn: Connection, network: str) -> list[tuple[str, str, int | None]]:
+    """The listed contracts: address, layout, and the raw offset from which each is in force (None: not yet)."""
+    cursor = await conn.execute(load("normalize")["contracts"], {"network": network})
+    return [(row[0], row[1], row[2]) for row in await cursor.fetchall()]
 
 
 async def newest_rows(conn: Connection, network: str, rows: int) -> list[Block]:
@@ -182,6 +202,7 @@ def _blocks(rows: Iterable[Sequence[Any]]) -> list[Block]:
             proof=row[5],
             raw_offset=row[6],
             digest=row[7],
+            reasons=row[8],
         )
         for row in rows
     ]

@@ -15,6 +15,7 @@ Between batches a timer tells partitions that got nothing how far the network is
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -24,6 +25,7 @@ from ft.agents.normalize.canonical import (
     Chain,
     wanted,
 )
+from ft.agents.normalize.contracts import NO_CONTRACTS, Contracts, contracts_of
 from ft.agents.normalize.dedup import REFILL_MAX, Dedup
 from ft.agents.normalize.fold import Fold, Network
 from ft.agents.normalize.harvest import Harvest
@@ -69,6 +71,7 @@ class Normalize:
         self._writer = Writer(config, claims.owner, application=f"ft normalize {network.slug}")
         self._sender: Sender | None = None
         self._held: tuple[Claim, Chain] | None = None
+        self._contracts: Contracts = NO_CONTRACTS
         self._dedup: Dedup | None = None
         self._reorg_depth = 0
         self._lock = asyncio.Lock()
@@ -96,8 +99,9 @@ class Normalize:
     async def _take_chunk(self, claim: Claim, chunk: Sequence[Message]) -> None:
         known, sender = await self._chain(claim)
         chain = known.copy()
-        harvest = Harvest(network=self._network.slug, reorg_depth=self._reorg_depth)
-        work = Fold(network=self._network, chain=chain, harvest=harvest, sender=sender)
+        fresh = (self._contracts.fresh, claim.next_offset)
+        harvest = Harvest(network=self._network.slug, reorg_depth=self._reorg_depth, fresh_contracts=fresh)
+        work = Fold(network=self._network, contracts=self._contracts, chain=chain, harvest=harvest, sender=sender)
         records = [(message, work.read(message, self._codec)) for message in chunk]  # 1
         await self._load_rows(chain, [record for _, record in records if record is not None])
         for message, record in records:  # 2
@@ -111,6 +115,7 @@ class Normalize:
             return (move,)
 
         await self._writer.commit(write)  # 4
+        self._contracts = replace(self._contracts, fresh=())
         chain.trim()  # 5
         self._held, self._reorg_depth = (claim, chain), harvest.reorg_depth
         if self._dedup is not None:
@@ -133,6 +138,7 @@ class Normalize:
         self._dedup = Dedup(self._config, claim)
         async with self._writer.reading() as conn:
             chain = await store.load_chain(conn, self._network.slug)
+            self._contracts = contracts_of(await store.contracts(conn, self._network.slug), claim.next_offset)
             if not self._dedup.fits:
                 self._dedup.refill(await store.newest_rows(conn, self._network.slug, REFILL_MAX), claim)
         chain.position = claim.next_offset - 1

@@ -6,6 +6,7 @@ from typing import Final
 
 from ft.agents.decode.events import DecodedBlock
 from ft.agents.decode.evm import decode_block
+from ft.agents.decode.legacy import NOTHING_LISTED, Listed
 from ft.errors import ConfigError, MalformedRecord
 from ft.schemas.events import RawBlock
 
@@ -19,7 +20,7 @@ _EVM_PARTS: Final = ("block", "receipts", "logs", "state_sync")
 """What is read; parts by other names are for others."""
 
 
-def _evm(record: RawBlock) -> DecodedBlock:
+def _evm(record: RawBlock, listed: Listed) -> DecodedBlock:
     read = [part for part in record.parts if part.name in _EVM_PARTS]
     parts = {part.name: part.bytes for part in read}
     if odd := [part.encoding for part in read if part.encoding != "json"]:
@@ -33,14 +34,15 @@ def _evm(record: RawBlock) -> DecodedBlock:
         receipts=parts.get("receipts"),
         logs=parts.get("logs"),
         state_sync=parts.get("state_sync"),
+        listed=listed,
     )
 
 
-FAMILIES: Final[Mapping[str, Callable[[RawBlock], DecodedBlock]]] = MappingProxyType({"evm": _evm})
+FAMILIES: Final[Mapping[str, Callable[[RawBlock, Listed], DecodedBlock]]] = MappingProxyType({"evm": _evm})
 """Family -> its decoder."""
 
 
-def decoder(network: str, family: str) -> Callable[[RawBlock], DecodedBlock]:
+def decoder(network: str, family: str) -> Callable[[RawBlock, Listed], DecodedBlock]:
     """The decoder of a network. Raises ConfigError for a family that has none."""
     found = FAMILIES.get(family)
     if found is None:
@@ -48,15 +50,19 @@ def decoder(network: str, family: str) -> Callable[[RawBlock], DecodedBlock]:
     return found
 
 
-def decode(record: RawBlock, family: str) -> DecodedBlock:
-    """Read the block that an append carries. Raises MalformedRecord if it is not the one that the envelope names."""
-    decoded = decoder(record.network, family)(record)
+def decode(record: RawBlock, family: str, listed: Listed = NOTHING_LISTED) -> DecodedBlock:
+    """Read the block that an append carries. ``listed``: the network's contracts that are older than the standards.
+
+    Raises MalformedRecord if it is not the block that the envelope names, or has events at a time that the journal has
+    no month for; a block without events may have any (block 0 has none).
+    """
+    decoded = decoder(record.network, family)(record, listed)
     found = (decoded.number, decoded.hash, decoded.parent_hash, decoded.time)
     stated = (record.height, record.hash, record.parent_hash, record.time)
     if found != stated:
         raise MalformedRecord(f"block: expected number, hash, parent and time {stated} of the envelope, got {found}")
-    if not TIME_MIN <= decoded.time < TIME_END:
-        raise MalformedRecord(f"block time: expected 2009 to 2099, got {decoded.time}")
+    if not TIME_MIN <= decoded.time < TIME_END and (len(decoded.events) or decoded.quarantined):
+        raise MalformedRecord(f"block time: expected 2009 to 2099 of a block with events, got {decoded.time}")
     return decoded
 
 

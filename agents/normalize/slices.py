@@ -13,7 +13,8 @@ from ft.agents.normalize.canonical import Block, Marks
 from ft.schemas.events import NormalizedBatch
 from ft.schemas.ids import partition_of
 
-COLUMNS: Final = tuple(column.name for column in fields(Events))
+COLUMNS: Final = tuple(column.name for column in fields(Events) if column.name != "echo")
+"""The columns that every slice has in full, and that its digest is of."""
 _CONTRACT: Final = COLUMNS.index("contract")
 _NUMBERS: Final = frozenset({"n", "sub_index", "log_index"})
 _TEXTS: Final = frozenset(COLUMNS) - _NUMBERS - {"operator"}
@@ -42,10 +43,13 @@ def _route(network: str, contract: str, partitions: int) -> int:
 
 
 def _pick(events: Events, rows: list[int]) -> Events:
+    echo = [events.echo[row] for row in rows] if events.echo else []
+    if not any(echo):
+        echo = []
     if len(rows) < 2:  # itemgetter would not give a tuple
-        return Events(**{name: [getattr(events, name)[row] for row in rows] for name in COLUMNS})
+        return Events(**{name: [getattr(events, name)[row] for row in rows] for name in COLUMNS}, echo=echo)
     pick = itemgetter(*rows)
-    return Events(**{name: list(pick(getattr(events, name))) for name in COLUMNS})
+    return Events(**{name: list(pick(getattr(events, name))) for name in COLUMNS}, echo=echo)
 
 
 def fitting(events: Events, bytes_max: int) -> tuple[Events, dict[str, int]]:
@@ -108,6 +112,7 @@ def append(
         digest=content,
         **_head(marks),
         **{name: getattr(events, name) for name in COLUMNS},
+        echo=events.echo,
     )
 
 

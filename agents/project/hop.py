@@ -7,7 +7,7 @@ from typing import NamedTuple
 import structlog
 
 from ft.agents.project import heads as project_heads
-from ft.agents.project.heads import PartitionHead
+from ft.agents.project.heads import PartitionHead, whole_until
 from ft.agents.project.projection import events_of
 from ft.agents.project.said import Change, Refused, read
 from ft.agents.project.store import store
@@ -62,9 +62,9 @@ class Project:
         await self._writer.close()
 
     async def process(self, batch: Batch) -> None:
-        """Commit the batch whole. Raises LostRecords, and what :meth:`Writer.commit` raises."""
+        """Commit the batch, but for a block that is not whole. Raises LostRecords and what Writer.commit raises."""
         by_partition = batch.by_partition().items()
-        found = {partition: [self._read(message) for message in messages] for partition, messages in by_partition}
+        found = {partition: _whole(list(map(self._read, messages))) for partition, messages in by_partition}
         refused: list[Read] = []
 
         async def work(conn: Connection) -> Sequence[Move]:
@@ -84,12 +84,18 @@ class Project:
             return moves
 
         await self._writer.commit(work)
-        EVENTS_PROCESSED.labels(agent=self.consumer).inc(len(batch.messages))
+        EVENTS_PROCESSED.labels(agent=self.consumer).inc(sum(map(len, found.values())))
         _tell(refused)
 
     def _read(self, message: Message) -> Read:
         said, prev_seq = read(self._codec, message.value)
         return Read(message, prev_seq, said)
+
+
+def _whole(records: list[Read]) -> list[Read]:
+    """A partition's records up to the last whole block; all of them where there is none."""
+    changes = [record.said if isinstance(record.said, Change) else None for record in records]
+    return records[: whole_until(changes) or len(records)]
 
 
 def _tell(refused: Iterable[Read]) -> None:

@@ -52,6 +52,8 @@ async def store(conn: Connection, changes: Sequence[AnyChange]) -> None:
 
 async def _read_stored(conn: Connection, slots: Sequence[Slot]) -> dict[Slot, Holding]:
     sql = load("project")
+    if not slots:
+        return {}
     async with conn.pipeline():
         await conn.execute(sql["plan"], prepare=True)
         cursor = await conn.execute(sql["read_holdings"], columns(_SLOT, slots), prepare=True)

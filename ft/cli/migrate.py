@@ -11,18 +11,22 @@ def command() -> None:
 
     Applies the numbered SQL files that are missing, fills the reference tables from the built-in networks and
     the file named by FT_NETWORKS, creates missing topics with their settings, and registers every Avro schema
-    under FULL_TRANSITIVE compatibility. Running it again changes nothing.
+    under FULL_TRANSITIVE compatibility. Then proves again, from the raw log, what an older version noted with
+    less proof; stopped, it goes on there the next time. Running it again changes nothing.
 
     \b
     Reads: FT_POSTGRES, FT_KAFKA, FT_SCHEMA_REGISTRY (default: the servers of `ft up`), FT_NETWORKS,
            FT_TOPIC_PREFIX, FT_PARTITIONS (first time only; default 8), FT_REPLICATION (default 1)
     """
+    from ft.agents.normalize.reproof import prove_again
     from ft.streams.prepare import prepare
 
-    done = prepare(Config.from_env())
+    config = Config.from_env()
+    done = prepare(config)
     for name in done.migrations:
         click.echo(f"database  applied {name}")
     for name in done.topics:
         click.echo(f"kafka     created {name}")
     click.echo(f"registry  {len(done.subjects)} schemas registered")
+    prove_again(config, lambda text: click.echo(f"creations {text}"))
     click.echo(f"ready: {done.partitions} partitions")

@@ -12,6 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from ft.cli.status_bulk import bulk_lines
+from ft.cli.status_contracts import contract_lines
+from ft.cli.status_proofs import LISTED_MAX, lesser_lines, waiting_lines
 from ft.config import Config
 from ft.sql.queries import load
 from ft.streams.topics import Topics, admin_of
@@ -32,9 +34,12 @@ class Status:
     outbox: Sequence[Row]
     dead_letters: Sequence[Row]
     workers: Sequence[Row]
+    waits: Sequence[Row] = ()
+    lesser: Sequence[Row] = ()
     bulk: Sequence[Row] = ()
     months: Sequence[Row] = ()
     building: Sequence[Row] = ()
+    undecoded: Sequence[Row] = ()
     ends: Mapping[tuple[str, int], int]
 
 
@@ -55,7 +60,7 @@ def show(config: Config, console: Console) -> None:
 def read(config: Config) -> Status:
     """Ask Postgres, and Kafka for the ends of the logs. Raises psycopg.Error."""
     sql, topics = dict(load("status")), Topics(config.topic_prefix)
-    values = {"prefix": config.topic_prefix, "normalized": topics.normalized}
+    values = {"prefix": config.topic_prefix, "normalized": topics.normalized, "most": LISTED_MAX}
     with psycopg.connect(config.postgres_as("ft_writer"), connect_timeout=int(_TIMEOUT_S)) as conn:
         building = sql.pop("building")
         found = {name: conn.execute(query, values).fetchall() for name, query in sql.items()}
@@ -71,6 +76,8 @@ def lines(status: Status) -> Iterable[str | Table]:
         yield _networks(status.networks)
     else:
         yield "No block was read yet: `ft ingest --help` shows how."
+    yield from waiting_lines(status.waits)
+    yield from lesser_lines(status.lesser)
     if status.consumers:
         yield ""
         yield _consumers(status)
@@ -117,6 +124,7 @@ def _waiting(status: Status) -> Iterable[str]:
         if blocked is not None:
             yield f"[red]publisher: partition {partition} waits for `ft dlq replay`: {escape(blocked)}[/]"
     yield from bulk_lines(status.bulk, status.months, status.building, partitions=len(unpublished))
+    yield from contract_lines(status.undecoded)
     for consumer, reason, count, oldest in status.dead_letters:
         yield f"[red]dead letters: {count:,} of {consumer}, {escape(reason)}, since {oldest:%Y-%m-%d %H:%M:%S %Z}[/]"
     if not status.dead_letters:

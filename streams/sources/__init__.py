@@ -54,6 +54,10 @@ class Block:
     """Logs in it, for the progress line."""
     sealed: bool = True
     """Whether the header makes the hash; False also where it cannot be known."""
+    reasons: tuple[str, ...] = ()
+    """Why a part of it stands on the provider's word; words of ``ft.schemas.proofs``."""
+    content: str = ""
+    """Of a block that is not final: equal where it says the same, whatever proves it."""
 
     @property
     def size(self) -> int:

@@ -1,5 +1,7 @@
 """How sure an answer is: by what was read, by how it was proven, and by nodes that do not tell the truth."""
 
+from typing import Any
+
 from ft.demo.node import ReplayNode, replaying
 from ft.streams.prepare import prepare
 from tests.acceptance.chains import LiveChain
@@ -8,7 +10,7 @@ from tests.acceptance.pipeline import with_start_block
 from tests.devnet.contracts import Erc721, Erc1155
 from tests.devnet.faulty_node import Faults, FaultyNode
 
-NETWORKS = ("middle", "isolated", "declared", "logs-only", "liar", "liars")
+NETWORKS = ("middle", "isolated", "declared", "logs-only", "liar", "liars", "forgers")
 
 
 def story(chain: LiveChain) -> tuple[Erc721, int]:
@@ -114,17 +116,41 @@ def test_a_node_that_drops_a_log_is_passed_over_for_the_next(live: Chains) -> No
     chain.pipeline.verify()
 
 
-def test_with_no_honest_node_left_nothing_of_the_block_is_written(live: Chains) -> None:
+def test_with_no_honest_node_left_a_block_is_never_proven_by_receipts(live: Chains) -> None:
+    """A root that no receipts make may be of another kind: the logs are in the filter, and that is all that is said."""
     chain = live("liars")
     _, height = alike(chain)
     lie, recording = Faults(dropped_log=1), chain.served_later()
 
     with replaying(FaultyNode(recording, lie)) as one, replaying(FaultyNode(recording, lie)) as two:
-        ended = chain.pipeline.ingest_any_end("liars", one.url, two.url, first=height, last=height)
+        chain.pipeline.ingest("liars", one.url, two.url, first=height, last=height)
+
+    chain.pipeline.caught_up("liars")
+    statement = "SELECT number, proof FROM ingest.blocks WHERE network = 'liars'"
+    assert chain.pipeline.sql(statement) == [(height, "logs")]
+
+
+def test_with_no_honest_node_left_nothing_that_contradicts_the_filter_is_written(live: Chains) -> None:
+    chain = live("forgers")
+    _, height = alike(chain)
+    forged = Faults(spoil=dict.fromkeys(("eth_getBlockReceipts", "eth_getLogs"), of_another_contract))
+    forged.null = {"eth_getTransactionReceipt"}
+    recording = chain.served_later()
+
+    with replaying(FaultyNode(recording, forged)) as one, replaying(FaultyNode(recording, forged)) as two:
+        ended = chain.pipeline.ingest_any_end("forgers", one.url, two.url, first=height, last=height)
 
     assert ended.process.returncode == 1
     said = ended.log_end()
     assert f"block {height}" in said
     assert "receiptsRoot" in said
+    assert "in logsBloom" in said
     assert "Traceback" not in said
-    assert chain.pipeline.raw_end("liars") == 0
+    assert chain.pipeline.raw_end("forgers") == 0
+
+
+def of_another_contract(answer: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    for each in answer:
+        for log in each.get("logs", [each]):
+            log["address"] = "0x" + "77" * 20
+    return answer

@@ -124,6 +124,10 @@ class FaultyNode(ReplayNode):
             return msgspec.json.encode(faults.spoil[method](msgspec.json.decode(result)))
         if faults.dropped_log is not None and method in ("eth_getBlockReceipts", "eth_getLogs"):
             return _without_log(method, result, faults.dropped_log)
+        if faults.dropped_log is not None and method == "eth_getTransactionReceipt" and result != b"null":
+            receipt = msgspec.json.decode(result)
+            kept = [log for log in receipt["logs"] if int(log["logIndex"], 16) != faults.dropped_log]
+            return msgspec.json.encode(receipt | {"logs": kept})
         return result
 
     def _from_elsewhere(self, method: str, params: list[Any]) -> bytes | None:

@@ -2,7 +2,13 @@
 
 from typing import Final
 
-from tests.mutations import fences, meanings, order
+from tests.mutations import answers, decoding, fences, meanings, order
 from tests.mutations.mutation import Mutation
 
-MUTATIONS: Final[tuple[Mutation, ...]] = (*order.MUTATIONS, *fences.MUTATIONS, *meanings.MUTATIONS)
+MUTATIONS: Final[tuple[Mutation, ...]] = (
+    *order.MUTATIONS,
+    *fences.MUTATIONS,
+    *meanings.MUTATIONS,
+    *decoding.MUTATIONS,
+    *answers.MUTATIONS,
+)

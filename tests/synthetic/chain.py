@@ -1,7 +1,8 @@
 """A synthetic EVM chain from a seed: blocks of logs as a node's JSON, with reorgs on demand.
 
-Transactions carry two logs each. ERC-721 contracts and ERC-1155 contracts alternate 3 to 1. Every move is possible
-at its moment, so the model conserves; a reorg re-includes some of the undone transactions, in another order.
+Transactions carry two logs each; one block in twenty creates a contract besides. ERC-721 contracts and ERC-1155
+contracts alternate 3 to 1. Every move is possible at its moment, so the model conserves; a reorg re-includes some of
+the undone transactions, in another order.
 """
 
 import hashlib
@@ -9,9 +10,10 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from ft.schemas.events import RawBlock, RawPart
+from tests.synthetic.creation import creates, creation, transactions_root
 from tests.synthetic.model import ZERO, Move, Ownership
 
 TRANSFER: Final = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
@@ -204,8 +206,8 @@ def append(block: Block, network: str, *, lease: int = 0, finalized: int = -1, *
 
 
 def block_json(block: Block) -> bytes:
-    """What eth_getBlockByNumber(number, true) would answer, as far as ft reads it."""
-    transactions = [
+    """What eth_getBlockByNumber(number, true) would answer, as far as ft reads it; its transactionsRoot is true."""
+    transactions: list[dict[str, Any]] = [
         {
             "hash": tx.hash,
             "from": tx.sender,
@@ -216,11 +218,14 @@ def block_json(block: Block) -> bytes:
         }
         for i, tx in enumerate(block.txs)
     ]
+    if creates(block.number):
+        transactions.append(creation(block.number)[0] | {"transactionIndex": hex(len(block.txs))})
     head = {
         "number": hex(block.number),
         "hash": block.hash,
         "parentHash": block.parent_hash,
         "timestamp": hex(block.time),
+        "transactionsRoot": transactions_root(transactions),
     }
     return json.dumps(head | {"logsBloom": BLOOM, "transactions": transactions}).encode()
 
@@ -248,6 +253,18 @@ def receipts_json(block: Block) -> bytes:
                 "type": "0x2",
                 "logsBloom": BLOOM,
                 "logs": logs,
+            }
+        )
+    if creates(block.number):
+        receipts.append(
+            creation(block.number)[1]
+            | {
+                "transactionIndex": hex(len(block.txs)),
+                "blockHash": block.hash,
+                "blockNumber": hex(block.number),
+                "cumulativeGasUsed": hex(50_000 * (len(block.txs) + 1)),
+                "gasUsed": hex(50_000),
+                "logsBloom": BLOOM,
             }
         )
     return json.dumps(receipts).encode()

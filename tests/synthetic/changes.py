@@ -60,7 +60,7 @@ class History:
         """A block of possible moves; returns its events without announcing them."""
         block = []
         for log_index in range(self.random.randrange(5)):
-            event = self._returning() or self._fresh()
+            event = self._returning() or self.fresh()
             self._owners[(event.contract, event.token_id)] = event.to_account
             block.append(
                 replace(
@@ -158,7 +158,8 @@ class History:
                 return event
         return None
 
-    def _fresh(self) -> OwnershipChanged:
+    def fresh(self) -> OwnershipChanged:
+        """A possible move, in no block yet."""
         contract = self.random.choice(list(CONTRACTS))
         standard, token = CONTRACTS[contract], str(self.random.randrange(2))
         # A token that was never seen moves first as often as it is minted.

@@ -1,4 +1,4 @@
-"""A synthetic block as a node answers it, so that it proves itself: bloom, receiptsRoot and hash are computed.
+"""A synthetic block as a node answers it, so that it proves itself: bloom, both roots and hash are computed.
 
 The synthetic chain's own block hashes are not used: a header's hash follows from what it states. Fields stand in the
 order of their names, and there are as many as a real node sends: their bytes are read and thrown away.
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tests.synthetic.chain import Block, block_json, receipts_json
+from tests.synthetic.creation import transactions_root
 from tests.synthetic.sealed import HEADER, seal
 
 GAS: Final = 70_000
@@ -33,28 +34,31 @@ def answers(block: Block, parent_hash: str) -> Answers:
     """The block above another one."""
     header, receipts = _header(block, parent_hash), _receipts(block)
     block_hash = seal(header, receipts)
-    header["transactions"] = [_transaction(tx, block, block_hash) for tx in header["transactions"]]
+    header["transactions"] = [each | {"blockHash": block_hash} for each in header["transactions"]]
     return Answers(block.number, block_hash, _encoded(header), _encoded(receipts), logs=len(block.moves))
 
 
 def _header(block: Block, parent_hash: str) -> dict[str, Any]:
     known: dict[str, Any] = json.loads(block_json(block)) | HEADER
+    transactions = [_transaction(tx, block) for tx in known["transactions"]]
     return known | {
         "extraData": "0x",
         "gasLimit": hex(1 << 28),
-        "gasUsed": hex(GAS * len(block.txs)),
+        "gasUsed": hex(GAS * len(transactions)),
         "parentHash": parent_hash,
         "size": "0x1000",
         "stateRoot": _EMPTY,
         "totalDifficulty": "0x0",
-        "transactionsRoot": _EMPTY,
+        "transactions": transactions,
+        "transactionsRoot": transactions_root(transactions),
         "uncles": [],
     }
 
 
-def _transaction(known: dict[str, Any], block: Block, block_hash: str) -> dict[str, Any]:
+def _transaction(known: dict[str, Any], block: Block) -> dict[str, Any]:
+    if "r" in known:
+        return known | {"blockNumber": hex(block.number)}
     return known | {
-        "blockHash": block_hash,
         "blockNumber": hex(block.number),
         "chainId": "0x7a69",
         "gas": hex(GAS),

@@ -1,4 +1,4 @@
-"""Blocks of a synthetic chain as a real node has them: receiptsRoot, logsBloom and block hash are what they must be."""
+"""Blocks of a synthetic chain as a real node has them: roots, logsBloom and block hash are what they must be."""
 
 import json
 from functools import lru_cache
@@ -16,7 +16,6 @@ HEADER: Final = {
     "sha3Uncles": "0x1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd40d49347",
     "miner": "0x" + "0" * 40,
     "stateRoot": "0x" + "11" * 32,
-    "transactionsRoot": "0x" + "22" * 32,
     "difficulty": "0x0",
     "gasLimit": "0x1c9c380",
     "gasUsed": "0x0",

@@ -10,11 +10,12 @@ from click.testing import CliRunner
 from prometheus_client import Gauge
 
 from ft.agents.decode import erc2309
-from ft.agents.decode.legacy import LEGACY_CONTRACTS
+from ft.agents.decode.transactions import ROOT, TYPE
 from ft.agents.normalize.sender import SLICE_BYTES_MAX
 from ft.api.observe import ApiMetrics
 from ft.cli import commands
 from ft.config import ADDRESSES, Config
+from ft.contracts import LAYOUTS
 from ft.networks import Mark, Network, load_networks
 from ft.streams import metrics
 from ft.streams.topics import RECORD_BYTES_MAX, Topics
@@ -153,7 +154,8 @@ def test_the_example_of_a_network_loads_and_shows_every_key(tmp_path: Path) -> N
     assert network.finalized == Mark(tag="finalized", depth=256)
     assert network.confirmed == Mark(tag=None, depth=16)
     assert len(network.rpc_urls) == 3
-    keys = set(Network.__dataclass_fields__) - {"slug", "confirmed", "finalized", "marketplaces"}
+    assert [each.layout for each in network.contracts.values()] == ["id_in_data"]
+    keys = set(Network.__dataclass_fields__) - {"slug", "confirmed", "finalized", "marketplaces", "contracts"}
     assert [key for key in keys if not re.search(rf"^{key} = ", example, re.MULTILINE)] == []
 
 
@@ -190,9 +192,19 @@ def test_every_reason_of_quarantine_is_one_of_the_code() -> None:
 
 
 def test_every_contract_older_than_the_standard_is_listed() -> None:
-    listed = {
-        (row[0], row[1].split("`")[1], row[2].strip("`"))
-        for row in rows(section(page("standards.md"), "## Before ERC-721"))
-    }
+    shipped = load_networks()["ethereum"].contracts
+    found = [row for row in rows(section(page("standards.md"), "## Before the standards")) if len(row) == 4]
 
-    assert listed == {(network, contract, layout.name) for (network, contract), layout in LEGACY_CONTRACTS.items()}
+    assert [[cell.strip("`") for cell in row] for row in found] == [
+        [address, each.name, each.layout, each.source] for address, each in shipped.items()
+    ]
+
+
+def test_every_layout_is_described() -> None:
+    found = [row for row in rows(section(page("standards.md"), "## Before the standards")) if len(row) == 2]
+
+    assert [row[0].strip("`") for row in found] == list(LAYOUTS)
+
+
+def test_every_reason_of_a_creation_is_described() -> None:
+    assert names(section(page("standards.md"), "## Created contracts")) == [ROOT, TYPE]

@@ -4,14 +4,34 @@ import json
 import re
 from typing import Any, get_args, get_type_hints
 
+from msgspec.structs import replace
+
 from ft.api.answers import AssetAnswer, Integrity
 from ft.api.freshness import AsOf
+from ft.api.integrity import REASONS, judge
 from ft.api.main import build
 from ft.api.parameters import LIMIT_DEFAULT, LIMIT_MAX
+from ft.api.rows import GroundsRow
 from tests.unit.pages import CHECKOUT, blocks, names, page, rows, section
 
 _CODE = re.compile(r'(?:Problem\(\s*(\d{3}),\s*|not_found\(\s*|_refused\(\s*)"([a-z_]+)"')
 UNLISTED = {"internal_error"}  # nobody is meant to meet it
+PROVEN = GroundsRow(
+    contradicted=False,
+    contract_contradicts=False,
+    gapless=True,
+    quarantined=False,
+    out_of_order=False,
+    reasons="",
+    created_reasons="",
+)
+HELD: dict[str, dict[str, Any]] = {
+    "contradiction": {"contradicted": True},
+    "blocks_missing": {"gapless": False},
+    "quarantine": {"quarantined": True},
+    "contract_contradicts": {"contract_contradicts": True},
+    "order": {"out_of_order": True},
+}
 
 
 def openapi() -> dict[str, Any]:
@@ -52,10 +72,23 @@ def test_every_error_code_is_in_the_table_and_no_other() -> None:
 
 def test_every_integrity_is_explained_worst_first() -> None:
     listed = [
-        row[0].strip("`") for row in rows(page("api.md").split("## Pages")[0]) if row[0].strip("`") in worst_first()
+        row[0].strip("`") for row in rows(section(page("api.md"), "## Integrity")) if row[0].strip("`") in worst_first()
     ]
 
     assert listed == worst_first()
+
+
+def test_every_reason_is_in_the_table_and_in_the_document() -> None:
+    table = {row[0].strip("`"): row[1].strip("`") for row in rows(section(page("api.md"), "## Integrity"))}
+    schemas = openapi()["components"]["schemas"]
+
+    assert list(table) == [*worst_first(), *REASONS]
+    for word in REASONS:
+        grounds = replace(PROVEN, **HELD.get(word, {"reasons": word}))
+        assert judge(grounds) == (table[word], [word])
+    for answer in ("Asset", "AssetAnswer", "CollectionAnswer"):
+        shown = schemas[answer]["properties"]["integrity_reasons"]
+        assert [word for word in REASONS if f"`{word}`" not in shown["description"]] == []
 
 
 def worst_first() -> list[str]:

@@ -20,6 +20,10 @@ class ProofError(FtError):
     """
 
 
+class Lacking(ProofError):
+    """The answer holds less than the block has: nothing wrong, but no proof. It may come yet."""
+
+
 class Log(msgspec.Struct, frozen=True, gc=False, rename="camel", kw_only=True):
     """One log."""
 
@@ -52,6 +56,7 @@ class Transaction(msgspec.Struct, frozen=True, gc=False, rename="camel", kw_only
     """One transaction of a block, where they were asked for in full."""
 
     hash: str
+    type: str | None = None
 
 
 class Block(msgspec.Struct, frozen=True, gc=False, rename="camel", kw_only=True):

@@ -4,13 +4,15 @@
 - proof ``logs``: the fallback, logs against the header's logsBloom; a log whose bits others set too can be missing
 - block hash: recomputed from the header, so header and receipts cannot be forged together
 
-Whether a network's headers mean what Ethereum's mean (Ethermint's do not) is the network's configuration.
+Nothing rests on a node's logIndex: some count anew in each transaction, some from elsewhere. Whether a network's
+headers mean what Ethereum's mean (Ethermint's do not) is the network's configuration.
 """
 
 from collections.abc import Iterable, Sequence
 
 from ft.streams.sources.evm.answers import (
     Block,
+    Lacking,
     Log,
     ProofError,
     Receipt,
@@ -25,18 +27,21 @@ from ft.streams.sources.evm.rlp import encode_bytes, encode_int, encode_list, ke
 
 __all__ = [
     "Block",
+    "Lacking",
     "Log",
     "ProofError",
     "Receipt",
     "block_hash",
+    "check_receipt",
     "encode_receipt",
+    "fits_filter",
     "logs_bloom",
+    "missing_bits",
+    "name_of",
     "read_block",
     "read_logs",
     "read_receipts",
     "receipts_root",
-    "split_state_sync",
-    "split_state_sync_logs",
     "state_sync_hash",
     "verify_block_hash",
     "verify_logs",
@@ -79,25 +84,27 @@ def encode_receipt(receipt: Receipt) -> bytes:
 def verify_receipts(block: Block, receipts: Sequence[Receipt]) -> None:
     """Prove a block's receipts: one a transaction, in order, placed where they say, and of the header's receiptsRoot.
 
-    Polygon's state-sync receipt must be split off first; its transaction is not expected to have a receipt.
-    Raises ProofError.
+    Polygon's state-sync receipt must be split off first; its transaction is not expected to have a receipt. A last one
+    under the block's own hash holds what the chain itself has logged (Celo). Raises ProofError; Lacking for too few.
     """
     outside = state_sync_hash(block)
     hashes = [each for each in block.transaction_hashes if each != outside]
+    if len(receipts) == len(hashes) + 1 and receipts[-1].transaction_hash.lower() == block.hash.lower():
+        hashes.append(block.hash.lower())
     if len(receipts) != len(hashes):
-        raise ProofError(f"{_name(block)}: expected {len(hashes)} receipts, one a transaction, got {len(receipts)}")
-    last_log_index = -1
+        kind = Lacking if len(receipts) < len(hashes) else ProofError
+        raise kind(f"{name_of(block)}: expected {len(hashes)} receipts, one a transaction, got {len(receipts)}")
     for index, (receipt, tx_hash) in enumerate(zip(receipts, hashes, strict=True)):
         if receipt.transaction_hash.lower() != tx_hash:
             raise ProofError(
-                f"{_name(block)}: expected receipt {index} of {tx_hash}, got {receipt.transaction_hash[:80]}"
+                f"{name_of(block)}: expected receipt {index} of {tx_hash}, got {receipt.transaction_hash[:80]}"
             )
         if hex_int(receipt.transaction_index, "transactionIndex") != index:
-            raise ProofError(f"{_name(block)}: expected transactionIndex {index}, got {receipt.transaction_index}")
-        last_log_index = _check_receipt(block, receipt, last_log_index)
+            raise ProofError(f"{name_of(block)}: expected transactionIndex {index}, got {receipt.transaction_index}")
+        check_receipt(block, receipt)
     expected, computed = hex_bytes(block.receipts_root, "receiptsRoot", 32), receipts_root(receipts)
     if computed != expected:
-        raise ProofError(f"{_name(block)}: expected receiptsRoot 0x{expected.hex()}, computed 0x{computed.hex()}")
+        raise ProofError(f"{name_of(block)}: expected receiptsRoot 0x{expected.hex()}, computed 0x{computed.hex()}")
 
 
 def state_sync_hash(block: Block) -> str:
@@ -108,37 +115,6 @@ def state_sync_hash(block: Block) -> str:
     return f"0x{keccak(b'matic-bor-receipt-' + number.to_bytes(8, 'big') + _hash(block)).hex()}"
 
 
-def split_state_sync(
-    is_bor: bool, block: Block, receipts: Sequence[Receipt]
-) -> tuple[Sequence[Receipt], Receipt | None]:
-    """The receipts under receiptsRoot, and the state-sync receipt outside of it (None: there is none).
-
-    ``is_bor``: the network's nodes are Bor (Polygon). After the Madhugiri fork state-sync is a typed transaction with
-    a hash of its own, proven like any other, and nothing is split off. Raises ProofError for two of them, or for one
-    that does not belong to this block.
-    """
-    if not is_bor:
-        return receipts, None
-    outside_hash = state_sync_hash(block)
-    outside = [receipt for receipt in receipts if receipt.transaction_hash.lower() == outside_hash]
-    if not outside:
-        return receipts, None
-    if len(outside) > 1:
-        raise ProofError(f"{_name(block)}: expected at most one state-sync receipt, got {len(outside)}")
-    _check_receipt(block, outside[0], -1)
-    return [receipt for receipt in receipts if receipt is not outside[0]], outside[0]
-
-
-def split_state_sync_logs(is_bor: bool, block: Block, logs: Sequence[Log]) -> tuple[Sequence[Log], Sequence[Log]]:
-    """The logs under the header's logsBloom, and those of the state-sync pseudo-transaction outside of it."""
-    if not is_bor:
-        return logs, ()
-    outside_hash = state_sync_hash(block)
-    inside = [log for log in logs if (log.transaction_hash or "").lower() != outside_hash]
-    outside = [log for log in logs if (log.transaction_hash or "").lower() == outside_hash]
-    return inside, outside
-
-
 def logs_bloom(logs: Iterable[Log]) -> bytes:
     """The bloom filter of these logs, 256 bytes. Raises ProofError."""
     items = {item for log in logs for item in _bloom_items(log)}
@@ -146,34 +122,38 @@ def logs_bloom(logs: Iterable[Log]) -> bytes:
 
 
 def verify_logs(block: Block, logs: Sequence[Log]) -> None:
-    """Check all logs of a block (unfiltered eth_getLogs) against the header's logsBloom. Raises ProofError.
-
-    1. each belongs to this block and one of its transactions, in order; 2. each is in the filter; 3. together they
-    make exactly the filter. Polygon's state-sync logs must be split off first.
-    """
-    hashes = set(block.transaction_hashes)
-    expected = int.from_bytes(hex_bytes(block.logs_bloom, "a block's logsBloom", BLOOM_BYTES), "big")
-    last, computed, seen = -1, 0, dict[bytes, int]()
-    for log in logs:
-        last = _check_log(block, log, last)
-        if (log.transaction_hash or "").lower() not in hashes:
-            raise ProofError(
-                f"{_name(block)}: expected log {last} of one of its transactions, got {log.transaction_hash}"
-            )
-        for item in _bloom_items(log):
-            bits = seen.get(item)
-            if bits is None:
-                bits = seen[item] = bloom_of((item,))
-            if bits & ~expected:
-                raise ProofError(
-                    f"{_name(block)}: expected log {last} in logsBloom, got 0x{item.hex()}, which is not in it"
-                )
-            computed |= bits
-    if computed != expected:
-        missing = (expected & ~computed).bit_count()
-        raise ProofError(
-            f"{_name(block)}: expected logs that make its logsBloom, got {len(logs)} that leave {missing} bits unset"
+    """Check that these logs of the block (unfiltered eth_getLogs) make its logsBloom. Raises ProofError."""
+    if missing := missing_bits(block, logs):
+        raise Lacking(
+            f"{name_of(block)}: expected logs that make its logsBloom, got {len(logs)} that leave {missing} bits unset"
         )
+
+
+def missing_bits(block: Block, logs: Sequence[Log]) -> int:
+    """How many bits of the header's logsBloom are set by none of these logs; 0: together they make it.
+
+    1. each is of this block; 2. each is in the filter, also one of no transaction, as some chains log by themselves;
+    3. none comes twice. Polygon's state-sync logs must be split off first. Raises ProofError.
+    """
+    expected = _filter(block)
+    computed, known = 0, dict[bytes, int]()
+    for log in logs:
+        _check_log(block, log)
+        bits = _bits_of(log, known)
+        if bits & ~expected:
+            items = (item for item in _bloom_items(log) if known[item] & ~expected)
+            raise ProofError(
+                f"{name_of(block)}: expected log {log.log_index} in logsBloom, got 0x{next(items).hex()}, "
+                "which is not in it"
+            )
+        computed |= bits
+    _check_repeats(block, logs)
+    return (expected & ~computed).bit_count()
+
+
+def fits_filter(block: Block, log: Log) -> bool:
+    """Whether the header's logsBloom can hold the log. Raises ProofError."""
+    return not _bits_of(log, {}) & ~_filter(block)
 
 
 def block_hash(block: Block) -> bytes:
@@ -202,7 +182,7 @@ def verify_block_hash(block: Block) -> None:
     """Check that the header's fields make the hash the node states. Raises ProofError."""
     expected, computed = _hash(block), block_hash(block)
     if computed != expected:
-        raise ProofError(f"{_name(block)}: expected a header of hash 0x{expected.hex()}, computed 0x{computed.hex()}")
+        raise ProofError(f"{name_of(block)}: expected a header of hash 0x{expected.hex()}, computed 0x{computed.hex()}")
 
 
 def _later_fields(block: Block) -> list[bytes]:
@@ -251,33 +231,62 @@ def _bloom_items(log: Log) -> Iterable[bytes]:
         yield hex_bytes(topic, "a topic", 32)
 
 
-def _check_receipt(block: Block, receipt: Receipt, last_log_index: int) -> int:
-    """The receipt and its logs say that they are of this block, and the logs of this receipt."""
+def _filter(block: Block) -> int:
+    return int.from_bytes(hex_bytes(block.logs_bloom, "a block's logsBloom", BLOOM_BYTES), "big")
+
+
+def _bits_of(log: Log, known: dict[bytes, int]) -> int:
+    """The bits that a log sets; each item's are computed once."""
+    bits = 0
+    for item in _bloom_items(log):
+        if item not in known:
+            known[item] = bloom_of((item,))
+        bits |= known[item]
+    return bits
+
+
+def check_receipt(block: Block, receipt: Receipt) -> None:
+    """The receipt and its logs say that they are of this block, and the logs of this receipt. Raises ProofError."""
     if (receipt.block_hash or "").lower() != block.hash.lower():
-        raise ProofError(f"{_name(block)}: expected a receipt of this block, got one of {receipt.block_hash}")
+        raise ProofError(f"{name_of(block)}: expected a receipt of this block, got one of {receipt.block_hash}")
     tx_hash = receipt.transaction_hash.lower()
     for log in receipt.logs:
-        last_log_index = _check_log(block, log, last_log_index)
+        _check_log(block, log)
         if (log.transaction_hash or "").lower() != tx_hash:
-            raise ProofError(f"{_name(block)}: expected log {last_log_index} of {tx_hash}, got {log.transaction_hash}")
-    return last_log_index
+            raise ProofError(f"{name_of(block)}: expected log {log.log_index} of {tx_hash}, got {log.transaction_hash}")
 
 
-def _check_log(block: Block, log: Log, last_log_index: int) -> int:
-    """The log is of this block, not removed, and stands after the last one. Gives its index."""
-    index = hex_int(log.log_index, "a log's logIndex")
-    if index <= last_log_index:
-        raise ProofError(f"{_name(block)}: expected a logIndex above {last_log_index}, got {index}")
+def _check_log(block: Block, log: Log) -> None:
+    """The log is of this block, and not removed."""
     if (log.block_hash or "").lower() != block.hash.lower():
-        raise ProofError(f"{_name(block)}: expected log {index} of this block, got one of {log.block_hash}")
+        raise ProofError(f"{name_of(block)}: expected log {log.log_index} of this block, got one of {log.block_hash}")
     if log.removed:
-        raise ProofError(f"{_name(block)}: expected logs of the block as it is, got log {index} marked as removed")
-    return index
+        raise ProofError(
+            f"{name_of(block)}: expected logs of the block as it is, got log {log.log_index} marked as removed"
+        )
+
+
+def _check_repeats(block: Block, logs: Sequence[Log]) -> None:
+    """The same log twice, where the node numbers the logs of a transaction apart: a filter would not show it."""
+    placed: dict[tuple[str | None, str | None], Log] = {}
+    repeated: Log | None = None
+    for log in logs:
+        other = placed.setdefault((log.transaction_hash, log.log_index), log)
+        if other is log:
+            continue
+        if (other.address, other.topics, other.data) != (log.address, log.topics, log.data):
+            return  # its logIndex tells nothing apart
+        repeated = log
+    if repeated is not None:
+        raise ProofError(
+            f"{name_of(block)}: expected each log once, got log {repeated.log_index} of "
+            f"{repeated.transaction_hash} twice"
+        )
 
 
 def _hash(block: Block) -> bytes:
     return hex_bytes(block.hash, "a block's hash", 32)
 
 
-def _name(block: Block) -> str:
+def name_of(block: Block) -> str:
     return f"block {block.number[:20]} ({block.hash[:66]})"

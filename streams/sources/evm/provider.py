@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import structlog
 
@@ -26,6 +26,12 @@ log = structlog.get_logger(__name__)
 
 class NodeRefused(FtError):
     """The node answered an error to a call that cannot be done without."""
+
+
+class NotYet(FtError):
+    """The node has the block, and not yet what proves it: the same question later, or another node, may bring it."""
+
+    retryable: ClassVar[bool] = True
 
 
 class WrongChain(ProviderFailed):

@@ -3,9 +3,11 @@
 Providers stand in the order of preference; who lied lately, is behind or slow comes last. A round asks each that may
 be asked; between rounds 1, 2, 4, 8 ... 60 s.
 1. a node that fails, limits requests, takes too long or is of another chain: its breaker counts, the next one is
-   asked; for ever, or until ``give_up_s``
+   asked; until ``give_up_s``, or (no such limit) for about a minute, and who asked asks again
 2. a node whose answer does not prove itself: it is asked last for a while; three rounds of nothing better are an error
 3. a node that answers an error: the next one is asked; five rounds of nothing better are an error
+4. a node that does not have all of it yet: the next one is asked; until ``give_up_s``, or three rounds for whoever has
+   no such limit and other things to do meanwhile
 """
 
 import asyncio
@@ -20,14 +22,17 @@ from ft.errors import ConfigError, FtError
 from ft.streams.sources import SourceError, SourceUnavailable
 from ft.streams.sources.evm.answers import ProofError
 from ft.streams.sources.evm.limits import Clock, backoff_s
-from ft.streams.sources.evm.provider import NodeRefused, Provider, Sleep, WrongChain, in_order
+from ft.streams.sources.evm.provider import NodeRefused, NotYet, Provider, Sleep, WrongChain, in_order
 from ft.streams.sources.evm.rpc import ProviderFailed
 
 T = TypeVar("T")
 Work = Callable[[Provider], Awaitable[T]]
 PROOF_ROUNDS: Final = 3
 REFUSED_ROUNDS: Final = 5
-_SAID: Final = (ProviderFailed, ProofError, NodeRefused)
+LATE_ROUNDS: Final = 3
+AWAY_ROUNDS: Final = 6
+"""Of 1, 2, 4 ... s, for whoever has no limit."""
+_SAID: Final = (ProviderFailed, ProofError, NodeRefused, NotYet)
 log = structlog.get_logger(__name__)
 
 
@@ -42,6 +47,7 @@ class Rounds:
     attempt: int = 0
     unproven: int = 0
     refused: int = 0
+    late: int = 0
     heard: dict[str, FtError] = field(default_factory=dict)
     said: list[FtError] = field(default_factory=list)
     """In this round."""
@@ -59,9 +65,11 @@ class Rounds:
         """Count the round. Whether enough was heard to give up."""
         self.unproven += any(isinstance(error, ProofError) for error in self.said)
         self.refused += bool(self.said) and all(isinstance(error, NodeRefused) for error in self.said)
+        self.late += any(isinstance(error, NotYet) for error in self.said)
         self.said.clear()
         self.attempt += 1
-        return self.unproven >= PROOF_ROUNDS or self.refused >= REFUSED_ROUNDS
+        too_late = self.deadline is None and self.late >= LATE_ROUNDS
+        return too_late or self.unproven >= PROOF_ROUNDS or self.refused >= REFUSED_ROUNDS
 
 
 class Providers:
@@ -76,7 +84,7 @@ class Providers:
         clock: Clock = time.monotonic,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        """``give_up_s``: how long all of them may be away before that is an error; None: for ever."""
+        """``give_up_s``: how long all of them may be away before that is an error; None: AWAY_ROUNDS."""
         self.all = tuple(providers)
         self._network = network
         self._give_up_s = give_up_s
@@ -142,7 +150,10 @@ class Providers:
         return {p: said for p, said in zip(asked, found, strict=True) if not isinstance(said, BaseException)}
 
     async def one(self, provider: Provider, what: str, work: Work[T]) -> T:
-        """One node's try, and what it means for its breakers. Raises ProviderFailed, ProofError, NodeRefused."""
+        """One node's try, and what it means for its breakers.
+
+        Raises ProviderFailed, ProofError, NodeRefused, NotYet.
+        """
         try:
             answer = await work(provider)
         except ProviderFailed as exc:
@@ -167,6 +178,8 @@ class Providers:
             raise SourceError(self._summary(rounds))
         if rounds.deadline is not None and self._clock() >= rounds.deadline:
             raise SourceUnavailable(f"{self._summary(rounds)}; gave up after {self._give_up_s:.0f} s")
+        if rounds.deadline is None and rounds.attempt >= AWAY_ROUNDS:
+            raise SourceUnavailable(f"{self._summary(rounds)}; {rounds.attempt} rounds")
         await self._sleep(self._pause_s(rounds.attempt - 1))
 
     def _pause_s(self, attempt: int) -> float:

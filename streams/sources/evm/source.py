@@ -3,8 +3,9 @@
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Final
@@ -12,17 +13,21 @@ from typing import Final
 import aiohttp
 import structlog
 
-from ft.errors import ConfigError
+from ft.errors import ConfigError, FtError
 from ft.networks import Network
-from ft.streams.sources import Block, Marks
-from ft.streams.sources.evm.blocks import fetch
+from ft.schemas.proofs import HEADER, STATE_SYNC, worth
+from ft.streams.sources import Block, Marks, SourceError
+from ft.streams.sources.evm.blocks import UNPROVEN, fetch
+from ft.streams.sources.evm.content import content_of
 from ft.streams.sources.evm.hashes import Hashes, hashes_of
 from ft.streams.sources.evm.heads import HeadFeed
+from ft.streams.sources.evm.ladder import Asked
 from ft.streams.sources.evm.limits import Breaker, TokenBucket
 from ft.streams.sources.evm.marks import Survey
 from ft.streams.sources.evm.provider import Provider
 from ft.streams.sources.evm.providers import Providers, Work
 from ft.streams.sources.evm.rpc import RpcClient
+from ft.streams.sources.evm.standing import Standing
 
 IN_FLIGHT: Final = 8
 """Requests for blocks that are under way at once."""
@@ -48,6 +53,8 @@ class EvmSource:
         self._feed = feed
         self._block_bytes = 256 << 10  # a guess until blocks came
         self._head_seen = -1
+        self._finalized = -1
+        self._standing = Standing(time.monotonic)
         self._sealable = True
         """Whether some provider's headers make their hashes, as far as is known."""
 
@@ -58,7 +65,7 @@ class EvmSource:
     async def marks(self) -> Marks:
         """Head and finality as the providers together say. Raises SourceError."""
         marks = await self._survey.look()
-        self._head_seen = marks.head
+        self._head_seen, self._finalized = marks.head, marks.finalized
         return marks
 
     async def hashes(self, heights: Sequence[int], expected: Mapping[int, str] = NOTHING) -> Mapping[int, str | None]:
@@ -102,22 +109,23 @@ class EvmSource:
 
     async def blocks(self, first: int, last: int) -> AsyncIterator[Block]:
         """Chunks are fetched side by side and given out in order; a chunk that is cut short ends it. SourceError."""
-        under_way: deque[asyncio.Task[list[Block]]] = deque()
-        expected: deque[int] = deque()
+        under_way: deque[asyncio.Task[_Chunk]] = deque()
         ahead = first
         try:
             while ahead <= last or under_way:
                 while ahead <= last and len(under_way) < IN_FLIGHT:
                     heights = range(ahead, min(last, ahead + self._chunk() - 1) + 1)
                     under_way.append(asyncio.create_task(self._chunk_of(heights)))
-                    expected.append(len(heights))
                     ahead = heights[-1] + 1
-                blocks = await under_way[0]
+                chunk = await under_way[0]
                 under_way.popleft()
-                for block in blocks:
+                for block in chunk.blocks:
                     self._block_bytes += (block.size - self._block_bytes) // 8
-                    yield block
-                if len(blocks) < expected.popleft():
+                    final = block.height <= self._finalized
+                    yield block if final else replace(block, content=content_of(block.parts))
+                if chunk.error is not None:
+                    raise chunk.error
+                if chunk.is_short:
                     return
         finally:
             for task in under_way:
@@ -136,39 +144,73 @@ class EvmSource:
         most = max(1, (self._network.batch_max - 1) // 2)  # a block and its receipts; the chain id once
         return max(1, min(most, _CHUNK_BYTES // max(1, self._block_bytes)))
 
-    async def _chunk_of(self, heights: range) -> list[Block]:
+    async def _chunk_of(self, heights: range) -> "_Chunk":
+        """What comes before a block that cannot be had comes all the same. Raises nothing of its own."""
+        blocks: list[Block] = []
+        try:
+            while len(blocks) < len(heights):
+                found, trouble = await self._ask(heights[len(blocks) :])
+                blocks += found
+                if trouble is None:
+                    break
+                if not found:
+                    raise SourceError(f"{self._network.slug}, block {heights[len(blocks)]}: {trouble}")
+        except SourceError as exc:
+            return _Chunk(blocks, is_short=True, error=exc)
+        return _Chunk(blocks, is_short=len(blocks) < len(heights))
+
+    async def _ask(self, heights: range) -> tuple[list[Block], FtError | None]:
+        """The blocks from the first of these on; and where there are more, but nothing proves the next one, why.
+
+        Raises SourceError.
+        """
         what = f"block {heights[0]}" if len(heights) == 1 else f"blocks {heights[0]}-{heights[-1]}"
-        tries, said = 0, dict[Provider, list[Block]]()
+        tries, said, every = 0, dict[Provider, list[Block]](), dict[Provider, Asked]()
 
         async def work(provider: Provider) -> list[Block]:
             """All at once; after a failure half as many, and so on: the answer may have been too large or too slow."""
             nonlocal tries
             size = max(1, len(heights) >> tries)
             tries += 1
-            blocks: list[Block] = []
-            for at in range(0, len(heights), size):
-                asked = heights[at : at + size]
-                blocks += (found := await fetch(self._network, provider, asked))
-                if len(found) < len(asked):
-                    break
-            said[provider] = blocks
+            asked = every[provider] = Asked(standing=self._standing, finalized=self._finalized)
+            said[provider] = blocks = await self._some(provider, heights, size, asked)
             return blocks
 
         chosen = await self._providers.ask(
             what, work, block=heights[0], height=heights[-1], worth=_worth,
             enough=lambda got: len(got) == len(heights) and self._as_good_as_any(got),
         )  # fmt: skip
-        self._compare(chosen, said)
-        return chosen
+        chosen = _best(chosen, said.values())
+        self._compare(chosen, said, every)
+        if len(chosen) == len(heights):
+            return chosen, None
+        return chosen, next((asked.trouble for asked in every.values() if asked.trouble is not None), None)
+
+    async def _some(self, provider: Provider, heights: range, size: int, asked: Asked) -> list[Block]:
+        """``size`` at a time, up to the first that one node does not have or does not prove."""
+        blocks: list[Block] = []
+        for at in range(0, len(heights), size):
+            some = heights[at : at + size]
+            try:
+                blocks += (found := await fetch(self._network, provider, some, asked))
+            except UNPROVEN as exc:
+                asked.trouble = exc
+                if not blocks:
+                    raise
+                break
+            if len(found) < len(some):
+                break
+        return blocks
 
     def _as_good_as_any(self, blocks: Sequence[Block]) -> bool:
         """No other provider can be expected to prove them better."""
+        usual = {STATE_SYNC} if self._sealable else {STATE_SYNC, HEADER}
         best = not any(provider.has_receipts for provider in self._providers.all)
-        return all(
-            (block.sealed or not self._sealable) and (best or block.proof == self._network.proof) for block in blocks
-        )
+        return all((best or block.proof == self._network.proof) and usual.issuperset(block.reasons) for block in blocks)
 
-    def _compare(self, chosen: Sequence[Block], said: Mapping[Provider, Sequence[Block]]) -> None:
+    def _compare(
+        self, chosen: Sequence[Block], said: Mapping[Provider, Sequence[Block]], every: Mapping[Provider, Asked]
+    ) -> None:
         """Who said otherwise than headers that make their hashes is not believed; where none does, none has to."""
         if len(said) == len(self._providers.all) and not any(block.sealed for got in said.values() for block in got):
             if self._sealable and chosen:
@@ -181,10 +223,38 @@ class EvmSource:
                     made = block.hash if block.sealed else f"{block.hash} with a header that does not make it"
                     provider.lied("blocks", f"block {block.height}: expected {right[block.height]}, got {made}")
                     break
+        proven = {block.height for block in chosen if block.sealed and block.proof == "receipts"}
+        for provider, asked in every.items():
+            if (height := min(proven & asked.wrong.keys(), default=None)) is not None:
+                provider.lied("blocks", asked.wrong[height])
 
 
-def _worth(blocks: Sequence[Block]) -> tuple[int, int, int]:
-    return len(blocks), sum(block.sealed for block in blocks), sum(block.proof == "receipts" for block in blocks)
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Some heights as all providers together have them."""
+
+    blocks: list[Block]
+    is_short: bool = False
+    """There are more heights than blocks."""
+    error: SourceError | None = None
+    """Why the next block cannot be had, where it exists."""
+
+
+def _worth(blocks: Sequence[Block]) -> tuple[int, ...]:
+    """How many, then how well proven they are together."""
+    each = [worth(block.proof, block.reasons) for block in blocks]
+    return len(blocks), *(sum(column) for column in zip(*each, strict=True))
+
+
+def _best(chosen: Sequence[Block], said: Iterable[Sequence[Block]]) -> list[Block]:
+    """The chosen ones, or the same block from whoever proves it best."""
+    best = {block.height: block for block in chosen}
+    for blocks in said:
+        for block in blocks:
+            known = best.get(block.height)
+            if known is not None and known.hash == block.hash and _worth([block]) > _worth([known]):
+                best[block.height] = block
+    return list(best.values())
 
 
 @asynccontextmanager

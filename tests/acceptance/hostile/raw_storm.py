@@ -43,8 +43,10 @@ def blocks(lane: Lane) -> Iterator[Hostile]:
         yield Hostile(what, lane.block(receipts([of(contract, built)])), ((contract, error),))
     for what, parts, error in _odd_parts(lane):
         yield Hostile(what, lane.block(parts=parts), (("", error),))
-    for time in (0, 1_230_767_999, 4_102_444_800, 2**62):
-        yield Hostile(f"block time {time}", lane.block(time=time), (("", "block time: expected 2009 to 2099"),))
+    for at, time in enumerate((0, 1_230_767_999, 4_102_444_800, 2**62)):
+        late = lane.block(receipts([mint(SHARED, 300 + at)]), time=time)
+        yield Hostile(f"an event at block time {time}", late, (("", "block time: expected 2009 to 2099"),))
+        yield Hostile(f"no event at block time {time}", lane.block(time=time))
     yield Hostile(
         "a negative block time", lane.block(time=-(2**63), parts=[lane_header(lane), _none()]), (("", "got"),)
     )

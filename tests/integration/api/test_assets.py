@@ -1,5 +1,6 @@
 """One NFT as the API shows it."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 import httpx
@@ -144,6 +145,77 @@ async def test_a_burned_asset_is_known_and_belongs_to_nobody(world: World, clien
     assert [event["kind"] for event in history["data"]] == ["burn", "mint"]
 
 
+@pytest.fixture
+def crowd(world: World) -> World:
+    """A token of 1001 holders, of which project has counted 998."""
+    for number in range(1, 1002):
+        world.owns(CONTRACT, 7, address(number), 90, standard="erc1155", quantity=2)
+    world.carded(CONTRACT, 7, 80, supply=1996, owners=998)
+    world.blocks(70, 100)
+    world.heads(100)
+    return world
+
+
+async def test_what_project_counted_of_a_crowd_names_its_block(crowd: World, client: httpx.AsyncClient) -> None:
+    level = (await client.get(URL)).json()
+    crowd.head("project", crowd.partition(CONTRACT), 85)
+    behind = (await client.get(URL)).json()
+    listed = (await client.get(f"/api/v1/collections/{NETWORK}:{CONTRACT}/assets")).json()["data"][0]
+
+    assert (level["owners"], level["supply"], level["counted_as_of"]) == (998, "1996", None)
+    assert [each["counted_as_of"]["block_number"] for each in (behind, listed)] == [85, 85]
+    assert behind["as_of"]["block_number"] == 100
+
+
+@pytest.mark.parametrize(("open_block", "owners", "supply"), [(80, None, None), (81, 998, "1996")])
+async def test_a_crowd_that_a_large_block_touched_is_not_counted(
+    crowd: World, client: httpx.AsyncClient, open_block: int, owners: int | None, supply: str | None
+) -> None:
+    crowd.head("project", crowd.partition(CONTRACT), 79, open_block=open_block)
+
+    body = (await client.get(URL)).json()
+
+    assert (body["owners"], body["supply"]) == (owners, supply)
+
+
+async def test_a_crowd_is_waited_for_and_few_holders_are_not(crowd: World, client: httpx.AsyncClient) -> None:
+    crowd.mint(CONTRACT, 8, ALICE, 10)
+    crowd.head("project", crowd.partition(CONTRACT), 85)
+    header = {"X-Min-Block": f"{NETWORK}:100"}
+
+    counted = await client.get(URL, headers=header)
+    few = await client.get(f"/api/v1/assets/{NETWORK}:{CONTRACT}:8", headers=header)
+
+    assert (counted.status_code, counted.json()["as_of"]["block_number"], few.status_code) == (409, 85, 200)
+
+
+async def test_updated_at_is_of_the_newest_block_that_the_holdings_rest_on(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    world.mint(CONTRACT, 7, ALICE, 10)
+    world.owns(CONTRACT, 7, ALICE, 20, since=block_time(10))
+    world.event(CONTRACT, 8, ALICE, ZERO, 30)
+    world.owns(CONTRACT, 8, ZERO, 30)
+    world.carded(CONTRACT, 7, 99)
+    world.blocks(1, 100)
+    world.heads(100)
+
+    assets = [(await client.get(f"/api/v1/assets/{NETWORK}:{CONTRACT}:{token}")).json() for token in (7, 8)]
+
+    assert [datetime.fromisoformat(asset["updated_at"]) for asset in assets] == [block_time(20), block_time(30)]
+
+
+async def test_a_mint_that_project_has_yet_to_undo_leaves_no_asset(world: World, client: httpx.AsyncClient) -> None:
+    world.event(CONTRACT, 7, ZERO, ALICE, 10)
+    world.event(CONTRACT, 7, ZERO, ALICE, 10, op="revert", revision=2)
+    world.owns(CONTRACT, 7, ZERO, -1)
+    world.carded(CONTRACT, 7, 10, transfers=1)
+    world.heads(100)
+    world.head("project", world.partition(CONTRACT), 99)
+
+    assert (await client.get(URL)).status_code == 404
+
+
 async def test_a_matching_etag_costs_no_body(world: World, client: httpx.AsyncClient) -> None:
     world.mint(CONTRACT, 7, ALICE, 10)
     world.heads(100)
@@ -157,15 +229,31 @@ async def test_a_matching_etag_costs_no_body(world: World, client: httpx.AsyncCl
     assert (await client.get(URL, headers={"If-None-Match": etag})).status_code == 200
 
 
-async def test_a_change_of_integrity_changes_the_etag(world: World, client: httpx.AsyncClient) -> None:
+async def test_a_change_of_integrity_changes_the_etags(world: World, client: httpx.AsyncClient) -> None:
     world.mint(CONTRACT, 7, ALICE, 10)
+    world.counted(CONTRACT, mints=1)
     world.heads(100)
-    etag = (await client.get(URL)).headers["ETag"]
-    world.finding(CONTRACT, 7)
+    world.covered(0, 100)
+    urls = (URL, f"/api/v1/collections/{NETWORK}:{CONTRACT}")
 
-    answer = await client.get(URL, headers={"If-None-Match": etag})
+    async def change(do: Callable[[], None]) -> list[tuple[int, list[str]]]:
+        etags = [(await client.get(url)).headers["ETag"] for url in urls]
+        do()
+        answers = [
+            await client.get(url, headers={"If-None-Match": etag}) for url, etag in zip(urls, etags, strict=True)
+        ]
+        return [(a.status_code, a.json()["integrity_reasons"] if a.status_code == 200 else []) for a in answers]
 
-    assert (answer.status_code, answer.json()["integrity"]) == (200, "nonconserving")
+    of_another = await change(lambda: world.finding(CONTRACT, 8))
+    of_its_own = await change(lambda: world.finding(CONTRACT, 7))
+    out_of_order = await change(lambda: world.out_of_order(CONTRACT))
+
+    assert of_another == [(200, ["contract_contradicts"]), (200, ["contradiction"])]
+    assert of_its_own == [(200, ["contract_contradicts", "contradiction"]), (304, [])]
+    assert out_of_order == [
+        (200, ["contract_contradicts", "contradiction", "order"]),
+        (200, ["contradiction", "order"]),
+    ]
 
 
 async def test_holders_are_walked_by_account(world: World, client: httpx.AsyncClient) -> None:

@@ -3,6 +3,7 @@
 from typing import cast
 
 import httpx
+import pytest
 
 from tests.integration.api.world import NETWORK, ZERO, World, address
 
@@ -10,7 +11,9 @@ CONTRACT, ALICE, BOB = address(0xC0), address(0xA), address(0xB)
 URL = f"/api/v1/collections/{NETWORK}:{CONTRACT}"
 
 
-async def test_a_collection_shows_what_project_counted(world: World, client: httpx.AsyncClient) -> None:
+async def test_a_collection_shows_what_project_counted_and_as_of_which_block(
+    world: World, client: httpx.AsyncClient
+) -> None:
     world.mint(CONTRACT, 7, ALICE, 10)
     world.counted(CONTRACT, owners=1, assets=1, supply=1, transfers=2, mints=3, burns=1, first_block=4, last_block=10)
     world.heads(100, safe=50, finalized=20)
@@ -29,8 +32,10 @@ async def test_a_collection_shows_what_project_counted(world: World, client: htt
         "first_block": 4,
         "last_block": 10,
         "finality_status": "confirmed",
+        "as_of": body["stats"]["as_of"],
+        "reason": None,
     }
-    assert body["as_of"]["block_number"] == 40
+    assert (body["stats"]["as_of"]["block_number"], body["as_of"]["block_number"]) == (40, 100)
 
 
 async def test_a_collection_that_project_has_not_reached_is_counted_from_the_ledger(
@@ -44,6 +49,75 @@ async def test_a_collection_that_project_has_not_reached_is_counted_from_the_led
 
     assert (stats["owners"], stats["assets"], stats["supply"], stats["last_block"]) == (1, 2, "2", 11)
     assert stats["transfers"] is None
+
+
+async def test_counters_amid_a_large_block_are_null_unless_it_did_not_touch_them_yet(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    world.mint(CONTRACT, 7, ALICE, 41)
+    world.counted(CONTRACT, owners=1, assets=1, supply=1601, mints=1601, last_block=41)
+    world.heads(100, safe=50, finalized=45)
+
+    for head, open_block, whole in ((41, 41, 40), (40, 41, 40), (43, 42, 41), (42, 42, 41), (41, None, 41)):
+        world.head("project", world.partition(CONTRACT), head, safe=40, finalized=40, open_block=open_block)
+        body = (await client.get(URL)).raise_for_status().json()
+        stats, own = body["stats"], body["stats"]["as_of"]
+
+        assert (stats["supply"], stats["mints"], stats["reason"]) == (
+            (None, None, "block_incomplete") if open_block == 41 else ("1601", 1601, None)
+        )
+        assert (body["as_of"]["block_number"], own["block_number"]) == (100, whole)
+        assert stats["finality_status"] == "pending"
+
+
+async def test_counters_of_the_answers_block_have_no_as_of_of_their_own(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    world.mint(CONTRACT, 7, ALICE, 10)
+    world.counted(CONTRACT, mints=1, last_block=10)
+    world.heads(100, finalized=45)
+
+    stats = (await client.get(URL)).raise_for_status().json()["stats"]
+
+    assert (stats["as_of"], stats["reason"], stats["finality_status"]) == (None, None, "finalized")
+
+
+@pytest.mark.parametrize(
+    ("behind", "head", "open_block"), [("ledger", 99, None), ("project", 99, None), ("project", 100, 100)]
+)
+async def test_a_collection_waits_for_the_whole_block_of_ledger_and_project(
+    world: World, client: httpx.AsyncClient, behind: str, head: int, open_block: int | None
+) -> None:
+    world.mint(CONTRACT, 7, ALICE, 10)
+    world.counted(CONTRACT, mints=1)
+    world.heads(100)
+    world.head(behind, world.partition(CONTRACT), head, open_block=open_block)
+
+    late = await client.get(URL, headers={"X-Min-Block": f"{NETWORK}:100"})
+    there = await client.get(URL, headers={"X-Min-Block": f"{NETWORK}:99"})
+
+    assert (late.status_code, late.json()["as_of"]["block_number"], there.status_code) == (409, 99, 200)
+
+
+async def test_a_collection_of_events_that_move_nothing_is_known(world: World, client: httpx.AsyncClient) -> None:
+    world.event(CONTRACT, 9, ZERO, ZERO, 10)
+    world.heads(100)
+
+    stats = (await client.get(URL)).raise_for_status().json()["stats"]
+    lists = [(await client.get(URL + more)).raise_for_status().json()["data"] for more in ("/assets", "/owners")]
+
+    assert (stats["supply"], stats["owners"], stats["assets"], lists) == ("0", 0, 0, [[], []])
+
+
+async def test_what_project_has_yet_to_undo_is_known_no_more(world: World, client: httpx.AsyncClient) -> None:
+    world.event(CONTRACT, 7, ZERO, ALICE, 10)
+    world.event(CONTRACT, 7, ZERO, ALICE, 10, op="revert", revision=2)
+    world.counted(CONTRACT, mints=1, supply=1, owners=1, assets=1)
+    world.owns(CONTRACT, 7, ZERO, -1)
+    world.heads(100)
+    world.head("project", world.partition(CONTRACT), 99)
+
+    assert [(await client.get(URL + more)).status_code for more in ("", "/assets", "/owners")] == [404] * 3
 
 
 async def test_an_unknown_collection_is_pending(world: World, client: httpx.AsyncClient) -> None:

@@ -1,4 +1,4 @@
-"""How far the holdings can be trusted: the worst that holds is shown, on assets and on collections."""
+"""How far the holdings can be trusted, and why: on assets, on collections and in lists."""
 
 from collections.abc import Callable
 
@@ -72,26 +72,97 @@ def _finding(world: World) -> None:
     world.finding(CONTRACT, 7)
 
 
-CASES: list[tuple[Callable[[World], None], str]] = [
-    (_gapless, "proven"),
-    (_adjacent_stretches, "proven"),
-    (_from_the_creation, "proven"),
-    (_resolved, "proven"),
-    (_above_the_head, "proven"),
-    (_unproven, "unproven"),
-    (_nothing, "partial_history"),
-    (_gap, "partial_history"),
-    (_late_start, "partial_history"),
-    (_short_of_the_head, "partial_history"),
-    (_hole_in_the_contract, "partial_history"),
-    (_hole_of_a_block, "partial_history"),
-    (_finding, "nonconserving"),
+def _doubtful_stretches(world: World) -> None:
+    world.covered(0, 29)
+    world.covered(30, 59, proof="logs", reasons="bloom_superset,header")
+    world.covered(60, 100, reasons="state_sync")
+
+
+def _state_sync_missing(world: World) -> None:
+    world.covered(0, 49)
+    world.covered(50, 50, reasons="state_sync_missing")
+    world.covered(51, 100)
+
+
+def _doubt_below_the_creation(world: World) -> None:
+    world.created(CONTRACT, 9)
+    world.covered(5, 8, proof="none", reasons="header")
+    world.covered(9, 100)
+
+
+def _doubt_above_the_head(world: World) -> None:
+    world.covered(0, 100)
+    world.covered(101, 101, proof="logs")
+
+
+def _creation_by_word_alone(world: World) -> None:
+    world.created(CONTRACT, 9, reasons="transactions_root")
+    world.covered(9, 100)
+
+
+def _creation_by_word_alone_that_is_not_needed(world: World) -> None:
+    world.created(CONTRACT, 9, reasons="transactions_root")
+    world.covered(0, 100)
+
+
+def _creation_by_word_alone_above_a_gap(world: World) -> None:
+    world.created(CONTRACT, 9, reasons="transaction_type")
+    world.covered(0, 7)
+    world.covered(9, 100)
+
+
+def _out_of_order(world: World) -> None:
+    world.covered(0, 100)
+    world.out_of_order(CONTRACT)
+
+
+def _recounted(world: World) -> None:
+    world.covered(0, 100)
+    world.out_of_order(CONTRACT, counted_seq=5)
+    world.out_of_order(OTHER)
+
+
+def _finding_of_another_contract(world: World) -> None:
+    world.covered(0, 100)
+    world.finding(OTHER, 7)
+
+
+CASES: list[tuple[Callable[[World], None], str, list[str]]] = [
+    (_gapless, "proven", []),
+    (_adjacent_stretches, "proven", []),
+    (_from_the_creation, "proven", []),
+    (_resolved, "proven", []),
+    (_above_the_head, "proven", []),
+    (_doubt_below_the_creation, "proven", []),
+    (_doubt_above_the_head, "proven", []),
+    (_creation_by_word_alone_that_is_not_needed, "proven", []),
+    (_recounted, "proven", []),
+    (_finding_of_another_contract, "proven", []),
+    (_unproven, "unproven", ["logs"]),
+    (_doubtful_stretches, "unproven", ["bloom_superset", "header", "logs", "state_sync"]),
+    (_creation_by_word_alone, "unproven", ["transactions_root"]),
+    (_creation_by_word_alone_above_a_gap, "unproven", ["transaction_type"]),
+    (_out_of_order, "unproven", ["order"]),
+    (_nothing, "partial_history", ["blocks_missing"]),
+    (_gap, "partial_history", ["blocks_missing"]),
+    (_late_start, "partial_history", ["blocks_missing"]),
+    (_short_of_the_head, "partial_history", ["blocks_missing"]),
+    (_state_sync_missing, "partial_history", ["state_sync_missing"]),
+    (_hole_in_the_contract, "partial_history", ["logs", "quarantine"]),
+    (_hole_of_a_block, "partial_history", ["quarantine"]),
+    (_finding, "nonconserving", ["contradiction", "quarantine"]),
 ]
 
 
-@pytest.mark.parametrize(("history", "integrity"), CASES, ids=[case.__name__.strip("_") for case, _ in CASES])
-async def test_integrity_is_the_worst_that_holds(
-    world: World, client: httpx.AsyncClient, history: Callable[[World], None], integrity: str
+@pytest.mark.parametrize(
+    ("history", "integrity", "reasons"), CASES, ids=[case.__name__.strip("_") for case, _, _ in CASES]
+)
+async def test_integrity_is_the_worst_that_holds_with_every_reason(
+    world: World,
+    client: httpx.AsyncClient,
+    history: Callable[[World], None],
+    integrity: str,
+    reasons: list[str],
 ) -> None:
     world.mint(CONTRACT, 7, ALICE, 10)
     world.counted(CONTRACT, mints=1)
@@ -101,11 +172,15 @@ async def test_integrity_is_the_worst_that_holds(
     asset = (await client.get(f"/api/v1/assets/{NETWORK}:{CONTRACT}:7")).json()
     collection = (await client.get(f"/api/v1/collections/{NETWORK}:{CONTRACT}")).json()
     listed = (await client.get(f"/api/v1/collections/{NETWORK}:{CONTRACT}/assets")).json()["data"][0]
+    held = (await client.get(f"/api/v1/owners/{NETWORK}:{ALICE}/assets")).json()["data"][0]
 
-    assert (asset["integrity"], collection["integrity"], listed["integrity"]) == (integrity, integrity, integrity)
+    answers = (asset, collection, listed, held)
+    assert [(each["integrity"], each["integrity_reasons"]) for each in answers] == [(integrity, reasons)] * 4
 
 
-async def test_a_finding_marks_its_own_token_only(world: World, client: httpx.AsyncClient) -> None:
+async def test_a_finding_marks_its_own_token_and_casts_doubt_on_the_others(
+    world: World, client: httpx.AsyncClient
+) -> None:
     world.mint(CONTRACT, 7, ALICE, 10)
     world.mint(CONTRACT, 8, ALICE, 10)
     world.heads(100)
@@ -114,7 +189,41 @@ async def test_a_finding_marks_its_own_token_only(world: World, client: httpx.As
 
     assets = (await client.get(f"/api/v1/collections/{NETWORK}:{CONTRACT}/assets")).json()["data"]
 
-    assert [asset["integrity"] for asset in assets] == ["nonconserving", "proven"]
+    assert [(asset["integrity"], asset["integrity_reasons"]) for asset in assets] == [
+        ("nonconserving", ["contradiction"]),
+        ("unproven", ["contract_contradicts"]),
+    ]
+
+
+async def test_each_contract_of_a_list_is_judged_by_itself(world: World, client: httpx.AsyncClient) -> None:
+    for contract in (CONTRACT, OTHER):
+        for token in (7, 8):
+            world.mint(contract, token, ALICE, 10)
+    world.heads(100)
+    world.covered(9, 100)
+    world.created(CONTRACT, 9)
+    world.finding(CONTRACT, 8)
+
+    assets = (await client.get(f"/api/v1/owners/{NETWORK}:{ALICE}/assets")).json()["data"]
+
+    assert [(asset["contract"], asset["token_id"], asset["integrity_reasons"]) for asset in assets] == [
+        (CONTRACT, "7", ["contract_contradicts"]),
+        (CONTRACT, "8", ["contradiction"]),
+        (OTHER, "7", ["blocks_missing"]),
+        (OTHER, "8", ["blocks_missing"]),
+    ]
+
+
+async def test_a_collection_is_judged_up_to_the_ledgers_head(world: World, client: httpx.AsyncClient) -> None:
+    world.mint(CONTRACT, 7, ALICE, 10)
+    world.counted(CONTRACT, mints=1)
+    world.heads(100)
+    world.head("project", world.partition(CONTRACT), 40)
+    world.covered(0, 60)
+
+    collection = (await client.get(f"/api/v1/collections/{NETWORK}:{CONTRACT}")).json()
+
+    assert (collection["integrity"], collection["as_of"]["block_number"]) == ("partial_history", 100)
 
 
 async def test_blocks_that_normalize_has_not_committed_yet_are_no_gap(world: World, client: httpx.AsyncClient) -> None:

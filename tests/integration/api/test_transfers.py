@@ -50,6 +50,7 @@ async def test_a_transfer_has_everything_the_chain_said(world: World, client: ht
             "from": ALICE,
             "to": BOB,
             "quantity": "1",
+            "echo": False,
             "operator": None,
             "tx_hash": tx_hash,
             "log_n": 0,
@@ -120,6 +121,25 @@ async def test_a_walk_meets_every_row_exactly_once_while_rows_arrive(
     assert len(ids) == len(set(ids)) == len(there)
     keys = [(event["block_number"], event["log_index"], event["sub_index"]) for event in seen]
     assert keys == sorted(keys, reverse=order == "desc")
+
+
+async def test_an_echo_is_listed_as_one_and_what_moves_nothing_is_of_no_kind(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    world.event(CONTRACT, 7, ZERO, ALICE, 10, log_index=0)
+    world.event(CONTRACT, 7, ZERO, ALICE, 10, log_index=1, standard="erc1155", echo=True)
+    world.event(CONTRACT, 7, ZERO, ZERO, 11)
+    world.event(CONTRACT, 7, ALICE, BOB, 12, standard="erc1155", quantity=0)
+
+    for path in (f"{URL}&order=asc", f"/api/v1/assets/{NETWORK}:{CONTRACT}:7/history?order=asc"):
+        data = (await client.get(path)).raise_for_status().json()["data"]
+
+        assert [(event["kind"], event["echo"]) for event in data] == [
+            ("mint", False),
+            ("mint", True),
+            ("none", False),
+            ("none", False),
+        ]
 
 
 async def test_a_retraction_takes_the_row_away_and_a_return_brings_the_next_revision(

@@ -73,22 +73,26 @@ class World:
         finalized: int = -1,
         network: str = NETWORK,
         position: int | None = None,
+        open_block: int | None = None,
     ) -> None:
         """One partition's head; its position is the height unless it is named."""
         self.run(
             "INSERT INTO system.partition_head (consumer, partition, network, position, head_number, head_hash,"
-            " head_time, safe, finalized) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
+            " head_time, safe, finalized, open_block) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
             " ON CONFLICT (consumer, partition, network) DO UPDATE SET position = excluded.position,"
             " head_number = excluded.head_number, head_hash = excluded.head_hash, head_time = excluded.head_time,"
-            " safe = excluded.safe, finalized = excluded.finalized",
+            " safe = excluded.safe, finalized = excluded.finalized, open_block = excluded.open_block",
             consumer, partition, network, number if position is None else position, number, block_hash(number),
-            block_time(number), safe, finalized,
+            block_time(number), safe, finalized, open_block,
         )  # fmt: skip
 
-    def covered(self, first: int, last: int, proof: str = "receipts", network: str = NETWORK) -> None:
+    def covered(
+        self, first: int, last: int, proof: str = "receipts", network: str = NETWORK, reasons: str = ""
+    ) -> None:
         self.run(
-            'INSERT INTO ingest.coverage (network, "from", "to", proof, raw_offset) VALUES (%s, %s, %s, %s, 1)',
-            network, first, last, proof,
+            'INSERT INTO ingest.coverage (network, "from", "to", proof, reasons, raw_offset)'
+            " VALUES (%s, %s, %s, %s, %s, 1)",
+            network, first, last, proof, reasons,
         )  # fmt: skip
 
     def blocks(self, first: int, last: int, network: str = NETWORK) -> None:
@@ -100,10 +104,19 @@ class World:
                 network, number, block_hash(number), block_hash(number - 1), block_time(number), number,
             )  # fmt: skip
 
-    def created(self, contract: str, number: int) -> None:
+    def created(self, contract: str, number: int, reasons: str = "") -> None:
         self.run(
-            "INSERT INTO ingest.created (network, contract, number, hash, tx_hash) VALUES (%s, %s, %s, %s, '0x')",
-            NETWORK, contract, number, block_hash(number),
+            "INSERT INTO ingest.created (network, contract, number, hash, tx_hash, reasons)"
+            " VALUES (%s, %s, %s, %s, '0x', %s)",
+            NETWORK, contract, number, block_hash(number), reasons,
+        )  # fmt: skip
+
+    def out_of_order(self, contract: str, counted_seq: int = 0) -> None:
+        """An event, seq 5, was applied below a row of the contract; a recount has looked up to ``counted_seq``."""
+        self.run(
+            "INSERT INTO system.recounts (network, contract, partition, marked_seq, counted_seq)"
+            " VALUES (%s, %s, %s, 5, %s)",
+            NETWORK, contract, self.partition(contract), counted_seq,
         )  # fmt: skip
 
     def event(
@@ -123,6 +136,8 @@ class World:
         revision: int = 1,
         partition: int | None = None,
         fork: str = "",
+        echo: bool = False,
+        holder_before: str | None = None,
     ) -> None:
         """One row of the journal."""
         place = self.partition(contract, network) if partition is None else partition
@@ -131,9 +146,10 @@ class World:
         self.run(
             "INSERT INTO ledger.events (partition, seq, network, block_number, block_hash, block_time, tx_hash,"
             " tx_from, contract, topic0, n, sub_index, log_index, revision, op, standard, token_id, \"from\", \"to\","
-            " operator, quantity) VALUES (%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s)",
+            " operator, quantity, echo, holder_before)"
+            " VALUES (%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s)",
             place, seq, network, block, block_hash(block), block_time(block), tx_hash, source, contract, TOPIC0, 0,
-            sub_index, log_index, revision, op, standard, token, source, target, None, quantity,
+            sub_index, log_index, revision, op, standard, token, source, target, None, quantity, echo, holder_before,
         )  # fmt: skip
         if op == "revert":
             self.run(
@@ -152,15 +168,17 @@ class World:
         quantity: int = 1,
         standard: str = "erc721",
         network: str = NETWORK,
+        since: datetime | None = None,
+        single: bool | None = None,
     ) -> None:
-        """One row of current ownership."""
-        slot = account if standard == "erc1155" else ""
+        """One row of current ownership, held since its block unless told otherwise; ERC-721 tokens have one holder."""
+        slot = "" if (standard != "erc1155" if single is None else single) else account
         self.run(
             "INSERT INTO market.ownership_current (network, contract, token_id, slot, account, quantity, since,"
             " block_number, log_index, sub_index, standard) VALUES (%s,%s,%s,%s,%s,%s,%s,%s,0,0,%s)"
             " ON CONFLICT (network, contract, token_id, slot) DO UPDATE SET account = excluded.account,"
             " quantity = excluded.quantity, since = excluded.since, block_number = excluded.block_number",
-            network, contract, token, slot, account, quantity, block_time(block), block, standard,
+            network, contract, token, slot, account, quantity, since or block_time(block), block, standard,
         )  # fmt: skip
 
     def mint(self, contract: str, token: int, account: str, block: int, **more: Any) -> None:
@@ -168,6 +186,15 @@ class World:
         places = {name: more[name] for name in ("quantity", "standard", "network") if name in more}
         self.event(contract, token, ZERO, account, block, **more)
         self.owns(contract, token, account, block, **places)
+
+    def carded(self, contract: str, token: int, block: int, **counters: int) -> None:
+        """An asset's card, as `project` keeps it: the newest event that it knows is of ``block``."""
+        self.run(
+            "INSERT INTO projection.asset_cards (network, contract, token_id, standard, supply, owners, transfers,"
+            " last_block, last_time) VALUES (%s, %s, %s, 'erc1155', %s, %s, %s, %s, %s)",
+            NETWORK, contract, token, counters.get("supply", 0), counters.get("owners", 0),
+            counters.get("transfers", 0), block, block_time(block),
+        )  # fmt: skip
 
     def catalogued(self, contract: str, token: int, standard: str = "erc721") -> str:
         """The asset in the catalog; returns its uuid."""

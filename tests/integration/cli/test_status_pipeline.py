@@ -47,6 +47,36 @@ async def test_a_running_pipeline_is_shown(config: Config) -> None:
     assert "publisher: " in out.getvalue()
 
 
+def test_final_blocks_that_are_less_proven_are_named_for_replace(config: Config) -> None:
+    coverage = [
+        (1, 9, "receipts", ""), (10, 19, "logs", "bloom_superset"), (20, 29, "receipts", "state_sync"),
+        (30, 45, "receipts", "header"), (46, 60, "logs", ""),
+    ]  # fmt: skip
+    with psycopg.connect(config.postgres) as conn:
+        conn.execute(
+            "INSERT INTO ingest.heads (network, head_number, finalized) VALUES ('polygon', 60, 40), ('cronos', 60, 60)"
+        )
+        for network in ("polygon", "cronos"):
+            conn.cursor().executemany(
+                'INSERT INTO ingest.coverage (network, "from", "to", proof, reasons, raw_offset)'
+                f" VALUES ('{network}', %s, %s, %s, %s, 0)",
+                coverage,
+            )
+        conn.execute(
+            "INSERT INTO system.sync_cursors (job, network, next_height, waits_for, waits_since, waits_error)"
+            " VALUES ('follow:polygon', 'polygon', 61, 61, now() - interval '7 minutes', 'nobody has it')"
+        )
+
+    status = read(config)
+
+    assert [row for row in status.lesser if row[0] == "polygon"] == [
+        ("polygon", 10, 19, "logs, bloom_superset", 2),
+        ("polygon", 30, 40, "receipts, header", 2),
+    ]
+    assert [row[1] for row in status.lesser if row[0] == "cronos"] == [10, 30]
+    assert [(row[0], row[1], row[2] // 60, row[3]) for row in status.waits] == [("polygon", 61, 7, "nobody has it")]
+
+
 def test_a_database_without_tables_says_what_to_do(config: Config) -> None:
     with psycopg.connect(config.postgres) as conn:
         conn.execute("DROP SCHEMA ref CASCADE")

@@ -20,7 +20,7 @@ from tests.integration.crash.feeding import Record, Stream, Topics, empty, rows
 from tests.integration.crash.life import Life
 from tests.integration.crash.troubles import quick, troubled
 from tests.integration.normalize.rawtopic import NETWORK, RawTopic, Sent, claim, finalize, revert, taken
-from tests.integration.normalize.test_normalize import broken_log, creating
+from tests.integration.normalize.test_normalize import broken_log
 from tests.synthetic.chain import Chain, append
 
 _BUNDLES: Final = 2  # of a batch
@@ -39,13 +39,13 @@ STATE: Final = {
 
 def story() -> list[RawBlock | bytes | None]:
     """A claim, blocks, a batch, holes, letters, finality, a reorg that brings some back, a new claim, a correction."""
-    chain = Chain(seed=5, network=NETWORK, logs=8, contracts=8, accounts=40)
+    chain = Chain(seed=5, network=NETWORK, logs=8, contracts=8, accounts=40, start=19)
 
     def grown(**fields: Any) -> RawBlock:
         return append(chain.grow(), NETWORK, **fields)
 
     first = grown(lease=0, starts_range=True)
-    blocks = [replace(first, proof="logs"), creating(batched(grown(lease=0))), broken_log(grown(lease=0))]
+    blocks = [replace(first, proof="logs"), batched(grown(lease=0)), broken_log(grown(lease=0))]
     blocks += [grown(lease=0), grown(lease=0)]
     final = chain.blocks[0]
     records: list[RawBlock | bytes | None] = [claim(), *blocks[:3], b"nonsense", *blocks[3:], finalize(final, 0)]

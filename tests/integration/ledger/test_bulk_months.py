@@ -22,7 +22,7 @@ INDEXES = """
     SELECT c.relname, x.indisvalid FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid
     WHERE x.indrelid = 'ledger.events_202401'::regclass AND NOT x.indisprimary ORDER BY 1
 """
-ALL = [(f"events_202401_{name}", True) for name in ("block", "from", "to", "token", "tx")]
+ALL = [(f"events_202401_{name}", True) for name in ("before", "block", "from", "to", "token", "tx")]
 JANUARY = date(2024, 1, 1)
 
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -22,11 +23,12 @@ from tests.integration.normalize.rawtopic import (
     revert,
 )
 from tests.synthetic.chain import TRANSFER_SINGLE, Chain
+from tests.synthetic.creation import creation
 from tests.topic_ends import read_all
 
 
-def chain_of(seed: int = 1, logs: int = 8) -> Chain:
-    return Chain(seed=seed, network=NETWORK, logs=logs, contracts=12)
+def chain_of(seed: int = 1, logs: int = 8, start: int = 1) -> Chain:
+    return Chain(seed=seed, network=NETWORK, logs=logs, contracts=12, start=start)
 
 
 async def test_a_delivered_block_reaches_each_partition_once(raw: RawTopic, normalizer: Normalizer) -> None:
@@ -227,6 +229,58 @@ async def test_a_better_proof_of_equal_content_is_noted_and_of_other_content_is_
     assert raw.rows("SELECT reason FROM system.dlq") == [("content_differs",)]
 
 
+async def test_reasons_go_into_blocks_and_coverage_and_fewer_of_them_are_a_better_proof(
+    raw: RawTopic, normalizer: Normalizer
+) -> None:
+    chain = chain_of()
+    records = appends(chain, 3, lease=0, first=True, finalized=3)
+    doubted = [replace(record, reasons=["state_sync", "header"]) for record in records]
+    await raw.write(*doubted)
+    await normalizer.run()
+    before = raw.rows('SELECT "from", "to", proof, reasons FROM ingest.coverage')
+
+    await raw.write(records[1])
+    await normalizer.run()
+
+    assert before == [(1, 3, "receipts", "header,state_sync")]
+    assert raw.rows("SELECT number, reasons, state FROM ingest.blocks ORDER BY 1") == [
+        (1, "header,state_sync", "canonical"),
+        (2, "", "canonical"),
+        (3, "header,state_sync", "canonical"),
+    ]
+    assert raw.rows('SELECT "from", "to", reasons FROM ingest.coverage ORDER BY 1') == [
+        (1, 1, "header,state_sync"),
+        (2, 2, ""),
+        (3, 3, "header,state_sync"),
+    ]
+    assert raw.rows("SELECT count(*) FROM system.dlq") == [(0,)]
+
+
+async def test_a_block_without_events_may_have_any_time_and_one_with_events_may_not(
+    raw: RawTopic, normalizer: Normalizer
+) -> None:
+    quiet, busy = Chain(seed=1, network=NETWORK, logs=0), Chain(seed=1, network=NETWORK, logs=9)
+    empty = at_time(appends(quiet, 1, lease=0, first=True, finalized=1)[0], 0)
+    await raw.write(empty)
+    await normalizer.run()
+    assert raw.rows("SELECT count(*) FROM ingest.quarantine") == [(0,)]
+    assert raw.rows('SELECT "from", "to" FROM ingest.coverage') == [(1, 1)]
+
+    full = at_time(appends(busy, 1, lease=0, first=True, finalized=1)[0], 0)
+    await raw.write(revert(quiet.blocks[0], 0, reason="replace"), full)
+    await normalizer.run()
+
+    ((error,),) = raw.rows("SELECT error FROM ingest.quarantine")
+    assert "expected 2009 to 2099 of a block with events, got 0" in error
+
+
+def at_time(record: RawBlock, time: int) -> RawBlock:
+    """The same block, stating another time."""
+    header = json.loads(record.parts[0].bytes) | {"timestamp": hex(time)}
+    block = replace(record.parts[0], bytes=json.dumps(header).encode())
+    return replace(record, time=time, parts=[block, *record.parts[1:]])
+
+
 async def test_a_long_backfill_tells_every_partition_where_it_is(raw: RawTopic, normalizer: Normalizer) -> None:
     chain = Chain(seed=1, network=NETWORK, logs=0)
     await raw.write(*appends(chain, 600, lease=0, first=True, finalized=10_000))
@@ -264,27 +318,48 @@ async def test_losing_the_rocksdb_table_changes_nothing(
     assert raw.rows("SELECT count(*) FROM system.dlq") == [(0,)]
 
 
+CREATED = creation(20)[1]["contractAddress"]
+
+
 async def test_a_created_contract_is_known_by_its_block(raw: RawTopic, normalizer: Normalizer) -> None:
-    chain = chain_of()
-    first, second = appends(chain, 2, lease=0, first=True)
-    await raw.write(claim(), first, creating(second))
+    chain = chain_of(start=19)
+    await raw.write(claim(), *appends(chain, 2, lease=0, first=True))
 
     await normalizer.run()
-    created = raw.rows("SELECT contract, number FROM ingest.created")
+    created = raw.rows("SELECT contract, number, reasons, checked FROM ingest.created")
     await raw.write(revert(chain.blocks[1], 0))
     await normalizer.run()
 
-    assert created == [("0x" + "cc" * 20, 2)]
+    assert created == [(CREATED, 20, "", True)]
     assert raw.rows("SELECT count(*) FROM ingest.created") == [(0,)]
 
 
-def creating(record: RawBlock) -> RawBlock:
-    """The block with a receipt that created a contract."""
-    parts = {part.name: part for part in record.parts}
-    receipts = json.loads(parts["receipts"].bytes)
-    receipts[0]["contractAddress"] = "0x" + "CC" * 20
-    parts["receipts"] = replace(parts["receipts"], bytes=json.dumps(receipts).encode())
-    return replace(record, parts=list(parts.values()))
+@pytest.mark.parametrize(
+    ("part", "old", "new", "rows"),
+    [
+        ("block", '"transactionsRoot": "0x', '"transactionsRoot": "0xff', [(CREATED, 20, "transactions_root")]),
+        ("block", '"to": null', '"to": "0x' + "cd" * 20 + '"', []),
+        ("receipts", CREATED, "0x" + "cc" * 20, []),
+    ],
+)
+async def test_a_creation_that_does_not_prove_itself_is_doubted_or_none(
+    raw: RawTopic, normalizer: Normalizer, part: str, old: str, new: str, rows: list[Any]
+) -> None:
+    first, second = appends(chain_of(start=19), 2, lease=0, first=True)
+    await raw.write(claim(), first, changed(second, part, old, new))
+
+    await normalizer.run()
+
+    assert raw.rows("SELECT contract, number, reasons FROM ingest.created") == rows
+
+
+def changed(record: RawBlock, name: str, old: str, new: str) -> RawBlock:
+    """The block with other text in a part."""
+    parts = [
+        replace(part, bytes=part.bytes.replace(old.encode(), new.encode())) if part.name == name else part
+        for part in record.parts
+    ]
+    return replace(record, parts=parts)
 
 
 async def test_a_slice_that_is_too_large_is_a_hole_of_its_contracts(

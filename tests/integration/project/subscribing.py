@@ -67,6 +67,7 @@ class Process:
         self._config, self._owner = config, owner
         self.hop = Project(config, owner, codec)
         self._held: Claim | None = None
+        self._left: list[Message] = []
 
     async def __aenter__(self) -> Self:
         return self
@@ -98,10 +99,13 @@ class Process:
         return self._held if partition == PARTITION else None
 
     async def deliver(self, messages: Sequence[Message]) -> None:
-        """One delivery: what is new of it is processed."""
-        batch = select(messages, self)
+        """One delivery: what is new of it is processed, behind what was left over of the one before."""
+        batch = select([*self._left, *messages], self)
+        self._left = []
         if batch.messages:
             await self.hop.process(batch)
+            claim = batch.claims[PARTITION]
+            self._left = [message for message in batch.messages if message.offset >= claim.next_offset]
 
     async def work_through(self, messages: Sequence[Message], batch_size: int) -> None:
         """Claim, then deliver everything in batches, and stop."""
@@ -109,6 +113,7 @@ class Process:
             await self.claim()
             for start in range(0, len(messages), batch_size):
                 await self.deliver(messages[start : start + batch_size])
+            await self.deliver(())
 
 
 def tables(url: str) -> dict[str, dict[Any, Any]]:

@@ -223,3 +223,59 @@ async def test_what_cannot_be_read_is_a_dead_letter_and_the_rest_goes_on(
     assert [reason for (reason,) in reasons] == words
     assert payload == (values[len(records)],)
     assert next_seq == (last.seq + 10,)
+
+
+HEADS = "SELECT head_number, head_hash, open_block FROM system.partition_head WHERE consumer = 'project'"
+
+
+def of_block(number: int, *ends: bool, first: int) -> list[OwnershipChanged]:
+    """Mints of a block, a token each; ``ends``: whether each record is the block's last."""
+    made = History(Random(1))
+    return [
+        replace(
+            event := made.fresh(),
+            holder=event.to_account if event.standard == "erc721" else None,
+            seq=first + place,
+            prev_seq=first + place - 1,
+            block_number=number,
+            block_hash=f"0x{number}",
+            block_time=1_704_067_200 + number,
+            log_index=place,
+            block_end=end,
+        )
+        for place, end in enumerate(ends)
+    ]
+
+
+async def test_a_transaction_ends_where_a_block_ends_and_the_rest_waits_for_its_own(
+    config: Config, codec: Codec
+) -> None:
+    await publish(config, encoded(codec, [*of_block(7, False, True, first=1), *of_block(8, False, True, first=3)]))
+    messages = published(config)
+    async with Process(config, codec, "one") as process:
+        claim = await process.claim()
+        await process.deliver(messages[:3])
+        between, next_offset = rows(config, HEADS), claim.next_offset
+        await process.deliver(messages[3:])
+
+    assert (between, next_offset) == ([(7, "0x7", None)], messages[2].offset)
+    assert rows(config, HEADS) == [(8, "0x8", None)]
+
+
+async def test_a_block_that_is_larger_than_a_batch_is_said_to_be_open_until_it_is_whole(
+    config: Config, codec: Codec
+) -> None:
+    await publish(config, encoded(codec, of_block(7, False, False, False, True, first=1)))
+    messages, seen = published(config), []
+    async with Process(config, codec, "one") as process:
+        await process.claim()
+        for message in messages:
+            await process.deliver([message])
+            seen += rows(config, HEADS)
+
+    assert seen == [(7, "0x7", 7), (7, "0x7", 7), (7, "0x7", 7), (7, "0x7", None)]
+
+
+def rows(config: Config, query: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(config.postgres) as conn:
+        return conn.execute(query.encode()).fetchall()

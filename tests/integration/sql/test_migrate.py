@@ -1,5 +1,6 @@
 """The migrator and every named query, against the real Postgres."""
 
+from importlib.resources import files
 from typing import Any
 
 import psycopg
@@ -54,6 +55,33 @@ def test_migrating_twice_applies_nothing(config: Config) -> None:
     assert migrate(config.postgres, config) == []
 
 
+def test_what_an_older_version_knew_is_kept_and_what_it_believed_is_doubted(config: Config) -> None:
+    """Undo what 0016 made, leave what an older version left, and migrate."""
+    with psycopg.connect(config.postgres) as conn:
+        conn.execute("DROP TABLE ref.contracts, ingest.undecoded")
+        conn.execute("ALTER TABLE ingest.created DROP COLUMN checked")
+        conn.execute("DELETE FROM system.migrations WHERE name LIKE '0016%'")
+        conn.execute(
+            "INSERT INTO ingest.created (network, contract, number, hash, tx_hash) VALUES ('n', 'c', 1, 'h', 't')"
+        )
+
+    applied = migrate(config.postgres, config)
+
+    with psycopg.connect(config.postgres) as conn:
+        force: dict[str, int | None] = dict(
+            conn.execute("SELECT contract, in_force_from FROM ref.contracts").fetchall()
+        )
+        created = conn.execute("SELECT contract, reasons, checked FROM ingest.created").fetchall()
+        settings: dict[str, str] = dict(
+            conn.execute("SELECT network, settings ->> 'transaction_hashes_repeat' FROM ref.networks").fetchall()
+        )
+    assert applied == ["0016_contracts.sql"]
+    assert force["0x06012c8cf97bead5deae237070f9587f8e7a266d"] == 0
+    assert force["0xf5b0a3efb8e8e4c201e2a935f110eaaf3ffecb8d"] is None
+    assert created == [("c", "transactions_root", False)]
+    assert (settings["ethereum"], settings["cronos"]) == ("false", "true")
+
+
 def test_an_edited_migration_is_refused(config: Config) -> None:
     with psycopg.connect(config.postgres) as conn:
         conn.execute("UPDATE system.migrations SET sha256 = 'other' WHERE name LIKE '0001%'")
@@ -93,3 +121,18 @@ def test_months_hold_their_events_at_both_ends(database: str) -> None:
         ).fetchall()
 
     assert counts == [("ledger.events_202402", 1), ("ledger.events_202403", 2)]
+
+
+def test_indexed_months_of_an_older_version_are_given_the_index_by_who_lost_a_token(database: str) -> None:
+    text = (files("ft.sql") / "migrations" / "0018_api_echo_debits.sql").read_text()
+    with psycopg.connect(database, autocommit=True) as conn:
+        for at, indexed in (("2024-05-01Z", True), ("2024-06-01Z", False)):
+            conn.execute("SELECT ledger.ensure_month(%s, %s)", (at, indexed))
+        conn.execute("DROP INDEX ledger.events_202405_before; DROP VIEW projection.single_holdings")
+
+        conn.execute("SET ROLE ft_migrate")
+        conn.execute(text.encode())
+        conn.execute("RESET ROLE")
+        found = conn.execute("SELECT tablename FROM pg_indexes WHERE indexname LIKE '%\\_before'").fetchall()
+
+    assert found == [("events_202405",)]

@@ -9,6 +9,7 @@ import fastavro
 import pytest
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
+from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.serialization import MessageField, SerializationContext
 
 from ft.config import Config
@@ -17,6 +18,7 @@ from ft.schemas.codec import SUBJECTS, Codec, schema_text
 from ft.schemas.events import OwnershipChanged, from_record, to_record
 from ft.streams.registry import Registry, RegistryUnavailable
 from ft.streams.topics import Topics
+from tests.integration.streams.between import REQUESTS, Between
 
 CHANGE = OwnershipChanged(
     seq=7,
@@ -51,6 +53,9 @@ def with_fields(name: str, *fields: dict[str, Any], without: str = "") -> str:
     return json.dumps(schema)
 
 
+INCOMPATIBLE = with_fields("ownership_changed", {"name": "price", "type": "string"})
+
+
 @pytest.mark.parametrize("name", SUBJECTS)
 def test_registering_a_schema_twice_gives_the_same_id(registry: Registry, config: Config, name: str) -> None:
     topic = f"{config.topic_prefix}{name}"
@@ -60,10 +65,9 @@ def test_registering_a_schema_twice_gives_the_same_id(registry: Registry, config
 
 def test_an_incompatible_schema_is_refused(registry: Registry, topic: str) -> None:
     registry.codec("ownership_changed", topic)
-    incompatible = with_fields("ownership_changed", {"name": "price", "type": "string"})
 
     with pytest.raises(SchemaError, match="FULL_TRANSITIVE"):
-        registry.register(f"{topic}-value", incompatible)
+        registry.register(f"{topic}-value", INCOMPATIBLE)
 
 
 def test_a_required_field_cannot_be_taken_away(registry: Registry, topic: str) -> None:
@@ -71,6 +75,87 @@ def test_a_required_field_cannot_be_taken_away(registry: Registry, topic: str) -
 
     with pytest.raises(SchemaError, match="FULL_TRANSITIVE"):
         registry.register(f"{topic}-value", with_fields("ownership_changed", without="network"))
+
+
+def test_a_subject_has_its_level_before_its_first_schema(config: Config, topic: str) -> None:
+    for failing in REQUESTS:
+        subject = f"{topic}.{failing.method.lower()}.{REQUESTS.index(failing)}-value"
+        with Between(config.schema_registry) as between, Registry(between.url) as registry:
+            between.failing = failing
+            with pytest.raises(RegistryUnavailable):
+                registry.register(subject, schema_text("ownership_changed"))
+        with SchemaRegistryClient({"url": config.schema_registry, "timeout": 30}) as client:
+            assert level(client, subject) in (None, "FULL_TRANSITIVE"), failing
+            assert level(client, subject) or not known(client, subject), failing
+        with Registry(config.schema_registry) as registry:
+            registry.register(subject, schema_text("ownership_changed"))
+            with pytest.raises(SchemaError, match="FULL_TRANSITIVE"):
+                registry.register(subject, INCOMPATIBLE)
+
+
+def test_a_subject_found_at_another_level_is_set_right(registry: Registry, config: Config, topic: str) -> None:
+    text = schema_text("ownership_changed")
+    with SchemaRegistryClient({"url": config.schema_registry, "timeout": 30}) as client:
+        before = client.register_schema(f"{topic}-value", Schema(text, "AVRO"))
+        assert level(client, f"{topic}-value") == "NONE"
+
+        assert registry.register(f"{topic}-value", text) == before
+        assert level(client, f"{topic}-value") == "FULL_TRANSITIVE"
+    with pytest.raises(SchemaError, match="FULL_TRANSITIVE"):
+        registry.register(f"{topic}-value", INCOMPATIBLE)
+
+
+def test_a_version_that_came_in_under_another_level_and_breaks_the_schema_is_told_of(
+    registry: Registry, config: Config, topic: str
+) -> None:
+    text = schema_text("ownership_changed")
+    with SchemaRegistryClient({"url": config.schema_registry, "timeout": 30}) as client:
+        for version in (text, INCOMPATIBLE):
+            client.register_schema(f"{topic}-value", Schema(version, "AVRO"))
+
+    for _ in range(2):
+        with pytest.raises(SchemaError, match="at least one of them breaks it"):
+            registry.register(f"{topic}-value", text)
+
+
+def test_docs_white_space_and_the_order_of_keys_may_differ(registry: Registry, topic: str) -> None:
+    schema = json.loads(schema_text("ownership_changed"))
+    first = registry.register(f"{topic}-value", json.dumps(schema))
+    schema["fields"] = [field | {"doc": "said anew"} for field in schema["fields"]]
+    anew = dict(reversed(schema.items())) | {"doc": "another"}
+
+    assert registry.register(f"{topic}-value", json.dumps(anew, indent=4)) == first
+
+
+def test_an_alias_that_the_registry_drops_is_told_of(registry: Registry, topic: str) -> None:
+    schema = json.loads(schema_text("ownership_changed"))
+    registry.register(f"{topic}-value", json.dumps(schema))
+    schema["fields"][0]["aliases"] = ["formerly"]
+
+    with pytest.raises(SchemaError, match=r"fields\[0\]\.aliases: expected \['formerly'\], got None"):
+        registry.register(f"{topic}-value", json.dumps(schema))
+
+
+def test_an_enums_default_that_the_registry_drops_is_told_of(registry: Registry, topic: str) -> None:
+    def schema(default: str) -> str:
+        letters = {"type": "enum", "name": "Letter", "symbols": ["A", "B"], "default": default}
+        return json.dumps({"type": "record", "name": "R", "fields": [{"name": "x", "type": letters}]})
+
+    registry.register(f"{topic}-value", schema("A"))
+
+    with pytest.raises(SchemaError, match=r"type\.default: expected B, got A"):
+        registry.register(f"{topic}-value", schema("B"))
+
+
+def level(client: SchemaRegistryClient, subject: str) -> str | None:
+    try:
+        return client.get_compatibility(subject)
+    except SchemaRegistryError:  # the subject is not there
+        return None
+
+
+def known(client: SchemaRegistryClient, subject: str) -> bool:
+    return subject in client.get_subjects()
 
 
 def test_a_new_optional_column_is_accepted_and_older_readers_pass_over_it(registry: Registry, topic: str) -> None:

@@ -16,11 +16,13 @@ from ft.config import Config
 class WorkerProcess:
     """One worker. ``log`` holds what it said."""
 
-    def __init__(self, config: Config, log: Path, agents: str, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, config: Config, log: Path, agents: str, environment: Mapping[str, str], module: str = "ft"
+    ) -> None:
         self.log = log
         with log.open("wb") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "faust", "-A", "ft", "worker"],
+                [sys.executable, "-m", "faust", "-A", module, "worker"],
                 env={**os.environ, **replace(config, log_format="json").environ(), "FT_AGENTS": agents, **environment},
                 stdout=out,
                 stderr=subprocess.STDOUT,

@@ -62,6 +62,41 @@ def fold(*records: RawBlock) -> tuple[Chain, list[Outcome]]:
     return chain, [chain.step(record, offset) for offset, record in enumerate(records)]
 
 
+@pytest.mark.parametrize(
+    ("first", "then", "better"),
+    [
+        (("logs", []), ("receipts", []), True),
+        (("receipts", []), ("logs", []), False),
+        (("receipts", []), ("receipts", []), False),
+        (("receipts", ["header"]), ("receipts", []), True),
+        (("receipts", []), ("receipts", ["header"]), False),
+        (("receipts", ["header"]), ("logs", []), True),
+        (("logs", ["bloom_superset"]), ("logs", []), True),
+        (("logs", ["bloom_superset"]), ("receipts", ["state_sync"]), True),
+        (("receipts", ["state_sync_missing"]), ("receipts", ["state_sync"]), True),
+        (("receipts", ["state_sync_missing"]), ("logs", ["state_sync"]), True),
+    ],
+)
+def test_a_block_that_comes_again_is_better_proven_by_its_proof_or_its_reasons(
+    first: tuple[str, list[str]], then: tuple[str, list[str]], better: bool
+) -> None:
+    records = [
+        replace(append(5, starts=True, finalized=9), proof=proof, reasons=reasons) for proof, reasons in (first, then)
+    ]
+
+    _, outcomes = fold(*records)
+
+    assert isinstance(outcomes[1], Repeated)
+    assert outcomes[1].better_proof == better
+
+
+@pytest.mark.parametrize("reasons", [["header,logs"], [""], ["Header"], ["x" * 41], ["a"] * 17, ["nul\x00"]])
+def test_reasons_that_no_version_could_have_written_are_a_misfit(reasons: list[str]) -> None:
+    _, outcomes = fold(replace(append(5, starts=True, finalized=9), reasons=reasons))
+
+    assert isinstance(outcomes[0], Misfit)
+
+
 def test_a_lost_claim_at_offset_zero_is_a_valid_lease() -> None:
     chain, outcomes = fold(CLAIM, append(5, starts=True))
 

@@ -30,6 +30,11 @@ def test_marks_decide_finality(block: int | None, status: str) -> None:
     assert freshness.finality(block, None) == "pending"
 
 
+def test_what_rests_on_no_event_is_pending_also_where_nothing_is_final() -> None:
+    assert freshness.finality(-1, replace(HEAD, finalized=-1, safe=-1)) == "pending"
+    assert freshness.finality(-1, HEAD) == "pending"
+
+
 def test_the_lowest_position_speaks_not_the_lowest_head() -> None:
     behind = replace(HEAD, partition=1, position=6, head_number=120)
 

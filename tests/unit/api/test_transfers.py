@@ -41,6 +41,7 @@ ROW = TransferRow(
     to=B,
     operator=None,
     quantity="1",
+    echo=False,
 )
 
 
@@ -130,14 +131,19 @@ def test_filters_come_to_one_network(filters: tuple[Any, ...], expected: tuple[s
 
 
 @pytest.mark.parametrize(
-    ("source", "target", "kind"),
+    ("source", "target", "quantity", "kind"),
     [
-        (EVM_ZERO, A, "mint"),
-        (A, EVM_ZERO, "burn"),
-        (A, B, "transfer"),
-        (EVM_ZERO, EVM_ZERO, "transfer"),
-        ("addr_none", A, "mint"),
+        (EVM_ZERO, A, "1", "mint"),
+        (A, EVM_ZERO, "3", "burn"),
+        (A, B, "1", "transfer"),
+        (A, A, "1", "transfer"),
+        ("addr_none", A, "1", "mint"),
+        (EVM_ZERO, EVM_ZERO, "1", "none"),
+        (EVM_ZERO, A, "0", "none"),
+        (A, B, "0", "none"),
     ],
 )
-def test_nobody_on_a_side_makes_the_kind(source: str, target: str, kind: str) -> None:
-    assert kind_of(source, target) == kind
+def test_nobody_on_a_side_makes_the_kind_and_what_moves_nothing_has_none(
+    source: str, target: str, quantity: str, kind: str
+) -> None:
+    assert kind_of(source, target, quantity) == kind

@@ -10,7 +10,9 @@ import pytest
 
 from ft.agents.decode.events import DecodedBlock
 from ft.agents.decode.evm import decode_block
+from ft.agents.decode.legacy import Listed, listed
 from ft.agents.decode.model import Log
+from ft.networks import load_networks
 
 BLOCK_HASH = "0x" + "bb" * 32
 ALICE, BOB, CAROL = ("0x" + letter * 40 for letter in "abc")
@@ -47,7 +49,6 @@ def as_log(built: Json) -> Log:
         address=built["address"],
         topics=built["topics"],
         data=built["data"],
-        log_index=built["logIndex"],
         transaction_hash=built["transactionHash"],
     )
 
@@ -71,10 +72,19 @@ def receipt(logs: list[Json], **changed: Any) -> Json:
     } | changed
 
 
+def encoded(value: Any) -> bytes:
+    """As the node's JSON."""
+    return json.dumps(value).encode()
+
+
+def shipped(network: str) -> Listed:
+    """The contracts older than the standards that ft ships for a network."""
+    return listed({address: each.layout for address, each in load_networks()[network].contracts.items()})
+
+
 def decode_logs(logs: list[Json], network: str = "ethereum") -> DecodedBlock:
-    """Decode a block of one transaction; logs without an index of their own are numbered in order."""
-    numbered = [each | {"logIndex": hex(at)} if each["logIndex"] == "0x0" else each for at, each in enumerate(logs)]
-    return decode_block(network, block(), receipts=json.dumps([receipt(numbered)]).encode())
+    """Decode a block of one transaction with the network's shipped list."""
+    return decode_block(network, block(), receipts=json.dumps([receipt(logs)]).encode(), listed=shipped(network))
 
 
 def recorded(*names: str) -> bytes:

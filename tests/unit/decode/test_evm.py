@@ -1,4 +1,4 @@
-"""A whole block: identities, order, senders, creations, Polygon's state-sync, and whatever bytes may come."""
+"""A whole block: identities, senders, what is quarantined, and whatever bytes may come."""
 
 import contextlib
 import json
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ft.agents.decode.evm import decode_block, state_sync_hash
+from ft.agents.decode.evm import decode_block
 from ft.agents.decode.topics import EVENT_TOPICS, TRANSFER, TRANSFER_BATCH, TRANSFER_SINGLE
 from ft.errors import MalformedRecord
 from tests.unit.decode.building import (
@@ -20,16 +20,15 @@ from tests.unit.decode.building import (
     CONTRACT,
     SENDER,
     TX,
-    ZERO,
     Json,
     block,
     decode_logs,
     log,
     receipt,
+    shipped,
 )
 
 OTHER_TX = "0x" + "22" * 32
-PSEUDO_TX = state_sync_hash(0x10, BLOCK_HASH)
 
 
 def as_json(value: Any) -> bytes:
@@ -72,20 +71,12 @@ def test_n_counts_what_is_no_event_too() -> None:
     assert len(decoded.quarantined) == 1
 
 
-def test_events_come_in_the_order_of_the_chain() -> None:
-    logs = numbered([log(TRANSFER, [ALICE, BOB, token_id]) for token_id in (1, 2, 3)])
-
-    events = decode_block("ethereum", block(), logs=as_json(logs[::-1])).events
-
-    assert (events.token_id, events.log_index, events.n) == (["1", "2", "3"], [0, 1, 2], [0, 1, 2])
-
-
 def test_all_columns_have_the_same_length() -> None:
     logs = [log(TRANSFER, [ALICE, BOB, 1]), log(TRANSFER_BATCH, [CAROL, ALICE, BOB], [64, 160, 2, 5, 6, 2, 1, 1])]
 
     events = decode_logs(logs).events
 
-    assert {len(getattr(events, name)) for name in events.__slots__} == {len(events)} == {3}
+    assert {len(getattr(events, name)) for name in events.__slots__ if name != "echo"} == {len(events)} == {3}
 
 
 def test_receipts_and_logs_of_a_block_give_the_same_events() -> None:
@@ -140,72 +131,13 @@ def test_quarantine_keeps_the_log_as_the_node_wrote_it() -> None:
     (quarantined,) = decode_block("ethereum", block(), receipts=body).quarantined
 
     assert quarantined.log == odd
-    assert (quarantined.contract, quarantined.tx_hash, quarantined.log_index) == (CONTRACT, TX, 7)
+    assert (quarantined.contract, quarantined.tx_hash, quarantined.log_index) == (CONTRACT, TX, 1)
     assert quarantined.topic0 == TRANSFER
-
-
-@pytest.mark.parametrize(
-    ("changed", "created"),
-    [
-        ({"contractAddress": CONTRACT.upper().replace("X", "x")}, [CONTRACT]),
-        ({"contractAddress": CONTRACT, "status": None, "root": "0x" + "11" * 32}, [CONTRACT]),
-        ({"contractAddress": CONTRACT, "status": "0x0"}, []),
-        ({"contractAddress": None}, []),
-        ({"contractAddress": ZERO}, []),
-        ({"contractAddress": ""}, []),
-    ],
-)
-def test_contracts_are_created_by_successful_receipts(changed: Json, created: list[str]) -> None:
-    decoded = decode_block("ethereum", block(), receipts=as_json([receipt([], **changed)]))
-
-    assert [each.contract for each in decoded.created] == created
-    assert all(each.tx_hash == TX for each in decoded.created)
-
-
-def state_sync(at: int = 1) -> Json:
-    moved = log(TRANSFER, [ZERO, ALICE, 9], transactionHash=PSEUDO_TX, logIndex=hex(at))
-    return receipt([moved], transactionHash=PSEUDO_TX, **{"from": ZERO})
-
-
-def test_state_sync_is_decoded_as_a_receipt_as_a_list_and_as_logs() -> None:
-    receipts = as_json([receipt([log(TRANSFER, [ALICE, BOB, 1])])])
-    shapes = [state_sync(), [state_sync()], state_sync()["logs"]]
-
-    decoded = [decode_block("polygon", block(), receipts=receipts, state_sync=as_json(shape)) for shape in shapes]
-
-    assert decoded[0].events.token_id == ["1", "9"]
-    assert decoded[0].events.tx_from == [SENDER, ZERO]
-    assert decoded[0].events == decoded[1].events == decoded[2].events
-
-
-@pytest.mark.parametrize("empty", [b"null", b"[]", b"", b" null\n"])
-def test_a_block_without_state_sync_may_say_so(empty: bytes) -> None:
-    assert len(decode_block("polygon", block(), receipts=b"[]", state_sync=empty).events) == 0
-
-
-def test_state_sync_that_the_receipts_hold_already_counts_once() -> None:
-    both = as_json([receipt([log(TRANSFER, [ALICE, BOB, 1])]), state_sync()])
-
-    decoded = decode_block("polygon", block(), receipts=both, state_sync=as_json(state_sync()))
-
-    assert decoded.events.token_id == ["1", "9"]
-
-
-def test_a_state_sync_log_that_is_quarantined_keeps_its_bytes() -> None:
-    odd = log(TRANSFER, [ZERO, ALICE, 9], [1], transactionHash=PSEUDO_TX)
-
-    (quarantined,) = decode_block("polygon", block(), receipts=b"[]", state_sync=as_json([odd])).quarantined
-
-    assert json.loads(quarantined.log) == odd
 
 
 @pytest.mark.parametrize(
     ("changed", "complaint"),
     [
-        ({"logIndex": None}, "expected a list of receipts"),
-        ({"logIndex": "-0x1"}, "logIndex as a hex quantity"),
-        ({"logIndex": "0x1_0"}, "logIndex as a hex quantity"),
-        ({"logIndex": "0x" + "f" * 20}, "logIndex as a hex quantity"),
         ({"address": "0x77"}, "a log's address as 0x and 20 bytes"),
         ({"transactionHash": "0xzz"}, "a transaction's hash as 0x and 32 bytes"),
         ({"topics": None}, "expected a list of receipts"),
@@ -254,7 +186,6 @@ ANY_LOG = st.fixed_dictionaries(
             ),
         ),
         "transactionHash": st.just(TX),
-        "logIndex": st.integers(0, 2**31 - 1).map(hex),
     }
 )
 
@@ -262,8 +193,11 @@ ANY_LOG = st.fixed_dictionaries(
 @given(st.lists(ANY_LOG, max_size=6), st.sampled_from(["ethereum", "polygon"]))
 @settings(max_examples=300)
 def test_whatever_a_contract_logs_is_an_event_or_quarantined_or_ignored(logs: list[Json], network: str) -> None:
-    by_receipts = decode_block(network, block(), receipts=msgspec.json.encode([receipt(logs)]))
-    by_logs = decode_block(network, block(), logs=msgspec.json.encode(logs))
+    in_order = numbered(logs)
+    listed = shipped(network)
+
+    by_receipts = decode_block(network, block(), receipts=msgspec.json.encode([receipt(in_order)]), listed=listed)
+    by_logs = decode_block(network, block(), logs=msgspec.json.encode(in_order), listed=listed)
 
     assert by_receipts.events == by_logs.events
     assert by_receipts.quarantined == by_logs.quarantined
@@ -274,7 +208,7 @@ def test_whatever_a_contract_logs_is_an_event_or_quarantined_or_ignored(logs: li
 
 @given(st.binary(max_size=300), st.binary(max_size=300))
 def test_whatever_bytes_come_are_decoded_or_refused(block_body: bytes, body: bytes) -> None:
-    for parts in ({"receipts": body}, {"logs": body}, {"receipts": b"[]", "state_sync": body}):
+    for receipts, logs, state_sync in ((body, None, None), (None, body, None), (b"[]", None, body)):
         for header in (block(), block_body):
             with contextlib.suppress(MalformedRecord):
-                decode_block("polygon", header, **parts)
+                decode_block("polygon", header, receipts=receipts, logs=logs, state_sync=state_sync)

@@ -98,11 +98,26 @@ def with_other_data(receipts: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("spoil", [without_a_log, with_other_data, lambda receipts: receipts[:-1]])
-async def test_receipts_that_do_not_make_the_root_send_us_to_the_next_provider(
+async def test_receipts_that_do_not_make_the_root_lead_to_those_one_by_one(
+    fixtures: Path, spoil: Callable[[Any], Any]
+) -> None:
+    node = Recorded(fixtures, "ethereum", HEIGHT)
+    node.spoil["eth_getBlockReceipts"] = spoil
+
+    async with serving(node) as url, source("ethereum", url) as evm:
+        block = await _one(evm, HEIGHT)
+
+    assert block.proof == "receipts"
+    assert parts(block)["receipts"] == node.receipts
+
+
+@pytest.mark.parametrize("spoil", [without_a_log, with_other_data, lambda receipts: receipts[:-1]])
+async def test_receipts_that_do_not_make_the_root_in_any_way_send_us_to_the_next_provider(
     fixtures: Path, spoil: Callable[[Any], Any]
 ) -> None:
     wrong, right = Recorded(fixtures, "ethereum", HEIGHT), Recorded(fixtures, "ethereum", HEIGHT)
     wrong.spoil["eth_getBlockReceipts"] = spoil
+    wrong.spoil["eth_getTransactionReceipt"] = lambda receipt: receipt | {"status": "0x0"}
 
     async with serving(wrong) as first, serving(right) as second, source("ethereum", first, second) as evm:
         block = await _one(evm, HEIGHT)
@@ -115,7 +130,9 @@ async def test_where_no_provider_proves_a_block_the_error_names_block_and_provid
     fixtures: Path, quick: None
 ) -> None:
     node = Recorded(fixtures, "ethereum", HEIGHT)
-    node.spoil["eth_getBlockReceipts"] = without_a_log
+    node.spoil["eth_getBlockReceipts"] = with_other_data
+    node.spoil["eth_getTransactionReceipt"] = lambda receipt: receipt | {"status": "0x0"}
+    node.spoil["eth_getLogs"] = lambda logs: [log | {"address": "0x" + "12" * 20} for log in logs]
 
     async with serving(node) as url, source("ethereum", url) as evm:
         with pytest.raises(SourceError, match="receiptsRoot") as caught:
@@ -130,7 +147,7 @@ async def test_a_log_missing_from_the_fallback_is_seen_too(fixtures: Path, quick
     node.without = {"eth_getBlockReceipts", "eth_getTransactionReceipt"}
     node.spoil["eth_getLogs"] = lambda logs: [log for log in logs if log["address"] != logs[0]["address"]]
 
-    async with serving(node) as url, source("ethereum", url) as evm:
+    async with serving(node) as url, source("ethereum", url, give_up_s=0.5) as evm:
         with pytest.raises(SourceError, match="logsBloom"):
             await _one(evm, HEIGHT)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ft.networks import Network, load_networks
 from ft.streams.sources.evm.proof import (
     Block,
     ProofError,
@@ -19,14 +20,14 @@ from ft.streams.sources.evm.proof import (
     read_logs,
     read_receipts,
     receipts_root,
-    split_state_sync,
-    split_state_sync_logs,
     verify_block_hash,
     verify_logs,
     verify_receipts,
 )
+from ft.streams.sources.evm.statesync import split_logs, split_receipts
 
 Json = dict[str, Any]
+POLYGON, ETHEREUM = load_networks()["polygon"], load_networks()["ethereum"]
 BLOCKS = (
     *(f"ethereum/{n}" for n in (7280016, 14000000, 17173049, 17173050, 18000000, 18500000)),
     *(f"polygon/{n}" for n in (10000000, 20000000, 50000000)),
@@ -63,7 +64,14 @@ def as_receipts(receipts: list[Json]) -> list[Receipt]:
 
 
 def inside(block: Block, receipts: list[Json]) -> list[Receipt]:
-    return list(split_state_sync(True, block, as_receipts(receipts))[0])
+    return split(POLYGON, block, receipts)[0]
+
+
+def split(network: Network, block: Block, receipts: list[Json]) -> tuple[list[Receipt], list[Receipt]]:
+    """Those under the root, and those outside of it."""
+    known = as_receipts(receipts)
+    found = split_receipts(network, block, known)
+    return [known[at] for at in found.inside], [known[at] for at in found.outside]
 
 
 @pytest.mark.parametrize("name", BLOCKS)
@@ -83,7 +91,7 @@ def test_a_recorded_block_proves_its_logs(name: str) -> None:
     block = as_block(raw_block)
     logs = read_logs(json.dumps([log for receipt in raw_receipts for log in receipt["logs"]]).encode())
 
-    covered, _ = split_state_sync_logs(True, block, logs)
+    covered = [logs[at] for at in split_logs(POLYGON, block, logs).inside]
     verify_logs(block, covered)
 
     assert logs_bloom(covered).hex() == raw_block["logsBloom"][2:]
@@ -141,10 +149,9 @@ def test_state_sync_lies_outside_the_root_and_is_split_off(name: str) -> None:
     raw_block, raw_receipts = load(name)
     block = as_block(raw_block)
 
-    receipts, outside = split_state_sync(True, block, as_receipts(raw_receipts))
+    receipts, outside = split(POLYGON, block, raw_receipts)
 
-    assert outside is not None
-    assert outside.transaction_hash == raw_receipts[-1]["transactionHash"]
+    assert [receipt.transaction_hash for receipt in outside] == [raw_receipts[-1]["transactionHash"]]
     assert len(receipts) == len(raw_receipts) - 1
     with pytest.raises(ProofError, match=r"expected (5|110) receipts"):
         verify_receipts(block, as_receipts(raw_receipts))
@@ -162,15 +169,15 @@ def test_nothing_is_split_off_on_other_networks_or_in_blocks_without() -> None:
     block, receipts = load("ethereum/18000000")
     synced_block, synced = load("polygon/20000000")
 
-    assert split_state_sync(True, as_block(block), as_receipts(receipts))[1] is None
-    assert split_state_sync(False, as_block(synced_block), as_receipts(synced))[1] is None
+    assert split(POLYGON, as_block(block), receipts)[1] == []
+    assert split(ETHEREUM, as_block(synced_block), synced)[1] == []
 
 
 def test_a_second_state_sync_receipt_is_refused() -> None:
     block, receipts = load("polygon/20000000")
 
     with pytest.raises(ProofError, match="at most one state-sync receipt, got 2"):
-        split_state_sync(True, as_block(block), as_receipts([*receipts, receipts[-1]]))
+        split(POLYGON, as_block(block), [*receipts, receipts[-1]])
 
 
 def test_a_state_sync_receipt_of_another_block_is_refused() -> None:
@@ -178,7 +185,7 @@ def test_a_state_sync_receipt_of_another_block_is_refused() -> None:
     receipts[-1]["blockHash"] = changed_hex(receipts[-1]["blockHash"])
 
     with pytest.raises(ProofError, match="expected a receipt of this block"):
-        split_state_sync(True, as_block(block), as_receipts(receipts))
+        split(POLYGON, as_block(block), receipts)
 
 
 def changed_hex(text: str) -> str:
@@ -299,17 +306,14 @@ def test_a_log_whose_address_is_not_in_the_bloom_is_seen() -> None:
     block, logs = block_and_logs()
     logs[0]["address"] = "0x" + "12" * 20
 
-    with pytest.raises(ProofError, match="expected log 0 in logsBloom"):
+    with pytest.raises(ProofError, match="expected log 0x0 in logsBloom"):
         verify_logs(block, read_logs(json.dumps(logs).encode()))
 
 
 @pytest.mark.parametrize(
     ("changed", "complaint"),
     [
-        ({"blockHash": "0x" + "12" * 32}, "expected log 0 of this block"),
-        ({"transactionHash": "0x" + "12" * 32}, "expected log 0 of one of its transactions"),
-        ({"logIndex": "0x1"}, "expected a logIndex above 1, got 1"),
-        ({"logIndex": None}, "expected a log's logIndex as a hex quantity, got nothing"),
+        ({"blockHash": "0x" + "12" * 32}, "expected log 0x0 of this block"),
         ({"removed": True}, "marked as removed"),
     ],
 )
@@ -319,6 +323,43 @@ def test_a_log_that_is_not_of_the_block_is_seen(changed: Json, complaint: str) -
 
     with pytest.raises(ProofError, match=complaint):
         verify_logs(block, read_logs(json.dumps(logs).encode()))
+
+
+@pytest.mark.parametrize(
+    "renumber",
+    [lambda at: None, lambda at: "0x0", lambda at: hex(999 - at), lambda at: hex(at + 7), lambda at: "seven"],
+    ids=["none", "zeros", "backwards", "shifted", "a word"],
+)
+def test_no_proof_rests_on_a_nodes_log_index(renumber: Callable[[int], str | None]) -> None:
+    block, receipts = load("ethereum/18000000")
+    for at, log in enumerate(log for receipt in receipts for log in receipt["logs"]):
+        log["logIndex"] = renumber(at)
+
+    verify_receipts(as_block(block), as_receipts(receipts))
+    verify_logs(as_block(block), read_logs(json.dumps([x for r in receipts for x in r["logs"]][::-1]).encode()))
+
+
+@pytest.mark.parametrize("tx_hash", [None, "0x" + "12" * 32])
+def test_a_log_of_no_transaction_is_kept_if_the_filter_holds_it(tx_hash: str | None) -> None:
+    block, logs = block_and_logs()
+    logs[-1]["transactionHash"] = tx_hash
+
+    verify_logs(block, read_logs(json.dumps(logs).encode()))
+
+
+def test_a_log_told_twice_is_seen_although_the_filter_is_the_same() -> None:
+    block, logs = block_and_logs()
+
+    with pytest.raises(ProofError, match="expected each log once"):
+        verify_logs(block, read_logs(json.dumps([*logs, logs[3]]).encode()))
+
+
+def test_equal_logs_of_a_node_that_numbers_none_are_no_repeats() -> None:
+    block, logs = block_and_logs()
+    for log in logs:
+        log["logIndex"] = "0x0"
+
+    verify_logs(block, read_logs(json.dumps([*logs, logs[3]]).encode()))
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b"{}", b"[{}]", b"\xff", b"[" * 100_000])

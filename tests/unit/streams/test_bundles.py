@@ -11,7 +11,7 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from ft.errors import OffsetMismatch
-from ft.streams.bundles import BYTES_MAX, Bundle, bundled, cut
+from ft.streams.bundles import BYTES_MAX, Bundle, cut
 from ft.streams.checkpoint import Claim
 from ft.streams.hop import Batch, handle
 
@@ -55,17 +55,6 @@ def test_a_record_larger_than_a_bundle_travels_alone() -> None:
 
 def test_records_without_a_value_have_no_size() -> None:
     assert sizes([Record(0, n, None) for n in range(4)], 100, bytes_max=1) == [4]
-
-
-def test_topics_that_nobody_bundles_travel_record_by_record() -> None:
-    fetched = {TP("t", 0): [Record(0, 0), Record(0, 1)], TP("u", 0): [Record(0, 5), Record(0, 6)]}
-
-    found = bundled(fetched, {"t": 10})
-
-    assert {tp.topic: [len(piece.records) for piece in pieces] for tp, pieces in found.items()} == {
-        "t": [2],
-        "u": [1, 1],
-    }
 
 
 def test_a_bundle_stands_where_its_last_record_stands() -> None:

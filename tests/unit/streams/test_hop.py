@@ -1,5 +1,6 @@
 """The loop that hands batches to a hop: what it drops, where it stops, what it tries again, what it acknowledges."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -112,10 +113,10 @@ def test_a_batch_that_begins_after_the_next_offset_stops() -> None:
 async def test_a_passing_error_is_tried_again_with_what_is_left() -> None:
     claims, hop = Held(p0=0), Recorder(raises=[DatabaseUnavailable("away"), DatabaseUnavailable("away")])
 
-    done = await handle([event(0, 0), event(0, 1)], hop, claims)
+    done, left = await handle([event(0, 0), event(0, 1)], hop, claims)
 
     assert hop.seen == [[(0, 0), (0, 1)]] * 3
-    assert len(done) == 2
+    assert (len(done), left) == (2, [])
 
 
 async def test_passing_errors_are_tried_so_often_and_no_more() -> None:
@@ -130,9 +131,7 @@ async def test_passing_errors_are_tried_so_often_and_no_more() -> None:
 async def test_a_superseded_batch_is_dropped_and_not_acknowledged() -> None:
     hop = Recorder(raises=[Superseded("newer")])
 
-    done = await handle([event(0, 0)], hop, Held(p0=0))
-
-    assert done == []
+    assert await handle([event(0, 0)], hop, Held(p0=0)) == ([], [])
 
 
 @pytest.mark.parametrize("error", [Fenced("taken"), DatabaseError("refused"), ValueError("a bug")])
@@ -183,7 +182,64 @@ async def test_a_bundle_of_which_something_is_left_is_not_acknowledged() -> None
 
     whole, part = event(0, 0, 1), event(0, 2, 4)
 
-    assert await handle([whole, part], Half(), Held(p0=0)) == [whole]
+    assert await handle([whole, part], Half(), Held(p0=0)) == ([whole], [])
+
+
+class Pairs(Recorder):
+    """Takes two records at a time, and a single one only if it comes alone."""
+
+    async def process(self, batch: Batch) -> None:
+        messages = list(batch.messages)
+        self.seen.append([(message.partition, message.offset) for message in messages])
+        taken = len(messages) if len(messages) == 1 else len(messages) // 2 * 2
+        batch.claims[0].next_offset = messages[taken - 1].offset + 1
+
+
+async def test_what_a_hop_leaves_over_comes_again_with_what_follows() -> None:
+    stream, hop = Stream([event(0, 0, 2)], [event(0, 3)]), Pairs()
+
+    async def fail(exc: BaseException) -> None:
+        raise exc
+
+    await run_hop(stream, hop, Held(p0=0), fail, bundles=10, within_s=0.1)
+
+    assert hop.seen == [[(0, 0), (0, 1), (0, 2)], [(0, 2), (0, 3)]]
+    assert stream.acked == [(0, 2), (0, 3)]
+
+
+async def test_what_a_hop_leaves_over_comes_alone_where_nothing_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hops, "LEFT_S", 0.01)
+    acknowledged = asyncio.Event()
+
+    class Endless(Stream):
+        async def noack_take(self, max_: int, within: float) -> Any:
+            yield [event(0, 0, 2)]
+            await acknowledged.wait()
+
+        async def ack(self, event: Any) -> None:
+            await super().ack(event)
+            acknowledged.set()
+
+    stream, hop = Endless(), Pairs()
+
+    async def fail(exc: BaseException) -> None:
+        raise exc
+
+    await run_hop(stream, hop, Held(p0=0), fail, bundles=10, within_s=0.1)
+
+    assert hop.seen == [[(0, 0), (0, 1), (0, 2)], [(0, 2)]]
+    assert stream.acked == [(0, 2)]
+
+
+async def test_what_is_left_over_of_a_partition_that_went_is_forgotten() -> None:
+    claims = Held(p0=0)
+
+    class Leaves(Pairs):
+        async def process(self, batch: Batch) -> None:
+            await super().process(batch)
+            del claims.claims[0]
+
+    assert await handle([event(0, 0, 2)], Leaves(), claims) == ([], [])
 
 
 async def test_a_gap_inside_a_bundle_stops() -> None:

@@ -1,65 +1,20 @@
-"""Progress of claims: who stands still while records wait."""
+"""What a worker does about claims that stand still while records wait."""
 
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from ft.config import Config
 from ft.errors import BrokerUnavailable
 from ft.streams import watch
 from ft.streams.checkpoint import Claim
 from ft.streams.claims import Claims
-from ft.streams.watch import Progress, Watch
-
-
-def claim(next_offset: int = 0, epoch: int = 1) -> Claim:
-    return Claim(consumer="c", topic="t", partition=0, epoch=epoch, next_offset=next_offset, next_seq=1)
-
-
-def test_a_claim_that_stands_still_while_records_wait_is_stalled() -> None:
-    progress, held = Progress(60.0), claim()
-
-    assert progress.stalled({held: 5}, 0.0) is None
-    assert progress.stalled({held: 5}, 59.0) is None
-    assert progress.stalled({held: 5}, 60.0) is held
-
-
-def test_a_claim_without_waiting_records_is_never_stalled() -> None:
-    progress, held = Progress(60.0), claim(next_offset=5)
-
-    assert progress.stalled({held: 5}, 0.0) is None
-    assert progress.stalled({held: 5}, 600.0) is None
-    assert progress.stalled({held: 6}, 601.0) is None
-    assert progress.stalled({held: 6}, 659.0) is None
-
-
-def test_progress_begins_the_time_anew() -> None:
-    progress, held = Progress(60.0), claim()
-    progress.stalled({held: 5}, 0.0)
-    held.next_offset = 1
-
-    assert progress.stalled({held: 5}, 61.0) is None
-    assert progress.stalled({held: 5}, 120.0) is None
-    assert progress.stalled({held: 5}, 121.0) is held
-
-
-def test_a_new_claim_begins_the_time_anew() -> None:
-    progress = Progress(60.0)
-    progress.stalled({claim(): 5}, 0.0)
-
-    assert progress.stalled({claim(epoch=2): 5}, 61.0) is None
-
-
-def test_time_without_a_broker_is_forgiven() -> None:
-    progress, held = Progress(60.0), claim()
-    progress.stalled({held: 5}, 0.0)
-
-    progress.forgive()
-
-    assert progress.stalled({held: 5}, 61.0) is None
-    assert progress.stalled({held: 5}, 121.0) is held
+from ft.streams.watch import Watch
+from tests.unit.streams.test_progress import claim
 
 
 class Watched:
@@ -68,10 +23,11 @@ class Watched:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, patience_s: float = 0.2) -> None:
         config = Config(home=Path("unused"), cache=Path("unused"), addresses={}, watchdog_s=patience_s)
         self.claim, self.failed = claim(), list[BaseException]()
+        self.held = [self.claim]
         self.own: BaseException | int = 5
         self.other: BaseException | int = 5
         claims = Claims(config, "here:1:1")
-        monkeypatch.setattr(claims, "held", lambda consumer: [self.claim] if consumer == "ledger" else [])
+        monkeypatch.setattr(claims, "held", lambda consumer: self.held if consumer == "ledger" else [])
         monkeypatch.setattr(watch, "ends_of", lambda config, partitions: dict.fromkeys(partitions, said(self.other)))
         self.watch = Watch(config, claims, self._ends, self._fail, "")
 
@@ -122,3 +78,27 @@ async def test_a_broker_that_is_away_ends_nothing_and_neither_does_its_return(mo
     watched.claim.next_offset = 5
 
     assert await watched.look() == []
+
+
+async def test_a_partition_that_stands_still_while_another_is_read_is_told_of_and_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    watched, other = Watched(monkeypatch), claim(partition=1)
+    watched.held.append(other)
+
+    with capture_logs() as lines:
+        for offset in range(1, 10):
+            other.next_offset = offset
+            assert await watched.look(times=1) == []
+            if offset < 3:
+                assert starved("c") is None
+            watched.own = offset + 5
+
+    told = [line for line in lines if line["event"] == "partition is starved"]
+    assert [(line["partition"], line["offset"]) for line in told[:1]] == [(0, 0)]
+    assert len(told) <= 2
+    assert starved("c") == 1
+
+
+def starved(consumer: str) -> float | None:
+    return REGISTRY.get_sample_value("partitions_starved", {"consumer": consumer})

@@ -1,0 +1,43 @@
+"""Source, pure but for the clock: which blocks that are not final yet are asked for again, and when.
+
+A block whose proof is less than its network's usual one may be proven better a little later, or by another provider.
+"""
+
+from collections.abc import Collection
+from typing import Final
+
+from ft.schemas.proofs import PROOFS, STATE_SYNC
+from ft.streams.linking import Row
+from ft.streams.sources.evm.limits import Clock
+
+PER_LOOK: Final = 2
+"""Blocks that are asked for again at one look at the head."""
+FIRST_S: Final = 2.0
+"""After a block was appended; each time twice as long after that."""
+LONGEST_S: Final = 120.0
+
+
+class Again:
+    """The blocks of one follower."""
+
+    def __init__(self, proof: str, clock: Clock) -> None:
+        """``proof``: the network's, ``receipts`` | ``logs``."""
+        self._usual = PROOFS[proof]
+        self._clock = clock
+        self._due: dict[str, tuple[float, float]] = {}
+
+    def due(self, rows: Collection[Row]) -> list[Row]:
+        """A few of these that it is time to ask for, the longest overdue first."""
+        now, lesser = self._clock(), {row.hash: row for row in rows if self._is_lesser(row)}
+        self._due = {key: self._due.get(key, (now + FIRST_S, FIRST_S)) for key in lesser}
+        waiting = sorted((at, key) for key, (at, _) in self._due.items() if at <= now)
+        found = [key for _, key in waiting[:PER_LOOK]]
+        for key in found:
+            pause = min(2 * self._due[key][1], LONGEST_S)
+            self._due[key] = (now + pause, pause)
+        return [lesser[key] for key in found]
+
+    def _is_lesser(self, row: Row) -> bool:
+        """It is in the log, may still change, and could be better proven."""
+        known = row.proof != "" and row.offset is not None and not row.final
+        return known and (PROOFS.get(row.proof, 0) < self._usual or not {STATE_SYNC}.issuperset(row.reasons))

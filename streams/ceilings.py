@@ -1,0 +1,95 @@
+"""How far the raw logs may be read for now, pure: a backlog is not read faster than what follows works it off.
+
+All networks share the partitions behind normalize. If a backlog were normalized as fast as it can be, a head of another
+network would lie behind all of it; so only two seconds of work may lie between a backlog and the ledger, and two
+between the ledger and project. Networks at their head are never held back.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from ft.streams.pace import Pace
+
+HEAD_RECORDS: Final = 64
+"""A network with no more unread raw records is at its head; so many may be read before a rate is known."""
+ALIVE_S: Final = 10.0
+"""A project that moved nothing for so long is down or has nothing to do: nobody waits for it."""
+UNBOUNDED: Final = 1 << 62
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raw:
+    """One raw log: where normalize stands in it, and where it ends."""
+
+    network: str
+    next_offset: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stages:
+    """What follows normalize."""
+
+    applied: Mapping[str, int]
+    """Network -> raw offset up to which the ledger has applied everything."""
+    ledger: bool
+    """Whether a ledger has ever worked here: there is nobody to wait for otherwise."""
+    projected: int = 0
+    """Journal rows that project has taken."""
+    unprojected: int = 0
+
+
+@dataclass(slots=True)
+class Ceilings:
+    """Remembers how fast the stages work."""
+
+    clock: Callable[[], float]
+    _paces: dict[str, Pace] = field(default_factory=dict)
+    _given: dict[str, int] = field(default_factory=dict)
+    _project: Pace | None = None
+    _projected: tuple[int, float] | None = None
+
+    def at_head(self, raw: Raw) -> int:
+        """The ceiling of a network without a backlog."""
+        self._paces.pop(raw.network, None)
+        self._given.pop(raw.network, None)
+        return raw.next_offset + HEAD_RECORDS
+
+    def of_backlog(self, raw: Raw, stages: Stages, *, is_project_behind: bool) -> int:
+        """The first offset that may not be read yet, of a network with a backlog.
+
+        It rises by a quarter of what may be unread at least, so that normalize gets batches worth their transaction.
+        """
+        if not stages.ledger:
+            return UNBOUNDED
+        if is_project_behind:
+            return 0
+        applied = stages.applied.get(raw.network, -1)
+        pace = self._paces.setdefault(raw.network, Pace(self.clock))
+        pace.observe(applied, raw.next_offset - 1)
+        unread_max = pace.unread_max() if pace.rate else HEAD_RECORDS
+        ceiling, given = applied + 1 + unread_max, self._given.get(raw.network, 0)
+        if not given <= ceiling < given + unread_max // 4:
+            self._given[raw.network] = ceiling
+        return self._given[raw.network]
+
+    def is_project_behind(self, stages: Stages) -> bool:
+        """Whether project works, and has more than two seconds of work before it."""
+        now = self.clock()
+        if self._projected is None or self._projected[0] != stages.projected:
+            first = self._projected is None
+            self._projected = (stages.projected, float("-inf") if first else now)
+        if now - self._projected[1] > ALIVE_S:
+            self._project = None
+            return False
+        if self._project is None:
+            self._project = Pace(self.clock)
+        end = stages.projected + stages.unprojected
+        self._project.observe(stages.projected, end)
+        return self._project.rate > 0 and not self._project.may_append(stages.projected, end)
+
+
+def has_backlog(raw: Raw) -> bool:
+    """Whether more is unread than a network at its head can have."""
+    return raw.end - raw.next_offset > HEAD_RECORDS

@@ -1,0 +1,193 @@
+"""Kafka's records into Faust: partitions are claimed in Postgres, and read in turns.
+
+Kafka's committed offsets are a report for lag monitors; on every assignment the consumer claims its partitions in
+Postgres and seeks to where their effects end. Its thread owns the driver and its event loop: what touches the driver's
+state runs there.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from aiokafka.consumer.fetcher import FetchError  # type: ignore[import-untyped]
+from aiokafka.errors import ConsumerStoppedError  # type: ignore[import-untyped]
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from ft.streams.bundles import Bundle, Cut
+from ft.streams.turns import Turns, take
+
+if TYPE_CHECKING:
+    from ft.streams.app import App
+
+IN_HAND_S: Final = 4.0
+"""How long a rebalance waits for batches in hand to be committed."""
+_FETCH_WAIT_MS: Final = 250
+"""A fetch of partitions that have nothing waits so long at the broker. The driver has one fetch under way to a broker:
+a partition whose records were taken meanwhile waits for it."""
+
+
+class Thread(driver.AIOKafkaConsumerThread):
+    """The driver's thread, which hands out what was fetched in turns."""
+
+    consumer: "Consumer"
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        made = super()._create_worker_consumer(transport)
+        made._fetch_max_wait_ms = _FETCH_WAIT_MS
+        self._turns = Turns()
+        return made
+
+    async def _fetch_records(
+        self,
+        consumer: Any,
+        active_partitions: set[TP],
+        timeout: float | None = None,  # noqa: ASYNC109 - Faust's
+        max_records: int | None = None,
+    ) -> Any:
+        """Bundles by partition: what there is room for, or nothing when the time is over or a rebalance begins."""
+        fetcher, loop = consumer._fetcher, asyncio.get_running_loop()
+        deadline = loop.time() + (timeout or 0.0)
+        with fetcher._subscriptions.fetch_context():
+            while self.consumer.flow_active and not fetcher._subscriptions.reassignment_in_progress:
+                if consumer._closed or fetcher._closed:
+                    raise ConsumerStoppedError()
+                found = self._take(fetcher, active_partitions)
+                if found:
+                    return found
+                await _raise_errors(fetcher, active_partitions)
+                left = deadline - loop.time()
+                if left <= 0:
+                    break
+                await self._news(fetcher, left)
+        return {}
+
+    def _take(self, fetcher: Any, active: set[TP]) -> dict[TP, list[Cut]]:
+        app = self.consumer.app
+        held = set(active)
+        self._turns.keep(held)
+        return take(
+            fetcher,
+            held,
+            self._turns,
+            room=app.room,
+            records_max=lambda tp: app.bundle_sizes.get(tp.topic, 1),
+            ceiling=lambda tp: app.holding.ceiling(tp.topic),
+        )
+
+    async def _news(self, fetcher: Any, within_s: float) -> None:
+        """Until records were fetched, a queue has room again, or the time is over."""
+        waiter = fetcher._create_fetch_waiter()
+        done, _ = await asyncio.wait([waiter], timeout=within_s)
+        if done:
+            waiter.result()
+        else:
+            waiter.cancel()
+
+    def wake(self) -> None:
+        """From the worker's own thread: there may be room now."""
+        if self._consumer is not None and self._consumer._fetcher is not None:
+            self.thread_loop.call_soon_threadsafe(_wake, self._consumer._fetcher)
+
+
+def _wake(fetcher: Any) -> None:
+    for waiter in list(fetcher._fetch_waiters):
+        fetcher._notify(waiter)
+
+
+async def _raise_errors(fetcher: Any, active: Iterable[TP]) -> None:
+    """What the driver keeps in the place of records is raised by its own method."""
+    for tp in set(active):
+        if isinstance(fetcher._records.get(tp), FetchError):
+            await fetcher.fetched_records({tp}, timeout=0)
+
+
+class Consumer(driver.Consumer):
+    """Claims what the group assigns, reads from where Postgres says, and hands records on in bundles."""
+
+    app: "App"
+    _thread: Thread
+
+    _assignments: int = 0
+    """Raised by every assignment and revocation, so that a claim which took too long is noticed."""
+    _claimable: bool = False
+
+    def _new_consumer_thread(self) -> Thread:
+        return Thread(self, loop=self.loop, beacon=self.beacon)
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Drop the claims before anything else, and let what is in hand be committed."""
+        self._claimable = False
+        self._assignments += 1
+        self.app.claims.drop([(tp.topic, tp.partition) for tp in revoked])
+        await self.app.claims.settle(IN_HAND_S)
+        await self.app.wait_for_batches(IN_HAND_S)
+        await super().on_partitions_revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """From here on :meth:`seek_to_committed` claims; Faust calls it before it fetches."""
+        self._assignments += 1
+        self._claimable = True
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Claim every assigned partition and seek to its next offset; Kafka's own offsets are overruled."""
+        assignments, partitions = self._assignments, set(self.assignment())
+        if not self._claimable or not partitions:
+            return {}
+        try:
+            positions = await self._claim(partitions, lambda: assignments == self._assignments)
+        except Exception as exc:  # noqa: BLE001 - without its claims the process must not go on
+            await self.app.fail(exc)
+            return {}
+        if assignments != self._assignments:  # the group changed its mind meanwhile
+            self.app.claims.drop([(tp.topic, tp.partition) for tp in positions])
+            return {}
+        await self._thread.call_thread(self._seek_all, positions)
+        return positions
+
+    async def _seek_all(self, positions: Mapping[TP, int]) -> None:
+        """In the thread whose event loop the fetcher runs in: from another one a seek may be lost, or never noticed."""
+        consumer = self._thread._ensure_consumer()
+        for tp, offset in positions.items():
+            if tp in consumer.assignment():
+                consumer.seek(tp, offset)
+
+    async def _claim(self, partitions: Iterable[TP], wanted_still: Callable[[], bool]) -> dict[TP, int]:
+        earliest = await self.earliest_offsets(*partitions)
+        ends = await self.highwaters(*partitions)
+        bounds = {(tp.topic, tp.partition): (earliest[tp], ends[tp]) for tp in partitions}
+        claims = await self.app.claims.take(bounds, wanted_still)
+        return {TP(claim.topic, claim.partition): claim.next_offset for claim in claims}
+
+    def on_buffer_full(self, tp: TP) -> None:
+        """Not Faust's way of holding back, which drops what is fetched of the partition: see :meth:`App.room`."""
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """A queue that was full has room."""
+        self.wake()
+
+    def wake(self) -> None:
+        """More may be read now than a moment ago."""
+        self._thread.wake()
+
+    def _to_message(self, tp: TP, record: Cut) -> Bundle:
+        return Bundle(tp, record.records, self.app.consumer_generation_id)
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Offsets inside of bundles are no gaps; real ones stop the agent's loop."""
+
+    def _new_offset(self, tp: TP) -> int | None:
+        """Where the report to Kafka stands: after the last record acknowledged, because effects are in Postgres, in
+        order, before they are."""
+        acknowledged = self._acked.pop(tp, None)
+        if not acknowledged:
+            return None
+        self._acked_index.pop(tp, None)
+        return max(acknowledged) + 1
+
+
+class Transport(driver.Transport):
+    """The aiokafka driver with our consumer."""
+
+    Consumer = Consumer

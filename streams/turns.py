@@ -1,0 +1,93 @@
+"""Whose turn it is: records are taken from fetched partitions a bundle at a time, the one that waited longest first.
+
+The driver hands out what it fetched of one partition, megabytes that may be thousands of records, before it looks at
+the next one (docs/decisions/0012-bundles.md). Here its buffers are read a bundle each in turn, and only for topics
+whose queue has room. Nothing is kept between the driver's buffers and Faust's queues: what a seek or a rebalance makes
+worthless is dropped by the driver, as before.
+"""
+
+from collections.abc import Callable, Container, Iterable, Iterator
+from typing import Any, Final
+
+from aiokafka.consumer.fetcher import FetchResult  # type: ignore[import-untyped]
+from faust.types import TP
+
+from ft.streams.bundles import BYTES_MAX, Cut, cut
+
+PIECES_MAX: Final = 64
+"""Bundles that are handed over in one go, at most: the loop that takes them has other work too."""
+
+
+class Turns:
+    """Remembers which partition was served last. Pure."""
+
+    def __init__(self) -> None:
+        self._served: dict[TP, None] = {}
+
+    def order(self, waiting: Iterable[TP]) -> list[TP]:
+        """Those that were never served, then those that were, the longest ago first."""
+        rank = {tp: at for at, tp in enumerate(self._served)}
+        return sorted(waiting, key=lambda tp: rank.get(tp, -1))
+
+    def served(self, tp: TP) -> None:
+        """It had its turn: all the others come before it now."""
+        self._served.pop(tp, None)
+        self._served[tp] = None
+
+    def keep(self, held: Container[TP]) -> None:
+        """Forget partitions that are not held any more."""
+        for tp in [tp for tp in self._served if tp not in held]:
+            del self._served[tp]
+
+
+def take(
+    fetcher: Any,
+    active: Iterable[TP],
+    turns: Turns,
+    room: Callable[[TP], int],
+    records_max: Callable[[TP], int],
+    ceiling: Callable[[TP], int | None],
+) -> dict[TP, list[Cut]]:
+    """A bundle of each partition in turn, until queues are full or nothing is left of what was fetched.
+
+    ``room``: bundles that may be handed out of a partition, which partitions of one topic share. ``ceiling``: the first
+    offset of a partition that may not be read yet.
+    """
+    found: dict[TP, list[Cut]] = {}
+    free: dict[str, int] = {}
+    wanted, pieces = set(active), 0
+    while pieces < PIECES_MAX:
+        before = pieces
+        for tp in turns.order(tp for tp in fetcher._records if tp in wanted):
+            if free.setdefault(tp.topic, room(tp)) <= 0 or pieces >= PIECES_MAX:
+                continue
+            taken = list(cut(list(_records(fetcher, tp, records_max(tp), ceiling(tp))), records_max(tp)))
+            if taken:
+                turns.served(tp)
+                found.setdefault(tp, []).extend(taken)
+                free[tp.topic] -= len(taken)
+                pieces += len(taken)
+        if pieces == before:
+            return found
+    return found
+
+
+def _records(fetcher: Any, tp: TP, most: int, ceiling: int | None) -> Iterator[Any]:
+    """The next records of what was fetched of the partition, up to ``most``, or up to a bundle's bytes and one more.
+
+    An error that the driver keeps in the place of records is left there: it is raised where nothing else is to be had.
+    """
+    fetched = fetcher._records.get(tp)
+    size = count = 0
+    if ceiling is not None:
+        state = fetcher._subscriptions.subscription.assignment.state_value(tp)
+        most = min(most, ceiling - state.position)
+    while isinstance(fetched, FetchResult) and count < most and size < BYTES_MAX:
+        record = fetched.getone()
+        if record is None:  # read to its end, or made worthless by a seek: the driver may fetch again
+            del fetcher._records[tp]
+            fetcher._notify(fetcher._wait_consume_future)
+            return
+        size += len(record.value or b"")
+        count += 1
+        yield record

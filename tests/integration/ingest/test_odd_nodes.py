@@ -1,0 +1,177 @@
+"""A follower of nodes that are late or tell blocks in odd ways: it stays, and the log comes to say the best."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from tests.integration.ingest.conftest import Lab, Running, until
+from tests.unit.sources.made import MadeBlock, Node, block, move
+from tests.unit.sources.nodes import serving
+
+BULK, SINGLE, LOGS, HEADER = (
+    "eth_getBlockReceipts", "eth_getTransactionReceipt", "eth_getLogs", "eth_getBlockByNumber",
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waiting, without so much of it."""
+    monkeypatch.setattr("ft.streams.sources.evm.providers.backoff_s", lambda attempt, **_: 0.02)
+    monkeypatch.setattr("ft.streams.waiting.PAUSE_S", (0.05, 0.2))
+    monkeypatch.setattr("ft.streams.better.FIRST_S", 0.2)
+    monkeypatch.setattr("ft.streams.better.LONGEST_S", 0.4)
+
+
+def chain(*blocks: MadeBlock) -> Node:
+    """Each the parent of the next; none is final."""
+    for below, above in pairwise(blocks):
+        above.reseal(parentHash=below.header["hash"])
+    return Node(*blocks, chain_id=31337)
+
+
+@asynccontextmanager
+async def followed(lab: Lab, node: Node) -> AsyncIterator[Running]:
+    async with serving(node) as url:
+        follower = await lab.follow(1, url)
+        try:
+            yield follower
+        finally:
+            await follower.stop()
+
+
+def of_block(number: int, told: Callable[[Any], Any]) -> Callable[[int, Any], Any]:
+    return lambda at, answer: told(answer) if at == number else answer
+
+
+def written(lab: Lab) -> list[tuple[str, int, str, list[str]]]:
+    """What is in the log, without the claim and what is said of finality."""
+    return [
+        (record["op"], record["height"], record["proof"] if record["op"] == "append" else "", record["reasons"])
+        for _, record in lab.records()
+        if record["op"] in ("append", "revert")
+    ]
+
+
+def waits(lab: Lab) -> tuple[Any, ...]:
+    found = lab.sql("SELECT waits_for, waits_error FROM system.sync_cursors WHERE job = 'follow:devnet'")
+    return found[0] if found else (None, None)
+
+
+async def test_a_follower_stays_while_receipts_and_logs_are_late_together(lab: Lab) -> None:
+    node = chain(*(block(number, [move(number)]) for number in (1, 2, 3)))
+    late = {BULK: of_block(2, lambda _: []), SINGLE: of_block(2, lambda _: None), LOGS: of_block(2, lambda _: [])}
+    node.tells |= late
+
+    async with followed(lab, node) as follower:
+        await until(lambda: waits(lab)[0] == 2, "the follower to say which block it waits for")
+        before, said = written(lab), waits(lab)[1]
+        node.tells.clear()
+        await until(lambda: lab.chain().canonical.keys() == {1, 2, 3}, "the blocks that were late")
+        await until(lambda: waits(lab) == (None, None), "the follower to say that it goes on")
+        assert not follower.task.done()
+
+    assert before == [("append", 1, "receipts", [])]
+    assert "block 2" in said
+    assert "nothing proves it yet" in said
+    assert written(lab) == [("append", number, "receipts", []) for number in (1, 2, 3)]
+    assert [record["op"] for _, record in lab.records()].count("claim") == 1
+
+
+async def test_a_better_proof_of_the_same_logs_is_appended_again_without_a_retraction(lab: Lab) -> None:
+    node = chain(*(block(number, [move(number)]) for number in (1, 2, 3)))
+    node.tells |= {BULK: of_block(2, lambda _: None), SINGLE: of_block(2, lambda _: None)}
+
+    async with followed(lab, node):
+        await until(lambda: len(written(lab)) == 3, "all of them, one by its logs")
+        node.tells.clear()
+        await until(lambda: len(written(lab)) == 4, "the better proof")
+        await until(lambda: ("receipts",) in lab.sql("SELECT proof FROM ingest.tail WHERE height = 2"), "its row")
+
+    assert written(lab) == [
+        ("append", 1, "receipts", []),
+        ("append", 2, "logs", []),
+        ("append", 3, "receipts", []),
+        ("append", 2, "receipts", []),
+    ]
+    assert lab.chain().misfits == []
+
+
+async def test_a_better_proof_of_other_logs_is_a_revert_and_an_append(lab: Lab) -> None:
+    """Two equal logs: the filter does not show that one of them is missing."""
+    node = chain(block(1, [move(1)]), block(2, [move(2), move(2)]), block(3, [move(3)]))
+    node.tells |= {
+        BULK: of_block(2, lambda _: None),
+        SINGLE: of_block(2, lambda _: None),
+        LOGS: of_block(2, lambda logs: logs[:1]),
+    }
+
+    async with followed(lab, node):
+        await until(lambda: len(written(lab)) == 3, "all of them, one by its logs")
+        node.tells.clear()
+        await until(lambda: len(written(lab)) == 7, "what is true")
+
+    assert written(lab)[3:] == [
+        ("revert", 3, "", []),
+        ("revert", 2, "", []),
+        ("append", 2, "receipts", []),
+        ("append", 3, "receipts", []),
+    ]
+    assert lab.chain().misfits == []
+
+
+async def test_a_time_that_was_not_the_headers_is_corrected_by_a_revert(lab: Lab) -> None:
+    node = chain(*(block(number, [move(number)]) for number in (1, 2)))
+    node.tells[HEADER] = of_block(2, lambda header: header | {"timestamp": "0x655b9999"})
+
+    async with followed(lab, node):
+        await until(lambda: len(written(lab)) == 2, "both")
+        node.tells.clear()
+        await until(lambda: len(written(lab)) == 4, "what is true")
+
+    assert written(lab)[1:] == [
+        ("append", 2, "receipts", ["header"]),
+        ("revert", 2, "", []),
+        ("append", 2, "receipts", []),
+    ]
+
+
+async def test_state_sync_that_comes_later_fills_its_hole(lab: Lab) -> None:
+    lab.network = replace(lab.network, state_sync=True)
+    node = chain(block(16, [move(1)]).synced(move(2)))
+    own = node.blocks[16].outside[0]["transactionHash"]
+
+    def without(answer: Any) -> Any:
+        if isinstance(answer, list):
+            return [each for each in answer if each["transactionHash"] != own]
+        return None if answer["transactionHash"] == own else answer
+
+    node.tells |= dict.fromkeys((BULK, SINGLE, LOGS), of_block(16, without))
+    async with serving(node) as url:
+        follower = await lab.follow(16, url)
+        await until(lambda: len(written(lab)) == 1, "the block with its hole")
+        node.tells.clear()
+        await until(lambda: len(written(lab)) == 3, "the whole block")
+        await follower.stop()
+
+    assert written(lab) == [
+        ("append", 16, "receipts", ["state_sync_missing"]),
+        ("revert", 16, "", []),
+        ("append", 16, "receipts", ["state_sync"]),
+    ]
+
+
+async def test_a_follower_that_starts_again_still_knows_what_was_less_proven(lab: Lab) -> None:
+    node = chain(*(block(number, [move(number)]) for number in (1, 2)))
+    node.tells |= {BULK: of_block(2, lambda _: None), SINGLE: of_block(2, lambda _: None)}
+    async with followed(lab, node):
+        await until(lambda: len(written(lab)) == 2, "both, one by its logs")
+
+    node.tells.clear()
+    async with followed(lab, node):
+        await until(lambda: written(lab)[-1] == ("append", 2, "receipts", []), "the better proof")
+
+    assert [each[0] for each in written(lab)] == ["append", "append", "append"]

@@ -1,0 +1,104 @@
+"""What the API says of the tables: how sure, how final, of which block."""
+
+from typing import Final
+
+from tests.mutations.mutation import Mutation
+
+_FINALITY: Final = ("tests/integration/api/test_finality.py",)
+_STANDING: Final = ("tests/unit/api/test_standing.py",)
+_INTEGRITY: Final = ("tests/unit/api/test_integrity.py",)
+_PAST: Final = ("tests/integration/api/test_now_and_then.py",)
+
+MUTATIONS: Final = (
+    Mutation(
+        name="debits-without-finality",
+        path="api/views.py",
+        old="max(row.block_number, found.debits.get(row.account, row.block_number))",
+        new="row.block_number",
+        tests=_FINALITY,
+    ),
+    Mutation(
+        name="debits-by-the-name-in-the-event",
+        path="sql/api_lists.sql",
+        old="t.holder_before = k.account AND",
+        new='t."from" = k.account AND',
+        tests=_FINALITY,
+    ),
+    Mutation(
+        name="nothing-is-told-of-unindexed-debits",
+        path="api/lookups.py",
+        old="    except RangeNotIndexed:\n        return None\n",
+        new="    except RangeNotIndexed:\n        return {}\n",
+        tests=_FINALITY,
+    ),
+    Mutation(
+        name="an-inferred-holder-is-final",
+        path="api/freshness.py",
+        old="    if head is None or block_number is None or block_number < 0:\n",
+        new="    if head is None or block_number is None:\n",
+        tests=("tests/unit/api/test_freshness.py",),
+    ),
+    Mutation(
+        name="counters-amid-a-block-are-shown",
+        path="api/standing.py",
+        old="    return row.open_block is not None and last_block is not None and last_block >= row.open_block\n",
+        new="    return False\n",
+        tests=_STANDING,
+    ),
+    Mutation(
+        name="equal-heights-are-level",
+        path="api/standing.py",
+        old="(row.counted_number, row.counted_hash) == (row.head_number, row.head_hash)",
+        new="row.counted_number == row.head_number",
+        tests=_STANDING,
+    ),
+    Mutation(
+        name="a-collection-waits-for-one-of-two",
+        path="api/minimum.py",
+        old="        return min(known, key=lambda head: head.head_number)",
+        new="        return max(known, key=lambda head: head.head_number)",
+        tests=("tests/unit/api/test_minimum.py",),
+    ),
+    Mutation(
+        name="a-stretch-with-reasons-is-proven",
+        path="api/integrity.py",
+        old='    told = frozenset(f"{grounds.reasons},{grounds.created_reasons}".split(",")) - _PROVEN\n',
+        new='    told = frozenset({"logs", "none"} & set(grounds.reasons.split(",")))\n',
+        tests=_INTEGRITY,
+    ),
+    Mutation(
+        name="a-contradicting-contract-leaves-its-tokens-proven",
+        path="api/integrity.py",
+        old='        "contract_contradicts": grounds.contract_contradicts,\n',
+        new="",
+        tests=_INTEGRITY,
+    ),
+    Mutation(
+        name="an-unproven-creation-starts-proven-history",
+        path="api/integrity.py",
+        old='f"{grounds.reasons},{grounds.created_reasons}"',
+        new="grounds.reasons",
+        tests=_INTEGRITY,
+    ),
+    Mutation(
+        name="an-echo-counts-in-the-past",
+        path="sql/api_lists.sql",
+        old='AND t.block_number <= %(number)s AND t.quantity > 0 AND NOT t.echo AND t."to" <> w.account\n',
+        new='AND t.block_number <= %(number)s AND t.quantity > 0 AND t."to" <> w.account\n',
+        tests=_PAST,
+    ),
+    Mutation(
+        name="a-transfer-of-nothing-acquires",
+        path="sql/api_lists.sql",
+        old='AND t.quantity > 0 AND t."from" <> t."to" AND NOT t.echo\n',
+        new='AND t."from" <> t."to" AND NOT t.echo\n',
+        tests=_PAST,
+    ),
+    Mutation(
+        name="since-the-last-transfer-to-oneself",
+        path="sql/api_lists.sql",
+        old="ORDER BY t.block_number, t.log_index, t.sub_index\n    LIMIT 1\n)\nSELECT w.account",
+        new="ORDER BY t.block_number DESC, t.log_index DESC, t.sub_index DESC\n    LIMIT 1\n)\nSELECT w.account",
+        tests=_PAST,
+    ),
+)
