@@ -67,17 +67,17 @@ MUTATIONS: Final = (
     Mutation(
         name="ledger-rocksdb-before-commit",
         path="agents/ledger/hop.py",
-        old="        self.posting = posting\n        return self._moves(posting.next_seq)\n",
-        new="        self.posting = posting\n        self._ledger._cache.learn(posting, self.claims)\n"
+        old="        self.posting, self.owned = posting, owned\n        return self._moves(posting.next_seq)\n",
+        new="        self.posting, self.owned = posting, owned\n        self._ledger._cache.learn(posting, self.claims, owned.hybrids)\n"
         "        return self._moves(posting.next_seq)\n",
         tests=(LEDGER,),
     ),
     Mutation(
         name="ledger-announces-before-commit",
         path="agents/ledger/hop.py",
-        old="        self.posting = posting\n        return self._moves(posting.next_seq)\n",
-        new="        self.posting = posting\n        if self._ledger._publisher is not None:\n"
-        "            self._ledger._publisher.offer(posting.stretches)\n"
+        old="        self.posting, self.owned = posting, owned\n        return self._moves(posting.next_seq)\n",
+        new="        self.posting, self.owned = posting, owned\n        if self._ledger._publisher is not None:\n"
+        "            self._ledger._publisher.offer(owned.stretches)\n"
         "        return self._moves(posting.next_seq)\n",
         tests=(LEDGER,),
     ),
