@@ -84,6 +84,10 @@ CHECKS: Final = (
     Check(name="journal", claim="{0:,} journal rows in {1} partitions: seq runs from 1 without a gap or a repeat"),
     Check(name="ids", claim="{0:,} live events: no id is live twice; {1:,} retractions repeat what they retract"),
     Check(name="retracted", claim="{0:,} retractions are listed for the next revision"),
+    Check(
+        name="copies",
+        claim="{0:,} transaction hashes were live in two blocks: {1:,} further copies are, each by itself",
+    ),
     Check(name="slices", claim="{0:,} block slices hold exactly their rows; {1:,} are in force"),
     Check(name="chain", claim="{0:,} canonical blocks are linked up to the head; {1:,} are reverted"),
     Check(name="stretches", claim="{0:,} stretches of coverage are {1:,} canonical blocks, each by its proof"),

@@ -225,7 +225,7 @@ def transfer(row: TransferRow, head: HeadRow | None) -> Transfer:
         quantity=row.quantity,
         echo=row.echo,
         operator=row.operator,
-        tx_hash=row.tx_hash,
+        tx_hash=ids.transaction_hash(row.tx_hash),
         log_n=row.n,
         sub_index=row.sub_index,
         log_index=row.log_index,

@@ -21,6 +21,9 @@ EVM_ZERO: Final = "0x" + "0" * 40
 NO_ACCOUNTS: Final = frozenset({EVM_ZERO, "", "addr_none"})
 """Accounts that hold nothing: what leaves them is minted, what goes to them is burned."""
 
+REPEATED: Final = "~"
+"""Stands in an event's id between the hash of a transaction and a number, where the hash is live in two blocks."""
+
 _EVM = re.compile(r"0x[0-9a-fA-F]{40}\Z")
 _SLUG = re.compile(r"[a-z][a-z0-9-]{0,31}\Z")
 _TOKEN_ID = re.compile(r"(0|[1-9][0-9]{0,77})\Z")
@@ -134,6 +137,11 @@ def source_event_id(network: str, tx_hash: str, contract: str, topic0: str, n: i
 def event_id(network: str, tx_hash: str, contract: str, topic0: str, n: int, sub_index: int) -> str:
     """Natural key of a normalized event: ``<source_event_id>/<sub_index>``."""
     return f"{network}:{tx_hash}:{contract}:{topic0}:{n}/{sub_index}"
+
+
+def transaction_hash(name: str) -> str:
+    """A transaction's hash as its chain knows it: without the number that event ids may have behind it."""
+    return name.partition(REPEATED)[0]
 
 
 def event_uuid(natural_key: str) -> UUID:

@@ -37,8 +37,71 @@ CROSS JOIN LATERAL (
     GROUP BY 1, 2, 3, 4, 5, 6
 ) AS r;
 
+-- name: repeating
+-- Which networks' transaction hashes may come twice, once a claim: those that do not say the contrary.
+SELECT network, settings -> 'transaction_hashes_repeat' IS DISTINCT FROM 'false'::jsonb FROM ref.networks;
+
+-- name: forget_hash_months
+-- Of networks that say the contrary: nothing is asked there, so nothing keeps these up.
+DELETE FROM ledger.hash_months h USING ref.networks n
+WHERE n.network = h.network AND n.settings -> 'transaction_hashes_repeat' = 'false'::jsonb;
+
+-- name: hash_months
+-- Months in which transactions are looked for by their hash, once a claim.
+SELECT network, month FROM ledger.hash_months;
+
+-- name: ensure_hash_month
+-- One more of them, in a transaction of its own.
+SELECT ledger.ensure_hash_month(%(network)s, make_timestamptz(%(year)s, %(month)s, 1, 0, 0, 0, 'UTC'));
+
+-- name: plain_live
+-- Which of these transactions are live under the hash as it is: a look-up each, in every month of the range.
+SELECT k.partition, k.tx_hash
+FROM unnest(%(partition)s::int[], %(tx_hash)s::text[]) AS k (partition, tx_hash)
+CROSS JOIN LATERAL (
+    SELECT FROM ledger.events e
+    WHERE e.network = %(network)s AND e.tx_hash = k.tx_hash AND e.partition = k.partition AND e.op = 'apply'
+      AND e.block_time >= %(since)s AND e.block_time < %(until)s
+      AND NOT EXISTS (
+          SELECT FROM ledger.retracted r
+          WHERE (r.network, r.tx_hash, r.contract, r.topic0, r.n, r.sub_index)
+              = (e.network, e.tx_hash, e.contract, e.topic0, e.n, e.sub_index)
+            AND r.revision > e.revision)
+    LIMIT 1) AS f;
+
+-- name: copied
+-- Where transactions have been live twice, once a claim.
+SELECT h.partition, h.network
+FROM system.partition_head h
+WHERE h.consumer = 'ledger' AND h.partition = ANY(%(partitions)s::int[])
+  AND EXISTS (SELECT FROM ledger.copies c WHERE (c.network, c.partition) = (h.network, h.partition));
+
+-- name: copies
+-- Those of these transactions that have been live twice: whether they are so as they are, the highest number that was
+-- given, and the lowest numbers that are free, as many as it says.
+SELECT k.partition, k.network, k.tx_hash, coalesce(plain.live, false), given.top, free.numbers
+FROM unnest(%(partition)s::int[], %(network)s::text[], %(tx_hash)s::text[], %(most)s::int[])
+     AS k (partition, network, tx_hash, most)
+CROSS JOIN LATERAL (
+    SELECT c.copy AS top FROM ledger.copies c
+    WHERE (c.network, c.partition, c.tx_hash) = (k.network, k.partition, k.tx_hash)
+    ORDER BY c.copy DESC LIMIT 1) AS given
+CROSS JOIN LATERAL (
+    SELECT coalesce(array_agg(f.copy ORDER BY f.copy), '{}') AS numbers
+    FROM (SELECT c.copy FROM ledger.copies c
+          WHERE (c.network, c.partition, c.tx_hash) = (k.network, k.partition, k.tx_hash) AND NOT c.live AND c.copy > 1
+          ORDER BY c.copy LIMIT k.most) AS f) AS free
+LEFT JOIN ledger.copies plain
+    ON (plain.network, plain.partition, plain.tx_hash, plain.copy) = (k.network, k.partition, k.tx_hash, 1);
+
+-- name: put_copies
+-- Normally none.
+INSERT INTO ledger.copies (partition, network, tx_hash, copy, live)
+SELECT * FROM unnest(%(partition)s::int[], %(network)s::text[], %(tx_hash)s::text[], %(copy)s::int[], %(live)s::bool[])
+ON CONFLICT (network, partition, tx_hash, copy) DO UPDATE SET live = excluded.live;
+
 -- name: unfinal
--- The slices above finality, newest first, for the cache of live event ids; months are few, their block index is used.
+-- The slices above finality, newest first, for the cache of live transactions; months are few, their block index is used.
 -- A month without it is not read: of its blocks, those are found that normalize has noted.
 SELECT DISTINCT ON (k.number, k.hash) k.number, k.hash, a.seq_from, a.seq_to, extract(epoch FROM a.time)::bigint
 FROM (

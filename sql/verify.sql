@@ -82,6 +82,27 @@ FULL JOIN ledger.retracted r USING (network, tx_hash, contract, topic0, n, sub_i
 WHERE (e.partition, e.seq) IS DISTINCT FROM (r.partition, r.seq)
 ORDER BY 1 LIMIT %(most)s
 
+-- name: copies_facts
+-- Transactions whose hash has been live in two blocks, and copies of them that are live now.
+SELECT count(DISTINCT (network, partition, tx_hash)), count(*) FILTER (WHERE live AND copy > 1) FROM ledger.copies
+
+-- name: copies
+-- Of a transaction whose hash was live twice, each copy is known to be live exactly if the journal has it so.
+WITH live AS (
+    SELECT DISTINCT e.network, e.partition, split_part(e.tx_hash, '~', 1) AS tx_hash,
+           coalesce(nullif(split_part(e.tx_hash, '~', 2), ''), '1')::integer AS copy
+    FROM ledger.normalized_events e
+    WHERE position('~' IN e.tx_hash) > 0
+       OR (e.network, e.partition, e.tx_hash) IN (SELECT network, partition, tx_hash FROM ledger.copies)
+)
+SELECT format('transaction %%s:%%s, copy %%s (partition %%s)', network, tx_hash, copy, partition),
+       CASE WHEN l IS NULL THEN 'not live' ELSE 'live' END,
+       CASE c.live WHEN true THEN 'live' WHEN false THEN 'not live' ELSE 'no row of it' END, count(*) OVER ()
+FROM live l
+FULL JOIN ledger.copies c USING (network, partition, tx_hash, copy)
+WHERE (l IS NOT NULL) <> coalesce(c.live, false)
+ORDER BY 1 LIMIT %(most)s
+
 -- name: slices_facts
 -- Slices, and those of them in force.
 SELECT count(*), count(*) FILTER (WHERE state = 'applied') FROM ledger.applied_blocks WHERE consumer = 'ledger'

@@ -1,21 +1,26 @@
-"""What the ledger remembers between two transactions of a claim: where it stands, and the unfinal blocks' event ids.
+"""What the ledger remembers between two transactions of a claim: where it stands, and the unfinal blocks' transactions.
 
-Event ids are in memory and in RocksDB (the table ``applied``), standings in memory only. Everything here can be read
-again from Postgres; losing it slows a worker and changes no outcome.
+Transactions are in memory and in RocksDB (the table ``applied``), as far as their networks say that a hash never comes
+twice; of the others the journal is asked. Standings are in memory only. Everything here can be read again from
+Postgres; losing it slows a worker and changes no outcome.
 """
 
 import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Final, Protocol, TypeAlias
 
 from ft.agents.ledger import reads as ledger_reads
-from ft.agents.ledger.posting import NetworkKey, Posting, Slice, Standing, event_digests
+from ft.agents.ledger.hashes import Asked
+from ft.agents.ledger.posting import NetworkKey, Posting, Slice, Standing
+from ft.agents.ledger.repeats import plain_digests
 from ft.agents.ledger.steps import Block, Head
 from ft.sql.queries import load
 from ft.streams.checkpoint import Claim, Connection
 
-_INDEX: Final = b"\x01index"
+_INDEX: Final = b"\x02index"
+"""The list of blocks. ``\x01index`` was that of another version, which kept event ids: it is not read."""
 _DIGEST_BYTES: Final = 16
 BlockKey: TypeAlias = tuple[str, str]
 """network, block hash"""
@@ -43,13 +48,15 @@ class _Partition:
     epoch: int
     standings: dict[str, Standing] = field(default_factory=dict)
     live: dict[str, dict[bytes, str]] = field(default_factory=dict)
-    """Network -> digest of an event id -> hash of its block."""
+    """Network -> digest of a transaction's hash -> hash of its block."""
     blocks: dict[BlockKey, tuple[int, list[bytes]]] = field(default_factory=dict)
     """Height and digests of each unfinal block."""
     changed: set[BlockKey] = field(default_factory=set)
     """Blocks that the table does not have as they are here."""
     hybrids: set[tuple[str, str]] = field(default_factory=set)
     """(network, contract) that tell one movement by events of two standards."""
+    copied: set[str] = field(default_factory=set)
+    """Networks of which transactions have been live twice here."""
 
     def put(self, key: BlockKey, number: int, digests: list[bytes]) -> None:
         self.blocks[key] = (number, digests)
@@ -80,6 +87,11 @@ class Cache:
         self._open = open_table
         self._partitions: dict[int, _Partition] = {}
         self._tables: dict[int, tuple[int, AppliedTable]] = {}
+        self._repeating: dict[str, bool] = {}
+        self.hash_months: dict[str, set[date]] = {}
+        """Network -> months in which its transactions are looked for by their hash."""
+        self.outdated = False
+        """Whether months are kept of networks whose hashes do not come twice: they are to be forgotten."""
 
     def holds(self, claim: Claim) -> bool:
         """Whether what is remembered of the partition belongs to this claim."""
@@ -111,7 +123,7 @@ class Cache:
         }
 
     def live(self, partitions: Collection[int]) -> dict[NetworkKey, Mapping[bytes, str]]:
-        """Digest of an event id -> hash of the unfinal block under which it is live."""
+        """Digest of a transaction's hash -> hash of the unfinal block under which it is live."""
         return {
             (partition, network): live
             for partition in partitions
@@ -121,6 +133,18 @@ class Cache:
     def hybrids(self, partitions: Collection[int]) -> frozenset[tuple[str, str]]:
         """(network, contract) that tell one movement by events of two standards."""
         return frozenset().union(*(self._partitions[partition].hybrids for partition in partitions))
+
+    def repeats(self, network: str) -> bool:
+        """Whether the network's transaction hashes may come twice."""
+        return self._repeating.get(network, True)
+
+    def asked(self, partitions: Collection[int], networks: Collection[str]) -> Asked:
+        """What has to be asked of the hashes of these networks in these partitions."""
+        return Asked(
+            repeat=frozenset(filter(self.repeats, networks)),
+            months=self.hash_months,
+            copied={(p, network) for p in partitions for network in self._partitions[p].copied if network in networks},
+        )
 
     async def fill(self, conn: Connection, claims: Mapping[int, Claim]) -> None:
         """Read what is not remembered of these claims, inside their transaction."""
@@ -142,6 +166,10 @@ class Cache:
         cursor = await conn.execute(load("ledger")["hybrids"], {"partitions": sorted(missing)})
         for partition, network, contract in await cursor.fetchall():
             fresh[partition].hybrids.add((network, contract))
+        cursor = await conn.execute(load("ledger")["copied"], {"partitions": sorted(missing)})
+        for partition, network in await cursor.fetchall():
+            fresh[partition].copied.add(network)
+        await self._fill_hashes(conn)
         for partition, found in fresh.items():
             table = self._table(missing[partition])
             if table is not None and table.fits(missing[partition]) and _read_table(table, found):
@@ -149,8 +177,18 @@ class Cache:
             if table is not None:
                 table.reset()
             for network, standing in found.standings.items():
+                if self.repeats(network):
+                    continue
                 await _refill(conn, partition, network, standing, found)
         self._partitions.update(fresh)
+
+    async def _fill_hashes(self, conn: Connection) -> None:
+        queries = load("ledger")
+        self._repeating = dict(await (await conn.execute(queries["repeating"])).fetchall())
+        self.hash_months = {}
+        for network, month in await (await conn.execute(queries["hash_months"])).fetchall():
+            self.hash_months.setdefault(network, set()).add(month)
+        self.outdated = not all(map(self.repeats, self.hash_months))
 
     def learn(
         self, posting: Posting, claims: Mapping[int, Claim], hybrids: Collection[tuple[str, str]] = frozenset()
@@ -169,6 +207,8 @@ class Cache:
                 state.put(key, slice_.block.number, digests)
         for partition, network in posting.standings:
             self._partitions[partition].prune(network)
+        for partition, network, _, _ in posting.copies:
+            self._partitions[partition].copied.add(network)
         for partition, claim in claims.items():
             table = self._table(claim)
             if table is not None:
@@ -228,4 +268,4 @@ async def _refill(conn: Connection, partition: int, network: str, standing: Stan
             applied=True, block=Block(number, block_hash, time), digest="", proof="", seq_from=seq_from, seq_to=seq_to
         )
         columns, _ = await ledger_reads.slice_rows(conn, partition, slice_)
-        found.put((network, block_hash), number, event_digests(columns))
+        found.put((network, block_hash), number, plain_digests(columns.tx_hash))

@@ -17,6 +17,7 @@ import asyncio
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import partial
 from typing import Final, Protocol, TypeAlias
 
@@ -28,6 +29,7 @@ from ft.agents.ledger import reads as ledger_reads
 from ft.agents.ledger import writes as ledger_writes
 from ft.agents.ledger.bare import Bare
 from ft.agents.ledger.cache import Cache
+from ft.agents.ledger.hashes import ensure_month
 from ft.agents.ledger.journal import Stretch, month_of
 from ft.agents.ledger.owners import BareMonths, Disordered, Owned
 from ft.agents.ledger.posting import NetworkKey, Posting, SliceKey, Standing, announce, post
@@ -73,11 +75,13 @@ class Announcing(Protocol):
 
 
 class MissingMonths(Exception):
-    """The journal lacks months that the transaction in hand needs; they are made outside of it."""
+    """The journal lacks months that the transaction in hand needs; they are made outside of it. ``hashed``: months
+    (network, year, month) in which transactions have to be looked for by their hash, and are not yet."""
 
-    def __init__(self, months: set[tuple[int, int]]) -> None:
-        super().__init__(months)
+    def __init__(self, months: set[tuple[int, int]], hashed: set[tuple[str, int, int]]) -> None:
+        super().__init__(months, hashed)
         self.months = months
+        self.hashed = hashed
 
 
 class Ledger:
@@ -98,6 +102,7 @@ class Ledger:
         publisher: Announcing | None = None,
         fail: Fail | None = None,
     ) -> None:
+        self._config = config
         self._claims = claims
         self._codec = codec
         self._topic = topic
@@ -171,6 +176,7 @@ class Ledger:
                     break
                 except MissingMonths as exc:
                     await self._ensure_months(exc.months)
+                    await self._ensure_hash_months(exc.hashed)
                 except BareMonths as exc:
                     work.bare |= await self._bare.scan(exc.tokens)
                 except Disordered:
@@ -184,6 +190,9 @@ class Ledger:
             return
         self._learn(posting, owned, work.claims)
         work.tell(posting)
+        if self._cache.outdated:
+            await self._alone("forget_hash_months")
+            self._cache.outdated = False
 
     def _learn(self, posting: Posting, owned: Owned, claims: Mapping[int, Claim]) -> None:
         self._cache.learn(posting, claims, owned.hybrids)
@@ -194,15 +203,24 @@ class Ledger:
             self._publisher.offer(owned.stretches)
 
     async def _ensure_months(self, months: Iterable[tuple[int, int]]) -> None:
-        conn = await self._writer.connection()
         for year, month in sorted(months):
-            try:
-                await conn.execute(load("ledger")["ensure_month"], {"year": year, "month": month})
-                await conn.commit()
-            except psycopg.Error as exc:
-                await conn.close()
-                raise translated(exc) from exc
+            await self._alone("ensure_month", year=year, month=month)
             self._months.add((year, month))
+
+    async def _alone(self, query: str, **values: int) -> None:
+        """One statement in a transaction of its own."""
+        conn = await self._writer.connection()
+        try:
+            await conn.execute(load("ledger")[query], values)
+            await conn.commit()
+        except psycopg.Error as exc:
+            await conn.close()
+            raise translated(exc) from exc
+
+    async def _ensure_hash_months(self, months: Iterable[tuple[str, int, int]]) -> None:
+        for network, year, month in sorted(months):
+            added = await ensure_month(self._config, network, year, month)
+            self._cache.hash_months.setdefault(network, set()).update(added, [date(year, month, 1)])
 
     async def _run_timer(self) -> None:
         while True:
@@ -243,8 +261,9 @@ class _Work:
         await cache.fill(conn, self.claims)
         steps = [step for _, step in self._chunk]
         known = await ledger_reads.known(
-            conn, steps, self.claims, standings=cache.standings(self.claims), live=cache.live(self.claims)
-        )
+            conn, steps, self.claims, standings=cache.standings(self.claims), live=cache.live(self.claims),
+            asked=cache.asked(self.claims, {step.network for step in steps}),
+        )  # fmt: skip
         posting = post(steps, known, self._ledger._partitions)
         announce(posting, known, self._due(posting))
         self._check_months(posting.stretches)
@@ -284,9 +303,19 @@ class _Work:
         return [key for key, standing in sorted(standings.items()) if self._ledger.is_due(key, standing)]
 
     def _check_months(self, stretches: Iterable[Stretch]) -> None:
-        missing = {month_of(stretch.block.time) for stretch in stretches if len(stretch)} - self._ledger._months
-        if missing:
-            raise MissingMonths(missing)
+        """Raises MissingMonths."""
+        cache = self._ledger._cache
+        named = {(s.network, s.op, *month_of(s.block.time)) for s in stretches if len(s)}
+        missing = {(year, month) for *_, year, month in named} - self._ledger._months
+        hashed = {
+            (network, year, month)
+            for network, op, year, month in named
+            if op == "apply"
+            and cache.repeats(network)
+            and date(year, month, 1) not in cache.hash_months.get(network, ())
+        }
+        if missing or hashed:
+            raise MissingMonths(missing, hashed)
 
 
 @dataclass(slots=True)

@@ -3,18 +3,18 @@
 Step by step, in order:
 1. a step at or below the partition's position for its network is dropped, before any other rule
 2. a run of reverts that ends is announced by one control row, in one partition a network
-3. a slice is applied iff its block is absent or reverted here; an event id that is live under another unfinal block
-   sends the slice to quarantine
+3. a slice is applied iff its block is absent or reverted here; transactions whose hash is live under another block
+   get a name of their own (``repeats``)
 4. a slice is reverted iff it is applied with that hash: its rows again, last first, with the next revision
 5. head and marks are copied
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
 from typing import Final, Literal, TypeAlias
 
 from ft.agents.ledger.journal import Stretch, reversed_columns
+from ft.agents.ledger.repeats import CopyKey, Hashes, Repeats
 from ft.agents.ledger.steps import (
     TIME_MIN,
     AnyStep,
@@ -39,7 +39,7 @@ EventKey: TypeAlias = tuple[str, str, str, str, int, int]
 
 NO_HEAD: Final = Head()
 UNFINAL_BLOCKS_MAX: Final = 4096
-"""Heights below the head whose event ids are kept for the cross-check where a network names no final block."""
+"""Heights below the head whose transactions are remembered where a network names no final block."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class Standing:
     reverted_max: int = -1
 
     def unfinal_from(self) -> int:
-        """The lowest height whose event ids are kept."""
+        """The lowest height whose transactions are remembered."""
         return max(self.head.finalized + 1, self.head.number - UNFINAL_BLOCKS_MAX)
 
 
@@ -83,8 +83,10 @@ class Known:
     retracted: Mapping[EventKey, int]
     """Highest retracted revision."""
     live: Mapping[NetworkKey, Mapping[bytes, str]]
-    """Digest of an event id -> hash of the unfinal block under which it is live."""
+    """Digest of a transaction's hash -> the unfinal block under which it is live, of networks that are not asked."""
     next_seq: Mapping[int, int]
+    hashes: Hashes = field(default_factory=Hashes)
+    """What the journal says of the batch's transactions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,10 +121,10 @@ class Posting:
     dead: list[Dead] = field(default_factory=list)
     holes: list[Hole] = field(default_factory=list)
     reverts: list[Revert] = field(default_factory=list)
-    live: dict[NetworkKey, dict[bytes, str]] = field(default_factory=dict)
-    """Digest of an event id -> hash of the unfinal block under which it became live; '' if it was retracted."""
+    copies: dict[CopyKey, bool] = field(default_factory=dict)
+    """Of transactions that have been live twice: whether each copy is live now."""
     unfinal: dict[SliceKey, list[bytes]] = field(default_factory=dict)
-    """Digests of the event ids of the unfinal slices that were applied."""
+    """Digests of the transactions of the unfinal slices that were applied, where hashes are not asked for."""
     next_seq: dict[int, int] = field(default_factory=dict)
 
 
@@ -141,17 +143,6 @@ def announce(posting: Posting, known: Known, keys: Iterable[NetworkKey]) -> None
         poster.finality(key, poster.standing(key))
 
 
-def event_digest(tx_hash: str, contract: str, topic0: str, n: int, sub_index: int) -> bytes:
-    """An event id in 16 bytes, for the cross-check of unfinal blocks."""
-    return blake2b(f"{tx_hash}:{contract}:{topic0}:{n}/{sub_index}".encode(), digest_size=16).digest()
-
-
-def event_digests(columns: Columns) -> list[bytes]:
-    """The digests of all events of a slice, in order."""
-    c = columns
-    return list(map(event_digest, c.tx_hash, c.contract, c.topic0, c.n, c.sub_index))
-
-
 def event_keys(network: str, columns: Columns) -> list[EventKey]:
     """The natural keys of all events of a slice, in order."""
     c = columns
@@ -163,6 +154,7 @@ class _Poster:
         self.known = known
         self.partitions = partitions
         self.posting = posting or Posting(next_seq=dict(known.next_seq))
+        self.repeats = Repeats(known.hashes, known.live, self.posting.copies)
 
     def take(self, index: int, step: AnyStep) -> None:
         if isinstance(step, Refused):
@@ -176,7 +168,7 @@ class _Poster:
             self._end_reorg(key, standing)
         match step:
             case Append():
-                self._apply(index, step, standing)
+                self._apply(step, standing)
             case Unfit():
                 self.posting.holes.append(Hole(index=index, unfit=step))
             case Revert():
@@ -218,24 +210,20 @@ class _Poster:
             )
         )
 
-    def _apply(self, index: int, step: Append, standing: Standing) -> None:
+    def _apply(self, step: Append, standing: Standing) -> None:
         key = (step.partition, step.network, step.block.hash)
         before = self._slice(key)
         if before is not None and before.applied:
             return
-        digests = event_digests(step.columns) if step.block.number > step.head.finalized else []
-        twice = self._live_elsewhere(step, digests)
-        if twice is not None:
-            self.posting.holes.append(Hole(index=index, unfit=_live_twice(step, twice)))
-            return
+        columns, digests = self.repeats.named(step)
         stretch = Stretch(
             partition=step.partition,
             seq_from=self._seq(step.partition),
             network=step.network,
             block=step.block,
             op="apply",
-            columns=step.columns,
-            revision=self._revisions(step, standing),
+            columns=columns,
+            revision=self._revisions(step.network, columns, standing),
         )
         if step.block.number <= standing.head.number:
             self.posting.late.add(len(self.posting.stretches))
@@ -249,7 +237,6 @@ class _Poster:
             seq_to=stretch.seq_to,
         )
         if digests:
-            self.posting.live.setdefault(key[:2], {}).update(dict.fromkeys(digests, step.block.hash))
             self.posting.unfinal[key] = digests
 
     def _revert(self, step: Revert, standing: Standing) -> None:
@@ -277,8 +264,7 @@ class _Poster:
         standing.reverted_max = max(standing.reverted_max, before.block.number)
         for offset, event in enumerate(event_keys(step.network, stretch.columns)):
             self.posting.retracted[event] = (stretch.revision[offset], step.partition, stretch.seq_from + offset)
-        live = self.posting.live.setdefault(key[:2], {})
-        live.update(dict.fromkeys(event_digests(columns), ""))
+        self.repeats.retract(key[:2], columns.tx_hash)
 
     def _end_reorg(self, key: NetworkKey, standing: Standing) -> None:
         """The head after the last revert is the ancestor."""
@@ -288,27 +274,12 @@ class _Poster:
         self._control(key, "reorg", standing, {"from": high, "to": low, "depth": high - low + 1})
         standing.reorg_from = standing.reorg_to = None
 
-    def _live_elsewhere(self, step: Append, digests: Sequence[bytes]) -> str | None:
-        """The hash of another unfinal block under which one of the slice's events is live."""
-        network = (step.partition, step.network)
-        known, mine = self.known.live.get(network, {}), self.posting.live.get(network, {})
-        if not digests or not (known or mine):
-            return None
-        for digest in digests:
-            found = mine.get(digest)
-            if found is None:
-                found = known.get(digest, "")
-            if found and found != step.block.hash:
-                return found
-        return None
-
-    def _revisions(self, step: Append, standing: Standing) -> Sequence[int]:
+    def _revisions(self, network: str, columns: Columns, standing: Standing) -> Sequence[int]:
         if standing.reverted_max < 0:
-            return [1] * len(step.columns)
+            return [1] * len(columns)
         known, mine = self.known.retracted, self.posting.retracted
         return [
-            (mine[event][0] if event in mine else known.get(event, 0)) + 1
-            for event in event_keys(step.network, step.columns)
+            (mine[event][0] if event in mine else known.get(event, 0)) + 1 for event in event_keys(network, columns)
         ]
 
     def _slice(self, key: SliceKey) -> Slice | None:
@@ -327,17 +298,3 @@ def _continues(step: AnyStep, standing: Standing) -> bool:
     if not isinstance(step, Revert) or step.reason == "replace" or standing.reorg_to is None:
         return False
     return step.block.number == standing.reorg_to - 1
-
-
-def _live_twice(step: Append, other: str) -> Unfit:
-    return Unfit(
-        network=step.network,
-        position=step.position,
-        partition=step.partition,
-        head=step.head,
-        block=step.block,
-        contract="",
-        reason="live_elsewhere",
-        error=f"event ids: expected none that is live under another block, got some of block {other}. "
-        "Once it is clear which block counts, correct the other with `ft replace`.",
-    )

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ft.agents.columns import columns as arrays
+from ft.agents.ledger.hashes import Asked, hashes, numbered
 from ft.agents.ledger.posting import EventKey, Known, NetworkKey, Slice, SliceKey, Standing
 from ft.agents.ledger.steps import AnyStep, Append, Block, Columns, Revert
 from ft.sql.queries import load
@@ -31,22 +32,25 @@ async def known(
     *,
     standings: Mapping[NetworkKey, Standing],
     live: Mapping[NetworkKey, Mapping[bytes, str]],
+    asked: Asked,
 ) -> Known:
-    """Everything that posting the steps needs to know; ``standings`` and ``live`` are remembered by the cache."""
+    """Everything that posting the steps needs to know; ``standings``, ``live``, ``asked`` are the cache's."""
     slices = await _slices(conn, steps)
     rows = {
         key: await slice_rows(conn, key[0], found)
         for key in _reverted_keys(steps)
         if (found := slices.get(key)) is not None and found.applied
     }
+    told = await hashes(conn, asked, _appended(steps, slices), rows)
     once_reverted = {key for key, standing in standings.items() if standing.reverted_max >= 0}
-    asked = [s for s in steps if isinstance(s, Append) and (s.partition, s.network) in once_reverted]
+    returning = [s for s in steps if isinstance(s, Append) and (s.partition, s.network) in once_reverted]
     return Known(
         standings=standings,
         slices=slices,
         rows=rows,
-        retracted=await _retracted(conn, asked),
+        retracted=await _retracted(conn, returning, numbered(told, rows)),
         live=live,
+        hashes=told,
         next_seq={partition: claim.next_seq for partition, claim in claims.items()},
     )
 
@@ -70,6 +74,16 @@ def _reverted_keys(steps: Iterable[AnyStep]) -> set[SliceKey]:
     return {(step.partition, step.network, step.block.hash) for step in steps if isinstance(step, Revert)}
 
 
+def _appended(steps: Sequence[AnyStep], slices: Mapping[SliceKey, Slice]) -> list[Append]:
+    """The slices that are not applied, or not any more once they come."""
+    applied = {key for key, found in slices.items() if found.applied} - _reverted_keys(steps)
+    return [
+        step
+        for step in steps
+        if isinstance(step, Append) and (step.partition, step.network, step.block.hash) not in applied
+    ]
+
+
 async def _slices(conn: Connection, steps: Iterable[AnyStep]) -> dict[SliceKey, Slice]:
     keys = {(s.partition, s.network, s.block.hash) for s in steps if isinstance(s, Append | Revert)}
     if not keys:
@@ -89,8 +103,10 @@ async def _slices(conn: Connection, steps: Iterable[AnyStep]) -> dict[SliceKey, 
     }
 
 
-async def _retracted(conn: Connection, appends: Sequence[Append]) -> dict[EventKey, int]:
-    keys = sorted({(step.network, tx_hash) for step in appends for tx_hash in step.columns.tx_hash})
+async def _retracted(
+    conn: Connection, appends: Sequence[Append], numbered: set[tuple[str, str]]
+) -> dict[EventKey, int]:
+    keys = sorted({(step.network, tx_hash) for step in appends for tx_hash in step.columns.tx_hash} | numbered)
     if not keys:
         return {}
     values = arrays(("network", "tx_hash"), keys)

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from ft.errors import FtError
 from ft.schemas.events import SCHEMA_VERSION
-from ft.schemas.ids import family_of, network_slug
+from ft.schemas.ids import REPEATED, family_of, network_slug
 from ft.schemas.standards import HOLDING
 
 TIME_MIN: Final = 1_230_768_000
@@ -241,6 +241,8 @@ def _unfit(columns: Columns, block: Block, family: str) -> tuple[str, str] | Non
     canonical = family == "evm" and _evm_addresses(accounts)  # and clean, then
     if not _clean([*columns.tx_hash, *columns.topic0, *(() if canonical else accounts)]):
         return "bad_value", f"{', '.join(_TEXTS)}, operator: expected plain text of at most {_TEXT_MAX} characters"
+    if REPEATED in "".join(columns.tx_hash):
+        return "bad_value", f"tx_hash: expected hashes without {REPEATED!r}, which is put behind those that come twice"
     if family == "evm" and not canonical:
         return "bad_address", "tx_from, contract, from, to, operator: expected 0x and 40 hex digits in lower case"
     ids = set(zip(columns.tx_hash, columns.contract, columns.topic0, columns.n, columns.sub_index, strict=True))

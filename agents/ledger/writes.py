@@ -6,7 +6,7 @@ from typing import Any
 from ft.agents.columns import columns as arrays
 from ft.agents.ledger.journal import COLUMNS, LED_COLUMNS, Stretch, copy_text
 from ft.agents.ledger.posting import Posting, Standing
-from ft.agents.ledger.singles import nullable
+from ft.agents.ledger.singles import booleans, nullable
 from ft.sql.queries import load, named
 from ft.streams.checkpoint import Connection
 from ft.streams.hop import Message
@@ -25,6 +25,7 @@ async def write(
                 await copy.write(text)
     await _put_slices(conn, posting)
     await _put_retracted(conn, posting)
+    await _put_copies(conn, posting)
     await _put_standings(conn, posting)
     await _put_holes(conn, posting, messages)
     await _put_dead(conn, posting, messages, topic)
@@ -56,6 +57,13 @@ async def _put_retracted(conn: Connection, posting: Posting) -> None:
     names = ("network", "tx_hash", "contract", "topic0", "n", "sub_index", "revision", "partition", "seq")
     if rows:
         await _run(conn, "put_retracted", arrays(names, rows))
+
+
+async def _put_copies(conn: Connection, posting: Posting) -> None:
+    changed = sorted(posting.copies.items())
+    if changed:
+        keys = arrays(("partition", "network", "tx_hash", "copy"), [key for key, _ in changed])
+        await _run(conn, "put_copies", keys | {"live": booleans([live for _, live in changed])})
 
 
 async def _put_standings(conn: Connection, posting: Posting) -> None:

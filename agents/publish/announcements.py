@@ -13,7 +13,7 @@ from ft.agents.ledger.journal import Led, Stretch, last_announced
 from ft.agents.ledger.singles import SINGLE
 from ft.schemas.codec import Codec
 from ft.schemas.events import Finality, OwnershipChanged, ReorgDetected, to_record
-from ft.schemas.ids import NO_ACCOUNTS, asset_id, asset_uuid_text
+from ft.schemas.ids import NO_ACCOUNTS, REPEATED, asset_id, asset_uuid_text, transaction_hash
 
 Topic: TypeAlias = Literal["ownership_changed", "finality", "reorg_detected", "asset_created"]
 TOPICS: Final[tuple[Topic, ...]] = ("ownership_changed", "finality", "reorg_detected", "asset_created")
@@ -109,7 +109,8 @@ class Announcer:
                 kind = "\x08mint" if minted else "\x08burn" if burned else "\x10transfer"
             now, rev = number(seq), number(revision)
             what = f"{text(contract)}{text(token)}{text(standard)}"
-            to_text, quantity_text, tx_text = text(target), text(quantity), text(tx)
+            to_text, quantity_text = text(target), text(quantity)
+            tx_text = text(tx if REPEATED not in tx else transaction_hash(tx))
             yield Announcement("ownership_changed", seq, (
                 f"{self._changed_frame}{_VERSION}{now}{number(cursor.ownership_changed)}{kind}{op}{rev}{event}"
                 f"{text(asset)}{network_text}{what}{text(source)}{to_text}"

@@ -11,7 +11,10 @@ from ft.streams.producer import Producer
 from tests.synthetic.chain import Chain, append
 
 NETWORK: Final = "synthetic"
-TABLE: Final = f"[{NETWORK}]\nchain_id = 31337\nfinality = {{ confirmed = 1, finalized = 2 }}\n"
+TABLE: Final = (
+    f"[{NETWORK}]\nchain_id = 31337\nfinality = {{ confirmed = 1, finalized = 2 }}\n"
+    "transaction_hashes_repeat = false\n"  # as most of the built-in networks
+)
 
 
 def make(chain: Chain, codec: Codec, events: int) -> tuple[list[bytes], int]:

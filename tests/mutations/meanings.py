@@ -12,6 +12,8 @@ from tests.mutations.mutation import (
     NORMALIZE_ALL,
     POSTING,
     PUBLISHER,
+    REPEATED_HASHES,
+    REPEATS,
     Mutation,
 )
 
@@ -110,6 +112,41 @@ MUTATIONS: Final = (
         old="(mine[event][0] if event in mine else known.get(event, 0)) + 1",
         new="(mine[event][0] if event in mine else known.get(event, 1))",
         tests=(POSTING, LEDGER_REORGS),
+    ),
+    Mutation(
+        name="a-hash-that-is-live-keeps-its-name",
+        path="agents/ledger/repeats.py",
+        old="            if copy > _FIRST:\n",
+        new="            if copy > 99:\n",
+        tests=(REPEATS, REPEATED_HASHES),
+    ),
+    Mutation(
+        name="a-freed-number-is-never-taken-again",
+        path="agents/ledger/repeats.py",
+        old="        elif found.free:\n",
+        new="        elif found.free and not found.plain:\n",
+        tests=(REPEATS, REPEATED_HASHES),
+    ),
+    Mutation(
+        name="hashes-repeat-only-where-a-network-says-so",
+        path="agents/ledger/cache.py",
+        old="return self._repeating.get(network, True)",
+        new="return self._repeating.get(network, False)",
+        tests=(REPEATED_HASHES,),
+    ),
+    Mutation(
+        name="a-retracted-transaction-counts-as-live",
+        path="sql/ledger.sql",
+        old="AND r.revision > e.revision)\n    LIMIT 1) AS f;",
+        new="AND r.revision < 0)\n    LIMIT 1) AS f;",
+        tests=(REPEATED_HASHES, LEDGER_REORGS),
+    ),
+    Mutation(
+        name="subscribers-are-told-a-hash-with-a-number",
+        path="agents/publish/announcements.py",
+        old="text(tx if REPEATED not in tx else transaction_hash(tx))",
+        new="text(tx)",
+        tests=("tests/unit/agents/test_publish_announcements.py",),
     ),
     Mutation(
         name="a-revert-deletes-journal-rows",

@@ -19,6 +19,7 @@ from tests.integration.crash.dying import settle
 from tests.integration.crash.feeding import Record, Stream, Topics, empty, round_robin, rows
 from tests.integration.crash.life import Life
 from tests.integration.crash.troubles import quick, troubled
+from tests.integration.ledger.harness import say_hashes_repeat
 from tests.integration.normalize.rawtopic import NETWORK, RawTopic
 
 _BUNDLES: Final = 6  # of a batch
@@ -105,6 +106,7 @@ class LedgerWorld:
 
     def begin(self) -> None:
         empty(self.raw.config.postgres)
+        say_hashes_repeat(self.raw.config, not self.is_troubled, NETWORK)  # the cache knows, or the journal is asked
         self.sent.mark()
 
     async def live(self, life: Life) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ft.agents.ledger import cache, hop, reads, writes
+from ft.agents.ledger import cache, hashes, hop, reads, writes
 from ft.agents.publish import handover, publisher
 from ft.streams import checkpoint, claims, outbox
 from ft.streams import hop as loop
@@ -18,10 +18,15 @@ from tests.integration.normalize.rawtopic import RawTopic
 SHARED = [checkpoint, claims, loop] if IS_LONG else []
 """In the short campaign normalize dies in these."""
 SEED = 12
+_ONCE = "no hash of the story comes twice; each of these tables is written in the transaction of the slice"
 UNREACHED: dict[str, str] = {
     "streams/checkpoint.py Writer.reading: await conn.rollback()": "the ledger reads inside of its transactions",
     "streams/checkpoint.py Writer.reading: await self._give_up(conn)": "the ledger reads inside of its transactions",
     "streams/checkpoint.py Writer.reading: await self.connection()": "the ledger reads inside of its transactions",
+    "agents/ledger/hashes.py _copies: await conn.execute(load('ledger')['copies'], values, prepare=False)": _ONCE,
+    "agents/ledger/hashes.py _copies: await cursor.fetchall()": _ONCE,
+    "agents/ledger/hashes.py hashes: await _copies(conn, asked, appends, reverted)": _ONCE,
+    "agents/ledger/hop.py Ledger._commit: await self._alone('forget_hash_months')": "no network changes its mind",
     "agents/ledger/hop.py Ledger._run_timer: await self._fail(exc)": "a worker ends here, of a bug",
     "agents/publish/publisher.py Publisher._run: await self._fail(exc)": "a worker ends here, of a bug",
 }
@@ -34,7 +39,7 @@ async def test_ledger_and_publisher_die_at_each_await_and_nothing_differs(raw: R
     await Campaign(before, sites_of([]), tmp_path / "before", SEED).listen()
     await plain.write(before.sent.read())
     troubled.records = plain.records
-    sites = sites_of([hop, cache, reads, writes, handover, publisher, outbox, *SHARED])
+    sites = sites_of([hop, cache, hashes, reads, writes, handover, publisher, outbox, *SHARED])
 
     unreached = await besiege([plain, troubled], sites, tmp_path, SEED)
 

@@ -1,5 +1,6 @@
 """A log of normalized records in memory, and ledgers that read it into a real Postgres as a worker does."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -214,6 +215,17 @@ def rows(config: Config, query: str, values: Mapping[str, Any] | None = None) ->
     """What a query answers, on a connection of its own."""
     with psycopg.connect(config.postgres, options="-c timezone=UTC") as conn:
         return conn.execute(query.encode(), values).fetchall()
+
+
+def say_hashes_repeat(config: Config, repeat: object, network: str = NETWORK) -> None:
+    """As `ft migrate` keeps it of a network's configuration."""
+    rows(
+        config,
+        "INSERT INTO ref.networks (network, family, confirmed, finalized, settings) VALUES (%(network)s, 'evm', 'safe',"
+        " 'safe', jsonb_build_object('transaction_hashes_repeat', %(repeat)s::jsonb))"
+        " ON CONFLICT (network) DO UPDATE SET settings = excluded.settings RETURNING 1",
+        {"network": network, "repeat": json.dumps(repeat)},
+    )
 
 
 def owners(config: Config) -> dict[tuple[str, int], tuple[str, int]]:

@@ -7,7 +7,6 @@ import pytest
 
 from ft.config import Config
 from ft.schemas.events import to_record
-from tests.integration.ledger.conftest import MakeLedger
 from tests.integration.ledger.harness import (
     CODEC,
     Block,
@@ -18,6 +17,8 @@ from tests.integration.ledger.harness import (
     journal,
     owners,
     rows,
+    say_hashes_repeat,
+    tx,
 )
 
 HOLES = "SELECT block_number, contract, reason, state FROM ingest.quarantine ORDER BY id"
@@ -153,38 +154,21 @@ async def test_nine_transfers_of_the_greatest_quantity_to_one_account_are_summed
     assert rows(config, "SELECT quantity FROM market.ownership_current") == [(9 * (2**256 - 1),)]
 
 
-async def test_an_event_that_is_live_under_another_unfinal_block_is_a_hole_until_that_one_is_reverted(
+async def test_nothing_outside_can_put_a_number_behind_a_transactions_hash(
     config: Config, ledger: LedgerHarness
 ) -> None:
     log = Log()
-    moved = Event(tx="mint", target="alice")
-    log.append(first := Block(1, [moved]))
-    log.append(second := Block(2, [moved]))
+    forged = Event(tx="forged", target="alice")
+    log.append(Block(1, [forged]), tx_hash=[f"{tx('forged')}~2"])
+
     await ledger.read(log)
 
-    assert rows(config, HOLES) == [(2, "", "live_elsewhere", "open")]
-    assert [row[1] for row in journal(config)] == [1]
-    log.revert(second, reason="replace")
-    log.revert(first, reason="replace")
-    log.append(second)
-    await ledger.read(log)
-    assert [row[:2] for row in journal(config)] == [("apply", 1), ("revert", 1), ("apply", 2)]
-    assert rows(config, HOLES) == [(2, "", "live_elsewhere", "reverted")]
+    assert rows(config, HOLES) == [(1, account("c"), "bad_value", "open")]
+    assert journal(config) == []
 
 
-async def test_the_cross_check_survives_a_change_of_owner(config: Config, make_ledger: MakeLedger) -> None:
-    log = Log()
-    moved = Event(tx="mint", target="alice")
-    log.append(Block(1, [moved]))
-    await (await make_ledger(owner="one")).read(log)
-    log.append(Block(2, [moved]))
-
-    await (await make_ledger(owner="two")).read(log)
-
-    assert rows(config, HOLES) == [(2, "", "live_elsewhere", "open")]
-
-
-async def test_a_final_block_needs_no_cross_check(config: Config, ledger: LedgerHarness) -> None:
+async def test_a_final_blocks_transactions_are_not_remembered(config: Config, ledger: LedgerHarness) -> None:
+    say_hashes_repeat(config, False)
     log = Log(finalized=100)
     for number in (1, 2):
         log.append(Block(number, [Event(tx=f"t{number}", token=number, target="alice")]))

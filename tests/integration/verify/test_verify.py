@@ -231,9 +231,10 @@ async def test_a_project_that_is_behind_is_said_so_and_compared_as_far_as_it_has
 
 
 UNTRUE = (
-    "INSERT INTO ledger.events SELECT partition, (SELECT max(seq) + 1 FROM ledger.events), network, block_number,"
+    "INSERT INTO ledger.events SELECT partition,"
+    " (SELECT max(x.seq) + 1 FROM ledger.events x WHERE x.partition = e.partition), network, block_number,"
     " block_hash, block_time, '0xbad', tx_from, contract, topic0, n, sub_index, log_index + 900, 1, 'apply', standard,"
-    " token_id, '0xnobody', '0xnobody2', operator, quantity, control FROM ledger.events WHERE op = 'apply'"
+    " token_id, '0xnobody', '0xnobody2', operator, quantity, control FROM ledger.events e WHERE op = 'apply'"
     " AND standard = '{}' AND (partition, block_hash) IN"
     " (SELECT partition, block_hash FROM ledger.applied_blocks WHERE state = 'applied')"
     " ORDER BY block_number DESC, seq DESC LIMIT 1"

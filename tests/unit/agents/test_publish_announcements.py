@@ -12,7 +12,7 @@ from ft.agents.ledger.steps import Block, Columns
 from ft.agents.publish.announcements import TOPICS, Announcement, Announcer, Cursor, Marks, Topic, number
 from ft.schemas.codec import Codec
 from ft.schemas.events import AssetCreated, OwnershipChanged, to_record
-from ft.schemas.ids import EVM_ZERO, asset_id, asset_uuid, event_id
+from ft.schemas.ids import EVM_ZERO, asset_id, asset_uuid, event_id, transaction_hash
 
 
 def no_other(schema_id: int) -> NoReturn:
@@ -78,7 +78,7 @@ def expected(stretch: Stretch, changed: int, created: int, status: str) -> list[
         shared: dict[str, Any] = {
             "seq": seq, "op": stretch.op, "revision": stretch.revision[i], "event_id": event, "asset_id": asset,
             "network": stretch.network, "contract": c.contract[i], "token_id": c.token_id[i], "standard": c.standard[i],
-            "to_account": c.to_account[i], "quantity": c.quantity[i], "tx_hash": c.tx_hash[i],
+            "to_account": c.to_account[i], "quantity": c.quantity[i], "tx_hash": transaction_hash(c.tx_hash[i]),
             "block_number": stretch.block.number, "block_hash": stretch.block.hash, "block_time": stretch.block.time,
             "finality_status": status,
         }  # fmt: skip
@@ -119,6 +119,21 @@ def led_to(stretch: Stretch, row: int) -> dict[str, Any]:
         "holder_block": stretch.block.number if led.holder_block is None else led.holder_block,
         "holder_time": stretch.block.time if led.holder_time is None else led.holder_time,
     }
+
+
+def test_a_hash_that_came_twice_is_told_as_the_chain_has_it_and_its_event_by_an_id_of_its_own() -> None:
+    columns = Columns(
+        tx_hash=["0xab~2"], tx_from=["0xa"], contract=["0xc"], topic0=["0xt"], n=[0], sub_index=[0], log_index=[0],
+        standard=["erc1155"], token_id=["1"], from_account=[EVM_ZERO], to_account=["0xa"], operator=[None],
+        quantity=["1"],
+    )  # fmt: skip
+    stretch = Stretch(
+        partition=0, seq_from=1, network="cronos", block=Block(1, "0xb", 0), op="apply", columns=columns, revision=[1]
+    )
+
+    told = [CODECS[record.topic].decode(record.value) for record in ANNOUNCER.announce(stretch, Cursor(), Marks())]
+
+    assert [(record["tx_hash"], record["event_id"]) for record in told] == [("0xab", "cronos:0xab~2:0xc:0xt:0/0")] * 2
 
 
 @given(stretches(), st.integers(0, 5))

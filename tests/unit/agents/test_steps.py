@@ -74,3 +74,12 @@ def test_a_place_that_is_none_is_a_hole(column: str, number: int) -> None:
 
     assert isinstance(step, Unfit)
     assert step.reason == "bad_value"
+
+
+@pytest.mark.parametrize("tx_hash", ["0x1~2", "~", "0x1~"])
+def test_a_hash_with_what_only_the_ledger_puts_behind_one_is_a_hole(tx_hash: str) -> None:
+    step = read(record(tx_hash=[tx_hash]), 3)
+
+    assert isinstance(step, Unfit)
+    assert step.reason == "bad_value"
+    assert "expected hashes without '~'" in step.error

@@ -15,7 +15,7 @@ from ft.api.found import RangeNotIndexed, TransferKey, Transfers, TransfersAsk
 from ft.api.main import build
 from ft.api.rows import HeadRow, TransferRow
 from ft.api.transfers import TransferReads, narrow
-from ft.api.views import kind_of
+from ft.api.views import kind_of, transfer
 from ft.errors import DatabaseError, DatabaseUnavailable
 from ft.schemas.ids import EVM_ZERO, AssetKey
 
@@ -147,3 +147,9 @@ def test_nobody_on_a_side_makes_the_kind_and_what_moves_nothing_has_none(
     source: str, target: str, quantity: str, kind: str
 ) -> None:
     assert kind_of(source, target, quantity) == kind
+
+
+def test_a_transfer_of_a_hash_that_came_twice_has_the_chains_hash_and_an_id_of_its_own() -> None:
+    shown = transfer(replace(ROW, tx_hash="0x2~2"), None)
+
+    assert (shown.tx_hash, shown.transfer_id) == ("0x2", f"polygon:0x2~2:{A}:0xdd:0/0")
