@@ -2,6 +2,7 @@
 
 import click
 
+from ft.cli.said import Said
 from ft.config import Config
 
 
@@ -13,16 +14,25 @@ def command() -> None:
     the file named by FT_NETWORKS, creates missing topics with their settings, and registers every Avro schema
     under FULL_TRANSITIVE compatibility. Running it again changes nothing.
 
+    A database of a version whose journal did not say who holds a token is brought there, and announced anew: stop
+    workers and ingestion before. However it is ended, the next run goes on from there; workers start once it is done.
+
     \b
     Reads: FT_POSTGRES, FT_KAFKA, FT_SCHEMA_REGISTRY (default: the servers of `ft up`), FT_NETWORKS,
            FT_TOPIC_PREFIX, FT_PARTITIONS (first time only; default 8), FT_REPLICATION (default 1)
     """
+    from ft.agents.anew.run import announce_anew
     from ft.streams.prepare import prepare
 
-    done = prepare(Config.from_env())
+    config = Config.from_env()
+    done = prepare(config)
     for name in done.migrations:
         click.echo(f"database  applied {name}")
     for name in done.topics:
         click.echo(f"kafka     created {name}")
     click.echo(f"registry  {len(done.subjects)} schemas registered")
+    with Said() as said:
+        anew = announce_anew(config, said)
+    if anew:
+        click.echo("journal   says who holds what, and is announced anew")
     click.echo(f"ready: {done.partitions} partitions")
