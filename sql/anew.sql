@@ -4,12 +4,12 @@
 -- Processes that were at work lately, and write. One that stops in order leaves nothing; one that was killed, for a minute.
 SELECT 'worker ' || worker FROM system.workers WHERE seen_at > now() - interval '1 minute'
 UNION ALL
-SELECT format('ft ingest %%s --follow (%%s)', network, owner) FROM ingest.leases WHERE seen_at > now() - interval '1 minute'
+SELECT concat('ft ingest ', network, ' --follow (', owner, ')') FROM ingest.leases WHERE seen_at > now() - interval '1 minute'
 UNION ALL
-SELECT format('ft ingest %%s --from %%s --to %%s --bulk', network, "from", "to") FROM ingest.bulk
+SELECT concat('ft ingest ', network, ' --from ', "from", ' --to ', "to", ' --bulk') FROM ingest.bulk
 WHERE state = 'filling' AND seen_at > now() - interval '1 minute'
 UNION ALL
-SELECT format('ft ingest (%%s)', job) FROM system.sync_cursors
+SELECT concat('ft ingest (', job, ')') FROM system.sync_cursors
 WHERE starts_with(job, 'range:') AND updated_at > now() - interval '15 seconds'
 ORDER BY 1;
 

@@ -55,8 +55,8 @@ def require_stopped(conn: psycopg.Connection[Any]) -> None:
     """Raises StillRunning where a worker or an ingestion was seen lately."""
     if found := [row[0] for row in conn.execute(load("anew", LIVE)["live"]).fetchall()]:
         raise StillRunning(
-            f"expected no worker and no `ft ingest` while the journal is migrated, got {', '.join(found)}. Stop workers "
-            "and ingestion, then `ft migrate` again. One that was killed is forgotten a minute later."
+            f"expected no worker and no `ft ingest` while the journal is migrated, got {', '.join(found)}. Stop "
+            "workers and ingestion, then `ft migrate` again. One that was killed is forgotten a minute later."
         )
 
 

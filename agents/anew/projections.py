@@ -13,7 +13,15 @@ from ft.agents.ledger.singles import SINGLE
 from ft.schemas.ids import NO_ACCOUNTS, asset_id, asset_uuid_text
 from ft.sql.queries import LIVE, load
 
-_TABLES: Final = ("holdings", "cards", "holders", "stats", "activity", "heads")
+_TABLES: Final = {
+    "holdings": "projection.holdings",
+    "cards": "projection.asset_cards",
+    "holders": "projection.collection_holders",
+    "stats": "projection.collection_stats",
+    "activity": "projection.collection_activity",
+    "heads": "system.partition_head",
+}
+"""Name in the queries -> table, in the order in which they follow from each other."""
 _ASSETS: Final = ("network", "contract", "token_id", "uuid", "standard", "first_seen")
 _ROWS_AT_ONCE: Final = 5_000
 
@@ -26,10 +34,11 @@ def count_projections(conn: Connection, told: Callable[[str], None]) -> None:
     """
     sql = load("anew_projections", LIVE)
     values = {"single": sorted(SINGLE), "nobody": sorted(NO_ACCOUNTS)}
-    for table in _TABLES:  # 1
-        told(f"projections: {table}")
-        conn.execute(sql[f"forget_{table}"])
-        conn.execute(sql[f"put_{table}"], values)
+    for name, table in _TABLES.items():  # 1
+        told(f"projections: {name}")
+        conn.execute(sql[f"forget_{name}"])
+        conn.execute(sql[f"put_{name}"], values)
+        conn.execute(f"ANALYZE {table}".encode())  # the next one joins it, and must not take it for small
     told("projections: assets")  # 2
     conn.execute(sql["forget_assets"])
     conn.execute(sql["date_assets"], values)

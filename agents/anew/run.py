@@ -64,6 +64,7 @@ class _Run:
                 announce(self._config, self._conn, self._partitions, self._report)
                 self._report("done: a worker announces the journal from its first row on")
             elif state.partition >= self._partitions:
+                self._report(str(self._progress))
                 put(self._conn, State(step="holdings" if state.step == "journal" else "topics"))
             else:
                 self._do_partition(state)

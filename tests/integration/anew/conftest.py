@@ -1,7 +1,7 @@
 """Deployments of the last version without holders, one a test."""
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,7 +16,7 @@ from tests.integration.anew.before import PARTITIONS, restore
 
 
 @pytest.fixture
-async def earlier(servers: Mapping[str, str], tmp_path: Path) -> Iterator[Config]:
+async def earlier(servers: Mapping[str, str], tmp_path: Path) -> AsyncIterator[Config]:
     """Not migrated yet."""
     admin, name = servers["FT_POSTGRES"], f"ft_test_{secrets.token_hex(6)}"
     with psycopg.connect(admin, autocommit=True) as conn:

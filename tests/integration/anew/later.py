@@ -1,7 +1,5 @@
 """What comes after: the migration itself, a publisher, further blocks, and the proof."""
 
-from typing import Any
-
 import psycopg
 
 from ft.agents.anew.run import announce_anew

@@ -43,9 +43,7 @@ class Model:
             was = source if before[0] is None else before[0]
             model.expected[partition, seq] = (account, was, block, at)
             fallback = (target, source, number, time)
-            model.written[partition, seq] = tuple(
-                f if s is None else s for s, f in zip(said, fallback, strict=True)
-            )
+            model.written[partition, seq] = tuple(f if s is None else s for s, f in zip(said, fallback, strict=True))
             model.holdings[contract, token] = (account, block, not events)
         return model
 

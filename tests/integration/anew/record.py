@@ -91,28 +91,28 @@ class Teller:
 
 def tell(teller: Teller, top: int) -> None:
     """``top``: the height below."""
-    coin = {"standard": "erc1155", "contract": "coin"}
+    coin = Event(tx="coins", standard="erc1155", contract="coin")
     teller.block(top + 1, [
         *(Event(tx=f"mint{token}", token=token, target="alice", log_index=token) for token in (1, 2, 3, 4)),
-        Event(tx="coins", quantity=10, target="carol", log_index=9, **coin),
-        Event(tx="coins", token=2, quantity=5, target="carol", log_index=10, n=1, **coin),
+        replace(coin, quantity=10, target="carol", log_index=9),
+        replace(coin, token=2, quantity=5, target="carol", log_index=10, n=1),
     ])  # fmt: skip
     teller.block(top + 2, [Event(tx="move1", token=1, source="alice", target="bob")])
-    debit = Event(tx="debit", quantity=4, source="carol", target="dan", log_index=3, **coin)
+    debit = replace(coin, tx="debit", quantity=4, source="carol", target="dan", log_index=3)
     lost = teller.block(top + 3, [
         Event(tx="again1", token=1, target="dave", log_index=0),
         Event(tx="spend2", token=2, source="spy", target="eve", log_index=1),
         Event(tx="burn3", token=3, source="spy", log_index=2),
         debit,
-        Event(tx="debit2", token=2, quantity=5, source="carol", target="dan", log_index=4, **coin),
-        Event(tx="nothing", token=9, quantity=0, source="carol", target="dan", log_index=5, **coin),
+        replace(coin, tx="debit2", token=2, quantity=5, source="carol", target="dan", log_index=4),
+        replace(coin, tx="nothing", token=9, quantity=0, source="carol", target="dan", log_index=5),
         Event(tx="void8", token=8, log_index=6),
     ])  # fmt: skip
     teller.undo(lost)
     teller.block(top + 3, [
         replace(debit, log_index=0),
         Event(tx="self4", token=4, source="alice", target="alice", log_index=1),
-        Event(tx="nothing2", token=9, quantity=0, target="dan", log_index=2, **coin),
+        replace(coin, tx="nothing2", token=9, quantity=0, target="dan", log_index=2),
     ], fork="b")  # fmt: skip
     gone = teller.block(top + 4, [Event(tx="mint5", token=5, target="gus")])
     teller.undo(gone)
@@ -124,7 +124,7 @@ def tell(teller: Teller, top: int) -> None:
     ])  # fmt: skip
     wrong = teller.block(51, [
         Event(tx="late72", token=7, source="zed", target="yan", log_index=0),
-        Event(tx="lateburn", token=2, quantity=1, source="carol", log_index=1, **coin),
+        replace(coin, tx="lateburn", token=2, quantity=1, source="carol", log_index=1),
     ])  # fmt: skip
     teller.undo(wrong, "replaced")
     teller.block(51, [Event(tx="late72", token=7, source="zed", target="xia", log_index=0)], fork="r")
@@ -146,7 +146,8 @@ async def fill(config: Config) -> tuple[Chain, Teller]:
 
 def store_chain(config: Config, chain: Chain, teller: Teller) -> None:
     """The chain as normalize would have stored it."""
-    canonical = {block.number: (block.hash, block.time) for block in (*chain.blocks, *teller.canonical.values())}
+    canonical = {block.number: (block.hash, block.time) for block in chain.blocks}
+    canonical |= {block.number: (block.hash, block.time) for block in teller.canonical.values()}
     head = max(canonical)
     with psycopg.connect(config.postgres) as conn:
         conn.execute(
@@ -218,7 +219,8 @@ def half_read(registry: Registry, config: Config, values: list[list[bytes]]) -> 
     codec = registry.codec("ownership_changed", Topics(config.topic_prefix).ownership_changed)
     found = []
     for partition in values:
-        holdings, seq = Holdings(), 0
+        holdings: Any = Holdings()  # that version's
+        seq = 0
         for value in partition[: len(partition) // 2]:
             record = codec.decode(value)
             seq = record["seq"]
@@ -254,21 +256,20 @@ def _text(value: Any, config: Config) -> Any:
     return value.replace(config.topic_prefix, "PREFIX.")
 
 
-async def record(config: Config, into: Path) -> None:
+async def record(config: Config) -> dict[str, Any]:
+    """Everything that the tests need."""
     create_topics(config, [], PARTITIONS)
     with Registry(config.schema_registry) as registry:
         chain, teller = await fill(config)
         store_chain(config, chain, teller)
         values = await announce(config, registry)
         await project(config, registry)
-        recorded = {
+        return {
             "schemas": {topic: schema_text(topic) for topic in TOPICS},
             "records": {topic: [[value[5:].hex() for value in p] for p in values[topic]] for topic in TOPICS},
             "half_read": half_read(registry, config, values["ownership_changed"]),
             "tables": dump(config),
         }
-    into.write_bytes(gzip.compress(json.dumps(recorded, separators=(",", ":")).encode(), 9, mtime=0))
-    print(f"{into}: {into.stat().st_size:,} bytes, {len(recorded['tables']['ledger.events']['rows']):,} journal rows")
 
 
 def main() -> None:
@@ -284,9 +285,12 @@ def main() -> None:
         )  # fmt: skip
         try:
             migrate(url, config)
-            asyncio.run(record(config, Path(sys.argv[1])))
+            recorded = asyncio.run(record(config))
         finally:
             drop_database(admin, name)
+    into = Path(sys.argv[1])
+    into.write_bytes(gzip.compress(json.dumps(recorded, separators=(",", ":")).encode(), 9, mtime=0))
+    print(f"{into}: {into.stat().st_size:,} bytes, {len(recorded['tables']['ledger.events']['rows']):,} journal rows")
 
 
 if __name__ == "__main__":

