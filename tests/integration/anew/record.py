@@ -114,7 +114,10 @@ def tell(teller: Teller, top: int) -> None:
         Event(tx="self4", token=4, source="alice", target="alice", log_index=1),
         replace(coin, tx="nothing2", token=9, quantity=0, target="dan", log_index=2),
     ], fork="b")  # fmt: skip
-    gone = teller.block(top + 4, [Event(tx="mint5", token=5, target="gus")])
+    gone = teller.block(top + 4, [
+        Event(tx="mint5", token=5, target="gus", log_index=0),
+        Event(tx="move5", token=5, source="gus", target="hal", log_index=1),
+    ])  # fmt: skip
     teller.undo(gone)
     teller.block(top + 4, [Event(tx="move6", token=6, source="alice", target="bob")], fork="b")
     teller.block(50, [
