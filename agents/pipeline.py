@@ -15,6 +15,7 @@ from mode import Service
 
 from ft.agents.ledger.hop import Ledger
 from ft.agents.ledger.indexing import Indexing
+from ft.agents.ledger.recount import Recounting
 from ft.agents.normalize.fold import Network
 from ft.agents.normalize.hop import Normalize
 from ft.agents.normalize.rawblock import FAMILIES
@@ -156,6 +157,7 @@ def build(config: Config) -> App:
         app.serve(Orphan(config))
     if "ledger" in config.agents:
         app.serve(Indexing(config))
+        app.serve(Recounting(config))
     return app
 
 

@@ -14,6 +14,7 @@ from ft.config import Config
 from ft.errors import MalformedRecord
 from ft.schemas import ids
 from ft.schemas.ids import NO_ACCOUNTS
+from ft.streams.belonging import begins
 from ft.streams.registry import Registry
 from ft.streams.topics import Topics
 from ft.streams.whole import WholeTopic
@@ -97,14 +98,15 @@ class Subscriber:
         Raises BrokerUnavailable, BrokerError.
         """
         with WholeTopic(self._config, self._name(topic), cursors) as whole:
-            bounds = whole.bounds()
+            bounds, begin = whole.bounds(), begins(self._config, self._name(topic))
             total = sum(end - first for first, end in bounds.values())
             done = 0
             for partition, cursor in sorted(cursors.items()):
                 holdings, told = Holdings(), Told()
                 first, end = bounds[partition]
-                if first > 0:
-                    told.problems.append((self._at(topic, partition), "records from offset 0", f"from offset {first}"))
+                if first > (expected := begin.get(partition, 0)):
+                    what = self._at(topic, partition)
+                    told.problems.append((what, f"records from offset {expected}", f"from offset {first}"))
                 if cursor > 0:
                     self._read(whole, topic, partition, (first, end, cursor), told, holdings, done, total)
                 if told.last_seq != cursor:

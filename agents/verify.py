@@ -4,7 +4,6 @@ Everything is read in one snapshot (REPEATABLE READ), so a running pipeline may 
 afterwards, in a transaction of their own.
 """
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,8 +11,8 @@ from typing import Any, Final, TypeAlias
 
 import psycopg
 
-from ft.agents.columns import columns
 from ft.agents.subscriber import OnRecords
+from ft.agents.verify_findings import Finding, judge, keep
 from ft.agents.verify_notes import coverage_notes
 from ft.agents.verify_topics import read_topics
 from ft.config import Config
@@ -62,21 +61,6 @@ class Outcome:
     differences: Sequence[Difference] = ()
     seconds: float = 0.0
     looked_at: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """A token whose events do not add up although all of them are known: the contract's doing, shown in answers."""
-
-    network: str
-    contract: str
-    token_id: str
-    detail: Mapping[str, Any]
-
-    def __str__(self) -> str:
-        asset = ids.asset_id(self.network, self.contract, self.token_id)
-        sums = ", ".join(f"{s['account']}: {s['quantity']}" for s in self.detail["sums"][:4])
-        return f"{asset}: {self.detail['reason']} ({sums})"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -153,7 +137,7 @@ def verify(config: Config, *, wait_s: float, listener: Listener, topics: bool = 
             values = parameters(config)
             _wait_for_project(conn, values, wait_s)
             report = _prove(conn, config, values, listener, topics)
-            report.healed = _keep_findings(conn, report.findings)
+            report.healed = keep(conn)
             return report
     except psycopg.OperationalError as exc:
         raise DatabaseUnavailable(f"Postgres: expected an answer, got: {exc}") from exc
@@ -233,16 +217,15 @@ def _subscribed(
 
 
 def _outcome(conn: Connection, check: Check, values: Mapping[str, Any], report: Report, started: float) -> Outcome:
+    rows: Sequence[tuple[Any, ...]] = ()
     if check.name == "uuids":
         counted, rows = _check_uuids(conn)
         facts: Sequence[Any] = (counted,)
+    elif check.name == "coverage":
+        facts, report.findings = judge(conn, values)
     else:
         facts = _one(conn, f"{check.name}_facts", values)
-        if check.name == "coverage":
-            report.findings = [_finding(row) for row in _query(conn, "nonconserving", values)]
-            rows = []
-        else:
-            rows = _query(conn, check.name, values).fetchall()
+        rows = _query(conn, check.name, values).fetchall()
     return Outcome(
         name=check.name,
         claim=check.claim.format(*facts),
@@ -278,17 +261,3 @@ def _check_uuids(conn: Connection) -> tuple[int, list[tuple[str, str, str, int]]
             if ids.asset_uuid(asset) != uuid:
                 wrong.append((asset, str(ids.asset_uuid(asset)), str(uuid)))
     return counted, [(*row, len(wrong)) for row in wrong[:DIFFERENCES_MAX]]
-
-
-def _finding(row: tuple[Any, ...]) -> Finding:
-    return Finding(network=row[0], contract=row[1], token_id=row[2], detail=row[3])
-
-
-def _keep_findings(conn: Connection, findings: Sequence[Finding]) -> int:
-    """Write what was found, delete what healed; returns how many healed."""
-    names = ("network", "contract", "token_id", "detail")
-    rows = [(f.network, f.contract, f.token_id, json.dumps(f.detail)) for f in findings]
-    values = columns(names, rows) or dict.fromkeys(names, "{}")
-    with conn.transaction():
-        _query(conn, "write_findings", values)
-        return _query(conn, "heal_findings", values).rowcount

@@ -10,3 +10,7 @@ SELECT partition, next_seq - 1 FROM system.partition_owner WHERE consumer = 'led
 -- name: refused_by_project
 -- Places of records in the topic of changes that nobody took for an announcement.
 SELECT partition, "offset" FROM system.dlq WHERE consumer = 'project' AND topic = %(topic)s;
+
+-- name: begins
+-- Where a topic's records begin, of partitions that were announced anew; the others' begin at offset 0.
+SELECT partition, "offset" FROM system.topic_begins WHERE topic = %(topic)s;

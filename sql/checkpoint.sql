@@ -53,3 +53,7 @@ SELECT network, family FROM ref.networks ORDER BY network;
 -- name: migrated
 -- Whether `ft migrate` has run here.
 SELECT to_regclass('system.settings') IS NOT NULL AND to_regclass('system.partition_owner') IS NOT NULL;
+
+-- name: half_migrated
+-- Whether the journal of an earlier version is still on its way (agents/anew/).
+SELECT EXISTS (SELECT FROM system.settings WHERE name = 'holders');

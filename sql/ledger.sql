@@ -176,7 +176,7 @@ SET position = excluded.position, head_number = excluded.head_number, head_hash 
 
 -- name: single_latest
 -- One row a token, by an event later than what it stands on; returns, a row for each and in their order, who had the
--- token: null where nothing was known of it. ``joins``: the account got it by the first of the batch's events already,
+-- token, and whether implicitly: null where nothing was known of it. ``joins``: the account got it by the first of the batch's events already,
 -- so that it has had it for longer where it is whom the row names.
 INSERT INTO market.ownership_current AS o
     (network, contract, token_id, slot, account, quantity, since, event_time, block_number, log_index, sub_index, standard)
@@ -192,7 +192,7 @@ SET account = excluded.account, event_time = excluded.event_time, block_number =
                  ELSE excluded.since END,
     log_index = excluded.log_index, sub_index = excluded.sub_index, standard = excluded.standard, implicit = false
 WHERE (excluded.block_number, excluded.log_index, excluded.sub_index) > (o.block_number, o.log_index, o.sub_index)
-RETURNING old.account;
+RETURNING old.account, old.implicit;
 
 -- name: single_held
 -- The rows of tokens that are walked.
@@ -317,7 +317,8 @@ WHERE (c.network, c.contract, c.token_id) = (k.network, k.contract, k.token_id) 
 
 -- name: multi_net
 -- Balances by their difference; a row below or at zero is hidden, not deleted. It stands on the newest event of the
--- balance, and its account has had it since the newest that came in. Returns which are below zero, in their order.
+-- balance, and its account has had it since the newest that came in. Returns, in their order, which are below zero or
+-- were before.
 INSERT INTO market.ownership_current AS o
     (network, contract, token_id, slot, account, quantity, since, block_number, log_index, sub_index, standard)
 SELECT network, contract, token_id, account, account, quantity, to_timestamp(since), block_number, log_index, sub_index,
@@ -336,7 +337,7 @@ SET quantity = o.quantity + excluded.quantity,
         THEN excluded.log_index ELSE o.log_index END,
     sub_index = CASE WHEN (excluded.block_number, excluded.log_index, excluded.sub_index) > (o.block_number, o.log_index, o.sub_index)
         THEN excluded.sub_index ELSE o.sub_index END
-RETURNING o.quantity < 0;
+RETURNING o.quantity < 0 OR old.quantity < 0;
 
 -- name: multi_positions
 -- What these balances stand on now, and since when they have been had.

@@ -14,9 +14,16 @@ from ft.contracts import NONE
 from ft.errors import ConfigError, DatabaseError, DatabaseUnavailable
 from ft.networks import Network, load_networks
 from ft.schemas.standards import FAMILY, HOLDING, TITLES
+from ft.sql.queries import LIVE, load
 
 ROLES: Final = ("ft_migrate", "ft_writer", "ft_api")
+_HOLDERS: Final = "0011_holders.sql"
+_BEFORE_HOLDERS: Final = "0010_bulk.sql"
 _LOCK: Final = 0x66740001  # any number that no other advisory lock of this database uses
+
+
+class StillRunning(ConfigError):
+    """Processes are at work that have to be stopped before the database can be migrated."""
 
 
 def migrate(url: str, config: Config) -> list[str]:
@@ -25,7 +32,7 @@ def migrate(url: str, config: Config) -> list[str]:
     Safe to run twice and by two at once. The login must be able to create roles, or find ft_migrate,
     ft_writer and ft_api made and granted to it. ``config.partitions`` counts at the first time only. Raises
     DatabaseError for a migration that was edited after it was applied, DatabaseUnavailable if Postgres
-    cannot be reached.
+    cannot be reached, StillRunning where processes of an earlier version would write into tables that they do not know.
     """
     networks = load_networks(config.networks_file)
     try:
@@ -43,6 +50,15 @@ def migrate(url: str, config: Config) -> list[str]:
         raise DatabaseUnavailable(f"Postgres: expected a connection to {_where(url)}, got: {exc}") from exc
     except psycopg.Error as exc:
         raise DatabaseError(f"migration of {_where(url)} failed: {exc}") from exc
+
+
+def require_stopped(conn: psycopg.Connection[Any]) -> None:
+    """Raises StillRunning where a worker or an ingestion was seen lately."""
+    if found := [row[0] for row in conn.execute(load("anew", LIVE)["live"]).fetchall()]:
+        raise StillRunning(
+            f"expected no worker and no `ft ingest` while the journal is migrated, got {', '.join(found)}. Stop "
+            "workers and ingestion, then `ft migrate` again. One that was killed is forgotten a minute later."
+        )
 
 
 def stored_partitions(conn: psycopg.Connection[Any]) -> int:
@@ -94,6 +110,12 @@ def _ensure_ledger_of_migrations(conn: psycopg.Connection[Any]) -> None:
 
 def _apply(conn: psycopg.Connection[Any]) -> list[str]:
     known = dict(conn.execute("SELECT name, sha256 FROM system.migrations").fetchall())
+    if (
+        _BEFORE_HOLDERS in known
+        and _HOLDERS not in known
+        and conn.execute(load("anew", LIVE)["has_journal"]).fetchone() == (True,)
+    ):
+        require_stopped(conn)
     folder = files("ft.sql") / "migrations"
     applied = []
     for path in sorted((p for p in folder.iterdir() if p.name.endswith(".sql")), key=lambda p: p.name):

@@ -1,6 +1,6 @@
 -- name: head
 -- What the fold of the raw log knew after the last committed record.
-SELECT claim_offset, broken, safe, position FROM ingest.heads WHERE network = %(network)s;
+SELECT claim_offset, broken, safe, position, late_position FROM ingest.heads WHERE network = %(network)s;
 
 -- name: contracts
 -- Those older than the token standards, and from which raw offset on each is read that way (null: from now on).
@@ -109,14 +109,15 @@ SET "to" = excluded."to", proof = excluded.proof, raw_offset = excluded.raw_offs
 -- name: write_head
 -- The fold, and the network's head after the last record of the batch.
 INSERT INTO ingest.heads (network, claim_offset, broken, head_number, head_hash, head_time, safe, finalized, position,
-                          unfinal_from)
+                          late_position, unfinal_from)
 VALUES (%(network)s, %(claim_offset)s, %(broken)s, %(head_number)s, %(head_hash)s,
         CASE WHEN %(head_number)s::bigint >= 0 THEN to_timestamp(%(head_time)s) END, %(safe)s, %(finalized)s,
-        %(position)s, %(unfinal_from)s)
+        %(position)s, %(late_position)s, %(unfinal_from)s)
 ON CONFLICT (network) DO UPDATE
 SET claim_offset = excluded.claim_offset, broken = excluded.broken, head_number = excluded.head_number,
     head_hash = excluded.head_hash, head_time = excluded.head_time, safe = excluded.safe,
-    finalized = excluded.finalized, position = excluded.position, unfinal_from = excluded.unfinal_from;
+    finalized = excluded.finalized, position = excluded.position, late_position = excluded.late_position,
+    unfinal_from = excluded.unfinal_from;
 
 -- name: forget_created
 -- The receipt that created these contracts is not in the chain any more.

@@ -19,7 +19,7 @@ from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[a
 from ft.config import Config
 from ft.errors import BrokerUnavailable, DatabaseUnavailable, MalformedRecord, OffsetMismatch
 from ft.schemas.codec import Codec
-from ft.sql.queries import load
+from ft.sql.queries import LIVE, load
 from ft.streams.topics import Topics, admin_of, cluster_id, wanted_settings
 
 log = structlog.get_logger(__name__)
@@ -63,6 +63,14 @@ def require_announced(config: Config, codec: Codec, partitions: int) -> None:
                 "that the topics were announced from, or an older state of it. Restore that one; or start with an "
                 "empty database, delete every topic but the raw ones, and `ft migrate`: all follows from those."
             )
+
+
+def begins(config: Config, topic: str) -> dict[int, int]:
+    """Partition -> offset of its first record, where that is not 0: what stood below was deleted, and announced anew.
+
+    Raises DatabaseUnavailable.
+    """
+    return dict(_rows(config, "begins", LIVE, topic=topic))
 
 
 def tell_changed_settings(config: Config, topics: Topics, networks: Iterable[str]) -> None:
@@ -142,9 +150,9 @@ def _last_seq(codec: Codec, records: list[tuple[int, bytes | None]], refused: se
     return None
 
 
-def _rows(config: Config, query: str, **values: object) -> list[tuple[Any, ...]]:
+def _rows(config: Config, query: str, generation: str | None = None, **values: object) -> list[tuple[Any, ...]]:
     try:
         with psycopg.connect(config.postgres_as("ft_writer"), connect_timeout=5, autocommit=True) as conn:
-            return conn.execute(load("belonging")[query], values).fetchall()
+            return conn.execute(load("belonging", generation)[query], values).fetchall()
     except psycopg.OperationalError as exc:
         raise DatabaseUnavailable(f"Postgres: expected a connection, got: {str(exc).strip()}") from exc

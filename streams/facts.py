@@ -63,10 +63,15 @@ def known_networks(config: Config) -> dict[str, str]:
 
 
 def require_migrated(conn: psycopg.Connection[Any]) -> None:
-    """Raises ConfigError where `ft migrate` has not run."""
+    """Raises ConfigError where `ft migrate` has not run, or not to its end."""
     row = conn.execute(load("checkpoint")["migrated"]).fetchone()
     if row is None or not row[0]:
         raise ConfigError("the database is not migrated: expected ft's tables, found none. Run `ft migrate`.")
+    if conn.execute(load("checkpoint")["half_migrated"]).fetchone() == (True,):
+        raise ConfigError(
+            "the database is of an earlier version and half migrated: its journal does not say yet who holds what. Run "
+            "`ft migrate`: it goes on where it was."
+        )
 
 
 def _read(config: Config) -> tuple[int, dict[str, str]]:

@@ -1,7 +1,7 @@
 """Topic names, their settings, and whether the broker's topics are the ones this database belongs to."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -216,6 +216,27 @@ def delete_topics(config: Config, names: Iterable[str]) -> list[str]:
     return deleted
 
 
+def delete_records(config: Config, ends: Mapping[tuple[str, int], int]) -> None:
+    """Delete what each topic and partition holds before an offset; what is gone already stays so.
+
+    Raises BrokerUnavailable; BrokerError where Kafka refuses, as for a topic that is compacted. Blocking.
+    """
+    wanted = [TopicPartition(topic, partition, end) for (topic, partition), end in ends.items() if end > 0]
+    if not wanted:
+        return
+    admin = admin_of(config)
+    for place, future in admin.delete_records(wanted, request_timeout=_TIMEOUT_S).items():
+        what = f"{place.topic}-{place.partition}"
+        try:
+            first = future.result(_TIMEOUT_S).low_watermark
+        except KafkaException as exc:
+            raise _translated(config, exc, f"{what}: its records before {place.offset} could not be deleted") from exc
+        except TimeoutError as exc:
+            raise BrokerUnavailable(f"Kafka at {config.kafka}: {what}: no answer to a deletion of records") from exc
+        if first < place.offset:
+            raise BrokerError(f"{what}: expected to begin at offset {place.offset} after a deletion, got {first}")
+
+
 def delete_group(config: Config, group: str) -> bool:
     """Forget a consumer group's offsets; False where it is unknown, or not empty yet: the broker forgets it later."""
     admin = admin_of(config)
@@ -294,7 +315,7 @@ def passes(error: Any) -> bool:
     return bool(error.code() < 0 or error.code() in _PASSING or error.retriable())
 
 
-def _translated(config: Config, exc: KafkaException) -> BrokerError:
+def _translated(config: Config, exc: KafkaException, what: str = "") -> BrokerError:
     error: Any = exc.args[0]
     kind = BrokerUnavailable if passes(error) else BrokerError
-    return kind(f"Kafka at {config.kafka}: {error.str()}")
+    return kind(f"Kafka at {config.kafka}: {what}{': ' if what else ''}{error.str()}")

@@ -78,11 +78,14 @@ def _records(fetcher: Any, tp: TP, most: int, ceiling: int | None) -> Iterator[A
     An error that the driver keeps in the place of records is left there: it is raised where nothing else is to be had.
     """
     fetched = fetcher._records.get(tp)
-    size = count = 0
+    if not isinstance(fetched, FetchResult):
+        return
     if ceiling is not None:
-        state = fetcher._subscriptions.subscription.assignment.state_value(tp)
-        most = min(most, ceiling - state.position)
-    while isinstance(fetched, FetchResult) and count < most and size < BYTES_MAX:
+        # Where the partition is read, not where its buffer begins: after a seek that is worthless, and is dropped.
+        state = fetched._assignment.state_value(tp)
+        most = min(most, ceiling - state.position) if state is not None and state.has_valid_position else most
+    size = count = 0
+    while count < most and size < BYTES_MAX:
         record = fetched.getone()
         if record is None:  # read to its end, or made worthless by a seek: the driver may fetch again
             del fetcher._records[tp]

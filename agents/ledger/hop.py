@@ -7,7 +7,8 @@ A transaction:
 3. writes who has each single token, which says what each row led to (``owners``)
 4. appends the journal rows by COPY; writes slices, retractions, heads, holes and dead letters
 5. writes the balances, netted and in key order
-6. moves the fence and commits (``checkpoint.Writer``); then the cache, then the publisher learn of it
+6. writes what contradicts (``findings``)
+7. moves the fence and commits (``checkpoint.Writer``); then the cache, then the publisher learn of it
 What a transaction finds missing (a month of the journal, live events in months without indexes) is made or read
 outside of it, and it begins again.
 """
@@ -23,7 +24,7 @@ from typing import Final, Protocol, TypeAlias
 import psycopg
 import structlog
 
-from ft.agents.ledger import owners
+from ft.agents.ledger import findings, owners
 from ft.agents.ledger import reads as ledger_reads
 from ft.agents.ledger import writes as ledger_writes
 from ft.agents.ledger.bare import Bare
@@ -270,6 +271,7 @@ class _Work:
         owned = await owners.hold(conn, posting, hybrids=hybrids, bare=self.bare, walk_all=self.walk_all)
         await ledger_writes.write(conn, posting, owned.stretches, messages, self._ledger._topic)
         await owners.settle(conn, owned)
+        await findings.note(conn, posting, owned)
         self.posting, self.owned = posting, owned
         return self._moves(posting.next_seq)
 

@@ -61,8 +61,10 @@ class Owned:
     singles: Singles
     hybrids: set[Contract]
     """Contracts that were met as such for the first time."""
+    turned: set[Contract] = field(default_factory=set)
+    """Contracts of tokens that had balances and have one holder from now on."""
     negative: list[Account] = field(default_factory=list)
-    """Balances below zero."""
+    """Balances that are below zero, or were before."""
 
 
 async def hold(
@@ -85,7 +87,8 @@ async def hold(
     changed = {token: one for token, one in sorted(singles.walked.items()) if one.changed or one.unsure}
     if changed:
         await _run(conn, "single_walked", walked_rows(changed))
-    return Owned(stretches=with_led(stretches, singles.led), singles=singles, hybrids=new)
+    turned = {token[:2] for token, one in walked.items() if one.turned}
+    return Owned(stretches=with_led(stretches, singles.led), singles=singles, hybrids=new, turned=turned)
 
 
 async def settle(conn: Connection, owned: Owned) -> None:
@@ -129,7 +132,10 @@ async def _walked(
     turned = await _turned(conn, sorted(single & mixed))
     most = {token: undone[token] + 1 for token in undone if token in single} | dict.fromkeys(turned, ALL)
     live = await _live(conn, most, bare)
-    return {token: _walk_from(rows.get(token), live.get(token)) for token in sorted(single)}
+    walked = {token: _walk_from(rows.get(token), live.get(token)) for token in sorted(single)}
+    for token in turned:
+        walked[token].turned = True
+    return walked
 
 
 def _walk_from(row: tuple[Any, ...] | None, live: Sequence[Arrival] | None) -> Walked:
@@ -182,15 +188,15 @@ def _arrival(row: Sequence[Any]) -> Arrival:
 
 async def _put_latest(conn: Connection, singles: Singles) -> None:
     """In two statements: where the account has the token from the first event on, it may have had it before."""
-    latest, held = singles.latest, dict[Token, str | None]()
+    latest, held = singles.latest, dict[Token, tuple[Any, ...]]()
     for joins in (True, False):
         tokens = {token: latest[token] for token in sorted(latest) if latest[token][5] is joins}
         if tokens:
             rows = await _run(conn, "single_latest", latest_rows(tokens) | {"joins": joins})
             if len(rows) != len(tokens):
                 raise Disordered
-            held |= {token: row[0] for token, row in zip(tokens, rows, strict=True)}
-    compare_first(singles, [held[token] for token in latest])
+            held |= zip(tokens, rows, strict=True)
+    compare_first(singles, [(account, implicit) for account, implicit in map(held.__getitem__, latest)])
 
 
 async def _put_multis(conn: Connection, owned: Owned) -> None:

@@ -38,6 +38,8 @@ class Walked:
     unsure: bool = False
     """Whether ``since`` has to be asked of the journal anew."""
     changed: bool = False
+    turned: bool = False
+    """It had balances, and has one holder from now on."""
 
 
 @dataclass(slots=True)
@@ -48,10 +50,10 @@ class Singles:
     walked: dict[Token, Walked] = field(default_factory=dict)
     led: dict[Place, Led] = field(default_factory=dict)
     """Rows that led to something else than they say."""
-    contradictions: list[Place] = field(default_factory=list)
-    """Rows that move a token from somebody who does not have it, as far as is known."""
+    contradictions: dict[Place, str | None] = field(default_factory=dict)
+    """Rows that cannot be true as far as is known, and who had the token before; None: no live event tells."""
     below: dict[tuple[str, str], Place] = field(default_factory=dict)
-    """(network, contract) of events that came below what was known of their token, and the place of the last one."""
+    """(network, contract) of events that came, or went, below the greatest of their token, and the last one's place."""
     disordered: set[Token] = field(default_factory=set)
     """Tokens whose events do not come in the order of the chain, and so have to be walked."""
 
@@ -148,7 +150,8 @@ def _move_on(
     account, stays = before[1], target == before[1]
     if source != account:
         result.led[place] = Led(holder_before=account)
-        result.contradictions.append(place)
+        if contradicts(account, source):
+            result.contradictions[place] = account
     since = before[4] if stays else time
     result.latest[token] = (position, target, time, standard, since, stays and before[5], *before[6:])
 
@@ -163,6 +166,8 @@ def _walk(
     """
     before, time = one.live.holding, stretch.block.time
     if stretch.op == "revert":
+        if before is not None and position < before.position:
+            result.below[stretch.network, stretch.columns.contract[place[1]]] = place
         one.live.retract(position, source)
         one.unsure = True
     else:
@@ -170,8 +175,9 @@ def _walk(
         if before is None or position > before.position:
             stays = before is not None and before.account == target and not before.implicit
             one.since = one.since if stays else time
-            if (source if before is None else before.account) != source or (before is None and not _is_mint(source)):
-                result.contradictions.append(place)
+            held = None if before is None or before.implicit else before.account
+            if contradicts(held, source) or stretch.columns.quantity[place[1]] != "1":
+                result.contradictions[place] = held
         else:
             one.unsure = one.unsure or target == before.account or one.since is None or time >= one.since
             result.below[stretch.network, stretch.columns.contract[place[1]]] = place
@@ -196,20 +202,26 @@ def _led(
     return None if led == Led() else led
 
 
-def _is_mint(source: str) -> bool:
-    return source in NO_ACCOUNTS
+def contradicts(held: str | None, source: str) -> bool:
+    """Whether a token cannot leave ``source``. ``held``: who has it by its last live event; None: there is none."""
+    if source in NO_ACCOUNTS:
+        return held is not None and held not in NO_ACCOUNTS
+    return held != source
 
 
-def compare_first(result: Singles, held: Sequence[str | None]) -> None:
-    """``held``: who had each token of ``latest`` before, in its order; None: nothing was known of it."""
-    for (*_, source, at, row), account in zip(result.latest.values(), held, strict=True):
+def compare_first(result: Singles, held: Sequence[tuple[str | None, bool | None]]) -> None:
+    """``held``: who had each token of ``latest`` before, in its order, and whether implicitly; None: nothing was
+    known of it."""
+    for (*_, source, at, row), (account, implicit) in zip(result.latest.values(), held, strict=True):
         if account is None:
-            if not _is_mint(source):
-                result.contradictions.append((at, row))
-        elif account != source:
-            place = (at, row)
-            result.led[place] = replace(result.led.get(place, Led()), holder_before=account)
-            result.contradictions.append(place)
+            if source not in NO_ACCOUNTS:
+                result.contradictions[at, row] = None
+        elif account != source or implicit:
+            place, told = (at, row), None if implicit else account
+            if account != source:
+                result.led[place] = replace(result.led.get(place, Led()), holder_before=account)
+            if contradicts(told, source):
+                result.contradictions[place] = told
 
 
 def with_led(stretches: Sequence[Stretch], led: Mapping[Place, Led]) -> list[Stretch]:

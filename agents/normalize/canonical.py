@@ -122,6 +122,8 @@ class Chain:
     safe: int = -1
     position: int = -1
     """Offset of the last record taken."""
+    late_position: int = -1
+    """Offset of the last block that came below the head; -1: none did."""
     rows: dict[int, Block] = field(default_factory=dict)
     head: int = -1
     finalized: int = -1
@@ -225,6 +227,8 @@ class Chain:
             reasons=joined(record.reasons),
         )
         self.rows[block.number] = block
+        if block.number < self.head:
+            self.late_position = offset
         self.head = max(self.head, block.number)
         if block.final:
             self.finalized = max(self.finalized, block.number)

@@ -109,6 +109,7 @@ def _head(chain: Chain) -> dict[str, Any]:
         "safe": chain.safe,
         "finalized": marks.finalized,
         "position": chain.position,
+        "late_position": chain.late_position,
         "unfinal_from": chain.lowest_unfinal,
     }
 
@@ -168,7 +169,7 @@ async def load_chain(conn: Connection, network: str) -> Chain:
     row = await (await conn.execute(sql["head"], key)).fetchone()
     if row is None:
         return Chain()
-    chain = Chain(claim_offset=row[0], broken=row[1], safe=row[2], position=row[3])
+    chain = Chain(claim_offset=row[0], broken=row[1], safe=row[2], position=row[3], late_position=row[4])
     chain.load(_blocks(await (await conn.execute(sql["standing_rows"], key)).fetchall()))
     return chain
 

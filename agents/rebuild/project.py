@@ -1,6 +1,6 @@
 """ownership_changed, from its first record -> projections beside those that are served, which they then replace.
 
-1. a second consumer, with fence rows of its own, runs ``Project`` from offset 0 into shadow tables
+1. a second consumer, with fence rows of its own, runs ``Project`` from the first record into shadow tables
 2. once it has read the topic, it takes over (``takeover``): in one transaction that keeps everybody else out, it reads
    what the live consumer has read since, and changes the tables
 The live consumer goes on all the time, before and after. Whatever happens to this process, what is served is whole.
@@ -26,7 +26,8 @@ from ft.schemas.codec import Codec
 from ft.schemas.events import OwnershipChanged, from_record
 from ft.sql.queries import LIVE
 from ft.streams import checkpoint
-from ft.streams.checkpoint import Claim, process_name
+from ft.streams.belonging import begins
+from ft.streams.checkpoint import Claim, Move, process_name
 from ft.streams.hop import Message, process
 from ft.streams.prepare import partitions_of
 from ft.streams.registry import Registry
@@ -84,6 +85,8 @@ class _Rebuild:
         self._codec = codec
         self._report = report
         self._claims: dict[int, Claim] = {}
+        self._firsts: dict[int, int] = {}
+        """Partition -> offset of its first record."""
         self._log = ("", "")
         self._progress = Progress(what="ownership_changed")
 
@@ -122,18 +125,20 @@ class _Rebuild:
 
     async def _claim(self) -> None:
         topic = self._whole.topic
-        for partition, (first, _) in self._whole.bounds().items():
-            if first > 0:
+        begin = begins(self._config, topic)
+        self._firsts = {partition: first for partition, (first, _) in self._whole.bounds().items()}
+        for partition, first in self._firsts.items():
+            if first > (expected := begin.get(partition, 0)):
                 raise LostRecords(
-                    f"{topic}-{partition}: expected the log to begin at offset 0, got {first}. Records were deleted: "
-                    "restore the topic before the projections can be rebuilt from it."
+                    f"{topic}-{partition}: expected the log to begin at offset {expected}, got {first}. Records were "
+                    "deleted: restore the topic before the projections can be rebuilt from it."
                 )
         identity = topic_identities(self._config, [topic])[topic]
         self._log = (identity.cluster_id, identity.topic_id)
         conn = await checkpoint.connect_writer(self._config, application="ft rebuild claims")
         try:
             for partition in self._whole.partitions:
-                self._claims[partition] = await checkpoint.claim(
+                claim = self._claims[partition] = await checkpoint.claim(
                     conn,
                     consumer=self.hop.consumer,
                     topic=topic,
@@ -142,6 +147,7 @@ class _Rebuild:
                     cluster_id=identity.cluster_id,
                     topic_id=identity.topic_id,
                 )
+                await _begin_at(conn, claim, self._firsts[partition])
         except psycopg.Error as exc:
             raise checkpoint.translated(exc) from exc
         finally:
@@ -150,14 +156,15 @@ class _Rebuild:
     async def _fill(self, ends: Mapping[int, int], most: int = BATCH_RECORDS, until: float = math.inf) -> bool:
         """Process every record below ``ends``, ``most`` at a time; False if the clock passed ``until`` before that."""
         progress = self._progress
-        progress.total = sum(max(ends[p], claim.next_offset) for p, claim in self._claims.items() if p in ends)
+        claims, firsts = self._claims, self._firsts
+        progress.total = sum(max(ends[p], claim.next_offset) - firsts[p] for p, claim in claims.items() if p in ends)
         starts = {partition: claim.next_offset for partition, claim in self._claims.items()}
         for messages in self._whole.read(starts, ends, most):
             for message in messages:
-                if message.offset == 0:
+                if message.offset == self._firsts[message.partition]:
                     self._check_first(message)
             await process(messages, self.hop, self)
-            progress.done = sum(claim.next_offset for claim in self._claims.values())
+            progress.done = sum(claim.next_offset - firsts[partition] for partition, claim in claims.items())
             self._report(progress)
             if time.monotonic() > until:
                 break
@@ -198,3 +205,10 @@ class _Rebuild:
             for fence in takeover.fences(self._shadow.conn, LIVE, self._whole.topic)
             if fence.partition in self._claims and (fence.cluster_id, fence.topic_id) == self._log
         }
+
+
+async def _begin_at(conn: checkpoint.Connection, claim: Claim, first: int) -> None:
+    """The claim's next offset is that of the topic's first record."""
+    await checkpoint.move_fence(conn, [Move(claim=claim, next_offset=first, next_seq=claim.next_seq)])
+    await conn.commit()
+    claim.next_offset = first

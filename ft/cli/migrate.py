@@ -2,6 +2,7 @@
 
 import click
 
+from ft.cli.said import Said
 from ft.config import Config
 
 
@@ -14,10 +15,14 @@ def command() -> None:
     under FULL_TRANSITIVE compatibility. Then proves again, from the raw log, what an older version noted with
     less proof; stopped, it goes on there the next time. Running it again changes nothing.
 
+    A database of a version whose journal did not say who holds a token is brought there, and announced anew: stop
+    workers and ingestion before. However it is ended, the next run goes on from there; workers start once it is done.
+
     \b
     Reads: FT_POSTGRES, FT_KAFKA, FT_SCHEMA_REGISTRY (default: the servers of `ft up`), FT_NETWORKS,
            FT_TOPIC_PREFIX, FT_PARTITIONS (first time only; default 8), FT_REPLICATION (default 1)
     """
+    from ft.agents.anew.run import announce_anew
     from ft.agents.normalize.reproof import prove_again
     from ft.streams.prepare import prepare
 
@@ -29,4 +34,8 @@ def command() -> None:
         click.echo(f"kafka     created {name}")
     click.echo(f"registry  {len(done.subjects)} schemas registered")
     prove_again(config, lambda text: click.echo(f"creations {text}"))
+    with Said() as said:
+        anew = announce_anew(config, said)
+    if anew:
+        click.echo("journal   says who holds what, and is announced anew")
     click.echo(f"ready: {done.partitions} partitions")

@@ -3,20 +3,16 @@
 import asyncio
 import signal
 import sys
-import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from ft.cli.configured import configured
 from ft.cli.outcomes import tell
+from ft.cli.said import Said
 from ft.errors import FtError
 
-if TYPE_CHECKING:
-    from ft.agents.rebuild.progress import Progress
-
 EQUAL, DIFFERENT, CANNOT_RUN = 0, 1, 2
-_LINE_EVERY_S = 10.0
 
 
 @click.group(no_args_is_help=True)
@@ -49,7 +45,7 @@ def project() -> None:
     from ft.agents.rebuild.project import rebuild_project
 
     _end_in_order()
-    with _Said() as said:
+    with Said() as said:
         done = asyncio.run(rebuild_project(configured(), said))
     click.echo(
         f"served: {done.records:,} records, everything that project keeps; readers waited {done.locked_s:.2f} s "
@@ -80,7 +76,7 @@ def ledger(networks: tuple[str, ...], keep: bool, level_s: float) -> None:
 
     _end_in_order()
     try:
-        with _Said() as said:
+        with Said() as said:
             result = rebuild_ledger(configured(), list(networks), said, keep=keep, level_s=level_s)
     except FtError as exc:
         click.echo(f"ft: {exc}", err=True)
@@ -102,32 +98,3 @@ def _end_in_order() -> None:
         raise SystemExit(128 + number)
 
     signal.signal(signal.SIGTERM, end)
-
-
-class _Said:
-    """What a rebuild tells, on stderr: one line that moves on a terminal, else a line every ten seconds."""
-
-    def __init__(self) -> None:
-        self._tty = sys.stderr.isatty()
-        self._said_at = 0.0
-        self._open = False
-
-    def __enter__(self) -> "_Said":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._close_line()
-
-    def __call__(self, said: "Progress | str") -> None:
-        if isinstance(said, str):
-            self._close_line()
-            click.echo(said, err=True)
-        elif time.monotonic() - self._said_at >= (0.2 if self._tty else _LINE_EVERY_S):
-            self._said_at = time.monotonic()
-            click.echo(f"\r{said}\x1b[K" if self._tty else str(said), err=True, nl=not self._tty)
-            self._open = self._tty
-
-    def _close_line(self) -> None:
-        if self._open:
-            click.echo(err=True)
-            self._open = False

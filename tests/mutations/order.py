@@ -68,7 +68,8 @@ MUTATIONS: Final = (
         name="ledger-rocksdb-before-commit",
         path="agents/ledger/hop.py",
         old="        self.posting, self.owned = posting, owned\n        return self._moves(posting.next_seq)\n",
-        new="        self.posting, self.owned = posting, owned\n        self._ledger._cache.learn(posting, self.claims)\n"
+        new="        self.posting, self.owned = posting, owned\n"
+        "        self._ledger._cache.learn(posting, self.claims, owned.hybrids)\n"
         "        return self._moves(posting.next_seq)\n",
         tests=(LEDGER,),
     ),

@@ -209,7 +209,7 @@ async def test_a_final_block_is_replaced_in_place(raw: RawTopic, normalizer: Nor
     assert events_of(taken) == expected_events(chain.blocks)
     assert {b.reason for batches in taken.values() for b in batches if b.op == "revert"} == {"replace"}
     assert raw.rows("SELECT state FROM ingest.quarantine") == [("reverted",)]
-    assert raw.rows("SELECT head_number, finalized FROM ingest.heads") == [(3, 3)]
+    assert raw.rows("SELECT head_number, finalized, late_position FROM ingest.heads") == [(3, 3, 4)]
     assert raw.rows('SELECT "from", "to" FROM ingest.coverage') == [(1, 3)]
 
 

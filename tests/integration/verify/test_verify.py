@@ -230,13 +230,16 @@ async def test_a_project_that_is_behind_is_said_so_and_compared_as_far_as_it_has
     assert allowed.exit_code == 0
 
 
-NEGATIVE = (
-    "INSERT INTO ledger.events SELECT partition, (SELECT max(seq) + 1 FROM ledger.events WHERE partition = 0), network,"
-    " block_number, block_hash, block_time, '0xbad',"
-    " tx_from, contract, topic0, n, sub_index, log_index + 900, 1, 'apply', standard, token_id, '0xnobody',"
-    " '0xnobody2', operator, quantity, control FROM ledger.events WHERE partition = 0 AND op = 'apply'"
-    " ORDER BY seq DESC LIMIT 1"
+UNTRUE = (
+    "INSERT INTO ledger.events SELECT partition,"
+    " (SELECT max(x.seq) + 1 FROM ledger.events x WHERE x.partition = e.partition), network, block_number,"
+    " block_hash, block_time, '0xbad', tx_from, contract, topic0, n, sub_index, log_index + 900, 1, 'apply', standard,"
+    " token_id, '0xnobody', '0xnobody2', operator, quantity, control FROM ledger.events e WHERE op = 'apply'"
+    " AND standard = '{}' AND (partition, block_hash) IN"
+    " (SELECT partition, block_hash FROM ledger.applied_blocks WHERE state = 'applied')"
+    " ORDER BY block_number DESC, seq DESC LIMIT 1"
 )
+NEGATIVE = UNTRUE.format("erc1155")
 
 
 async def test_a_negative_sum_is_a_finding_under_full_coverage_and_heals(proven: Config, ft_verify: RunVerify) -> None:
@@ -249,10 +252,23 @@ async def test_a_negative_sum_is_a_finding_under_full_coverage_and_heals(proven:
     healed = verified(proven)
 
     assert [finding.detail["reason"] for finding in found.findings] == ["negative sum"]
-    assert {"account": "0xnobody", "quantity": "-1"} in found.findings[0].detail["sums"]
+    assert "0xnobody" in [told["account"] for told in found.findings[0].detail["sums"]]
     assert kept == [("nonconserving", found.findings[0].token_id)]
     assert strict.exit_code == 1
     assert (healed.findings, healed.healed, _findings(proven)) == ([], 1, [])
+
+
+async def test_a_token_that_leaves_somebody_who_does_not_have_it_is_a_finding_that_says_who(
+    proven: Config, ft_verify: RunVerify
+) -> None:
+    execute(proven, UNTRUE.format("erc721"))
+
+    (found,) = verified(proven).findings
+    said = ft_verify().output
+
+    assert (found.detail["reason"], found.detail["from"]) == ("from does not hold it", "0xnobody")
+    assert f"from does not hold it (0xnobody -> 0xnobody2, held by {found.detail['holder'] or 'nobody'})" in said
+    assert _findings(proven) == [("nonconserving", found.token_id)]
 
 
 @pytest.mark.parametrize(

@@ -217,6 +217,15 @@ def test_finality_passes_through_rows_that_are_final_already() -> None:
     assert {height: row.final for height, row in chain.rows.items()} == {5: True, 6: True, 7: True}
 
 
+def test_a_block_below_the_head_is_late_and_one_on_top_of_what_a_reorg_left_is_not() -> None:
+    chain, _ = fold(CLAIM, append(5, starts=True), append(6), revert(6), append(6, "b", parent=name(5)))
+    on_top = chain.late_position
+    chain.step(append(2, starts=True, finalized=9), 5)
+    chain.step(append(7, "c", parent=name(6, "b")), 6)
+
+    assert (on_top, chain.late_position) == (-1, 5)
+
+
 def test_safe_stays_between_the_final_and_the_highest_block() -> None:
     chain, _ = fold(CLAIM, append(5, starts=True, safe=99), append(6, safe=1), append(7, safe=6), revert(7))
     capped, _ = fold(CLAIM, append(5, starts=True, finalized=5, safe=2))
@@ -371,6 +380,12 @@ def assert_marks(chain: Chain, stored: dict[int, Block]) -> None:
 def restarted(chain: Chain, stored: dict[int, Block]) -> Chain:
     """What load_chain reads: the head, the highest final row, all from the lowest unfinal one on."""
     floor = chain.lowest_unfinal if chain.lowest_unfinal is not None else 2**62
-    fresh = Chain(claim_offset=chain.claim_offset, broken=chain.broken, safe=chain.safe, position=chain.position)
+    fresh = Chain(
+        claim_offset=chain.claim_offset,
+        broken=chain.broken,
+        safe=chain.safe,
+        position=chain.position,
+        late_position=chain.late_position,
+    )
     fresh.load([row for h, row in stored.items() if h >= floor or h in (chain.head, chain.finalized)])
     return fresh

@@ -27,6 +27,13 @@ class Fetched(FetchResult):  # type: ignore[misc]
 
     def __init__(self, records: Sequence[Record]) -> None:
         self.records = list(records)
+        self._assignment = SimpleNamespace(state_value=lambda _: self)
+        self.has_valid_position = True
+
+    @property
+    def position(self) -> int:
+        """Where the partition is read."""
+        return self.records[0].offset if self.records else 0
 
     def getone(self) -> Record | None:
         """As the driver's: None where nothing is left."""
@@ -38,9 +45,6 @@ class Fetcher:
 
     def __init__(self, **sizes: int) -> None:
         self._records: dict[TP, object] = {}
-        self._subscriptions = SimpleNamespace(
-            subscription=SimpleNamespace(assignment=SimpleNamespace(state_value=self._state))
-        )
         self._wait_consume_future = None
         self.asked_again = 0
         for name, size in sizes.items():
@@ -49,11 +53,6 @@ class Fetcher:
     def fetched(self, name: str, records: Sequence[Record]) -> None:
         """Something came for the partition ``<topic><number>``."""
         self._records[tp(name)] = Fetched(records)
-
-    def _state(self, at: TP) -> SimpleNamespace:
-        fetched = self._records[at]
-        assert isinstance(fetched, Fetched)
-        return SimpleNamespace(position=fetched.records[0].offset if fetched.records else 0)
 
     def _notify(self, future: object) -> None:
         self.asked_again += 1
@@ -121,6 +120,16 @@ def test_a_partition_is_read_up_to_its_ceiling_and_on_where_that_rises() -> None
         return {at.partition: records_of(pieces) for at, pieces in found.items()}
 
     assert [read(ceiling) for ceiling in (0, 15, 15, 18)] == [{1: 40}, {0: 15, 1: 20}, {1: 40}, {0: 3}]
+
+
+def test_a_buffer_that_a_seek_made_worthless_is_dropped_though_it_begins_above_the_ceiling() -> None:
+    fetcher = Fetcher(t0=0)
+    sought = Fetched([])
+    sought._assignment = SimpleNamespace(state_value=lambda _: SimpleNamespace(position=5, has_valid_position=True))
+    fetcher._records[tp("t0")] = sought
+
+    assert take(fetcher, {tp("t0")}, Turns(), lambda _: 4, lambda _: 10, lambda _: 8) == {}
+    assert (fetcher._records, fetcher.asked_again) == ({}, 1)
 
 
 def test_one_partition_alone_fills_the_queue() -> None:

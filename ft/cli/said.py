@@ -1,0 +1,41 @@
+"""What a command that takes long tells of its progress."""
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from ft.agents.rebuild.progress import Progress
+
+_LINE_EVERY_S = 10.0
+
+
+class Said:
+    """Told on stderr: one line that moves on a terminal, else a line every ten seconds."""
+
+    def __init__(self) -> None:
+        self._tty = sys.stderr.isatty()
+        self._said_at = 0.0
+        self._open = False
+
+    def __enter__(self) -> "Said":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close_line()
+
+    def __call__(self, said: "Progress | str") -> None:
+        if isinstance(said, str):
+            self._close_line()
+            click.echo(said, err=True)
+        elif time.monotonic() - self._said_at >= (0.2 if self._tty else _LINE_EVERY_S):
+            self._said_at = time.monotonic()
+            click.echo(f"\r{said}\x1b[K" if self._tty else str(said), err=True, nl=not self._tty)
+            self._open = self._tty
+
+    def _close_line(self) -> None:
+        if self._open:
+            click.echo(err=True)
+            self._open = False

@@ -1,0 +1,109 @@
+"""What is held back, as the database tells it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+
+from ft.streams.ceilings import HEAD_RECORDS, UNBOUNDED
+from ft.streams.checkpoint import Claim
+from ft.streams.claims import Claims
+from ft.streams.holding import Holding
+from tests.integration.normalize.rawtopic import NETWORK, RawTopic
+
+BACKLOG = 10_000
+_OWNER = (
+    "INSERT INTO system.partition_owner (consumer, topic, partition, epoch, next_seq) VALUES ('ledger', 't', %s, 1, %s)"
+)
+_HEAD = "INSERT INTO system.partition_head (consumer, partition, network, position) VALUES ('ledger', %s, %s, %s)"
+_CURSOR = """
+    INSERT INTO system.publish_cursor (partition, seq, blocked) VALUES (%s, %s, %s)
+    ON CONFLICT (partition) DO UPDATE SET seq = excluded.seq, blocked = excluded.blocked
+"""
+
+
+class Held:
+    """Looks at one raw log with a backlog, that normalize has taken ``next_offset`` records of."""
+
+    def __init__(self, raw: RawTopic, monkeypatch: pytest.MonkeyPatch, *, next_offset: int = 0) -> None:
+        claims = Claims(raw.config, "here:1:1")
+        claim = Claim(consumer="normalize", topic=raw.topic, partition=0, epoch=1, next_offset=next_offset, next_seq=1)
+        monkeypatch.setattr(claims, "held", lambda consumer: [claim] if consumer == "normalize" else [])
+        self.topic, self.changes = raw.topic, 0
+        self.end = BACKLOG
+        self.holding = Holding(raw.config, claims, lambda _: self.end, self._changed)
+        self.holding.pace(raw.topic, NETWORK)
+
+    def _changed(self) -> None:
+        self.changes += 1
+
+    async def ceiling(self) -> int | None:
+        """The ceiling after one more look."""
+        await self.holding.look()
+        return self.holding.ceiling(self.topic)
+
+    async def close(self) -> None:
+        await self.holding.on_stop()
+
+
+@contextmanager
+def written(raw: RawTopic) -> Iterator[psycopg.Connection[object]]:
+    with psycopg.connect(raw.config.postgres, autocommit=True) as conn:
+        yield conn
+
+
+async def test_nothing_is_read_before_the_first_look_and_other_topics_always(
+    raw: RawTopic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held(raw, monkeypatch)
+
+    assert held.holding.ceiling(raw.topic) == 0
+    assert held.holding.ceiling("another") is None
+
+
+async def test_a_backlog_is_unbounded_where_no_ledger_ever_worked(
+    raw: RawTopic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held(raw, monkeypatch)
+
+    assert await held.ceiling() == UNBOUNDED
+    assert held.holding.held_back() == frozenset()
+    await held.close()
+
+
+async def test_a_backlog_is_read_on_from_where_the_slowest_partition_of_the_ledger_is(
+    raw: RawTopic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held(raw, monkeypatch, next_offset=500)
+    with written(raw) as conn:
+        for partition, position in ((0, 450), (1, 420), (2, 499)):
+            conn.execute(_OWNER, [partition, 1])
+            conn.execute(_HEAD, [partition, NETWORK, position])
+
+    assert await held.ceiling() == 421 + HEAD_RECORDS
+    assert held.holding.held_back() == {raw.topic}
+    await held.close()
+
+
+async def test_at_the_head_the_database_is_not_asked(raw: RawTopic, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Held(raw, monkeypatch, next_offset=500)
+    held.end = 503
+    monkeypatch.setattr(held.holding, "_stages", None)
+
+    assert await held.ceiling() == 500 + HEAD_RECORDS
+    assert await held.ceiling() == 500 + HEAD_RECORDS
+    assert held.changes == 1
+
+
+async def test_rows_of_a_partition_that_waits_for_an_operator_are_nobodys_work(
+    raw: RawTopic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held(raw, monkeypatch)
+    with written(raw) as conn:
+        for partition, seq, blocked in ((0, 40, None), (1, 0, "refused")):
+            conn.execute(_OWNER, [partition, 101])
+            conn.execute(_CURSOR, [partition, seq, blocked])
+
+    assert (await held.holding._stages()).unprojected == 60
+    await held.close()
