@@ -93,6 +93,7 @@ class Pipeline:
             owner=self.app.owner,
             publisher=publisher,
             fail=self.app.fail,
+            busy=self.app.claims.busy,
         )
         self.app.run(hop, topics.normalized, name="ledger", bundle=50, bundles=8, within_s=_LATENCY_S)
 

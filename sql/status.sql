@@ -64,7 +64,7 @@ SELECT consumer, reason, count(*), min(created_at) FROM system.dlq WHERE state =
 
 -- name: workers
 -- Processes that were seen in the last minute.
-SELECT worker, agents, metrics_url, extract(epoch FROM now() - seen_at)::bigint
+SELECT worker, agents, metrics_url, extract(epoch FROM now() - seen_at)::bigint, doing
 FROM system.workers WHERE seen_at > now() - interval '1 minute' ORDER BY worker
 
 -- name: bulk

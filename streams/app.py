@@ -101,6 +101,10 @@ class App(faust.App):
         consumer: Any = self.consumer
         consumer.wake()
 
+    def resting(self) -> frozenset[str]:
+        """Topics that nobody gets on with for now, on purpose."""
+        return self.holding.held_back() | self.claims.busy
+
     def serve(self, service: Any) -> None:
         """Start ``service`` once the worker runs, and stop it with it."""
         self.service(service)
@@ -232,7 +236,7 @@ def create_app(config: Config) -> App:
     app.page("/metrics")(_metrics)
     url = f"http://{config.web_bind}:{app.conf.web_port}/metrics"
     app.serve(app.holding)
-    app.serve(Watch(config, app.claims, app.ends, app.fail, url, app.holding.held_back))
+    app.serve(Watch(config, app.claims, app.ends, app.fail, url, app.resting))
     return app
 
 

@@ -26,6 +26,8 @@ class Claims:
     def __init__(self, config: Config, owner: str) -> None:
         self._config = config
         self.owner = owner
+        self.busy: set[str] = set()
+        """Topics whose agent does something that takes long, on purpose: standing still there is no hanging."""
         self._consumers: dict[str, str] = {}
         self._known: dict[TopicPartition, Claim] = {}
         self._lock = asyncio.Lock()

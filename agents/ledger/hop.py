@@ -101,8 +101,11 @@ class Ledger:
         cache: Cache | None = None,
         publisher: Announcing | None = None,
         fail: Fail | None = None,
+        busy: set[str] | None = None,
     ) -> None:
+        """``busy``: has the topic among it while something takes long on purpose, for whoever watches."""
         self._config = config
+        self._busy: set[str] = set() if busy is None else busy
         self._claims = claims
         self._codec = codec
         self._topic = topic
@@ -178,7 +181,7 @@ class Ledger:
                     await self._ensure_months(exc.months)
                     await self._ensure_hash_months(exc.hashed)
                 except BareMonths as exc:
-                    work.bare |= await self._bare.scan(exc.tokens)
+                    work.bare |= await self._scan_bare(exc.tokens)
                 except Disordered:
                     work.walk_all = True
         except BaseException:
@@ -201,6 +204,13 @@ class Ledger:
         EVENTS_PROCESSED.labels(agent=self.consumer).inc(sum(map(len, posting.stretches)))
         if self._publisher is not None and owned.stretches:
             self._publisher.offer(owned.stretches)
+
+    async def _scan_bare(self, tokens: Sequence[Token]) -> Mapping[Token, Sequence[Arrival]]:
+        self._busy.add(self._topic)
+        try:
+            return await self._bare.scan(tokens)
+        finally:
+            self._busy.discard(self._topic)
 
     async def _ensure_months(self, months: Iterable[tuple[int, int]]) -> None:
         for year, month in sorted(months):

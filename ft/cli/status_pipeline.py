@@ -129,8 +129,10 @@ def _waiting(status: Status) -> Iterable[str]:
         yield f"[red]dead letters: {count:,} of {consumer}, {escape(reason)}, since {oldest:%Y-%m-%d %H:%M:%S %Z}[/]"
     if not status.dead_letters:
         yield "dead letters: none"
-    for worker, agents, metrics_url, seen_s in status.workers:
+    for worker, agents, metrics_url, seen_s, doing in status.workers:
         yield f"worker {worker}: {agents} {metrics_url} (seen {seen_s} s ago)"
+        if doing:
+            yield f"[yellow]  it {escape(doing)}; the ledger's partitions of this worker wait meanwhile[/]"
     if not status.workers:
         yield "no worker runs: faust -A ft worker"
 

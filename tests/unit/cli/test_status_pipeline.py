@@ -61,7 +61,7 @@ def test_what_waits_for_somebody_is_listed() -> None:
         EMPTY,
         outbox=[(0, 0, None), (1, 7, "refused: too large")],
         dead_letters=[("project", "unknown_kind", 2, datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC))],
-        workers=[("host:1:2", "ledger", "http://127.0.0.1:9", 4)],
+        workers=[("host:1:2", "ledger", "http://127.0.0.1:9", 4, "reads months without indexes")],
     )
 
     said = printed(status)
@@ -70,3 +70,4 @@ def test_what_waits_for_somebody_is_listed() -> None:
     assert "publisher: partition 1 waits for `ft dlq replay`: refused: too large" in said
     assert "dead letters: 2 of project, unknown_kind, since 2024-01-02 03:04:05 UTC" in said
     assert "worker host:1:2: ledger http://127.0.0.1:9 (seen 4 s ago)" in said
+    assert "it reads months without indexes; the ledger's partitions of this worker wait meanwhile" in said
