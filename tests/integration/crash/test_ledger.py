@@ -27,7 +27,8 @@ UNREACHED: dict[str, str] = {
     "agents/ledger/hashes.py _copies: await cursor.fetchall()": _ONCE,
     "agents/ledger/hashes.py hashes: await _copies(conn, asked, appends, reverted)": _ONCE,
     "agents/ledger/hop.py Ledger._commit: await self._alone('forget_hash_months')": "no network changes its mind",
-    "agents/ledger/hop.py Ledger._commit: await self._bare.scan(exc.tokens)": "no month of the story is bare",
+    "agents/ledger/hop.py Ledger._commit: await self._scan_bare(exc.tokens)": "no month of the story is bare",
+    "agents/ledger/hop.py Ledger._scan_bare: await self._bare.scan(tokens)": "no month of the story is bare",
     "agents/ledger/writes.py _put_copies: await _run(conn, 'put_copies', "
     "keys | {'live': booleans([live for _, live in changed])})": _ONCE,
     "agents/ledger/hop.py Ledger._run_timer: await self._fail(exc)": "a worker ends here, of a bug",
