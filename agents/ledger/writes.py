@@ -31,12 +31,8 @@ async def write(
     await _put_dead(conn, posting, messages, topic)
 
 
-async def _run(
-    conn: Connection, query: str, values: Mapping[str, Any], *, prepare: bool = True
-) -> list[tuple[Any, ...]]:
-    """``prepare=False`` for look-ups: their plans must know how large the tables are by now."""
-    cursor = await conn.execute(load("ledger")[query], values, prepare=prepare)
-    return await cursor.fetchall() if cursor.description else []
+async def _run(conn: Connection, query: str, values: Mapping[str, Any]) -> None:
+    await conn.execute(load("ledger")[query], values, prepare=True)
 
 
 async def _put_slices(conn: Connection, posting: Posting) -> None:
