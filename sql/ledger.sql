@@ -310,7 +310,7 @@ WHERE EXISTS (
     WHERE (c.network, c.contract, c.token_id) = (k.network, k.contract, k.token_id) AND c.slot <> '');
 
 -- name: drop_balances
--- They turn out to have one holder.
+-- Balances of tokens that turn out to have one holder.
 DELETE FROM market.ownership_current c
 USING unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[]) AS k (network, contract, token_id)
 WHERE (c.network, c.contract, c.token_id) = (k.network, k.contract, k.token_id) AND c.slot <> '';

@@ -80,7 +80,7 @@ async def hold(
     if new:
         await _run(conn, "put_hybrids", _contracts(new, stretches))
     walked = await _walked(conn, posting, hybrids | new, bare, walk_all=walk_all)
-    singles = fold(stretches, walked)
+    singles = fold(stretches, walked, hybrids | new)
     if singles.disordered:
         raise Disordered
     await _put_latest(conn, singles)
@@ -129,7 +129,9 @@ async def _walked(
     rows = await _rows(conn, sorted(asked | mixed))
     told_single = named(stretches) if mixed else set()
     single = asked | {token for token in mixed if token in rows or token in told_single}
-    turned = await _turned(conn, sorted(single & mixed))
+    turned = sorted((single & mixed) - rows.keys() | await _with_balances(conn, sorted(single & mixed & rows.keys())))
+    if turned:  # balances that they had go; who has them is told by all that is live
+        await _run(conn, "drop_balances", token_arrays(turned), prepare=False)
     most = {token: undone[token] + 1 for token in undone if token in single} | dict.fromkeys(turned, ALL)
     live = await _live(conn, most, bare)
     walked = {token: _walk_from(rows.get(token), live.get(token)) for token in sorted(single)}
@@ -149,15 +151,10 @@ def _walk_from(row: tuple[Any, ...] | None, live: Sequence[Arrival] | None) -> W
     return Walked(LiveEvents(live, given), since=since, standard=standard)
 
 
-async def _turned(conn: Connection, tokens: Sequence[Token]) -> list[Token]:
-    """Those of the tokens that had balances and have one holder from now on: their balances go."""
-    if not tokens:
-        return []
-    rows = await _run(conn, "with_balances", token_arrays(tokens), prepare=False)
-    turned = [(row[0], row[1], row[2]) for row in rows]
-    if turned:
-        await _run(conn, "drop_balances", token_arrays(turned), prepare=False)
-    return turned
+async def _with_balances(conn: Connection, tokens: Sequence[Token]) -> set[Token]:
+    """Those that have balances beside a holder: their contract was not known to tell one movement twice."""
+    rows = await _run(conn, "with_balances", token_arrays(tokens), prepare=False) if tokens else []
+    return {(row[0], row[1], row[2]) for row in rows}
 
 
 async def _rows(conn: Connection, tokens: Sequence[Token]) -> dict[Token, tuple[Any, ...]]:
@@ -200,7 +197,8 @@ async def _put_latest(conn: Connection, singles: Singles) -> None:
 
 
 async def _put_multis(conn: Connection, owned: Owned) -> None:
-    nets = multis(owned.stretches, owned.singles.walked.keys())
+    hybrids, walked = owned.singles.hybrids, owned.singles.walked
+    nets = multis(owned.stretches, {token for token in walked if token[:2] in hybrids} if hybrids else ())
     if not nets:
         return
     below = await _run(conn, "multi_net", multi_rows(nets))

@@ -5,7 +5,7 @@ stored. The others go through the rule of ``ownership`` one event after the othe
 touches, those of a block at or below the head that the partition already had, and those that two standards tell of.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
@@ -48,6 +48,7 @@ class Singles:
 
     latest: dict[Token, Latest] = field(default_factory=dict)
     walked: dict[Token, Walked] = field(default_factory=dict)
+    hybrids: Collection[tuple[str, str]] = frozenset()
     led: dict[Place, Led] = field(default_factory=dict)
     """Rows that led to something else than they say."""
     contradictions: dict[Place, str | None] = field(default_factory=dict)
@@ -90,9 +91,12 @@ def moving_rows(stretch: Stretch) -> Iterator[int]:
             yield row
 
 
-def fold(stretches: Sequence[Stretch], walked: Mapping[Token, Walked]) -> Singles:
-    """The rows in order. ``walked``: the tokens to walk, as they were before; they are changed."""
-    result = Singles(walked=dict(walked))
+def fold(
+    stretches: Sequence[Stretch], walked: Mapping[Token, Walked], hybrids: Collection[tuple[str, str]] = frozenset()
+) -> Singles:
+    """The rows in order. ``walked``: the tokens to walk, as they were before; they are changed. ``hybrids``: contracts
+    (network, contract) of which events of a multi standard move single tokens too."""
+    result = Singles(walked=dict(walked), hybrids=hybrids)
     for at, stretch in enumerate(stretches):
         if stretch.control is not None:
             continue
@@ -129,6 +133,8 @@ def _fold_slowly(at: int, stretch: Stretch, result: Singles) -> None:
     for row in moving_rows(stretch):
         token, position = (network, c.contract[row], c.token_id[row]), (number, c.log_index[row], c.sub_index[row])
         standard, source, target = c.standard[row], c.from_account[row], c.to_account[row]
+        if standard not in SINGLE and token[:2] not in result.hybrids:
+            continue
         if (one := result.walked.get(token)) is not None:
             _walk(one, stretch, (at, row), position, standard, source, target, result)
         elif standard in SINGLE:

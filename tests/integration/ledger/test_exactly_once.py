@@ -25,6 +25,7 @@ from tests.integration.ledger.harness import (
     journal,
     owners,
     rows,
+    say_hashes_repeat,
 )
 
 C = account("c")
@@ -289,6 +290,7 @@ async def test_table_and_publisher_learn_of_a_batch_only_when_it_is_committed(
             offered.append(rows(config, FENCE)[0][0])
 
     monkeypatch.setattr(Table, "write", watched)
+    say_hashes_repeat(config, False)  # the table keeps what the journal need not be asked for
     ledger = await make_ledger(publisher=Announcer())
 
     await ledger.read(story())
