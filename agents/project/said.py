@@ -115,10 +115,10 @@ def refusal_of(change: AnyChange) -> Refused | None:
         return refused("unknown_standard", ", ".join(HOLDING), change.standard)
     if not -1 <= (change.holder_block or 0) <= _BIGINT_FITS:
         return refused("unfit_value", "holder_block of at least -1", change.holder_block)
-    if change.holder is None and HOLDING[change.standard] == "single":
-        return refused("no_holder", f"the holder of a token of standard {change.standard}", change.holder)
     if not _is_uint(change.token_id) or not _is_uint(change.quantity):
         return refused("unfit_value", "token id and quantity as decimal numbers", (change.token_id, change.quantity))
+    if change.holder is None and HOLDING[change.standard] == "single":
+        return refused("no_holder", f"the holder of a token of standard {change.standard}", change.holder)
     return None
 
 

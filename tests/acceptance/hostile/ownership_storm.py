@@ -21,7 +21,7 @@ def records(config: Config, codec: Codec, last_seq: int) -> Iterator[Hostile]:
         seq=last_seq, prev_seq=max(0, last_seq - 1), kind="mint", op="apply", network=ELSEWHERE, block_number=1,
         block_hash=digest("elsewhere"), block_time=GENESIS_TIME, event_id="e", asset_id="a", contract=CONTRACT,
         token_id="1", standard="erc721", from_account=ZERO, to_account=ALICE, quantity="1", tx_hash=digest("tx"),
-        log_index=0,
+        log_index=0, holder=ALICE, holder_before=ZERO, holder_block=1, holder_time=GENESIS_TIME, block_end=True,
     )  # fmt: skip
     for what, value in frames(config, codec, codec.encode(to_record(good))):
         yield Hostile(what, value, letter=MALFORMED)
