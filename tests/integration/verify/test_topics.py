@@ -58,7 +58,7 @@ async def test_what_is_missing_or_changed_in_a_topic_is_named(announced: Config)
         records = [changed_codec.decode(value) for value in values]
         last_of = {record["asset_id"]: n for n, record in enumerate(records) if record["kind"] != "finality"}
         last = next(n for n in last_of.values() if (records[n]["standard"], records[n]["op"]) == ("erc721", "apply"))
-        return [*values[:last], changed(changed_codec, values[last], to=thief), *values[last + 1 :]]
+        return [*values[:last], changed(changed_codec, values[last], holder=thief), *values[last + 1 :]]
 
     def another_uuid(values: list[bytes]) -> list[bytes]:
         return [changed(created_codec, values[0], uuid=no_uuid), *values[1:]]
@@ -83,7 +83,7 @@ async def test_what_is_missing_or_changed_in_a_topic_is_named(announced: Config)
     assert f"{Topics(first.topic_prefix).finality}-0, " in lines
     assert f"got {no_uuid}" in lines
     assert "asset_created in partition 1: expected " in lines
-    assert any(f"got {thief} at " in line for line in found["subscriber"])
+    assert any(f"got {thief} by block " in line for line in found["subscriber"])
     assert "before it, got nothing between it and seq 0" in ends
     assert f"{Topics(second.topic_prefix).ownership_changed}-1, last seq: expected " in ends
 
