@@ -78,7 +78,8 @@ def test_a_block_read_from_logs_is_replaced_from_receipts(live: Chains) -> None:
             done = replace(chain.pipeline, "unproven", node.url, 0, last)
         worse = replace(chain.pipeline, "unproven", poor.url, 0, last)
 
-    assert f"blocks 1 to {last}: the same block, proof logs -> receipts, " in tried.stdout
+    assert "blocks 1 to 2: the same block, proof logs -> receipts, " in tried.stdout
+    assert f"to {last}: the same block, read anew, proof receipts, 0 logs" in tried.stdout  # none of them has a receipt
     assert "nothing was written" in tried.stdout
     assert done.returncode == 0, done.stderr
     assert "normalize has read them" in done.stderr
