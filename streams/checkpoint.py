@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import psutil
 import psycopg
@@ -32,14 +32,16 @@ TRANSACTION_S = 10
 statement to Postgres: no other timeout takes its locks away, and the partitions' next owner waits for them."""
 TRANSACTION_MAX_S = 160
 """Longest transaction of a process that needs longer, as it has found out by trying."""
-_TCP = {
+_TCP: Final = {
     "connect_timeout": 5,
     "keepalives": 1,
     "keepalives_idle": 5,
     "keepalives_interval": 2,
     "keepalives_count": 3,
-    "tcp_user_timeout": 10_000,
 }
+"""Of every session: who is connected to a server that is gone learns of it."""
+_UNANSWERED_MS: Final = 10_000
+"""A writer that hears nothing for so long gives up: others wait for what it holds."""
 _PASSING = (
     psycopg.OperationalError,  # connection lost, server restarting, lock and statement timeouts, too many connections
     psycopg.InterfaceError,
@@ -95,7 +97,9 @@ async def connect_writer(config: Config, *, application: str = "ft", transaction
     Autocommit is off. ``transaction_s``: longest transaction. Raises DatabaseUnavailable.
     """
     options = f"{_SESSION} -c transaction_timeout={transaction_s}s"
-    where = session(config.postgres_as("ft_writer"), options, application_name=application, **_TCP)
+    where = session(
+        config.postgres_as("ft_writer"), options, application_name=application, tcp_user_timeout=_UNANSWERED_MS
+    )
     try:
         return await AsyncConnection.connect(where)
     except psycopg.Error as exc:
@@ -103,9 +107,10 @@ async def connect_writer(config: Config, *, application: str = "ft", transaction
 
 
 def session(url: str, options: str, **parameters: str | int) -> str:
-    """The address with session ``options`` (``-c name=value``) behind its own, and with parameters of libpq."""
+    """The address with session ``options`` (``-c name=value``) behind its own, with keepalives, and with ``parameters``
+    of libpq."""
     own = conninfo_to_dict(url).get("options") or ""
-    return make_conninfo(url, options=f"{own} {options}".strip(), **parameters)
+    return make_conninfo(url, options=f"{own} {options}".strip(), **{**_TCP, **parameters})
 
 
 def translated(exc: psycopg.Error) -> DatabaseError:

@@ -24,7 +24,6 @@ from ft.sql.migrate import require_stopped, stored_partitions
 from ft.sql.queries import LIVE, load
 from ft.streams.checkpoint import session, translated
 
-_TCP: Final = {"connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 _LOOK_AGAIN_S: Final = 1.0
 _SAID: Final[dict[Step, str]] = {"journal": "holders, written into the journal", "holdings": "holdings, counted anew"}
 
@@ -98,7 +97,7 @@ def _count_holdings(conn: Connection, state: State) -> None:
 
 def _connected(config: Config) -> Connection:
     """As ft_migrate, who owns the journal: no other role may change its rows."""
-    where = session(config.postgres, "", application_name="ft migrate", **_TCP)
+    where = session(config.postgres, "", application_name="ft migrate")
     try:
         conn = psycopg.connect(where, autocommit=True)
     except psycopg.Error as exc:

@@ -23,7 +23,6 @@ from ft.streams.checkpoint import session, translated
 log = structlog.get_logger(__name__)
 
 _SESSION: Final = "-c statement_timeout=0 -c lock_timeout=5s -c timezone=UTC"
-_TCP: Final = {"connect_timeout": 5, "keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 2}
 
 
 class Bare:
@@ -39,7 +38,7 @@ class Bare:
         Raises DatabaseUnavailable, DatabaseError.
         """
         began = time.monotonic()
-        where = session(self._config.postgres_as("ft_writer"), _SESSION, application_name="ft ledger scan", **_TCP)
+        where = session(self._config.postgres_as("ft_writer"), _SESSION, application_name="ft ledger scan")
         log.warning("months without indexes are read: retractions ask who has tokens", tokens=len(tokens))
         try:
             async with await AsyncConnection.connect(where, autocommit=True) as conn:

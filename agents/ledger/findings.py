@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 from ft.agents.columns import columns as arrays
 from ft.agents.ledger.contradictions import Contradiction, misled, overdrawn
 from ft.agents.ledger.journal import Stretch
-from ft.agents.ledger.owners import Contract, Owned
+from ft.agents.ledger.owners import Contract, Owned, partitions_of
 from ft.agents.ledger.posting import Posting
 from ft.agents.ledger.singles import Token, booleans, named, retractions, token_arrays
 from ft.sql.queries import load
@@ -49,11 +49,11 @@ async def note(conn: Connection, posting: Posting, owned: Owned) -> None:
     contracts = sorted(doubtful | {token[:2] for token in found})
     if not contracts:
         return
-    partitions = _partitions(stretches)
+    partitions = partitions_of(stretches)
     histories = await _histories(conn, posting, [(*contract, partitions[contract]) for contract in contracts])
     sure = [one for one in found.values() if histories[one.token[:2]] == (True, True)]
     if sure:
-        await _run(conn, "put", finding_arrays(sure))
+        await run(conn, "put", finding_arrays(sure))
     doubtful |= {token[:2] for token in found} - {one.token[:2] for one in sure}
     if doubtful:
         await _mark(conn, posting, sorted(doubtful), partitions, histories)
@@ -63,7 +63,7 @@ async def _fall(conn: Connection, reverts: Iterable[Stretch]) -> set[Contract]:
     rows = sorted({(*token, stretch.block.hash) for stretch in reverts for token in _tokens(stretch)})
     if not rows:
         return set()
-    fallen = await _run(conn, "fall", arrays(("network", "contract", "token_id", "block_hash"), rows))
+    fallen = await run(conn, "fall", arrays(("network", "contract", "token_id", "block_hash"), rows))
     return {(network, contract) for network, contract in fallen}
 
 
@@ -77,7 +77,7 @@ async def _overdrawn(conn: Connection, owned: Owned, undone: Collection[Token]) 
     if not tokens:
         return {}
     negative: dict[Token, dict[str, int]] = {}
-    for network, contract, token_id, account, quantity in await _run(conn, "negative", token_arrays(tokens)):
+    for network, contract, token_id, account, quantity in await run(conn, "negative", token_arrays(tokens)):
         negative.setdefault((network, contract, token_id), {})[account] = int(quantity)
     return overdrawn(owned.stretches, negative)
 
@@ -91,7 +91,7 @@ async def _histories(
         (network, contract, standing.head.number, standing.position, standing.position)
         for (network, contract, _), standing in zip(contracts, standings, strict=True)
     ]
-    told = await _run(conn, "histories", arrays(("network", "contract", "head", "position", "since"), rows))
+    told = await run(conn, "histories", arrays(("network", "contract", "head", "position", "since"), rows))
     return {(contract[0], contract[1]): History(*row) for contract, row in zip(contracts, told, strict=True)}
 
 
@@ -105,7 +105,7 @@ async def _mark(
         for partition in [partitions[contract]]
     ]
     values = arrays(("network", "contract", "partition", "seq", "position"), rows)
-    await _run(conn, "mark", {**values, "whole": booleans([histories[contract].whole for contract in contracts])})
+    await run(conn, "mark", {**values, "whole": booleans([histories[contract].whole for contract in contracts])})
 
 
 def finding_arrays(found: Iterable[Contradiction]) -> dict[str, str]:
@@ -114,11 +114,7 @@ def finding_arrays(found: Iterable[Contradiction]) -> dict[str, str]:
     return arrays(_FINDING, rows)
 
 
-def _partitions(stretches: Iterable[Stretch]) -> dict[Contract, int]:
-    return {(s.network, contract): s.partition for s in stretches for contract in set(s.columns.contract)}
-
-
-async def _run(conn: Connection, query: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """Never prepared: the plans must know how large the tables are by now."""
+async def run(conn: Connection, query: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+    """A query of findings.sql. Never prepared: the plans must know how large the tables are by now."""
     cursor = await conn.execute(load("findings")[query], values, prepare=False)
     return await cursor.fetchall() if cursor.description else []

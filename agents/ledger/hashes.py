@@ -26,7 +26,6 @@ from ft.streams.checkpoint import Connection, session, translated
 log = structlog.get_logger(__name__)
 
 _SESSION: Final = "-c statement_timeout=0 -c lock_timeout=5s -c timezone=UTC"
-_TCP: Final = {"connect_timeout": 5, "keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 2}
 Rows: TypeAlias = Mapping[tuple[int, str, str], tuple[Columns, Sequence[int]]]
 """partition, network, block hash -> events of a slice that may be reverted, and their revisions"""
 
@@ -92,7 +91,7 @@ async def ensure_month(config: Config, network: str, year: int, month: int) -> l
     A month that a bulk backfill fills without indexes gets the one for this, in a session that may take its time.
     Raises DatabaseUnavailable, DatabaseError.
     """
-    where = session(config.postgres_as("ft_writer"), _SESSION, application_name="ft ledger hashes", **_TCP)
+    where = session(config.postgres_as("ft_writer"), _SESSION, application_name="ft ledger hashes")
     values = {"network": network, "year": year, "month": month}
     try:
         async with await AsyncConnection.connect(where) as conn:

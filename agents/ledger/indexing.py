@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import psycopg
 import structlog
-from mode import Service
 from psycopg import AsyncConnection, sql
 
+from ft.agents.ledger.background import RETRY_S, Rounds
 from ft.config import Config
 from ft.errors import DatabaseUnavailable, FtError
 from ft.sql.queries import load, named
@@ -28,13 +28,10 @@ POLL_S: Final = 0.25
 """How often a worker looks whether an open job is read, or another worker has built its indexes."""
 IDLE_S: Final = 2.0
 """How often a worker looks for a job."""
-RETRY_S: Final = 15.0
-"""How long a builder waits after an error."""
 _LOCK: Final = 0x66740002  # any number that no other advisory lock of this database uses
 _OWNER: Final = "ft_migrate"
 # No lock timeout: a concurrent build waits for the transactions that were there before it, and holds nobody up.
 _SESSION: Final = "-c statement_timeout=0 -c lock_timeout=0 -c maintenance_work_mem=256MB -c timezone=UTC"
-_TCP: Final = {"connect_timeout": 5, "keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 2}
 
 
 class NotOwner(FtError):
@@ -109,7 +106,7 @@ class Builder:
 
     async def _owner(self) -> Connection:
         """A session that may build: in the role that owns the journal. Raises NotOwner, psycopg.Error."""
-        where = session(self._config.postgres, _SESSION, application_name="ft indexing", **_TCP)
+        where = session(self._config.postgres, _SESSION, application_name="ft indexing")
         conn = await AsyncConnection.connect(where, autocommit=True)
         try:
             await conn.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(_OWNER)))
@@ -130,37 +127,30 @@ class Builder:
         return await cursor.fetchall() if cursor.description else []
 
 
-class Indexing(Service):
-    """Runs the builder while the worker runs; nothing that goes wrong here stops the worker."""
+class Indexing(Rounds):
+    """Builds while the worker runs."""
+
+    waits = "indexes of bulk months wait"
 
     def __init__(self, config: Config, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._builder = Builder(config)
 
-    @Service.task
-    async def _run(self) -> None:
-        said = ""
-        try:
-            while not self.should_stop:
-                try:
-                    said, pause_s = "", POLL_S if await self._builder.round() else IDLE_S
-                except FtError as exc:
-                    if str(exc) != said:
-                        said = str(exc)
-                        log.warning("indexes of bulk months wait", error=said)
-                    pause_s = IDLE_S
-                    if not isinstance(exc, DatabaseUnavailable):
-                        await self._note(said)
-                        pause_s = RETRY_S
-                await self.sleep(pause_s)
-        finally:
-            await self._builder.close()
+    async def once(self) -> float:
+        return POLL_S if await self._builder.round() else IDLE_S
 
-    async def _note(self, error: str) -> None:
+    async def after(self, error: FtError) -> float:
+        """The reason is noted for `ft status`, unless Postgres is away."""
+        if isinstance(error, DatabaseUnavailable):
+            return IDLE_S
         try:
-            await self._builder.note(error)
+            await self._builder.note(str(error))
         except FtError as exc:
             log.warning("the reason is not noted for `ft status`", error=str(exc))
+        return RETRY_S
+
+    async def close(self) -> None:
+        await self._builder.close()
 
 
 def _words(job: tuple[Any, ...]) -> dict[str, object]:

@@ -17,23 +17,21 @@ from typing import Any, Final, NamedTuple
 
 import psycopg
 import structlog
-from mode import Service
 from psycopg import AsyncConnection, IsolationLevel
 
 from ft.agents.columns import columns as arrays
+from ft.agents.ledger.background import RETRY_S, Rounds
+from ft.agents.ledger.findings import run
 from ft.agents.ledger.singles import SINGLE
 from ft.config import Config
 from ft.errors import DatabaseUnavailable, FtError
 from ft.schemas.ids import NO_ACCOUNTS
-from ft.sql.queries import load
 from ft.streams.checkpoint import Connection, session, translated
 
 log = structlog.get_logger(__name__)
 
 IDLE_S: Final = 0.5
 """How often a worker looks for marks, at least; looking may take a twentieth of its time."""
-RETRY_S: Final = 15.0
-"""How long it waits after an error."""
 CONTRACTS_AT_ONCE: Final = 50
 ROWS_AT_ONCE: Final = 5000
 """Written in one transaction, at most."""
@@ -46,7 +44,6 @@ _SESSION: Final = (
     "-c statement_timeout=0 -c lock_timeout=15s -c idle_in_transaction_session_timeout=5s -c work_mem=128MB -c jit=off"
     " -c timezone=UTC"
 )
-_TCP: Final = {"connect_timeout": 5, "keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 2}
 MARK: Final = ("network", "contract", "partition", "seq", "head", "position", "since")
 """What is known of a contract: its mark, and how far its partition has come. Order of the queries' columns."""
 RULE: Final[Mapping[str, Any]] = {"single": sorted(SINGLE), "nobody": sorted(NO_ACCOUNTS)}
@@ -87,15 +84,15 @@ class Recounter:
         try:
             began, conn = time.monotonic(), await self._connection()
             self._resting = {key: until for key, until in self._resting.items() if until > began}
-            marked = [row for row in await self._run(conn, "marked") if row[:2] not in self._resting]
+            marked = [row for row in await run(conn, "marked") if row[:2] not in self._resting]
             due = await self._whole(conn, marked)
             self.looked_s = time.monotonic() - began
-            if not due or not (await self._run(conn, "hold", {"lock": _LOCK}))[0][0]:
+            if not due or not (await run(conn, "hold", {"lock": _LOCK}))[0][0]:
                 return False
             try:
                 await self._count(conn, due[:CONTRACTS_AT_ONCE])
             finally:
-                await self._run(conn, "let_go", {"lock": _LOCK})
+                await run(conn, "let_go", {"lock": _LOCK})
             return len(due) > CONTRACTS_AT_ONCE
         except psycopg.Error as exc:
             await self.close()
@@ -118,11 +115,11 @@ class Recounter:
         await conn.set_isolation_level(IsolationLevel.REPEATABLE_READ)
         try:
             async with conn.transaction():
-                await self._run(conn, "clear_room")
-                marks = await self._whole(conn, await self._run(conn, "still_marked", _contracts(due)))
+                await run(conn, "clear_room")
+                marks = await self._whole(conn, await run(conn, "still_marked", _contracts(due)))
                 if marks:
                     for query in ("keep_contradicting", "keep_healing", "keep_dating"):
-                        await self._run(conn, query, {**_contracts(marks), **RULE})
+                        await run(conn, query, {**_contracts(marks), **RULE})
                 return marks
         finally:
             await conn.set_isolation_level(None)
@@ -132,13 +129,13 @@ class Recounter:
         healed = 0
         while True:
             async with self._locked(conn, partitions):
-                (gone,) = await self._run(conn, "write_healing", {"most": ROWS_AT_ONCE})
-                (found,) = await self._run(conn, "write_contradicting", {"most": ROWS_AT_ONCE})
-                (dated,) = await self._run(conn, "write_dating", {"most": ROWS_AT_ONCE})
+                (gone,) = await run(conn, "write_healing", {"most": ROWS_AT_ONCE})
+                (found,) = await run(conn, "write_contradicting", {"most": ROWS_AT_ONCE})
+                (dated,) = await run(conn, "write_dating", {"most": ROWS_AT_ONCE})
                 healed += int(gone[1])
                 if max(gone[0], found[0], dated[0]) < ROWS_AT_ONCE:
                     if counted:
-                        await self._run(conn, "counted", arrays(MARK, counted))
+                        await run(conn, "counted", arrays(MARK, counted))
                     return healed
 
     @asynccontextmanager
@@ -146,7 +143,7 @@ class Recounter:
         """A short transaction that no transaction of the ledger in these partitions runs beside."""
         async with conn.transaction():
             await conn.execute("SET LOCAL transaction_timeout = '20s'")
-            await self._run(conn, "lock_partitions", {"partitions": list(partitions)})
+            await run(conn, "lock_partitions", {"partitions": list(partitions)})
             yield
 
     async def _whole(self, conn: Connection, rows: Sequence[tuple[Any, ...]]) -> list[Mark]:
@@ -154,47 +151,34 @@ class Recounter:
         marks = [Mark(*row) for row in rows]
         if not marks:
             return []
-        told = await self._run(conn, "histories", arrays(MARK, marks))
+        told = await run(conn, "histories", arrays(MARK, marks))
         return [mark for mark, history in zip(marks, told, strict=True) if history == (True, True)]
 
     async def _connection(self) -> Connection:
         if self._conn is None or self._conn.closed:
-            where = session(self._config.postgres_as("ft_writer"), _SESSION, application_name="ft recount", **_TCP)
+            where = session(self._config.postgres_as("ft_writer"), _SESSION, application_name="ft recount")
             self._conn = await AsyncConnection.connect(where, autocommit=True)
-            await self._run(self._conn, "make_room")
+            await run(self._conn, "make_room")
         return self._conn
 
-    async def _run(
-        self, conn: Connection, query: str, values: Mapping[str, Any] | None = None
-    ) -> list[tuple[Any, ...]]:
-        """Never prepared: the plans must know how large the tables are by now."""
-        cursor = await conn.execute(load("findings")[query], values, prepare=False)
-        return await cursor.fetchall() if cursor.description else []
 
+class Recounting(Rounds):
+    """Counts while the worker runs."""
 
-class Recounting(Service):
-    """Counts while the worker runs; nothing that goes wrong here stops the worker."""
+    waits = "contracts wait to be counted again"
 
     def __init__(self, config: Config, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._recounter = Recounter(config)
 
-    @Service.task
-    async def _run(self) -> None:
-        said = ""
-        try:
-            while not self.should_stop:
-                try:
-                    more = await self._recounter.round()
-                    said, pause_s = "", 0.0 if more else max(IDLE_S, 20 * self._recounter.looked_s)
-                except FtError as exc:
-                    if str(exc) != said:
-                        said = str(exc)
-                        log.warning("contracts wait to be counted again", error=said)
-                    pause_s = IDLE_S if isinstance(exc, DatabaseUnavailable) else RETRY_S
-                await self.sleep(pause_s)
-        finally:
-            await self._recounter.close()
+    async def once(self) -> float:
+        return 0.0 if await self._recounter.round() else max(IDLE_S, 20 * self._recounter.looked_s)
+
+    async def after(self, error: FtError) -> float:
+        return IDLE_S if isinstance(error, DatabaseUnavailable) else RETRY_S
+
+    async def close(self) -> None:
+        await self._recounter.close()
 
 
 def _contracts(marks: Sequence[Mark]) -> dict[str, str]:

@@ -20,7 +20,6 @@ Connection: TypeAlias = psycopg.Connection[Any]
 
 # A rebuild that is stopped in the middle of its takeover gives up its locks.
 _SESSION: Final = "-c idle_in_transaction_session_timeout=10s -c timezone=UTC"
-_TCP: Final = {"connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 
 
 class RebuildRuns(FtError):
@@ -89,7 +88,7 @@ class Shadow:
 
 def _connect(config: Config) -> Connection:
     """As ft_migrate, which may make schemas: the migrator's grant of that stays behind when a database is copied."""
-    where = session(config.postgres, _SESSION, application_name="ft rebuild", **_TCP)
+    where = session(config.postgres, _SESSION, application_name="ft rebuild")
     try:
         conn = psycopg.connect(where, autocommit=True)
     except psycopg.Error as exc:
