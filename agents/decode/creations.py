@@ -67,5 +67,5 @@ def _creation(receipt: Receipt, transaction: Transaction, reason: str) -> Create
         return None
     if address != (receipt.contract_address or "").lower():
         return None
-    tx_hash = model.block_or_tx_hash(receipt.transaction_hash, "a transaction's hash")
+    tx_hash = model.tx_hash(receipt.transaction_hash)
     return CreatedContract(contract=address, tx_hash=tx_hash, reasons=(reason,) if reason else ())

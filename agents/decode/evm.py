@@ -117,7 +117,7 @@ class _Pass:
                 contract = contracts[log.address] = model.address(log.address, "a log's address")
             tx_hash = tx_hashes.get(log.transaction_hash)
             if tx_hash is None:
-                tx_hash = tx_hashes[log.transaction_hash] = _tx_hash(log.transaction_hash)
+                tx_hash = tx_hashes[log.transaction_hash] = model.tx_hash(log.transaction_hash)
             source = (tx_hash, contract, topic0)
             n = counts.get(source, 0)
             counts[source] = n + 1
@@ -170,7 +170,7 @@ class _Pass:
 
     def refuse(self, position: int, topic0: str, log: Log) -> None:
         """Quarantine a log that was told outside of the block's root and is not of this block."""
-        source = (_tx_hash(log.transaction_hash), model.address(log.address, "a log's address"), topic0)
+        source = (model.tx_hash(log.transaction_hash), model.address(log.address, "a log's address"), topic0)
         self._quarantine(source, position, log, _REFUSED)
 
     def _sender_of(self, tx_hash: str) -> str:
@@ -182,7 +182,3 @@ class _Pass:
         if tx_hash in (block_hash, state_sync_hash(self.parts.number, block_hash)):
             return ZERO_ADDRESS
         raise MalformedRecord(f"expected the sender of {tx_hash} in the receipts or the block's transactions, got none")
-
-
-def _tx_hash(text: str) -> str:
-    return model.block_or_tx_hash(text, "a transaction's hash")

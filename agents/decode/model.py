@@ -106,6 +106,11 @@ def block_or_tx_hash(text: str, what: str) -> str:
     return _fixed(text, 32, what)
 
 
+def tx_hash(text: str) -> str:
+    """A transaction's hash in lower case. Raises MalformedRecord."""
+    return block_or_tx_hash(text, "a transaction's hash")
+
+
 def long_quantity(text: str, what: str) -> int:
     """A hex quantity of at most 63 bits. Raises MalformedRecord."""
     return _quantity(text, _LONG_MAX, what)

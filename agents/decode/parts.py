@@ -38,7 +38,7 @@ class Parts:
     def raw(self, log: Log) -> bytes:
         """The bytes of a log. Reads the parts once more, the first time: quarantine is rare."""
         if not self._raw:
-            found = [raw for body, from_receipts in self._bodies for raw in _raw_logs(body, from_receipts)]
+            found = [raw for body, told in self._bodies for raw in model.raw_logs(body, from_receipts=told)]
             self._raw = {id(each): bytes(raw) for each, raw in zip(self._told, found, strict=True)}
         return self._raw[id(log)]
 
@@ -152,19 +152,11 @@ def _senders(header: Header, receipts: Sequence[Receipt]) -> dict[str, str]:
     if isinstance(header, Block):
         for transaction in header.transactions or ():
             if not isinstance(transaction, str) and transaction.sender is not None:
-                senders[_tx_hash(transaction.hash)] = _sender(transaction.sender)
+                senders[model.tx_hash(transaction.hash)] = _sender(transaction.sender)
     for receipt in receipts:
         if receipt.sender is not None:
-            senders[_tx_hash(receipt.transaction_hash)] = _sender(receipt.sender)
+            senders[model.tx_hash(receipt.transaction_hash)] = _sender(receipt.sender)
     return senders
-
-
-def _raw_logs(body: bytes, from_receipts: bool) -> Sequence[msgspec.Raw]:
-    return model.raw_logs(body, from_receipts=from_receipts)
-
-
-def _tx_hash(text: str) -> str:
-    return model.block_or_tx_hash(text, "a transaction's hash")
 
 
 def _sender(text: str) -> str:

@@ -22,6 +22,7 @@ import structlog
 
 from ft.agents.columns import columns as arrays
 from ft.agents.ledger.journal import Led, Stretch, last_announced
+from ft.agents.ledger.reads import columns_of
 from ft.agents.ledger.steps import Block, Columns
 from ft.agents.publish.announcements import TOPICS, Announcement, Announcer, Cursor, Marks, Topic
 from ft.agents.publish.handover import Handover
@@ -308,8 +309,6 @@ def stretches_of(partition: int, rows: Sequence[tuple[Any, ...]], rows_max: int 
                 for row in piece
             ]
             continue
-        *fields, echo = zip(*[row[8:22] for row in piece], strict=True)
-        columns = dict(zip(Columns.__slots__[:-1], fields, strict=True))
         found.append(
             Stretch(
                 partition=partition,
@@ -317,7 +316,7 @@ def stretches_of(partition: int, rows: Sequence[tuple[Any, ...]], rows_max: int 
                 network=network,
                 block=block,
                 op=op,
-                columns=Columns(**columns, echo=echo if any(echo) else ()),
+                columns=columns_of(list(zip(*[row[8:22] for row in piece], strict=True))),
                 revision=[row[7] for row in piece],
                 led=_led_of(piece),
             )
