@@ -26,6 +26,9 @@ SELECT CASE WHEN a.high >= a.low AND v.heights @> int8range(a.low, a.high, '[]')
             THEN NOT EXISTS (SELECT FROM ingest.quarantine q
                              WHERE q.network = a.network AND q.state = 'open' AND q.contract IN (a.contract, '')
                                AND q.block_number BETWEEN a.low AND a.head)
+                 AND NOT EXISTS (SELECT FROM ingest.undecoded u
+                                 WHERE (u.network, u.contract) = (a.network, a.contract)
+                                   AND u.heights && int8range(a.low, a.high, '[]'))
             ELSE false END AS whole,
        coalesce(a.committed AND (a.nothing_late OR NOT EXISTS (
            SELECT FROM ingest.coverage g
@@ -148,12 +151,8 @@ WITH asked AS (
     SELECT e.network, e.contract, e.token_id, e."from", e."to", e.quantity, e.block_number, e.block_hash, e.log_index,
            e.sub_index, e."from" = ANY(%(nobody)s::text[]) AS minted, e."to" = ANY(%(nobody)s::text[]) AS burned,
            e.standard = ANY(%(single)s::text[]) OR (e.network, e.contract, e.token_id) IN (SELECT * FROM mixed) AS single
-    FROM asked JOIN ledger.events e USING (network, contract)
-    WHERE e.op = 'apply' AND NOT e.echo AND e.quantity > 0
-      AND NOT EXISTS (
-          SELECT FROM ledger.retracted r
-          WHERE (r.network, r.tx_hash, r.contract, r.topic0, r.n, r.sub_index)
-              = (e.network, e.tx_hash, e.contract, e.topic0, e.n, e.sub_index) AND r.revision > e.revision)
+    FROM asked JOIN ledger.normalized_events e USING (network, contract)
+    WHERE NOT e.echo AND e.quantity > 0
 ), walked AS (
     SELECT l.*, lag(l."to") OVER w AS holder, coalesce(lag(l.burned) OVER w, true) AS free
     FROM live l WHERE l.single
@@ -234,13 +233,9 @@ WITH asked AS (
 ), runs AS (
     SELECT e.network, e.contract, e.token_id, e."to", e.block_time, e.block_number, e.log_index, e.sub_index,
            lag(e."to") OVER w AS before, lead(e.block_number) OVER w AS next
-    FROM asked JOIN ledger.events e USING (network, contract)
-    WHERE e.op = 'apply' AND NOT e.echo AND e.quantity > 0
+    FROM asked JOIN ledger.normalized_events e USING (network, contract)
+    WHERE NOT e.echo AND e.quantity > 0
       AND (e.standard = ANY(%(single)s::text[]) OR (e.network, e.contract, e.token_id) IN (SELECT * FROM mixed))
-      AND NOT EXISTS (
-          SELECT FROM ledger.retracted r
-          WHERE (r.network, r.tx_hash, r.contract, r.topic0, r.n, r.sub_index)
-              = (e.network, e.tx_hash, e.contract, e.topic0, e.n, e.sub_index) AND r.revision > e.revision)
     WINDOW w AS (PARTITION BY e.network, e.contract, e.token_id ORDER BY e.block_number, e.log_index, e.sub_index)
 ), told AS (
     SELECT network, contract, token_id, max("to") FILTER (WHERE next IS NULL) AS account,

@@ -59,14 +59,9 @@ SELECT ledger.ensure_hash_month(%(network)s, make_timestamptz(%(year)s, %(month)
 SELECT k.partition, k.tx_hash
 FROM unnest(%(partition)s::int[], %(tx_hash)s::text[]) AS k (partition, tx_hash)
 CROSS JOIN LATERAL (
-    SELECT FROM ledger.events e
-    WHERE e.network = %(network)s AND e.tx_hash = k.tx_hash AND e.partition = k.partition AND e.op = 'apply'
+    SELECT FROM ledger.normalized_events e
+    WHERE e.network = %(network)s AND e.tx_hash = k.tx_hash AND e.partition = k.partition
       AND e.block_time >= %(since)s AND e.block_time < %(until)s
-      AND NOT EXISTS (
-          SELECT FROM ledger.retracted r
-          WHERE (r.network, r.tx_hash, r.contract, r.topic0, r.n, r.sub_index)
-              = (e.network, e.tx_hash, e.contract, e.topic0, e.n, e.sub_index)
-            AND r.revision > e.revision)
     LIMIT 1) AS f;
 
 -- name: copied
@@ -213,17 +208,12 @@ FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], 
      AS k (network, contract, token_id, most)
 CROSS JOIN LATERAL (
     SELECT e.block_number, e.log_index, e.sub_index, e."to", e.block_time
-    FROM ledger.events e
-    WHERE e.network = k.network AND e.contract = k.contract AND e.token_id = k.token_id AND e.op = 'apply'
+    FROM ledger.normalized_events e
+    WHERE e.network = k.network AND e.contract = k.contract AND e.token_id = k.token_id
       AND NOT e.echo AND e.quantity > 0
       AND e.block_time >= coalesce(
           (SELECT (max(m.month) + interval '1 month') AT TIME ZONE 'UTC' FROM ledger.months m WHERE NOT m.indexed),
           '-infinity')
-      AND NOT EXISTS (
-          SELECT FROM ledger.retracted r
-          WHERE (r.network, r.tx_hash, r.contract, r.topic0, r.n, r.sub_index)
-              = (e.network, e.tx_hash, e.contract, e.topic0, e.n, e.sub_index)
-            AND r.revision > e.revision)
     ORDER BY e.block_number DESC, e.log_index DESC, e.sub_index DESC
     LIMIT k.most) AS f;
 
@@ -235,15 +225,10 @@ SELECT (max(m.month) + interval '1 month') AT TIME ZONE 'UTC' FROM ledger.months
 -- The same in the months before, which have no index: all of them are read, once, for all the tokens together.
 SELECT e.network, e.contract, e.token_id::text, e.block_number, e.log_index, e.sub_index, e."to",
        extract(epoch FROM e.block_time)::bigint
-FROM ledger.events e
+FROM ledger.normalized_events e
 JOIN unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[]) AS k (network, contract, token_id)
     USING (network, contract, token_id)
-WHERE e.op = 'apply' AND NOT e.echo AND e.quantity > 0 AND e.block_time < %(until)s
-  AND NOT EXISTS (
-      SELECT FROM ledger.retracted r
-      WHERE (r.network, r.tx_hash, r.contract, r.topic0, r.n, r.sub_index)
-          = (e.network, e.tx_hash, e.contract, e.topic0, e.n, e.sub_index)
-        AND r.revision > e.revision);
+WHERE NOT e.echo AND e.quantity > 0 AND e.block_time < %(until)s;
 
 -- name: single_walked
 -- Rows that the rule has gone through event by event.
@@ -268,17 +253,12 @@ UPDATE market.ownership_current o
 SET since = (
     WITH live AS NOT MATERIALIZED (
         SELECT e."to", e.block_time, e.block_number, e.log_index, e.sub_index
-        FROM ledger.events e
-        WHERE e.network = o.network AND e.contract = o.contract AND e.token_id = o.token_id AND e.op = 'apply'
+        FROM ledger.normalized_events e
+        WHERE e.network = o.network AND e.contract = o.contract AND e.token_id = o.token_id
           AND NOT e.echo AND e.quantity > 0
           AND e.block_time >= coalesce(
               (SELECT (max(m.month) + interval '1 month') AT TIME ZONE 'UTC' FROM ledger.months m WHERE NOT m.indexed),
               '-infinity')
-          AND NOT EXISTS (
-              SELECT FROM ledger.retracted r
-              WHERE (r.network, r.tx_hash, r.contract, r.topic0, r.n, r.sub_index)
-                  = (e.network, e.tx_hash, e.contract, e.topic0, e.n, e.sub_index)
-                AND r.revision > e.revision)
     )
     SELECT l.block_time
     FROM live l
@@ -310,10 +290,11 @@ WHERE EXISTS (
     WHERE (c.network, c.contract, c.token_id) = (k.network, k.contract, k.token_id) AND c.slot <> '');
 
 -- name: drop_balances
--- Balances of tokens that turn out to have one holder.
+-- Balances of tokens that turn out to have one holder. Returns those that had some.
 DELETE FROM market.ownership_current c
 USING unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[]) AS k (network, contract, token_id)
-WHERE (c.network, c.contract, c.token_id) = (k.network, k.contract, k.token_id) AND c.slot <> '';
+WHERE (c.network, c.contract, c.token_id) = (k.network, k.contract, k.token_id) AND c.slot <> ''
+RETURNING c.network, c.contract, c.token_id::text;
 
 -- name: multi_net
 -- Balances by their difference; a row below or at zero is hidden, not deleted. It stands on the newest event of the
@@ -363,17 +344,12 @@ LEFT JOIN LATERAL (
            (array_agg(e.block_number ORDER BY e.block_number DESC, e.log_index DESC, e.sub_index DESC))[1] AS block_number,
            (array_agg(e.log_index ORDER BY e.block_number DESC, e.log_index DESC, e.sub_index DESC))[1] AS log_index,
            (array_agg(e.sub_index ORDER BY e.block_number DESC, e.log_index DESC, e.sub_index DESC))[1] AS sub_index
-    FROM ledger.events e
+    FROM ledger.normalized_events e
     WHERE e.network = k.network AND e.contract = k.contract AND e.token_id = k.token_id
-      AND k.account IN (e."from", e."to") AND e."from" <> e."to" AND e.op = 'apply' AND NOT e.echo AND e.quantity > 0
+      AND k.account IN (e."from", e."to") AND e."from" <> e."to" AND NOT e.echo AND e.quantity > 0
       AND e.block_time >= coalesce(
           (SELECT (max(m.month) + interval '1 month') AT TIME ZONE 'UTC' FROM ledger.months m WHERE NOT m.indexed),
-          '-infinity')
-      AND NOT EXISTS (
-          SELECT FROM ledger.retracted r
-          WHERE (r.network, r.tx_hash, r.contract, r.topic0, r.n, r.sub_index)
-              = (e.network, e.tx_hash, e.contract, e.topic0, e.n, e.sub_index)
-            AND r.revision > e.revision)) AS f ON true
+          '-infinity')) AS f ON true
 WHERE (o.network, o.contract, o.token_id, o.slot) = (k.network, k.contract, k.token_id, k.account);
 
 -- name: put_dead

@@ -21,7 +21,6 @@ from ft.agents.ledger.singles import (
     compare_first,
     fold,
     latest_rows,
-    moving_rows,
     named,
     retractions,
     token_arrays,
@@ -103,9 +102,7 @@ async def settle(conn: Connection, owned: Owned) -> None:
     await _put_multis(conn, owned)
 
 
-async def scan_bare(
-    conn: Connection, tokens: Sequence[Token], until: Any
-) -> dict[Token, list[Arrival]]:  # pragma: no branch
+async def scan_bare(conn: Connection, tokens: Sequence[Token], until: Any) -> dict[Token, list[Arrival]]:
     """The live events of tokens before ``until``, where no index helps; an empty list for one that has none."""
     found: dict[Token, list[Arrival]] = {token: [] for token in tokens}
     cursor = await conn.execute(load("ledger")["scan_live"], {**token_arrays(tokens), "until": until})
@@ -130,13 +127,13 @@ async def _walked(
     told_single = named(stretches) if mixed else set()
     single = asked | {token for token in mixed if token in rows or token in told_single}
     turned = sorted((single & mixed) - rows.keys() | await _with_balances(conn, sorted(single & mixed & rows.keys())))
-    if turned:  # balances that they had go; who has them is told by all that is live
-        await _run(conn, "drop_balances", token_arrays(turned), prepare=False)
+    # Balances that they had go; who has them is told by all that is live.
+    dropped = await _run(conn, "drop_balances", token_arrays(turned), prepare=False) if turned else []
     most = {token: undone[token] + 1 for token in undone if token in single} | dict.fromkeys(turned, ALL)
     live = await _live(conn, most, bare)
     walked = {token: _walk_from(rows.get(token), live.get(token)) for token in sorted(single)}
-    for token in turned:
-        walked[token].turned = True
+    for network, contract, token_id in dropped:
+        walked[network, contract, token_id].turned = True
     return walked
 
 
@@ -216,6 +213,11 @@ async def _put_multis(conn: Connection, owned: Owned) -> None:
         await _run(conn, "multi_since", _accounts(unsure), prepare=False)
 
 
+def partitions_of(stretches: Iterable[Stretch]) -> dict[Contract, int]:
+    """Where each contract of the stretches lives."""
+    return {(s.network, contract): s.partition for s in stretches for contract in set(s.columns.contract)}
+
+
 def _new_hybrids(stretches: Iterable[Stretch]) -> set[Contract]:
     """Contracts of echoes of a multi standard."""
     found = set()
@@ -228,7 +230,7 @@ def _new_hybrids(stretches: Iterable[Stretch]) -> set[Contract]:
 
 
 def _contracts(contracts: Iterable[Contract], stretches: Iterable[Stretch]) -> dict[str, str]:
-    partitions = {(s.network, contract): s.partition for s in stretches for contract in set(s.columns.contract)}
+    partitions = partitions_of(stretches)
     return arrays(("network", "contract", "partition"), [(*key, partitions[key]) for key in sorted(contracts)])
 
 
@@ -242,6 +244,3 @@ async def _run(
     """``prepare=False`` for look-ups: their plans must know how large the tables are by now."""
     cursor = await conn.execute(load("ledger")[query], values, prepare=prepare)
     return await cursor.fetchall() if cursor.description else []
-
-
-__all__ = ["ALL", "BareMonths", "Disordered", "Owned", "hold", "moving_rows", "scan_bare", "settle"]

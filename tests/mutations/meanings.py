@@ -137,8 +137,8 @@ MUTATIONS: Final = (
     Mutation(
         name="a-retracted-transaction-counts-as-live",
         path="sql/ledger.sql",
-        old="AND r.revision > e.revision)\n    LIMIT 1) AS f;",
-        new="AND r.revision < 0)\n    LIMIT 1) AS f;",
+        old="ledger.normalized_events e\n    WHERE e.network = %(network)s AND e.tx_hash = k.tx_hash",
+        new="ledger.events e\n    WHERE e.op = 'apply' AND e.network = %(network)s AND e.tx_hash = k.tx_hash",
         tests=(REPEATED_HASHES, LEDGER_REORGS),
     ),
     Mutation(

@@ -1,6 +1,7 @@
 """Contradictions at the ledger: found in the transaction that brings them, and gone with their block."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -109,6 +110,22 @@ async def test_sound_chains_with_reorgs_leave_neither_findings_nor_marks(config:
     assert (findings(config), marked(config)) == ({}, [])
 
 
+async def test_a_contract_that_tells_each_movement_twice_leaves_neither_findings_nor_marks(
+    config: Config, ledger: LedgerHarness
+) -> None:
+    log = Log()
+    for number, (source, target) in enumerate((("", "alice"), ("alice", "bob"), ("bob", "carol")), 1):
+        moved = [Event(tx=f"t{number}", token=token, source=source, target=target) for token in (1, 2)]
+        fresh = Event(tx=f"n{number}", token=10 + number, target="alice")
+        told_twice = [one for event in (*moved, fresh) for one in (event, replace(event, standard="erc1155"))]
+        log.append(Block(number, told_twice), echo=[False, True] * 3)
+    normalized(config, log)
+
+    await ledger.read_one_by_one(log)
+
+    assert (findings(config), marked(config)) == ({}, [])
+
+
 async def test_without_the_whole_history_a_contradiction_is_only_a_mark(config: Config, ledger: LedgerHarness) -> None:
     log = told([MINT], [SECOND_MINT])
     normalized(config, log, (2, 2))
@@ -127,6 +144,7 @@ async def test_without_the_whole_history_a_contradiction_is_only_a_mark(config: 
             " VALUES ('synthetic', 1, '0x', 'r', 'e', '', 0)"
         ),
         "UPDATE ref.networks SET start_block = 0",
+        f"INSERT INTO ingest.undecoded (network, contract, heights) VALUES ('synthetic', '{C}', '{{[1,2)}}')",
     ],
 )
 async def test_what_may_lack_an_event_is_no_whole_history(config: Config, ledger: LedgerHarness, hole: str) -> None:
