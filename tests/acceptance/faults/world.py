@@ -31,8 +31,13 @@ _BEHIND: Final = """
 SELECT (SELECT next_offset < %(end)s FROM system.partition_owner WHERE consumer = 'normalize' AND topic = %(raw)s),
        (SELECT count(*) FILTER (WHERE position >= %(end)s - 1) < %(partitions)s
           FROM system.partition_head WHERE consumer = 'ledger' AND network = %(network)s),
-       (SELECT count(*) FILTER (WHERE announced_position >= position OR head_number < 0) < %(partitions)s
-          FROM system.partition_head WHERE consumer = 'ledger' AND network = %(network)s),
+       (SELECT count(*) FILTER (WHERE (p.head_number, p.head_hash, p.safe, p.finalized)
+                                    = (l.head_number, l.head_hash, l.safe, l.finalized) OR l.head_number < 0)
+               < %(partitions)s
+          FROM system.partition_head l
+          LEFT JOIN system.partition_head p ON p.consumer = 'project'
+           AND (p.network, p.partition) = (l.network, l.partition)
+         WHERE l.consumer = 'ledger' AND l.network = %(network)s),
        EXISTS (SELECT FROM system.publish_cursor c
                  JOIN system.partition_owner l ON l.consumer = 'ledger' AND l.partition = c.partition
                  JOIN system.partition_owner p ON p.consumer = 'project' AND p.partition = c.partition

@@ -63,6 +63,8 @@ EXPLAINED: Final[Mapping[str, str]] = {
     "streams/checkpoint.py Writer.reading: await self._give_up(conn) (2)": "a cancellation in a query, or a bug",
 }
 """Awaits that no story needs to pass, and why."""
+LEFT_OVER: Final = "streams/hop.py _Batches.next: await asyncio.wait({self._coming}, timeout=timeout_s)"
+"""Waits for what follows the records that a hop left over; only `project` leaves some."""
 
 
 def unexplained(unreached: Iterable[Site], also: Mapping[str, str]) -> list[str]:

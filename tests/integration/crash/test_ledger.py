@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from ft.agents.ledger import cache, hashes, hop, reads, writes
+from ft.agents.ledger import cache, findings, hashes, hop, owners, reads, writes
 from ft.agents.publish import handover, publisher
 from ft.streams import checkpoint, claims, outbox
 from ft.streams import hop as loop
-from tests.integration.crash.campaigns import IS_LONG, besiege, unexplained
+from tests.integration.crash.campaigns import IS_LONG, LEFT_OVER, besiege, unexplained
 from tests.integration.crash.dying import Campaign
 from tests.integration.crash.ledger_world import LedgerWorld
 from tests.integration.crash.normalize_world import NormalizeWorld
@@ -20,6 +20,7 @@ SHARED = [checkpoint, claims, loop] if IS_LONG else []
 SEED = 12
 _ONCE = "no hash of the story comes twice; each of these tables is written in the transaction of the slice"
 UNREACHED: dict[str, str] = {
+    LEFT_OVER: "the ledger leaves nothing over",
     "streams/checkpoint.py Writer.reading: await conn.rollback()": "the ledger reads inside of its transactions",
     "streams/checkpoint.py Writer.reading: await self._give_up(conn)": "the ledger reads inside of its transactions",
     "streams/checkpoint.py Writer.reading: await self.connection()": "the ledger reads inside of its transactions",
@@ -43,7 +44,7 @@ async def test_ledger_and_publisher_die_at_each_await_and_nothing_differs(raw: R
     await Campaign(before, sites_of([]), tmp_path / "before", SEED).listen()
     await plain.write(before.sent.read())
     troubled.records = plain.records
-    sites = sites_of([hop, cache, hashes, reads, writes, handover, publisher, outbox, *SHARED])
+    sites = sites_of([hop, cache, findings, hashes, owners, reads, writes, handover, publisher, outbox, *SHARED])
 
     unreached = await besiege([plain, troubled], sites, tmp_path, SEED)
 

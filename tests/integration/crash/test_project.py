@@ -15,7 +15,7 @@ from tests.integration.crash.project_world import ProjectWorld
 from tests.integration.crash.sites import sites_of
 from tests.integration.normalize.rawtopic import RawTopic
 
-SHARED = [checkpoint, claims, loop] if IS_LONG else []
+SHARED = [checkpoint, claims] if IS_LONG else []
 """In the short campaign normalize dies in these."""
 SEED = 13
 UNREACHED: dict[str, str] = {
@@ -35,7 +35,7 @@ async def test_project_dies_at_each_await_and_nothing_differs(raw: RawTopic, tmp
     plain, troubled = ProjectWorld(raw), ProjectWorld(raw, is_troubled=True)
     await plain.write()
     troubled.records = plain.records
-    sites = sites_of([hop, store, *SHARED])
+    sites = sites_of([hop, store, loop, *SHARED])
 
     unreached = await besiege([plain, troubled], sites, tmp_path, SEED)
 
