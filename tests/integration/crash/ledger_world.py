@@ -11,7 +11,7 @@ import pytest
 from ft.agents.ledger.hop import Ledger
 from ft.agents.publish.announcements import TOPICS, Topic
 from ft.agents.publish.publisher import Publisher
-from ft.schemas.events import NormalizedBatch, to_record
+from ft.schemas.events import NormalizedBatch, from_record, to_record
 from ft.streams.claims import Claims
 from ft.streams.hop import run_hop
 from ft.streams.producer import Producer
@@ -19,7 +19,8 @@ from tests.integration.crash.dying import settle
 from tests.integration.crash.feeding import Record, Stream, Topics, empty, round_robin, rows
 from tests.integration.crash.life import Life
 from tests.integration.crash.troubles import quick, troubled
-from tests.integration.ledger.harness import say_hashes_repeat
+from tests.integration.ledger.harness import CODEC, Block, Event, Log, say_hashes_repeat
+from tests.integration.ledger.reading import normalized
 from tests.integration.normalize.rawtopic import NETWORK, RawTopic
 
 _BUNDLES: Final = 6  # of a batch
@@ -39,8 +40,10 @@ STATE: Final = {
     " ORDER BY 1, 2, 3, 4, 5, 6, 7",
     "heads": "SELECT partition, network, position, head_number, head_hash, head_time, safe, finalized, reorg_from,"
     " reorg_to, reverted_max FROM system.partition_head ORDER BY 1, 2",
-    "told": "SELECT DISTINCT ON (partition) partition, block_hash, control->>'safe', control->>'finalized'"
-    " FROM ledger.events WHERE op = 'finality' ORDER BY partition, seq DESC",
+    "told": "SELECT DISTINCT ON (partition, network) partition, network, block_hash, control->>'safe',"
+    " control->>'finalized' FROM ledger.events WHERE op = 'finality' ORDER BY partition, network, seq DESC",
+    "findings": "SELECT network, contract, token_id, kind, detail, block_hash FROM system.findings ORDER BY 1, 2, 3",
+    "hybrids": "SELECT network, contract FROM ledger.hybrids ORDER BY 1, 2",
     "cursors": "SELECT partition, next_offset FROM system.partition_owner ORDER BY 1",
     "announced": "SELECT c.partition, c.seq = o.next_seq - 1 FROM system.publish_cursor c"
     " JOIN system.partition_owner o USING (partition) ORDER BY 1",
@@ -55,12 +58,26 @@ _BEHIND: Final = """
     LEFT JOIN system.publish_cursor c USING (partition)
     LEFT JOIN LATERAL (
         SELECT e.block_hash, (e.control->>'finalized')::bigint AS finalized FROM ledger.events e
-        WHERE e.partition = h.partition AND e.op = 'finality' ORDER BY e.seq DESC LIMIT 1) AS told ON true
+        WHERE (e.partition, e.network) = (h.partition, h.network) AND e.op = 'finality'
+        ORDER BY e.seq DESC LIMIT 1) AS told ON true
     WHERE c.seq IS DISTINCT FROM o.next_seq - 1
        OR (told.block_hash, told.finalized) IS DISTINCT FROM (h.head_hash, h.finalized)
 """
+_ODD: Final = "odd"
 _TROUBLED: Final = ("make_month", "ledger.applied_blocks", "SET seq = k.seq")
 _RELEASE: Final = "UPDATE system.publish_cursor SET blocked = NULL WHERE blocked IS NOT NULL"
+
+
+def odd() -> Log:
+    """Another network: a token that is minted while somebody has it, and one whose movements are told twice each."""
+    log = Log()
+    mint = Event(tx="mint", contract="coin", target="alice")
+    log.append(Block(1, [mint]))
+    for number, (source, target) in enumerate((("", "alice"), ("alice", "bob")), 2):
+        moved = Event(tx=f"t{number}", contract="hybrid", source=source, target=target)
+        log.append(Block(number, [moved, replace(moved, standard="erc1155")]), echo=[False, True])
+    log.append(Block(4, [replace(mint, tx="again", target="bob")]))
+    return log
 
 
 class LedgerWorld:
@@ -88,6 +105,9 @@ class LedgerWorld:
         )  # fmt: skip
         for partition, value in ((0, b"nonsense"), (1, codec.encode(to_record(unfit)))):
             producer.send(self._topic, partition, value)
+        for message in odd().records[0]:
+            record = from_record(NormalizedBatch, CODEC.decode(message.value))
+            producer.send(self._topic, 0, codec.encode(to_record(replace(record, network=_ODD))))
         await producer.flush_acknowledged()
         log = Topics(self.raw.config, records)
         places = [(self._topic, partition) for partition in range(self._partitions)]
@@ -107,6 +127,7 @@ class LedgerWorld:
     def begin(self) -> None:
         empty(self.raw.config.postgres)
         say_hashes_repeat(self.raw.config, not self.is_troubled, NETWORK)  # the cache knows, or the journal is asked
+        normalized(self.raw.config, odd(), network=_ODD)
         self.sent.mark()
 
     async def live(self, life: Life) -> None:
@@ -146,7 +167,7 @@ class LedgerWorld:
 
 
 def subscribed(records: list[dict[str, Any]]) -> list[Any]:
-    """What a subscriber keeps: each seq once, in order, none lost; of heads the last (how many there are is chance)."""
+    """What a subscriber keeps: each seq once, in order, none lost; of a network's heads only the last."""
     kept: dict[int, dict[str, Any]] = {}
     heads: list[dict[str, Any]] = []
     facts: list[dict[str, Any]] = []
@@ -163,4 +184,5 @@ def subscribed(records: list[dict[str, Any]]) -> list[Any]:
         (heads if record.get("kind") == "finality" or "head_hash" in record else facts).append(record)
     for head in heads:
         head.pop("position", None)
-    return facts + heads[-1:]
+    latest = {head["network"]: head for head in heads}
+    return facts + [latest[network] for network in sorted(latest)]

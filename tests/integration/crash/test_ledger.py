@@ -28,6 +28,9 @@ UNREACHED: dict[str, str] = {
     "agents/ledger/hashes.py _copies: await cursor.fetchall()": _ONCE,
     "agents/ledger/hashes.py hashes: await _copies(conn, asked, appends, reverted)": _ONCE,
     "agents/ledger/hop.py Ledger._commit: await self._alone('forget_hash_months')": "no network changes its mind",
+    "agents/ledger/owners.py scan_bare: async for cursor": "no month of the story is bare",
+    "agents/ledger/owners.py scan_bare: await conn.execute(load('ledger')['scan_live'], "
+    "{**token_arrays(tokens), 'until': until})": "no month of the story is bare",
     "agents/ledger/hop.py Ledger._commit: await self._scan_bare(exc.tokens)": "no month of the story is bare",
     "agents/ledger/hop.py Ledger._scan_bare: await self._bare.scan(tokens)": "no month of the story is bare",
     "agents/ledger/writes.py _put_copies: await _run(conn, 'put_copies', "

@@ -10,7 +10,13 @@ MARKS = "SELECT contract FROM projection.recounts ORDER BY contract"
 
 
 def normalized(
-    config: Config, log: Log, *ranges: tuple[int, int], position: int | None = None, late: int = -1, reasons: str = ""
+    config: Config,
+    log: Log,
+    *ranges: tuple[int, int],
+    position: int | None = None,
+    late: int = -1,
+    reasons: str = "",
+    network: str = NETWORK,
 ) -> None:
     """Normalize has committed the log up to ``position`` (default: all of it), and these ranges are read.
 
@@ -22,19 +28,19 @@ def normalized(
         conn.execute(
             "INSERT INTO ref.networks (network, family, start_block, confirmed, finalized)"
             " VALUES (%s, 'evm', 1, 'depth', 'depth') ON CONFLICT DO NOTHING",
-            (NETWORK,),
+            (network,),
         )
         conn.execute(
             "INSERT INTO ingest.heads (network, head_number, head_hash, position, late_position)"
             " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (network) DO UPDATE SET head_number = excluded.head_number,"
             " head_hash = excluded.head_hash, position = excluded.position, late_position = excluded.late_position",
-            (NETWORK, head.number, head.hash, at, late),
+            (network, head.number, head.hash, at, late),
         )
         conn.execute("DELETE FROM ingest.coverage")
         conn.cursor().executemany(
             'INSERT INTO ingest.coverage (network, "from", "to", proof, reasons, raw_offset)'
             " VALUES (%s, %s, %s, 'receipts', %s, %s)",
-            [(NETWORK, low, high, reasons, at) for low, high in ranges or [(1, max(1, head.number))]],
+            [(network, low, high, reasons, at) for low, high in ranges or [(1, max(1, head.number))]],
         )
 
 
