@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# aiokafka 0.14.0 and confluent-kafka 2.16.0 (librdkafka), one consumer of four partitions, each with 5,000 records that
-# wait: `getmany(max_records=500)` and `consume(500)` return the records of one partition alone, call after call, until
-# all 5,000 of it are handed out; only then comes the next partition. A partition with a backlog keeps all others of the
+# aiokafka 0.14.0 and confluent-kafka 2.16.0 (librdkafka), one consumer of four partitions, 5,000 fetched records of each:
+# `getmany(max_records=500)` and `consume(500)` return the records of one partition alone, call after call, until all
+# 5,000 of it are handed out; only then comes the next partition. A partition with a backlog keeps all others of the
 # consumer waiting for as long as its fetched buffer lasts, and a smaller `max_records` only makes more calls of it.
 #
 # Seen: 40 calls of 500 records, of one partition each; three changes of the partition in all.
@@ -20,9 +20,10 @@ import confluent_kafka
 
 PARTITIONS, RECORDS, CALL = 4, 5_000, 500
 
-producer = confluent_kafka.Producer(
-    {"bootstrap.servers": "unused", "test.mock.num.brokers": 1, "log_level": 0}
-)
+producer = confluent_kafka.Producer({
+    "bootstrap.servers": "unused", "test.mock.num.brokers": 1, "log_level": 0,
+    "batch.num.messages": RECORDS, "linger.ms": 60_000,  # one batch a partition: what one answer to a fetch brings
+})
 broker = next(iter(producer.list_topics(timeout=10).brokers.values()))
 address = f"{broker.host}:{broker.port}"
 for partition, number in itertools.product(range(PARTITIONS), range(RECORDS)):
