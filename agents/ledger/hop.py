@@ -15,11 +15,10 @@ outside of it, and it begins again.
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from functools import partial
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol
 
 import psycopg
 import structlog
@@ -29,12 +28,13 @@ from ft.agents.ledger import reads as ledger_reads
 from ft.agents.ledger import writes as ledger_writes
 from ft.agents.ledger.bare import Bare
 from ft.agents.ledger.cache import Cache
+from ft.agents.ledger.chunks import Incoming, cut
 from ft.agents.ledger.hashes import ensure_month
 from ft.agents.ledger.journal import Stretch, month_of
 from ft.agents.ledger.owners import BareMonths, Disordered, Owned
-from ft.agents.ledger.posting import NetworkKey, Posting, SliceKey, Standing, announce, post
+from ft.agents.ledger.posting import NetworkKey, Posting, Standing, announce, post
 from ft.agents.ledger.singles import Token
-from ft.agents.ledger.steps import AnyStep, Append, Head, Refused, Revert, read
+from ft.agents.ledger.steps import Head, Refused, read
 from ft.agents.ownership import Arrival
 from ft.config import Config
 from ft.errors import DatabaseUnavailable, MalformedRecord
@@ -54,8 +54,6 @@ TICK_S: Final = 0.25
 """How often the timer looks for finality rows that were put off."""
 _TRIES: Final = 6
 """How often a transaction may find something missing: months, bare months, the order of its tokens."""
-
-Incoming: TypeAlias = tuple[Message, AnyStep]
 
 
 class LedgerClaims(Protocol):
@@ -326,49 +324,3 @@ class _Work:
         }
         if missing or hashed:
             raise MissingMonths(missing, hashed)
-
-
-@dataclass(slots=True)
-class _Chunk:
-    """Records that go into one transaction."""
-
-    incoming: list[Incoming] = field(default_factory=list)
-    appended: set[SliceKey] = field(default_factory=set)
-    reverted_to: dict[NetworkKey, int] = field(default_factory=dict)
-    """The lowest height that a revert names."""
-    events: int = 0
-
-    def takes(self, step: AnyStep, events_max: int) -> bool:
-        """Whether the step may go into the same transaction.
-
-        1. not over the limit of events
-        2. no older block after reverts: what they leave is not settled before the transaction ends
-        3. no revert of a slice that the transaction appends: its rows are read back
-        """
-        if isinstance(step, Append):
-            if self.incoming and self.events + len(step.columns) > events_max:
-                return False
-            return step.block.number >= self.reverted_to.get((step.partition, step.network), 0)
-        return not isinstance(step, Revert) or (step.partition, step.network, step.block.hash) not in self.appended
-
-    def add(self, incoming: Incoming) -> None:
-        step = incoming[1]
-        self.incoming.append(incoming)
-        if isinstance(step, Append):
-            self.events += len(step.columns)
-            self.appended.add((step.partition, step.network, step.block.hash))
-        elif isinstance(step, Revert):
-            key, number = (step.partition, step.network), step.block.number
-            self.reverted_to[key] = min(self.reverted_to.get(key, number), number)
-
-
-def cut(incoming: Iterable[Incoming], events_max: int) -> Iterator[list[Incoming]]:
-    """The records of a batch in order, in as few transactions as the limit and the reverts allow."""
-    chunk = _Chunk()
-    for one in incoming:
-        if not chunk.takes(one[1], events_max):
-            yield chunk.incoming
-            chunk = _Chunk()
-        chunk.add(one)
-    if chunk.incoming:
-        yield chunk.incoming

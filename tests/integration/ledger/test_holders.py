@@ -6,7 +6,6 @@ Each row of the journal says what it led to; a plain model recounts it from all 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
@@ -17,7 +16,7 @@ from ft.config import Config
 from ft.schemas.ids import NO_ACCOUNTS
 from ft.sql.queries import load
 from tests.integration.ledger.conftest import MakeLedger
-from tests.integration.ledger.harness import TIME, ZERO, Block, Event, Log, account, balances, owners, rows
+from tests.integration.ledger.harness import TIME, Block, Event, Log, account, balances, owners, rows
 
 ROWS = """
     SELECT seq, op, standard, contract, token_id::text, block_number, log_index, sub_index,
@@ -356,8 +355,3 @@ async def test_whatever_a_contract_says_each_row_leads_to_what_a_recount_says(
 
     assert verified(config) == []
     assert check_rows(config) > 20
-
-
-def test_time_is_that_of_the_harness() -> None:
-    assert datetime.fromtimestamp(time_of(0), UTC).year == 2024
-    assert ZERO in NO_ACCOUNTS
