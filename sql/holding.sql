@@ -12,3 +12,7 @@ FROM system.partition_owner l
 LEFT JOIN system.publish_cursor c ON c.partition = l.partition
 LEFT JOIN system.partition_owner p ON p.consumer = 'project' AND p.partition = l.partition
 WHERE l.consumer = 'ledger';
+
+-- name: followed
+-- Networks whose follower lives.
+SELECT network FROM ingest.leases WHERE seen_at > now() - interval '15 seconds';

@@ -53,6 +53,7 @@ class App(faust.App):
         """By a signal: the one reason to end with code 0."""
         self.holding = Holding(config, self.claims, self._end_of, self._wake)
         self._running: list[_Running] = []
+        self._by_topic: dict[str, _Running] = {}
         self._queues: dict[str, Any] = {}
         self._failed = False
 
@@ -68,7 +69,7 @@ class App(faust.App):
         channel = self.topic(
             topic, value_type=bytes, key_type=bytes, value_serializer="raw", key_serializer="raw", maxsize=2 * bundles
         )
-        running = _Running(hop)
+        running = self._by_topic[topic] = _Running(hop, self._wake)
 
         async def agent(stream: Any) -> None:
             try:
@@ -89,6 +90,11 @@ class App(faust.App):
         """Bundles that the queue of the partition's agent has room for; none until the agent has started."""
         queue = self._queues.get(tp.topic)
         return 0 if queue is None else int(queue.maxsize - queue.qsize())
+
+    def hungry(self, topic: str) -> bool:
+        """Whether the topic's agent has nothing in hand, and nothing waits for it."""
+        running, queue = self._by_topic.get(topic), self._queues.get(topic)
+        return running is not None and running.idle.is_set() and queue is not None and queue.empty()
 
     def _end_of(self, topic: str) -> int:
         """Where a topic of one partition ends, as the last fetch told; 0 before the first."""
@@ -161,13 +167,15 @@ class App(faust.App):
 class _Running:
     """A hop, and whether it has a batch in hand."""
 
-    def __init__(self, hop: Hop) -> None:
+    def __init__(self, hop: Hop, idles: Callable[[], None]) -> None:
+        """``idles`` is called when the hop has nothing in hand any more."""
         self.consumer = hop.consumer
         self.start = hop.start
         self.stop = hop.stop
         self.idle = asyncio.Event()
         self.idle.set()
         self._hop = hop
+        self._idles = idles
 
     async def process(self, batch: Batch) -> None:
         self.idle.clear()
@@ -175,6 +183,7 @@ class _Running:
             await self._hop.process(batch)
         finally:
             self.idle.set()
+            self._idles()
 
 
 def group_of(config: Config) -> str:

@@ -2,20 +2,25 @@
 
 All networks share the partitions behind normalize. If a backlog were normalized as fast as it can be, a head of another
 network would lie behind all of it; so only two seconds of work may lie between a backlog and the ledger, and two
-between the ledger and project. Networks at their head are never held back.
+between the ledger and project. Networks at their head are never held back. Where no other network has a head that
+somebody waits for, ten seconds may lie there: short queues make small batches, which cost more.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from ft.streams.pace import Pace
+from ft.streams.pace import UNREAD_S, Pace
 
 HEAD_RECORDS: Final = 64
 """A network with no more unread raw records is at its head; so many may be read before a rate is known."""
 ALIVE_S: Final = 10.0
 """A project that moved nothing for so long is down or has nothing to do: nobody waits for it."""
 UNBOUNDED: Final = 1 << 62
+ALONE_S: Final = 10.0
+"""Seconds of work that may lie before ledger and project while no other network has a head."""
+HEADS_S: Final = 60.0
+"""A network that moved so long ago, or before, has no head that somebody waits for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +43,29 @@ class Stages:
     projected: int = 0
     """Journal rows that project has taken."""
     unprojected: int = 0
+    followed: frozenset[str] = frozenset()
+    """Networks whose follower lives."""
+
+
+@dataclass(slots=True)
+class Heads:
+    """Remembers which networks move."""
+
+    clock: Callable[[], float]
+    _seen: dict[str, tuple[int, float]] = field(default_factory=dict)
+
+    def observe(self, positions: Mapping[str, int]) -> None:
+        """How far each network's log has come; one that is seen for the first time has not moved."""
+        now = self.clock()
+        for network, position in positions.items():
+            seen = self._seen.get(network)
+            if seen is None or seen[0] != position:
+                self._seen[network] = (position, now if seen is not None else float("-inf"))
+
+    def moving(self) -> frozenset[str]:
+        """The networks that moved within the last minute."""
+        now = self.clock()
+        return frozenset(network for network, (_, at) in self._seen.items() if now - at < HEADS_S)
 
 
 @dataclass(slots=True)
@@ -56,7 +84,7 @@ class Ceilings:
         self._given.pop(raw.network, None)
         return raw.next_offset + HEAD_RECORDS
 
-    def of_backlog(self, raw: Raw, stages: Stages, *, is_project_behind: bool) -> int:
+    def of_backlog(self, raw: Raw, stages: Stages, *, is_project_behind: bool, is_alone: bool = False) -> int:
         """The first offset that may not be read yet, of a network with a backlog.
 
         It rises by a quarter of what may be unread at least, so that normalize gets batches worth their transaction.
@@ -68,14 +96,14 @@ class Ceilings:
         applied = stages.applied.get(raw.network, -1)
         pace = self._paces.setdefault(raw.network, Pace(self.clock))
         pace.observe(applied, raw.next_offset - 1)
-        unread_max = pace.unread_max() if pace.rate else HEAD_RECORDS
+        unread_max = pace.unread_max(_seconds(is_alone)) if pace.is_measured else HEAD_RECORDS
         ceiling, given = applied + 1 + unread_max, self._given.get(raw.network, 0)
         if not given <= ceiling < given + unread_max // 4:
             self._given[raw.network] = ceiling
         return self._given[raw.network]
 
-    def is_project_behind(self, stages: Stages) -> bool:
-        """Whether project works, and has more than two seconds of work before it."""
+    def is_project_behind(self, stages: Stages, *, is_alone: bool = False) -> bool:
+        """Whether project works, and has more seconds of work before it than it may have."""
         now = self.clock()
         if self._projected is None or self._projected[0] != stages.projected:
             first = self._projected is None
@@ -87,7 +115,12 @@ class Ceilings:
             self._project = Pace(self.clock)
         end = stages.projected + stages.unprojected
         self._project.observe(stages.projected, end)
-        return self._project.rate > 0 and not self._project.may_append(stages.projected, end)
+        return self._project.is_measured and not self._project.may_append(stages.projected, end, _seconds(is_alone))
+
+
+def _seconds(is_alone: bool) -> float:
+    """``is_alone``: no other network has a head."""
+    return ALONE_S if is_alone else UNREAD_S
 
 
 def has_backlog(raw: Raw) -> bool:

@@ -73,6 +73,7 @@ class Thread(driver.AIOKafkaConsumerThread):
             room=app.room,
             records_max=lambda tp: app.bundle_sizes.get(tp.topic, 1),
             ceiling=lambda tp: app.holding.ceiling(tp.topic),
+            hungry=app.hungry,
         )
 
     async def _news(self, fetcher: Any, within_s: float) -> None:

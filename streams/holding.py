@@ -1,7 +1,7 @@
 """Backlogs are held back while what follows normalize is busy: see :mod:`ft.streams.ceilings` for the rule."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import psycopg
@@ -11,7 +11,7 @@ from mode import Service
 from ft.config import Config
 from ft.errors import FtError
 from ft.sql.queries import load
-from ft.streams.ceilings import Ceilings, Raw, Stages, has_backlog
+from ft.streams.ceilings import Ceilings, Heads, Raw, Stages, has_backlog
 from ft.streams.checkpoint import Connection, connect_writer
 from ft.streams.claims import Claims
 
@@ -19,13 +19,21 @@ log = structlog.get_logger(__name__)
 
 LOOK_S: Final = 0.2
 """How often it is looked how far what follows has got."""
+LOOK_ALONE_S: Final = 1.0
+"""The same while no other network has a head: there is more before them, and looking costs."""
 
 
 class Holding(Service):
     """Says how far each raw log may be read. Asks the database only while there is a backlog."""
 
     def __init__(
-        self, config: Config, claims: Claims, end: Callable[[str], int], changed: Callable[[], None], **kwargs: Any
+        self,
+        config: Config,
+        claims: Claims,
+        end: Callable[[str], int],
+        changed: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+        **kwargs: Any,
     ) -> None:
         """``end``: where the raw log ends, as far as it was heard. ``changed``: more may be read now."""
         super().__init__(**kwargs)
@@ -35,7 +43,9 @@ class Holding(Service):
         self._changed = changed
         self._networks: dict[str, str] = {}
         self._ceilings: dict[str, int] = {}
-        self._rule = Ceilings(time.monotonic)
+        self._rule = Ceilings(clock)
+        self._heads = Heads(clock)
+        self._is_alone = False
         self._conn: Connection | None = None
         self._held_back: frozenset[str] = frozenset()
 
@@ -58,7 +68,7 @@ class Holding(Service):
                 await self.look()
             except (psycopg.Error, FtError) as exc:
                 log.warning("backlogs wait", error=str(exc) or type(exc).__name__)
-            await self.sleep(LOOK_S)
+            await self.sleep(LOOK_ALONE_S if self._is_alone else LOOK_S)
 
     async def look(self) -> None:
         """Set every ceiling anew."""
@@ -71,15 +81,24 @@ class Holding(Service):
         }
         backlogs = {topic: raw for topic, raw in raws.items() if has_backlog(raw)}
         found = {topic: self._rule.at_head(raw) for topic, raw in raws.items() if topic not in backlogs}
+        self._heads.observe({raw.network: raw.end for raw in raws.values()})
+        self._is_alone = False
         if backlogs:
             stages = await self._stages()
-            behind = self._rule.is_project_behind(stages)
+            self._is_alone = alone = not self._heads_beside(backlogs.values(), raws.values(), stages)
+            behind = self._rule.is_project_behind(stages, is_alone=alone)
             for topic, raw in backlogs.items():
-                found[topic] = self._rule.of_backlog(raw, stages, is_project_behind=behind)
+                found[topic] = self._rule.of_backlog(raw, stages, is_project_behind=behind, is_alone=alone)
         self._held_back = frozenset(topic for topic, raw in backlogs.items() if found[topic] <= raw.next_offset)
         if found != self._ceilings:
             self._ceilings = found
             self._changed()
+
+    def _heads_beside(self, backlogs: Iterable[Raw], raws: Iterable[Raw], stages: Stages) -> frozenset[str]:
+        """Networks at their head of which somebody waits for the next block: followed now, or moving lately."""
+        here = {raw.network for raw in raws}
+        self._heads.observe({network: at for network, at in stages.applied.items() if network not in here})
+        return (stages.followed | self._heads.moving()) - {raw.network for raw in backlogs}
 
     async def _stages(self) -> Stages:
         if self._conn is None or self._conn.closed:
@@ -88,11 +107,13 @@ class Holding(Service):
         sql: Mapping[str, str] = load("holding")
         applied = await (await self._conn.execute(sql["applied"])).fetchall()
         ledgers, projected, unprojected = (await (await self._conn.execute(sql["stages"])).fetchall())[0]
+        followed = await (await self._conn.execute(sql["followed"])).fetchall()
         return Stages(
             applied={network: int(position) for network, position in applied},
             ledger=ledgers > 0,
             projected=int(projected),
             unprojected=int(unprojected),
+            followed=frozenset(network for (network,) in followed),
         )
 
     async def on_stop(self) -> None:

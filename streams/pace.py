@@ -1,5 +1,6 @@
 """How many records may lie unread before the ledger, pure, so that heads never wait behind a backlog."""
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -8,6 +9,10 @@ UNREAD_S = 2.0
 UNREAD_MIN = 16
 """Records that may be unread whatever the rate, so that a rate can be measured at all."""
 
+OVER_S = 5.0
+"""The rate is that of the last seconds: a ledger commits in steps, and one step says little."""
+_LEAST_S = 0.5
+
 
 @dataclass(slots=True)
 class Pace:
@@ -15,28 +20,28 @@ class Pace:
 
     clock: Callable[[], float]
     rate: float = 0.0
-    """Records a second that the ledger applies; 0 until measured."""
-    _seen: tuple[float, int] | None = field(default=None)
+    """Records a second that the ledger applies."""
+    is_measured: bool = False
+    _seen: deque[tuple[float, int]] = field(default_factory=deque)
 
     def observe(self, position: int, end: int) -> None:
         """The ledger has applied up to ``position``; ``end`` is the highest offset of the log."""
         now = self.clock()
-        if self._seen is None:
-            self._seen = (now, position)
+        if self._seen and now - self._seen[-1][0] < _LEAST_S:
             return
-        elapsed, applied = now - self._seen[0], position - self._seen[1]
-        if elapsed < 0.5:
-            return
-        idle = applied == 0 and position >= end
-        if not idle:
-            measured = applied / elapsed
-            self.rate = measured if self.rate == 0 else 0.5 * self.rate + 0.5 * measured
-        self._seen = (now, position)
+        if self._seen and position == self._seen[-1][1] and position >= end:  # it has nothing to do
+            self._seen.clear()
+        self._seen.append((now, position))
+        while len(self._seen) > 2 and now - self._seen[1][0] >= OVER_S:
+            self._seen.popleft()
+        if len(self._seen) > 1:
+            since, before = self._seen[0]
+            self.rate, self.is_measured = (position - before) / (now - since), True
 
-    def may_append(self, position: int, end: int) -> bool:
-        """Whether less than two seconds of records are unread."""
-        return end - position < self.unread_max()
+    def may_append(self, position: int, end: int, seconds: float = UNREAD_S) -> bool:
+        """Whether less than so many seconds of records are unread."""
+        return end - position < self.unread_max(seconds)
 
-    def unread_max(self) -> int:
+    def unread_max(self, seconds: float = UNREAD_S) -> int:
         """Records that may be unread."""
-        return max(UNREAD_MIN, int(UNREAD_S * self.rate))
+        return max(UNREAD_MIN, int(seconds * self.rate))

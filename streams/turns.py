@@ -2,8 +2,9 @@
 
 The driver hands out what it fetched of one partition, megabytes that may be thousands of records, before it looks at
 the next one (docs/decisions/0012-bundles.md). Here its buffers are read a bundle each in turn, and only for topics
-whose queue has room. Nothing is kept between the driver's buffers and Faust's queues: what a seek or a rebalance makes
-worthless is dropped by the driver, as before.
+whose queue has room. Small bundles are handed out only to an agent that has nothing to do: while it works, what comes
+gathers in the driver's buffers, and the next batch is as large as that. Nothing is kept between those buffers and
+Faust's queues: what a seek or a rebalance makes worthless is dropped by the driver, as before.
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator
@@ -47,15 +48,21 @@ def take(
     room: Callable[[TP], int],
     records_max: Callable[[TP], int],
     ceiling: Callable[[TP], int | None],
+    hungry: Callable[[str], bool] = lambda _: True,
 ) -> dict[TP, list[Cut]]:
     """A bundle of each partition in turn, until queues are full or nothing is left of what was fetched.
 
     ``room``: bundles that may be handed out of a partition, which partitions of one topic share. ``ceiling``: the first
-    offset of a partition that may not be read yet.
+    offset of a partition that may not be read yet. ``hungry``: whether a topic's agent waits for records; else it gets
+    some only where a whole bundle lies in one of its partitions.
     """
     found: dict[TP, list[Cut]] = {}
     free: dict[str, int] = {}
-    wanted, pieces = set(active), 0
+    wanted, pieces = {tp for tp in active if hungry(tp.topic)}, 0
+    others = {tp for tp in active if tp not in wanted and tp in fetcher._records}
+    if others:
+        whole = {tp.topic for tp in others if _unread(fetcher, tp) >= records_max(tp)}
+        wanted |= {tp for tp in others if tp.topic in whole}
     while pieces < PIECES_MAX:
         before = pieces
         for tp in turns.order(tp for tp in fetcher._records if tp in wanted):
@@ -70,6 +77,15 @@ def take(
         if pieces == before:
             return found
     return found
+
+
+def _unread(fetcher: Any, tp: TP) -> int:
+    """Records of the partition from where it is read to its end, as far as that was heard."""
+    fetched = fetcher._records.get(tp)
+    state = fetched._assignment.state_value(tp) if isinstance(fetched, FetchResult) else None
+    if state is None or not state.has_valid_position or state.highwater is None:
+        return 0
+    return int(state.highwater - state.position)
 
 
 def _records(fetcher: Any, tp: TP, most: int, ceiling: int | None) -> Iterator[Any]:

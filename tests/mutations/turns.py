@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.mutations.mutation import CEILINGS, PROGRESS, REGISTRY, TURNS, Mutation
+from tests.mutations.mutation import CEILINGS, HOLDING, PROGRESS, REGISTRY, TURNS, Mutation
 
 _FULL: Final = "            if free.setdefault(tp.topic, room(tp)) <= 0 or pieces >= PIECES_MAX:\n"
 
@@ -22,6 +22,20 @@ MUTATIONS: Final = (
         tests=(TURNS,),
     ),
     Mutation(
+        name="small-bundles-are-handed-to-an-agent-at-work",
+        path="streams/turns.py",
+        old="    wanted, pieces = {tp for tp in active if hungry(tp.topic)}, 0\n",
+        new="    wanted, pieces = set(active), 0\n",
+        tests=(TURNS,),
+    ),
+    Mutation(
+        name="a-backlog-keeps-small-partitions-waiting",
+        path="streams/turns.py",
+        old="        wanted |= {tp for tp in others if tp.topic in whole}\n",
+        new="        wanted |= {tp for tp in others if _unread(fetcher, tp) >= records_max(tp)}\n",
+        tests=(TURNS,),
+    ),
+    Mutation(
         name="a-starved-partition-ends-the-worker",
         path="streams/progress.py",
         old="if now - moved[claim.consumer, claim.topic] >= self._patience_s]",
@@ -34,6 +48,20 @@ MUTATIONS: Final = (
         old="        if not stages.ledger:\n            return UNBOUNDED\n",
         new="        if stages.ledger:\n            return UNBOUNDED\n",
         tests=(CEILINGS,),
+    ),
+    Mutation(
+        name="a-backlog-is-held-back-for-nobody",
+        path="streams/holding.py",
+        old="            self._is_alone = alone = not self._heads_beside(backlogs.values(), raws.values(), stages)\n",
+        new="            alone = False\n",
+        tests=(HOLDING,),
+    ),
+    Mutation(
+        name="a-head-behind-a-backlog-is-not-seen",
+        path="streams/holding.py",
+        old="        return (stages.followed | self._heads.moving()) - {raw.network for raw in backlogs}\n",
+        new="        return stages.followed - {raw.network for raw in backlogs}\n",
+        tests=(HOLDING,),
     ),
     Mutation(
         name="a-dead-project-stops-backlogs",

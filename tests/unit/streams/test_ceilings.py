@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from ft.streams.ceilings import ALIVE_S, HEAD_RECORDS, UNBOUNDED, Ceilings, Raw, Stages, has_backlog
+from ft.streams.ceilings import ALIVE_S, HEAD_RECORDS, HEADS_S, UNBOUNDED, Ceilings, Heads, Raw, Stages, has_backlog
 
 BACKLOG = Raw(network="busy", next_offset=0, end=1_000_000)
 STAGES = Stages(applied={}, ledger=True)
@@ -107,3 +107,20 @@ def test_a_project_that_moves_nothing_stops_no_backlog_for_long() -> None:
     assert world.pass_s(1.0, applied=10, projected=1_000, unprojected=9_000_000) == 0
     assert world.pass_s(ALIVE_S / 2, applied=10, unprojected=9_000_000) == 0
     assert world.pass_s(ALIVE_S, applied=10, unprojected=9_000_000) > 0
+
+
+def test_a_network_moves_from_its_second_block_on_and_for_a_minute_after_its_last() -> None:
+    clock = Clock()
+    heads = Heads(clock)
+    heads.observe({"quiet": 5, "old": 7})
+    assert heads.moving() == frozenset()
+
+    heads.observe({"quiet": 6, "old": 7})
+    assert heads.moving() == {"quiet"}
+
+    clock.now += HEADS_S - 1
+    heads.observe({"quiet": 6})
+    assert heads.moving() == {"quiet"}
+
+    clock.now += 1
+    assert heads.moving() == frozenset()

@@ -35,6 +35,11 @@ class Fetched(FetchResult):  # type: ignore[misc]
         """Where the partition is read."""
         return self.records[0].offset if self.records else 0
 
+    @property
+    def highwater(self) -> int:
+        """Where it ends."""
+        return self.position + len(self.records)
+
     def getone(self) -> Record | None:
         """As the driver's: None where nothing is left."""
         return self.records.pop(0) if self.records else None
@@ -134,6 +139,23 @@ def test_a_buffer_that_a_seek_made_worthless_is_dropped_though_it_begins_above_t
 
 def test_one_partition_alone_fills_the_queue() -> None:
     assert taken(Fetcher(t0=1000), room=8) == [("t0", 80)]
+
+
+def test_an_agent_at_work_gets_whole_bundles_and_what_is_small_gathers() -> None:
+    fetcher = Fetcher(t0=9, t1=3, u0=9)
+
+    def read(*hungry: str) -> dict[str, int]:
+        found = take(
+            fetcher, set(fetcher._records), Turns(), lambda _: 4, lambda _: 10, unbounded, lambda topic: topic in hungry
+        )
+        return {f"{at.topic}{at.partition}": records_of(pieces) for at, pieces in found.items()}
+
+    assert read("u") == {"u0": 9}
+    fetcher.fetched("t0", [Record(n) for n in range(10)])
+    assert read() == {"t0": 10, "t1": 3}
+    fetcher.fetched("t1", [Record(n) for n in range(3, 6)])
+    assert read() == {}
+    assert read("t") == {"t1": 3}
 
 
 def test_so_many_bundles_are_handed_over_in_one_go_at_most() -> None:
