@@ -7,6 +7,7 @@ state runs there.
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka.consumer.fetcher import FetchError  # type: ignore[import-untyped]
@@ -88,7 +89,8 @@ class Thread(driver.AIOKafkaConsumerThread):
     def wake(self) -> None:
         """From the worker's own thread: there may be room now."""
         if self._consumer is not None and self._consumer._fetcher is not None:
-            self.thread_loop.call_soon_threadsafe(_wake, self._consumer._fetcher)
+            with suppress(RuntimeError):  # its loop is closed: the worker stops
+                self.thread_loop.call_soon_threadsafe(_wake, self._consumer._fetcher)
 
 
 def _wake(fetcher: Any) -> None:
