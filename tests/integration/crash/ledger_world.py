@@ -69,13 +69,18 @@ _RELEASE: Final = "UPDATE system.publish_cursor SET blocked = NULL WHERE blocked
 
 
 def odd() -> Log:
-    """Another network: a token that is minted while somebody has it, and one whose movements are told twice each."""
+    """Another network: a token that is minted while somebody has it, and one whose movements are told twice each.
+
+    The second of them is in a transaction of its own, because its block is as large as one may be.
+    """
     log = Log()
     mint = Event(tx="mint", contract="coin", target="alice")
     log.append(Block(1, [mint]))
     for number, (source, target) in enumerate((("", "alice"), ("alice", "bob")), 2):
         moved = Event(tx=f"t{number}", contract="hybrid", source=source, target=target)
-        log.append(Block(number, [moved, replace(moved, standard="erc1155")]), echo=[False, True])
+        others = [Event(tx=f"o{number}", token=n, n=n, contract="coin", target="bob") for n in range(2, _EVENTS_MAX)]
+        events = [moved, replace(moved, standard="erc1155"), *others[: _EVENTS_MAX * (number - 2)]]
+        log.append(Block(number, events), echo=[False, True, *[False] * (len(events) - 2)])
     log.append(Block(4, [replace(mint, tx="again", target="bob")]))
     return log
 
