@@ -24,6 +24,7 @@ from ft import embedded
 from ft.config import ADDRESSES, Config
 from ft.errors import ServerError
 from ft.sql.databases import drop_database
+from tests.recordings import recording
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -93,10 +94,7 @@ def config(servers: Mapping[str, str], database: str, tmp_path: Path) -> Config:
 @pytest.fixture(scope="session")
 def fixtures() -> Path:
     """The folder of recorded chain data, which is no part of the project."""
-    folder = Path(os.environ.get("FT_FIXTURES") or CHECKOUT.parent / "shared" / "fixtures")
-    if not folder.is_dir():
-        pytest.skip(f"recorded chain data not found: expected {folder}; set FT_FIXTURES to where it is")
-    return folder
+    return recording()
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,7 @@
 """A node's answers, made up for decoder tests: blocks, receipts and logs as JSON, and words as topics."""
 
-import gzip
 import json
-import os
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from ft.agents.decode.events import DecodedBlock
 from ft.agents.decode.evm import decode_block
@@ -85,13 +80,3 @@ def shipped(network: str) -> Listed:
 def decode_logs(logs: list[Json], network: str = "ethereum") -> DecodedBlock:
     """Decode a block of one transaction with the network's shipped list."""
     return decode_block(network, block(), receipts=json.dumps([receipt(logs)]).encode(), listed=shipped(network))
-
-
-def recorded(*names: str) -> bytes:
-    """A recorded answer from the shared fixtures, unpacked; skips the test that needs it where it is not there."""
-    root = Path(os.environ.get("FT_FIXTURES", Path(__file__).resolve().parents[3].parent / "shared" / "fixtures"))
-    path = root.joinpath(*names)
-    if not path.is_file():
-        pytest.skip(f"needs the recorded chain data {path}: set FT_FIXTURES to the folder that holds it")
-    body = path.read_bytes()
-    return gzip.decompress(body) if path.suffix == ".gz" else body

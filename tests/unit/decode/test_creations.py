@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from ft.agents.decode.evm import decode_block
-from tests.unit.decode.building import CONTRACT, ZERO, Json, encoded, receipt, recorded
+from tests.recordings import recorded
+from tests.unit.decode.building import CONTRACT, ZERO, Json, encoded, receipt
 from tests.unit.decode.signing import CONTRACT_OF_NONCE, SENDER, block_of, signed, unsigned
 
 CREATED = CONTRACT_OF_NONCE[5]

@@ -15,7 +15,7 @@ from ft.agents.project.said import refusal_of
 from ft.errors import MalformedRecord
 from ft.schemas.codec import Codec
 from ft.schemas.events import NormalizedBatch, OwnershipChanged, RawBlock, RawPart, from_record, to_record
-from tests.unit.decode.building import recorded
+from tests.recordings import recorded
 
 SEED: Final = int(os.environ.get("FT_FUZZ_SEED", "20260106"))
 ROUNDS: Final = int(os.environ.get("FT_FUZZ_ROUNDS", "1000"))

@@ -9,7 +9,8 @@ import pytest
 from ft.agents.decode.events import DecodedBlock, Events
 from ft.agents.decode.evm import decode_block
 from ft.agents.decode.topics import CONSECUTIVE_TRANSFER, TRANSFER
-from tests.unit.decode.building import ZERO, Json, recorded
+from tests.recordings import recorded
+from tests.unit.decode.building import ZERO, Json
 
 REFERENCED = ("ethereum/14000000", "polygon/20000000", "polygon/50000000")
 WITH_ERC721_ROWS = ("ethereum/14000000", "polygon/10000000", "polygon/20000000")

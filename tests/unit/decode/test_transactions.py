@@ -16,7 +16,8 @@ from ft.agents.decode.transactions import (
     sender_of,
     transactions_proof,
 )
-from tests.unit.decode.building import BLOCK_HASH, Json, recorded
+from tests.recordings import recorded
+from tests.unit.decode.building import BLOCK_HASH, Json
 from tests.unit.decode.signing import CONTRACT_OF_NONCE, SENDER, block_of, signed, unsigned
 
 SOMEBODY = "0x" + "5e" * 20

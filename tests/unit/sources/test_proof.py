@@ -1,10 +1,7 @@
 """Proofs: recorded blocks prove themselves, and no change to an answer goes unseen."""
 
-import gzip
 import json
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +22,7 @@ from ft.streams.sources.evm.proof import (
     verify_receipts,
 )
 from ft.streams.sources.evm.statesync import split_logs, split_receipts
+from tests.recordings import recorded, recording
 
 Json = dict[str, Any]
 POLYGON, ETHEREUM = load_networks()["polygon"], load_networks()["ethereum"]
@@ -41,17 +39,9 @@ ETL = {
 }
 
 
-def recorded(*names: str) -> Path:
-    root = Path(os.environ.get("FT_FIXTURES", Path(__file__).resolve().parents[3].parent / "shared" / "fixtures"))
-    path = root.joinpath("evm", *names)
-    if not path.exists():
-        pytest.skip(f"needs the recorded chain data {path}: set FT_FIXTURES to the folder that holds it")
-    return path
-
-
 def load(name: str) -> tuple[Json, list[Json]]:
-    block = json.loads(gzip.decompress(recorded(name, "block.json.gz").read_bytes()))
-    receipts = json.loads(gzip.decompress(recorded(name, "receipts.json.gz").read_bytes()))
+    block = json.loads(recorded("evm", name, "block.json.gz"))
+    receipts = json.loads(recorded("evm", name, "receipts.json.gz"))
     return block, receipts
 
 
@@ -121,7 +111,7 @@ def test_a_header_with_a_field_left_out_cannot_make_its_hash() -> None:
 
 @pytest.mark.parametrize(("folder", "number"), [(folder, number) for folder, known in ETL.items() for number in known])
 def test_a_recorded_polygon_block_proves_itself(folder: str, number: str) -> None:
-    path = recorded("polygon-etl", folder)
+    path = recording("evm", "polygon-etl", folder)
     block = as_block(
         json.loads((path / f"web3_response.eth_getBlockByNumber_{number}_true.json").read_text())["result"]
     )
@@ -135,8 +125,8 @@ def test_a_recorded_polygon_block_proves_itself(folder: str, number: str) -> Non
 
 
 def test_every_devnet_block_proves_itself() -> None:
-    recording = json.loads(gzip.decompress(recorded("devnet", "recording.json.gz").read_bytes()))
-    for raw_block, raw_receipts in zip(recording["blocks"], recording["receipts"], strict=True):
+    devnet = json.loads(recorded("evm", "devnet", "recording.json.gz"))
+    for raw_block, raw_receipts in zip(devnet["blocks"], devnet["receipts"], strict=True):
         block, receipts = as_block(raw_block), as_receipts(raw_receipts)
 
         verify_receipts(block, receipts)
