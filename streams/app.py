@@ -52,9 +52,8 @@ class App(faust.App):
         self.told_to_stop = False
         """By a signal: the one reason to end with code 0."""
         self.holding = Holding(config, self.claims, self._end_of, self._wake)
-        self._running: list[_Running] = []
-        self._by_topic: dict[str, _Running] = {}
-        self._queues: dict[str, Any] = {}
+        self._running: dict[str, _Running] = {}
+        """Topic -> its agent's hop, once that has started."""
         self._failed = False
 
     def run(self, hop: Hop, topic: str, *, name: str, bundle: int, bundles: int, within_s: float) -> Any:
@@ -69,32 +68,30 @@ class App(faust.App):
         channel = self.topic(
             topic, value_type=bytes, key_type=bytes, value_serializer="raw", key_serializer="raw", maxsize=2 * bundles
         )
-        running = self._by_topic[topic] = _Running(hop, self._wake)
 
         async def agent(stream: Any) -> None:
             try:
                 await hop.start()
             except Exception as exc:  # noqa: BLE001 - the process cannot work without
                 await self.fail(exc)
-            self._running.append(running)
-            self._queues[topic] = stream.channel.queue
+            running = self._running[topic] = _Running(hop, stream.channel.queue, self._wake)
             try:
                 await run_hop(stream, running, self.claims, self.fail, bundles=bundles, within_s=within_s)
             finally:
-                self._running.remove(running)
+                del self._running[topic]
                 await hop.stop()
 
         return self.agent(channel, name=name, concurrency=1, supervisor_strategy=CrashingSupervisor)(agent)
 
     def room(self, tp: TP) -> int:
         """Bundles that the queue of the partition's agent has room for; none until the agent has started."""
-        queue = self._queues.get(tp.topic)
-        return 0 if queue is None else int(queue.maxsize - queue.qsize())
+        running = self._running.get(tp.topic)
+        return 0 if running is None else int(running.queue.maxsize - running.queue.qsize())
 
     def hungry(self, topic: str) -> bool:
         """Whether the topic's agent has nothing in hand, and nothing waits for it."""
-        running, queue = self._by_topic.get(topic), self._queues.get(topic)
-        return running is not None and running.idle.is_set() and queue is not None and queue.empty()
+        running = self._running.get(topic)
+        return running is not None and running.idle.is_set() and bool(running.queue.empty())
 
     def _end_of(self, topic: str) -> int:
         """Where a topic of one partition ends, as the last fetch told; 0 before the first."""
@@ -117,7 +114,7 @@ class App(faust.App):
 
     async def wait_for_batches(self, timeout_s: float) -> None:
         """Wait until no hop has a batch in hand, or the time is over (the fence is what protects, not this)."""
-        waits = [asyncio.ensure_future(running.idle.wait()) for running in self._running]
+        waits = [asyncio.ensure_future(running.idle.wait()) for running in self._running.values()]
         if waits:
             _, pending = await asyncio.wait(waits, timeout=timeout_s)
             for wait in pending:
@@ -165,10 +162,11 @@ class App(faust.App):
 
 
 class _Running:
-    """A hop, and whether it has a batch in hand."""
+    """A hop, the queue of bundles before it, and whether it has a batch in hand."""
 
-    def __init__(self, hop: Hop, idles: Callable[[], None]) -> None:
+    def __init__(self, hop: Hop, queue: Any, idles: Callable[[], None]) -> None:
         """``idles`` is called when the hop has nothing in hand any more."""
+        self.queue = queue
         self.consumer = hop.consumer
         self.start = hop.start
         self.stop = hop.stop

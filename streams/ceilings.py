@@ -84,8 +84,8 @@ class Ceilings:
         self._given.pop(raw.network, None)
         return raw.next_offset + HEAD_RECORDS
 
-    def of_backlog(self, raw: Raw, stages: Stages, *, is_project_behind: bool, is_alone: bool = False) -> int:
-        """The first offset that may not be read yet, of a network with a backlog.
+    def of_backlog(self, raw: Raw, stages: Stages, *, is_project_behind: bool, unread_s: float = UNREAD_S) -> int:
+        """The first offset that may not be read yet, of a network with a backlog; ``unread_s``: work before the ledger.
 
         It rises by a quarter of what may be unread at least, so that normalize gets batches worth their transaction.
         """
@@ -96,14 +96,14 @@ class Ceilings:
         applied = stages.applied.get(raw.network, -1)
         pace = self._paces.setdefault(raw.network, Pace(self.clock))
         pace.observe(applied, raw.next_offset - 1)
-        unread_max = pace.unread_max(_seconds(is_alone)) if pace.is_measured else HEAD_RECORDS
+        unread_max = HEAD_RECORDS if pace.rate is None else pace.unread_max(unread_s)
         ceiling, given = applied + 1 + unread_max, self._given.get(raw.network, 0)
         if not given <= ceiling < given + unread_max // 4:
             self._given[raw.network] = ceiling
         return self._given[raw.network]
 
-    def is_project_behind(self, stages: Stages, *, is_alone: bool = False) -> bool:
-        """Whether project works, and has more seconds of work before it than it may have."""
+    def is_project_behind(self, stages: Stages, *, unread_s: float = UNREAD_S) -> bool:
+        """Whether project works, and has more than ``unread_s`` seconds of work before it."""
         now = self.clock()
         if self._projected is None or self._projected[0] != stages.projected:
             first = self._projected is None
@@ -115,12 +115,7 @@ class Ceilings:
             self._project = Pace(self.clock)
         end = stages.projected + stages.unprojected
         self._project.observe(stages.projected, end)
-        return self._project.is_measured and not self._project.may_append(stages.projected, end, _seconds(is_alone))
-
-
-def _seconds(is_alone: bool) -> float:
-    """``is_alone``: no other network has a head."""
-    return ALONE_S if is_alone else UNREAD_S
+        return self._project.rate is not None and not self._project.may_append(stages.projected, end, unread_s)
 
 
 def has_backlog(raw: Raw) -> bool:

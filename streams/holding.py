@@ -11,9 +11,10 @@ from mode import Service
 from ft.config import Config
 from ft.errors import FtError
 from ft.sql.queries import load
-from ft.streams.ceilings import Ceilings, Heads, Raw, Stages, has_backlog
+from ft.streams.ceilings import ALONE_S, Ceilings, Heads, Raw, Stages, has_backlog
 from ft.streams.checkpoint import Connection, connect_writer
 from ft.streams.claims import Claims
+from ft.streams.pace import UNREAD_S
 
 log = structlog.get_logger(__name__)
 
@@ -85,10 +86,11 @@ class Holding(Service):
         self._is_alone = False
         if backlogs:
             stages = await self._stages()
-            self._is_alone = alone = not self._heads_beside(backlogs.values(), raws.values(), stages)
-            behind = self._rule.is_project_behind(stages, is_alone=alone)
+            self._is_alone = not self._heads_beside(backlogs.values(), raws.values(), stages)
+            unread_s = ALONE_S if self._is_alone else UNREAD_S
+            behind = self._rule.is_project_behind(stages, unread_s=unread_s)
             for topic, raw in backlogs.items():
-                found[topic] = self._rule.of_backlog(raw, stages, is_project_behind=behind, is_alone=alone)
+                found[topic] = self._rule.of_backlog(raw, stages, is_project_behind=behind, unread_s=unread_s)
         self._held_back = frozenset(topic for topic, raw in backlogs.items() if found[topic] <= raw.next_offset)
         if found != self._ceilings:
             self._ceilings = found
@@ -106,14 +108,13 @@ class Holding(Service):
             await self._conn.set_autocommit(True)
         sql: Mapping[str, str] = load("holding")
         applied = await (await self._conn.execute(sql["applied"])).fetchall()
-        ledgers, projected, unprojected = (await (await self._conn.execute(sql["stages"])).fetchall())[0]
-        followed = await (await self._conn.execute(sql["followed"])).fetchall()
+        ledgers, projected, unprojected, followed = (await (await self._conn.execute(sql["stages"])).fetchall())[0]
         return Stages(
             applied={network: int(position) for network, position in applied},
             ledger=ledgers > 0,
             projected=int(projected),
             unprojected=int(unprojected),
-            followed=frozenset(network for (network,) in followed),
+            followed=frozenset(followed),
         )
 
     async def on_stop(self) -> None:

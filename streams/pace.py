@@ -19,9 +19,8 @@ class Pace:
     """Measures how fast the ledger reads, from its position now and then."""
 
     clock: Callable[[], float]
-    rate: float = 0.0
-    """Records a second that the ledger applies."""
-    is_measured: bool = False
+    rate: float | None = None
+    """Records a second that the ledger applies; None until measured."""
     _seen: deque[tuple[float, int]] = field(default_factory=deque)
 
     def observe(self, position: int, end: int) -> None:
@@ -36,7 +35,7 @@ class Pace:
             self._seen.popleft()
         if len(self._seen) > 1:
             since, before = self._seen[0]
-            self.rate, self.is_measured = (position - before) / (now - since), True
+            self.rate = (position - before) / (now - since)
 
     def may_append(self, position: int, end: int, seconds: float = UNREAD_S) -> bool:
         """Whether less than so many seconds of records are unread."""
@@ -44,4 +43,4 @@ class Pace:
 
     def unread_max(self, seconds: float = UNREAD_S) -> int:
         """Records that may be unread."""
-        return max(UNREAD_MIN, int(seconds * self.rate))
+        return max(UNREAD_MIN, int(seconds * (self.rate or 0)))

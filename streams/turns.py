@@ -58,11 +58,9 @@ def take(
     """
     found: dict[TP, list[Cut]] = {}
     free: dict[str, int] = {}
-    wanted, pieces = {tp for tp in active if hungry(tp.topic)}, 0
-    others = {tp for tp in active if tp not in wanted and tp in fetcher._records}
-    if others:
-        whole = {tp.topic for tp in others if _unread(fetcher, tp) >= records_max(tp)}
-        wanted |= {tp for tp in others if tp.topic in whole}
+    active, pieces = set(active), 0
+    served = {tp.topic for tp in active if hungry(tp.topic) or _unread(fetcher, tp) >= records_max(tp)}
+    wanted = {tp for tp in active if tp.topic in served}
     while pieces < PIECES_MAX:
         before = pieces
         for tp in turns.order(tp for tp in fetcher._records if tp in wanted):

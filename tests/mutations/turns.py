@@ -24,15 +24,15 @@ MUTATIONS: Final = (
     Mutation(
         name="small-bundles-are-handed-to-an-agent-at-work",
         path="streams/turns.py",
-        old="    wanted, pieces = {tp for tp in active if hungry(tp.topic)}, 0\n",
-        new="    wanted, pieces = set(active), 0\n",
+        old="    wanted = {tp for tp in active if tp.topic in served}\n",
+        new="    wanted = active\n",
         tests=(TURNS,),
     ),
     Mutation(
         name="a-backlog-keeps-small-partitions-waiting",
         path="streams/turns.py",
-        old="        wanted |= {tp for tp in others if tp.topic in whole}\n",
-        new="        wanted |= {tp for tp in others if _unread(fetcher, tp) >= records_max(tp)}\n",
+        old="    wanted = {tp for tp in active if tp.topic in served}\n",
+        new="    wanted = {tp for tp in active if hungry(tp.topic) or _unread(fetcher, tp) >= records_max(tp)}\n",
         tests=(TURNS,),
     ),
     Mutation(
@@ -52,8 +52,8 @@ MUTATIONS: Final = (
     Mutation(
         name="a-backlog-is-held-back-for-nobody",
         path="streams/holding.py",
-        old="            self._is_alone = alone = not self._heads_beside(backlogs.values(), raws.values(), stages)\n",
-        new="            alone = False\n",
+        old="            self._is_alone = not self._heads_beside(backlogs.values(), raws.values(), stages)\n",
+        new="",
         tests=(HOLDING,),
     ),
     Mutation(
