@@ -22,7 +22,7 @@ from ft.streams.tail import Tail
 from tests.acceptance.chains import LiveChain
 from tests.acceptance.conftest import Chains
 from tests.acceptance.pipeline import START_S, STEP_S, Pipeline
-from tests.acceptance.test_trust import integrity, quarantined, story
+from tests.acceptance.test_trust import becomes_proven, integrity, quarantined, story
 from tests.devnet.contracts import Contract
 from tests.devnet.faulty_node import Faults, FaultyNode
 from tests.integration.ingest.conftest import Crash, Crashed, DyingRawLog
@@ -89,7 +89,7 @@ def test_a_block_read_from_logs_is_replaced_from_receipts(live: Chains) -> None:
     after = live_rows(chain)
     assert [row[:-1] for row in after] == [row[:-1] for row in before]
     assert [row[-1] for row in after] == [row[-1] + 2 for row in before]
-    assert integrity(chain, apes) == "proven"
+    becomes_proven(chain, apes)
     assert chain.owner(apes, 0) == chain.devnet.accounts[2]
     assert chain.pipeline.raw_end("unproven") == end + 2 * (last + 1)
     chain.pipeline.verify()
@@ -154,7 +154,7 @@ def test_a_quarantined_block_is_read_anew(live: Chains) -> None:
     chain.pipeline.caught_up("holes")
     assert quarantined(chain) == 0
     assert chain.owner(apes, 0) == chain.devnet.accounts[2]
-    assert integrity(chain, apes) == "proven"
+    becomes_proven(chain, apes)
     chain.pipeline.verify()
 
 
@@ -181,7 +181,7 @@ def test_a_log_past_a_limit_that_was_raised_later_is_read_anew(live: Chains, pip
     pipeline.caught_up("limits")
     assert quarantined(chain) == 0
     assert [chain.owner(drop, token) for token in (0, 7, 19, 20)] == [alice, alice, alice, bob]
-    assert {integrity_of(chain, drop, token) for token in (7, 20)} == {"proven"}
+    pipeline.until(lambda: {integrity_of(chain, drop, token) for token in (7, 20)} == {"proven"}, "the recount")
     assert events(chain, "SELECT DISTINCT state FROM ingest.quarantine WHERE network = %(network)s") == [("reverted",)]
     pipeline.verify()
 
@@ -211,7 +211,7 @@ def test_lower_blocks_are_replaced_while_a_follower_goes_on(live: Chains) -> Non
     after = {row[:-1]: row[-1] for row in live_rows(chain)}
     assert [after[row[:-1]] for row in before] == [row[-1] + 2 for row in before]
     assert len(after) == len(before) + 2
-    assert integrity(chain, apes) == "proven"
+    becomes_proven(chain, apes)
     assert events(chain, "SELECT count(*) FROM system.dlq WHERE network = %(network)s") == [(0,)]
     pipeline.verify()
 
@@ -291,7 +291,7 @@ def test_a_replace_that_dies_at_every_write_is_finished_by_the_same_again(live: 
     chain.caught_up()
     assert [row[:-1] for row in live_rows(chain)] == [row[:-1] for row in before]
     assert chain.owner(apes, 0) == chain.devnet.accounts[2]
-    assert integrity(chain, apes) == "proven"
+    becomes_proven(chain, apes)
     assert events(chain, "SELECT count(*) FROM system.sync_cursors WHERE starts_with(job, 'replace:')") == [(0,)]
     assert events(chain, "SELECT count(*) FROM system.dlq WHERE network = %(network)s") == [(0,)]
     chain.pipeline.verify()

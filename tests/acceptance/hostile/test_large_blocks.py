@@ -153,7 +153,8 @@ def test_a_record_that_says_nothing_is_a_letter_that_names_its_place(flood: Stor
     topic, config = flood.topics.dead_letter, flood.pipeline.config
     codec = flood.codec("dead_letter", topic)
 
-    [letter] = [from_record(DeadLetter, codec.decode(message.value)) for message in read_all(config, topic)]
+    letters = [from_record(DeadLetter, codec.decode(message.value)) for message in read_all(config, topic)]
+    [letter] = {each.offset: each for each in letters}.values()  # a batch that is tried again tells it again
     [(at, length)] = flood.pipeline.sql('SELECT "offset", octet_length(payload) FROM system.dlq')
 
     assert (letter.offset, letter.payload) == (at, b"")

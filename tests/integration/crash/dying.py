@@ -150,8 +150,15 @@ class Campaign:
 def _difference(found: Any, expected: Any, deaths: Sequence[Target], seed: int) -> str:
     places = "\n  ".join(f"{phase} {site}" for site, phase in deaths)
     wrong = [key for key in expected if found.get(key) != expected[key]]
-    shown = "\n".join(f"{key}: expected {expected[key]}\n  got {found.get(key)}" for key in wrong)
+    shown = "\n".join(f"{key}: {_parted(expected[key], found.get(key, []))}" for key in wrong)
     return f"seed {seed}: another state after deaths at\n  {places}\n{shown[:6000]}"
+
+
+def _parted(expected: Any, found: Any) -> str:
+    """What only one of the two states has; both whole where that says nothing (an order, a count)."""
+    missing = [row for row in expected if row not in found]
+    more = [row for row in found if row not in expected]
+    return f"missing {missing}\n  more {more}" if missing or more else f"expected {expected}\n  got {found}"
 
 
 async def settle(condition: Any, within_s: float = 60.0) -> None:

@@ -22,12 +22,13 @@ STATE: Final = {
     for name in (
         "projection.holdings",
         "projection.asset_cards",
-        "projection.collection_holders",
         "projection.collection_stats",
         "projection.collection_activity",
         "catalog.assets",
     )
 } | {
+    # An account that gave everything away stays at 0, unless it came and went in one batch.
+    "holders": "SELECT * FROM projection.collection_holders WHERE holdings <> 0 ORDER BY 1, 2, 3",
     "heads": "SELECT partition, network, position, head_number, head_hash, head_time, safe, finalized, open_block"
     " FROM system.partition_head ORDER BY 1, 2",
     "cursors": "SELECT partition, next_offset, next_seq FROM system.partition_owner ORDER BY 1",
