@@ -28,6 +28,7 @@ from ft.errors import FtError
 from ft.schemas.codec import Codec
 from ft.sql.queries import use
 from ft.streams.app import App, create_app
+from ft.streams.bundles import shares
 from ft.streams.facts import Facts, known_networks, verify
 from ft.streams.orphan import Orphan
 from ft.streams.producer import Producer
@@ -38,6 +39,10 @@ NEW_NETWORKS_S: Final = 3.0
 """How often a running worker looks for networks that were added."""
 _LATENCY_S: Final = 0.05
 """A batch that is not full waits so long for more records."""
+_SLICES: Final = 400
+"""Records in a full batch of the ledger."""
+_CHANGES: Final = 4000
+"""Records in a full batch of project."""
 
 
 class Pipeline:
@@ -95,13 +100,15 @@ class Pipeline:
             fail=self.app.fail,
             busy=self.app.claims.busy,
         )
-        self.app.run(hop, topics.normalized, name="ledger", bundle=50, bundles=8, within_s=_LATENCY_S)
+        bundles, bundle = shares(_SLICES, facts.partitions)
+        self.app.run(hop, topics.normalized, name="ledger", bundle=bundle, bundles=bundles, within_s=_LATENCY_S)
 
     def project(self) -> None:
         """ownership_changed -> projection.*. Every record takes effect exactly once; a partition is one process's."""
         topic = self.facts.topics.ownership_changed
         hop = Project(self.config, self.app.owner, self.facts.codecs[topic])
-        self.app.run(hop, topic, name="project", bundle=500, bundles=8, within_s=_LATENCY_S)
+        bundles, bundle = shares(_CHANGES, self.facts.partitions)
+        self.app.run(hop, topic, name="project", bundle=bundle, bundles=bundles, within_s=_LATENCY_S)
 
     async def add_networks(self) -> None:
         """Start agents for networks that were added since, without a restart."""

@@ -93,10 +93,10 @@ WHERE (a.network, a.contract, a.token_id) = (d.network, d.contract, d.token_id)
   AND a.first_seen > to_timestamp(d.first_seen)
 
 -- name: heads
--- Of which blocks the projections of a partition are the state, by network.
-SELECT network, position, head_number, head_hash, coalesce(extract(epoch FROM head_time)::bigint, 0), safe, finalized,
+-- Of which blocks the projections are the state, by partition and network.
+SELECT partition, network, position, head_number, head_hash, coalesce(extract(epoch FROM head_time)::bigint, 0), safe, finalized,
        open_block
-FROM system.partition_head WHERE consumer = 'project' AND partition = %(partition)s
+FROM system.partition_head WHERE consumer = 'project' AND partition = ANY(%(partitions)s::int[])
 
 -- name: write_head
 -- The block of which the projections are the state after this transaction, and the one that they are in the middle of.

@@ -11,6 +11,10 @@ from typing import Any, Final, Protocol
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
+FEWEST: Final = 2
+"""Bundles in a full batch, at least."""
+WAITS_MAX: Final = 8
+"""Full batches that a partition with records waits for its turn, at most."""
 BYTES_MAX: Final = 1 << 20
 """Values of the records of one bundle; a record that is larger travels alone."""
 
@@ -50,6 +54,16 @@ class Bundle(ConsumerMessage):
             generation_id=generation_id,
         )
         self.records = records
+
+
+def shares(records: int, partitions: int) -> tuple[int, int]:
+    """Bundles in a full batch of so many records, and records in a bundle.
+
+    As few bundles as let each partition have its turn in time: what one partition moves in a row is written once, and
+    to pages near to each other, so that a batch of long pieces costs less than one of many short ones.
+    """
+    bundles = max(FEWEST, -(-partitions // WAITS_MAX))
+    return bundles, max(1, records // bundles)
 
 
 def cut(records: Sequence[Record], records_max: int, bytes_max: int = BYTES_MAX) -> Iterator[Cut]:

@@ -191,18 +191,25 @@ def check_bounds(held: Claim, *, earliest: int, end: int) -> None:
 
 async def move_fence(conn: Connection, moves: Iterable[Move]) -> None:
     """Move fences inside the caller's transaction. Raises Fenced for the first that does not move."""
-    for move in moves:
-        held = move.claim
-        values = {
-            **held.key(),
-            "epoch": held.epoch,
-            "from_offset": held.next_offset,
-            "from_seq": held.next_seq,
-            "to_offset": move.next_offset,
-            "to_seq": move.next_seq,
-        }
-        if (await conn.execute(load("checkpoint")["move"], values)).rowcount != 1:
+    sql, moves = load("checkpoint"), list(moves)
+    async with conn.pipeline():
+        moved = [await conn.execute(sql["move"], _from_to(move)) for move in moves]
+    for move, cursor in zip(moves, moved, strict=True):
+        if cursor.rowcount != 1:
+            held = move.claim
             raise Fenced(f"{held.consumer} of {held.topic}-{held.partition}: epoch {held.epoch} no longer holds it")
+
+
+def _from_to(move: Move) -> dict[str, Any]:
+    held = move.claim
+    return {
+        **held.key(),
+        "epoch": held.epoch,
+        "from_offset": held.next_offset,
+        "from_seq": held.next_seq,
+        "to_offset": move.next_offset,
+        "to_seq": move.next_seq,
+    }
 
 
 Work: TypeAlias = Callable[[Connection], Awaitable[Sequence[Move]]]

@@ -182,15 +182,14 @@ def _arrival(row: Sequence[Any]) -> Arrival:
 
 async def _put_latest(conn: Connection, singles: Singles) -> None:
     """In two statements: where the account has the token from the first event on, it may have had it before."""
-    latest, held = singles.latest, dict[Token, tuple[Any, ...]]()
+    tokens = sorted(singles.latest, key=":".join)
     for joins in (True, False):
-        tokens = {token: latest[token] for token in sorted(latest) if latest[token][5] is joins}
-        if tokens:
-            rows = await _run(conn, "single_latest", latest_rows(tokens) | {"joins": joins})
-            if len(rows) != len(tokens):
+        latest = {token: one for token in tokens if (one := singles.latest[token])[5] is joins}
+        if latest:
+            held = await _run(conn, "single_latest", latest_rows(latest) | {"joins": joins})
+            if len(held) != len(latest):
                 raise Disordered
-            held |= zip(tokens, rows, strict=True)
-    compare_first(singles, [(account, implicit) for account, implicit in map(held.__getitem__, latest)])
+            compare_first(singles, latest.values(), held)
 
 
 async def _put_multis(conn: Connection, owned: Owned) -> None:

@@ -215,10 +215,10 @@ def contradicts(held: str | None, source: str) -> bool:
     return held != source
 
 
-def compare_first(result: Singles, held: Sequence[tuple[str | None, bool | None]]) -> None:
+def compare_first(result: Singles, latest: Iterable[Latest], held: Iterable[tuple[Any, ...]]) -> None:
     """``held``: who had each token of ``latest`` before, in its order, and whether implicitly; None: nothing was
     known of it."""
-    for (*_, source, at, row), (account, implicit) in zip(result.latest.values(), held, strict=True):
+    for (_, _, _, _, _, _, source, at, row), (account, implicit) in zip(latest, held, strict=True):
         if account is None:
             if source not in NO_ACCOUNTS:
                 result.contradictions[at, row] = None

@@ -50,7 +50,7 @@ def _moved(head: PartitionHead, record: AnyChange) -> PartitionHead:
         return replace(
             head, head_number=number, head_hash=record.block_hash, head_time=record.block_time, open_block=open_block
         )
-    return replace(head, open_block=open_block)
+    return head if open_block == head.open_block else replace(head, open_block=open_block)
 
 
 def whole_until(records: Iterable[AnyChange | None]) -> int:

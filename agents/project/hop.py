@@ -1,6 +1,6 @@
 """ownership_changed -> projections: what the API lists and counts, kept from the topic alone."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from ft.streams.hop import Batch, Message
 from ft.streams.metrics import EVENTS_PROCESSED
 
 log = structlog.get_logger(__name__)
+_HEAD = ("position", "head_number", "head_hash", "head_time", "safe", "finalized", "open_block")
 
 
 class LostRecords(FtError):
@@ -70,16 +71,18 @@ class Project:
         async def work(conn: Connection) -> Sequence[Move]:
             moves: list[Move] = []
             changes: list[Change] = []
+            fresh: dict[int, list[Change]] = {}
             refused.clear()  # it may be another try
             for partition, records in found.items():
                 claim = batch.claims[partition]
                 followed = await _follow(conn, claim, records)
                 changes += events_of(followed.fresh)
-                await _move_heads(conn, partition, followed.fresh)
+                fresh[partition] = followed.fresh
                 await _write_dead_letters(conn, followed.refused)
                 refused.extend(followed.refused)
                 end = records[-1].message.offset + 1
                 moves.append(Move(claim=claim, next_offset=end, next_seq=followed.next_seq))
+            await _move_heads(conn, fresh)
             await store(conn, changes)
             return moves
 
@@ -155,17 +158,18 @@ async def _follows_unreadable(conn: Connection, message: Message, previous: Read
     return bool(row and row[0])
 
 
-async def _move_heads(conn: Connection, partition: int, records: Sequence[Change]) -> None:
-    """Of which blocks the projections are the state, after the records."""
-    if not records:
-        return
+async def _move_heads(conn: Connection, records: Mapping[int, Sequence[Change]]) -> None:
+    """Of which blocks the projections are the state, after each partition's records."""
     sql = load("project")
-    rows = await (await conn.execute(sql["heads"], {"partition": partition}, prepare=True)).fetchall()
-    names = ("position", "head_number", "head_hash", "head_time", "safe", "finalized", "open_block")
-    before = {row[0]: PartitionHead(**dict(zip(names, row[1:], strict=True))) for row in rows}
-    for network, head in sorted(project_heads.after(before, records).items()):
-        values = {name: getattr(head, name) for name in names}
-        await conn.execute(sql["write_head"], {"partition": partition, "network": network, **values})
+    cursor = await conn.execute(sql["heads"], {"partitions": list(records)}, prepare=True)
+    before: dict[int, dict[str, PartitionHead]] = {partition: {} for partition in records}
+    for partition, network, *values in await cursor.fetchall():
+        before[partition][network] = PartitionHead(**dict(zip(_HEAD, values, strict=True)))
+    async with conn.pipeline():
+        for partition, changes in records.items():
+            for network, head in sorted(project_heads.after(before[partition], changes).items()):
+                values = {name: getattr(head, name) for name in _HEAD}
+                await conn.execute(sql["write_head"], {"partition": partition, "network": network, **values})
 
 
 async def _write_dead_letters(conn: Connection, records: Iterable[Read]) -> None:

@@ -141,7 +141,8 @@ def slots_of(change: AnyChange) -> tuple[Slot, ...]:
 def touched(changes: Sequence[AnyChange]) -> tuple[list[Slot], list[Asset]]:
     """The keys of the holdings and cards that a batch needs to see, in key order: what moves nothing has no card."""
     slots = {slot for change in changes for slot in slots_of(change)}
-    return sorted(slots), sorted({(c.network, c.contract, c.token_id) for c in changes if c.kind != NONE})
+    assets = {(c.network, c.contract, c.token_id) for c in changes if c.kind != NONE}
+    return sorted(slots, key=":".join), sorted(assets, key=":".join)
 
 
 def new_singles(slots: Iterable[Slot], stored: Mapping[Slot, Holding]) -> list[Asset]:

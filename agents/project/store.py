@@ -79,7 +79,7 @@ async def _move(
     conn: Connection, assets: Sequence[Asset], folded: Folded, gained: Net
 ) -> tuple[dict[Asset, Before], dict[Account, int]]:
     """The cards as they were, and how many visible holdings each account has afterwards: rows return as they went."""
-    sql, accounts = load("project"), sorted(gained.accounts)
+    sql, accounts = load("project"), sorted(gained.accounts, key=":".join)
     async with conn.pipeline():
         for name, values in _moved(folded):
             if values:
@@ -95,10 +95,11 @@ async def _move(
 
 def _moved(folded: Folded) -> Iterator[tuple[str, Mapping[str, str]]]:
     """Query and its columns."""
-    changed, days = sorted(folded.holdings.items()), folded.days
+    holdings, days = folded.holdings, folded.days
+    slots = sorted(holdings, key=":".join)
     yield (
         "write_holdings",
-        columns((*_SLOT, "account", "quantity", "block_number"), [(*slot, *holding) for slot, holding in changed]),
+        columns((*_SLOT, "account", "quantity", "block_number"), [(*slot, *holdings[slot]) for slot in slots]),
     )
     yield "write_activity", columns((*_COLLECTION, "day", *_COUNTS), [(*key, *days[key]) for key in sorted(days)])
 
@@ -137,7 +138,7 @@ def _following(changed: Changed) -> Iterator[tuple[str, Mapping[str, str]]]:
         "add_assets",
         columns(
             (*_ASSET, "uuid", "standard", "first_seen"),
-            [(*key, (a := assets[key]).uuid, a.standard, a.first_seen) for key in sorted(assets)],
+            [(*key, (a := assets[key]).uuid, a.standard, a.first_seen) for key in sorted(assets, key=":".join)],
         ),
     )
     yield "seen_earlier", columns((*_ASSET, "first_seen"), [(*k, t) for k, t in sorted(changed.seen_earlier.items())])

@@ -8,7 +8,6 @@ workers, no `project`, announcing held back, until the indexes are built.
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -34,7 +33,7 @@ def main() -> None:
     parser.add_argument("--home", type=Path, help="keep the servers' data and all logs here (default: a temporary one)")
     arguments = parser.parse_args()
     chosen = (arguments.only,) if arguments.only else _RUNS
-    with tempfile.TemporaryDirectory(prefix="ft-bench-") as home, servers(arguments.home or Path(home)) as config:
+    with servers(arguments.home) as config:
         sound = [_RUN[name](config, arguments) for name in chosen]
     if not all(sound):
         sys.exit("bench: what came out differs from what was put in")

@@ -3,6 +3,7 @@
 import gc
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,20 +20,28 @@ from ft.streams.prepare import prepare
 
 
 @contextmanager
-def servers(home: Path) -> Iterator[Config]:
-    """Those that the environment names; otherwise servers of this process's own in ``home``, stopped at the end."""
-    environment = {name: value for name, value in os.environ.items() if name.startswith("FT_")}
-    config = replace(Config.from_env({**environment, "FT_HOME": str(home)}), cache=Config.from_env().cache)
-    if all(name in config.addresses for name in ADDRESSES):
-        yield config
-        return
-    print("starting Kafka, Postgres and the registry ...", flush=True)
-    config = embedded.start(config)
-    try:
-        yield config
-    finally:
-        gc.collect()  # producers are in a cycle, and would miss the broker aloud
-        embedded.stop(config)
+def servers(home: Path | None = None) -> Iterator[Config]:
+    """Those that the environment names; otherwise servers of this process's own, stopped at the end.
+
+    ``home``: a folder that keeps their data and all logs; None: a temporary one, deleted with all that they stored.
+    """
+    with tempfile.TemporaryDirectory(prefix="ft-bench-") as temporary:
+        environment = {name: value for name, value in os.environ.items() if name.startswith("FT_")}
+        place = {"FT_HOME": str(home or temporary)}
+        config = replace(Config.from_env(environment | place), cache=Config.from_env().cache)
+        if all(name in config.addresses for name in ADDRESSES):
+            yield config
+            return
+        print("starting Kafka, Postgres and the registry ...", flush=True)
+        config = embedded.start(config)
+        try:
+            yield config
+        finally:
+            gc.collect()  # producers are in a cycle, and would miss the broker aloud
+            if home is None:
+                embedded.remove(config)
+            else:
+                embedded.stop(config)
 
 
 def separate(config: Config) -> Config:

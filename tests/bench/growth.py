@@ -9,11 +9,9 @@ The median of the three windows behind the first mark is compared with that of t
 
 import asyncio
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
@@ -63,7 +61,7 @@ class Window:
 
 def main(first: int = 100_000, last: int = 2_000_000) -> None:
     """Bring servers up, run, compare."""
-    with tempfile.TemporaryDirectory(prefix="ft-bench-") as home, servers(Path(home)) as given:
+    with servers() as given:
         config = deployed(given, TABLE)
         worker = children.start(replace(config, agents=_AGENTS), "bench-growth", children.WORKER)
         with children.running([worker]):

@@ -9,11 +9,9 @@ ledger has its events, and to when project has them, which is when the API answe
 
 import asyncio
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
@@ -62,7 +60,7 @@ class Head:
 
 def main(events: int = 1_000_000) -> None:
     """Bring servers up, run, tell."""
-    with tempfile.TemporaryDirectory(prefix="ft-bench-") as home, servers(Path(home)) as given:
+    with servers() as given:
         config = deployed(given, TABLES)
         asyncio.run(backlog(config, events))
         workers = [

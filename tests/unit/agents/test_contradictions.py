@@ -42,7 +42,7 @@ def stretch(number: int, *moves: tuple[str, str, int], standard: str = "erc721",
 def test_the_first_event_of_a_token_that_cannot_be_true_is_told() -> None:
     stretches = [stretch(1, ("", "a", 1)), stretch(2, ("x", "b", 1)), stretch(3, ("y", "c", 1))]
     singles = fold(stretches, {})
-    compare_first(singles, [(None, None)])
+    compare_first(singles, singles.latest.values(), [(None, None)])
 
     (found,) = misled(stretches, singles).values()
 
@@ -53,7 +53,7 @@ def test_the_first_event_of_a_token_that_cannot_be_true_is_told() -> None:
 def test_the_first_event_of_a_transaction_is_compared_with_what_was_known() -> None:
     stretches = [stretch(2, ("", "b", 1)), stretch(3, ("x", "c", 1))]
     singles = fold(stretches, {})
-    compare_first(singles, [("a", False)])
+    compare_first(singles, singles.latest.values(), [("a", False)])
 
     assert misled(stretches, singles)[TOKEN].block.number == 2
     assert misled(stretches, singles)[TOKEN].detail["reason"] == "minted while held"
@@ -62,7 +62,7 @@ def test_the_first_event_of_a_transaction_is_compared_with_what_was_known() -> N
 def test_who_has_a_token_implicitly_gave_it_to_nobody_yet() -> None:
     stretches = [stretch(2, ("a", "b", 1))]
     singles = fold(stretches, {})
-    compare_first(singles, [("a", True)])
+    compare_first(singles, singles.latest.values(), [("a", True)])
 
     assert misled(stretches, singles)[TOKEN].detail["reason"] == "moved before it was minted"
     assert singles.led == {}
@@ -121,7 +121,7 @@ def test_a_token_contradicts_where_a_plain_walk_says_so(moves: list[tuple[str, s
     for part, known in ((before, (None, None)), (stretches[cut:], (held, False))):
         if part:
             singles = fold(part, {})
-            compare_first(singles, [known])
+            compare_first(singles, singles.latest.values(), [known])
             found += [one.block.number for one in misled(part, singles).values()]
 
     first = [next((n for n in wrong if n <= cut), None), next((n for n in wrong if n > cut), None)]

@@ -11,7 +11,7 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from ft.errors import OffsetMismatch
-from ft.streams.bundles import BYTES_MAX, Bundle, cut
+from ft.streams.bundles import BYTES_MAX, FEWEST, WAITS_MAX, Bundle, cut, shares
 from ft.streams.checkpoint import Claim
 from ft.streams.hop import Batch, handle
 
@@ -143,3 +143,12 @@ def _now(coroutine: Any) -> Any:
     except StopIteration as done:
         return done.value
     raise AssertionError("it waits")
+
+
+@given(records=st.integers(1, 10_000), partitions=st.integers(1, 500))
+def test_every_partition_has_its_turn_within_eight_full_batches(records: int, partitions: int) -> None:
+    bundles, bundle = shares(records, partitions)
+
+    assert bundles * WAITS_MAX >= partitions
+    assert bundles == FEWEST or (bundles - 1) * WAITS_MAX < partitions  # no more than that takes
+    assert bundle == max(1, records // bundles)

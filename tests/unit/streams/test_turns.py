@@ -40,9 +40,15 @@ class Fetched(FetchResult):  # type: ignore[misc]
         """Where it ends."""
         return self.position + len(self.records)
 
-    def getone(self) -> Record | None:
-        """As the driver's: None where nothing is left."""
-        return self.records.pop(0) if self.records else None
+    def has_more(self) -> bool:
+        """As the driver's."""
+        return bool(self.records)
+
+    def getall(self, max_records: int) -> list[Record]:
+        """As the driver's: asked where nothing is left, it raises."""
+        assert self.records
+        found, self.records = self.records[:max_records], self.records[max_records:]
+        return found
 
 
 class Fetcher:
