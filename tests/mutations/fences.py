@@ -107,8 +107,8 @@ MUTATIONS: Final = (
     Mutation(
         name="a-fence-that-did-not-move-is-none",
         path="streams/checkpoint.py",
-        old='(await conn.execute(load("checkpoint")["move"], values)).rowcount != 1',
-        new='(await conn.execute(load("checkpoint")["move"], values)).rowcount < 0',
+        old="        if cursor.rowcount != 1:\n            held = move.claim\n",
+        new="        if cursor.rowcount < 0:\n            held = move.claim\n",
         tests=(CHECKPOINT,),
     ),
     Mutation(
