@@ -15,8 +15,8 @@ from faust.types import TP
 
 from ft.streams.bundles import BYTES_MAX, Cut, cut
 
-_AT_ONCE: Final = 64
-"""Records that are taken out of the driver's buffer in one go, at most."""
+_STEPS: Final = 32
+"""A bundle is taken out of the driver's buffer in so many steps: one record each where a bundle has few, large ones."""
 PIECES_MAX: Final = 64
 """Bundles that are handed over in one go, at most: the loop that takes them has other work too."""
 
@@ -89,8 +89,7 @@ def _unread(fetcher: Any, tp: TP) -> int:
 
 
 def _records(fetcher: Any, tp: TP, most: int, ceiling: int | None) -> Iterator[Any]:
-    """The next records of what was fetched of the partition, up to ``most``, or up to about a bundle's bytes: how many
-    fit is guessed by the largest of those before.
+    """The next records of what was fetched of the partition, up to ``most``, or up to a bundle's bytes and a step more.
 
     An error that the driver keeps in the place of records is left there: it is raised where nothing else is to be had.
     """
@@ -101,14 +100,13 @@ def _records(fetcher: Any, tp: TP, most: int, ceiling: int | None) -> Iterator[A
         # Where the partition is read, not where its buffer begins: after a seek that is worthless, and is dropped.
         state = fetched._assignment.state_value(tp)
         most = min(most, ceiling - state.position) if state is not None and state.has_valid_position else most
-    size = count = largest = 0
+    size, count, step = 0, 0, max(1, most // _STEPS)
     while count < most and size < BYTES_MAX:
-        few = 1 if not count else max(1, min(most - count, _AT_ONCE, (BYTES_MAX - size) // max(largest, 1)))
-        records = fetched.getall(max_records=few) if fetched.has_more() else ()
+        records = fetched.getall(max_records=min(step, most - count)) if fetched.has_more() else ()
         if not records:  # read to its end, or made worthless by a seek: the driver may fetch again
             del fetcher._records[tp]
             fetcher._notify(fetcher._wait_consume_future)
             return
-        sizes = [len(record.value or b"") for record in records]
-        size, count, largest = size + sum(sizes), count + len(records), max(largest, *sizes)
+        size += sum(len(record.value or b"") for record in records)
+        count += len(records)
         yield from records

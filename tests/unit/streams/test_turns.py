@@ -190,6 +190,13 @@ def test_large_records_are_taken_no_further_than_a_bundle_holds() -> None:
     assert taken(fetcher, room=2) == [("t0", 2), ("t1", 1)]
 
 
+def test_of_large_records_behind_small_ones_one_is_taken() -> None:
+    fetcher = Fetcher()
+    fetcher.fetched("t0", [Record(n, b"x" * (BYTES_MAX if n > 2 else 1)) for n in range(20)])
+
+    assert taken(fetcher, room=2) == [("t0", 4)]
+
+
 def test_an_error_in_the_place_of_records_is_left_to_the_driver() -> None:
     fetcher = Fetcher(t1=3)
     fetcher._records[tp("t0")] = FetchError(error=ValueError(), backoff=0)
