@@ -49,9 +49,10 @@ FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], 
     %(last_time)s::bigint[], %(version)s::bigint[])
     AS d (network, contract, token_id, standard, supply, owners, transfers, last_block, last_time, version)
 ON CONFLICT (network, contract, token_id) DO UPDATE SET
-    standard = excluded.standard, supply = c.supply + excluded.supply, owners = c.owners + excluded.owners,
+    standard = CASE WHEN excluded.version > c.version THEN excluded.standard ELSE c.standard END,
+    supply = c.supply + excluded.supply, owners = c.owners + excluded.owners,
     transfers = c.transfers + excluded.transfers, last_block = greatest(c.last_block, excluded.last_block),
-    last_time = greatest(c.last_time, excluded.last_time), version = excluded.version
+    last_time = greatest(c.last_time, excluded.last_time), version = greatest(c.version, excluded.version)
 RETURNING old.owners, extract(epoch FROM old.last_time)::bigint
 
 -- name: write_stats
@@ -62,10 +63,11 @@ SELECT * FROM unnest(%(network)s::text[], %(contract)s::text[], %(standard)s::te
     %(assets)s::bigint[], %(supply)s::numeric[], %(transfers)s::bigint[], %(mints)s::bigint[], %(burns)s::bigint[],
     %(first_block)s::bigint[], %(last_block)s::bigint[], %(version)s::bigint[])
 ON CONFLICT (network, contract) DO UPDATE SET
-    standard = excluded.standard, owners = s.owners + excluded.owners, assets = s.assets + excluded.assets,
+    standard = CASE WHEN excluded.version > s.version THEN excluded.standard ELSE s.standard END,
+    owners = s.owners + excluded.owners, assets = s.assets + excluded.assets,
     supply = s.supply + excluded.supply, transfers = s.transfers + excluded.transfers, mints = s.mints + excluded.mints,
     burns = s.burns + excluded.burns, first_block = least(s.first_block, excluded.first_block),
-    last_block = greatest(s.last_block, excluded.last_block), version = excluded.version
+    last_block = greatest(s.last_block, excluded.last_block), version = greatest(s.version, excluded.version)
 
 -- name: write_activity
 -- Differences, by UTC day of the block (days since 1970).

@@ -35,6 +35,8 @@ Day: TypeAlias = tuple[str, str, int]
 
 NO_BALANCES: Final[Mapping[Asset, Sequence[Slot]]] = MappingProxyType({})
 _DAY_S: Final = 86_400
+_NEVER: Final = 2**62
+"""A height or a time above every one that is taken."""
 _WHICH: Final = {kind: which for which, kind in enumerate(KINDS)}
 K = TypeVar("K", Asset, Collection)
 C = TypeVar("C", bound=AnyChange)
@@ -138,11 +140,9 @@ def slots_of(change: AnyChange) -> tuple[Slot, ...]:
     return tuple((*key, account) for account in {change.from_account, change.to_account} if account not in NO_ACCOUNTS)
 
 
-def touched(changes: Sequence[AnyChange]) -> tuple[list[Slot], list[Asset]]:
-    """The keys of the holdings and cards that a batch needs to see, in key order: what moves nothing has no card."""
-    slots = {slot for change in changes for slot in slots_of(change)}
-    assets = {(c.network, c.contract, c.token_id) for c in changes if c.kind != NONE}
-    return sorted(slots, key=":".join), sorted(assets, key=":".join)
+def touched(changes: Sequence[AnyChange]) -> list[Slot]:
+    """The keys of the holdings that a batch needs to see, in key order."""
+    return sorted({slot for change in changes for slot in slots_of(change)}, key=":".join)
 
 
 def new_singles(slots: Iterable[Slot], stored: Mapping[Slot, Holding]) -> list[Asset]:
@@ -157,11 +157,14 @@ def fold(
 
     ``balances``: the stored slots of assets that had balances and have one holder from this batch on.
     """
-    folded, moved = Folded(), set[Asset]()
+    folded, moved, uncounted = Folded(), set[Asset](), dict[Asset, str]()
     for change in changes:
         asset = (change.network, change.contract, change.token_id)
         if change.holder is not None:
-            folded.holdings[(*asset, "")] = Holding(change.holder, 1, change.holder_block or 0)
+            slot = (*asset, "")
+            if change.kind == NONE and _changes_hands(slot, change.holder, stored, folded.holdings):
+                uncounted[asset] = change.standard
+            folded.holdings[slot] = Holding(change.holder, 1, change.holder_block or 0)
         elif change.kind != NONE:
             moved.add(asset)
             _move_multi(asset, change, stored, folded.holdings)
@@ -169,7 +172,22 @@ def fold(
             _count(asset, change, folded)
     for asset in {*balances, *(moved & {slot[:3] for slot in folded.holdings if not slot[3]} if moved else ())}:
         _drop_balances(asset, balances.get(asset, ()), folded.holdings)
+    for asset, standard in uncounted.items():
+        folded.assets.setdefault(asset, _unseen(standard))
+        folded.collections.setdefault(asset[:2], _unseen(standard))
     return folded
+
+
+def _changes_hands(slot: Slot, holder: str, stored: Mapping[Slot, Holding], after: Mapping[Slot, Holding]) -> bool:
+    """Whether somebody loses a token, or gets it back, by an event that is counted nowhere."""
+    before = after.get(slot) or stored.get(slot)
+    held = before.account if before is not None and before.visible else ""
+    return held != ("" if holder in NO_ACCOUNTS else holder)
+
+
+def _unseen(standard: str) -> Seen:
+    """Of what is known already: no count, and heights and times that widen nothing."""
+    return Seen(standard, 0, _NEVER, -1, _NEVER, 0, [0, 0, 0])
 
 
 def _drop_balances(asset: Asset, stored: Sequence[Slot], after: dict[Slot, Holding]) -> None:

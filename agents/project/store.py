@@ -41,12 +41,12 @@ async def store(conn: Connection, changes: Sequence[AnyChange]) -> None:
     """
     if not changes:
         return
-    slots, assets = touched(changes)
+    slots = touched(changes)
     stored = await _read_stored(conn, slots)
     balances = await _read_balances(conn, new_singles(slots, stored), stored)
     folded = fold(changes, stored, balances)
     gained = net(folded.holdings, stored)
-    cards, holders = await _move(conn, assets, folded, gained)
+    cards, holders = await _move(conn, sorted(folded.assets, key=":".join), folded, gained)
     await _follow(conn, changed_rows(folded, gained, cards, holders))
 
 

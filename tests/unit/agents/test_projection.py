@@ -57,7 +57,7 @@ class Tables:
     def project(self, records: list[OwnershipChanged]) -> None:
         """One batch, seeing of the stored rows only what the rule asks for."""
         changes = events_of(records)
-        slots, assets = touched(changes)
+        slots = touched(changes)
         stored = {slot: self.holdings[slot] for slot in slots if slot in self.holdings}
         balances: dict[Asset, list[Slot]] = {}
         for asset in new_singles(slots, stored):
@@ -66,7 +66,6 @@ class Tables:
                 stored |= {slot: self.holdings[slot] for slot in found}
         folded = fold(changes, stored, balances)
         gained = net(folded.holdings, stored)
-        assert assets == sorted(folded.assets)
         cards = {asset: self._move_card(asset, seen, gained) for asset, seen in folded.assets.items()}
         holders = {key: self.holders.get(key, 0) + difference for key, difference in gained.accounts.items()}
         changed = changed_rows(folded, gained, cards, holders)
@@ -87,7 +86,8 @@ class Tables:
         before = self.cards.get(asset)
         card = self.cards.setdefault(asset, Card(seen.standard))
         told = Before(None, None) if before is None else Before(before.owners, before.last_time)
-        card.standard, card.version = seen.standard, seen.version
+        if seen.version > card.version:
+            card.standard, card.version = seen.standard, seen.version
         card.supply += gained.supply.get(asset, 0)
         card.owners += gained.owners.get(asset, 0)
         card.transfers += sum(seen.counts)
@@ -98,7 +98,8 @@ class Tables:
         before = self.stats.get(collection, [0] * 6 + ["", seen.first_block, seen.last_block, 0])
         sums = [a + b for a, b in zip(before, differences, strict=False)]
         first, last = min(before[7], seen.first_block), max(before[8], seen.last_block)
-        self.stats[collection] = [*sums, seen.standard, first, last, seen.version]
+        standard, version = (seen.standard, seen.version) if seen.version > before[9] else (before[6], before[9])
+        self.stats[collection] = [*sums, standard, first, last, version]
 
     def rows(self) -> dict[str, dict[Any, Any]]:
         """As the recount writes them."""
@@ -193,6 +194,29 @@ def test_what_moved_nothing_is_counted_nowhere() -> None:
     )
 
     assert (tables.cards, tables.stats, tables.days, tables.assets, tables.holdings) == ({}, {}, {}, {}, {})
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4], ids=lambda size: f"{size} at once")
+def test_a_token_that_went_from_nobody_to_nobody_counts_for_nobody_until_that_is_undone(size: int) -> None:
+    nothing: dict[str, Any] = {"source": EVM_ZERO, "target": EVM_ZERO, "kind": "none", "block_number": 3}
+    records = [
+        change(1, source=EVM_ZERO, target=B, kind="mint", block_number=2),
+        change(2, **nothing),
+        change(3, **nothing),
+        change(4, **nothing, op="revert"),
+        change(5, **nothing, op="revert", holder=B, holder_block=2),
+    ]
+    told, undone, asset = Tables(), Tables(), ("synthetic", SINGLE, "1")
+
+    for tables, end in ((told, 3), (undone, 5)):
+        for start in range(0, end, size):
+            tables.project(records[start : min(start + size, end)])
+
+    assert told.stats[asset[:2]] == [0, 0, 0, 0, 1, 0, "erc721", 2, 2, 1]
+    assert (told.cards[asset].supply, told.cards[asset].owners, told.rows()["holders"]) == (0, 0, {})
+    assert undone.stats[asset[:2]] == [1, 1, 1, 0, 1, 0, "erc721", 2, 2, 1]
+    assert undone.cards[asset] == Card("erc721", 1, 1, 1, 2, 1_700_000_002, 1)
+    assert undone.rows()["holders"] == {("synthetic", SINGLE, B): 1}
 
 
 def test_a_negative_sum_counts_for_nobody() -> None:
