@@ -139,7 +139,7 @@ TRUNCATE contradicting, healing, dating;
 -- name: keep_contradicting
 -- Of these contracts, each token whose live events cannot all be true in the order of the chain, with the first event
 -- that contradicts. Single holding: it is minted while somebody has it, or leaves somebody who does not have it.
--- Balances: below zero in the end, since the event that last brought one below.
+-- Balances: one falls below zero, by the event that last brought it there, whether it comes back or not.
 INSERT INTO contradicting (network, contract, token_id, partition, detail, block_number, block_hash)
 WITH asked AS (
     SELECT * FROM unnest(%(network)s::text[], %(contract)s::text[], %(partition)s::int[]) AS k (network, contract, partition)
@@ -175,15 +175,15 @@ WITH asked AS (
     FROM live l
     CROSS JOIN LATERAL (VALUES (l."from", -1, l.minted), (l."to", 1, l.burned)) AS side (account, sign, nobody)
     WHERE NOT l.single AND NOT side.nobody AND l."from" <> l."to"
-), negative AS (
-    SELECT network, contract, token_id, account, sum(quantity) AS quantity
-    FROM moved GROUP BY network, contract, token_id, account HAVING sum(quantity) < 0
 ), running AS (
     SELECT m.*, sum(m.quantity) OVER w AS balance
-    FROM moved m JOIN (SELECT network, contract, token_id, account FROM negative) k
-        USING (network, contract, token_id, account)
+    FROM moved m
     WINDOW w AS (PARTITION BY m.network, m.contract, m.token_id, m.account
                  ORDER BY m.block_number, m.log_index, m.sub_index)
+), negative AS (
+    SELECT network, contract, token_id, account,
+           CASE WHEN sum(quantity) < 0 THEN sum(quantity) ELSE min(balance) END AS quantity
+    FROM running GROUP BY network, contract, token_id, account HAVING min(balance) < 0
 ), fallen AS (
     SELECT DISTINCT ON (network, contract, token_id, account) network, contract, token_id, account, block_number,
            block_hash, log_index, sub_index

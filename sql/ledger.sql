@@ -299,7 +299,7 @@ RETURNING c.network, c.contract, c.token_id::text;
 -- name: multi_net
 -- Balances by their difference; a row below or at zero is hidden, not deleted. It stands on the newest event of the
 -- balance, and its account has had it since the newest that came in. Returns, in their order, which are below zero or
--- were before.
+-- were before, and how much each was.
 INSERT INTO market.ownership_current AS o
     (network, contract, token_id, slot, account, quantity, since, block_number, log_index, sub_index, standard)
 SELECT network, contract, token_id, account, account, quantity, to_timestamp(since), block_number, log_index, sub_index,
@@ -318,7 +318,7 @@ SET quantity = o.quantity + excluded.quantity,
         THEN excluded.log_index ELSE o.log_index END,
     sub_index = CASE WHEN (excluded.block_number, excluded.log_index, excluded.sub_index) > (o.block_number, o.log_index, o.sub_index)
         THEN excluded.sub_index ELSE o.sub_index END
-RETURNING o.quantity < 0 OR old.quantity < 0;
+RETURNING o.quantity < 0 OR old.quantity < 0, old.quantity::text;
 
 -- name: multi_positions
 -- What these balances stand on now, and since when they have been had.

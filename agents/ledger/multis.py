@@ -23,6 +23,8 @@ class Net:
 
     standard: str
     quantity: int = 0
+    lowest: int = 0
+    """The least that the quantity was on its way, by an event that is applied."""
     position: Position = NOWHERE
     """Of the newest event that is applied, in or out."""
     since: int | None = None
@@ -35,6 +37,8 @@ class Net:
     def apply(self, change: int, position: Position, time: int, standard: str) -> None:
         """An event of the balance is applied."""
         self.quantity += change
+        if self.quantity < self.lowest:
+            self.lowest = self.quantity
         if position >= self.position:
             self.position, self.standard = position, standard
         if change > 0:
@@ -46,6 +50,10 @@ class Net:
         self.undone.add(position)
         if change < 0:
             self.undone_times.add(time)
+
+    def dips(self, before: str | None) -> bool:
+        """Whether a balance falls below zero on its way and comes back. ``before``: what it was; None: nothing."""
+        return self.lowest < min(self.quantity, 0) and int(before or 0) + self.lowest < 0
 
     def stands_on_undone(self, position: Position, since: int | None) -> bool:
         """Whether a row with these values says what a retracted event had said."""

@@ -63,7 +63,7 @@ class Owned:
     turned: set[Contract] = field(default_factory=set)
     """Contracts of tokens that had balances and have one holder from now on."""
     negative: list[Account] = field(default_factory=list)
-    """Balances that are below zero, or were before."""
+    """Balances that are below zero, or were before or on the way."""
 
 
 async def hold(
@@ -198,7 +198,11 @@ async def _put_multis(conn: Connection, owned: Owned) -> None:
     if not nets:
         return
     below = await _run(conn, "multi_net", multi_rows(nets))
-    owned.negative = [account for account, row in zip(nets, below, strict=True) if row[0]]
+    owned.negative = [
+        account
+        for (account, net), (is_below, before) in zip(nets.items(), below, strict=True)
+        if is_below or net.dips(before)
+    ]
     undone = {account: net for account, net in nets.items() if net.undone}
     if not undone:
         return

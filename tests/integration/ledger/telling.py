@@ -110,11 +110,10 @@ def contradicting(chain: list[Block]) -> set[int]:
             if event.standard == "erc1155":
                 balances[event.token][event.source] -= event.quantity
                 balances[event.token][event.target] += event.quantity
+                if event.source and balances[event.token][event.source] < 0 < event.quantity:
+                    found.add(event.token)
                 continue
             if event.source != held.get(event.token, ""):
                 found.add(event.token)
             held[event.token] = event.target
-    negative = {
-        token for token, sums in balances.items() if any(account and sums[account] < 0 for account in list(sums))
-    }
-    return found | negative
+    return found

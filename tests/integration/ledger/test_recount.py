@@ -97,6 +97,29 @@ async def test_a_contract_waits_while_its_partition_has_not_read_what_is_covered
     assert (findings(config), marked(config)) == ({}, [])
 
 
+GIVE, BACK = multi("give", "alice", "bob", 5), multi("back", "bob", "alice", 5)
+
+
+@pytest.mark.parametrize(
+    "events", [[[GIVE], [BACK]], [[GIVE, BACK]], [[GIVE], [multi("mint", "", "alice", 9)]]], ids=["back", "at once", "mint"]
+)
+@pytest.mark.parametrize("one_by_one", [True, False])
+async def test_a_balance_that_was_below_zero_is_found_though_later_events_fill_it(
+    config: Config, ledger: LedgerHarness, recounter: Recounter, events: list[list[Event]], one_by_one: bool
+) -> None:
+    log = Log()
+    for number, block in enumerate(events, start=1):
+        log.append(Block(number, block))
+    normalized(config, log)
+    await (ledger.read_one_by_one(log) if one_by_one else ledger.read(log))
+    before = set(marked(config)) | {C for _ in findings(config)}
+
+    await recounter.round()
+
+    assert before == {C}
+    assert (findings(config), marked(config)) == ({1: ("negative sum", 1)}, [])
+
+
 async def test_a_finding_heals_once_what_was_missing_is_there(
     config: Config, ledger: LedgerHarness, recounter: Recounter
 ) -> None:
