@@ -26,7 +26,10 @@ DIFFERENCES_MAX: Final = 20
 """Differences of one check that are listed; all are counted."""
 _POLL_S: Final = 0.5
 _ROWS_AT_ONCE: Final = 10_000
-_SESSION: Final = "SET LOCAL work_mem = '128MB'; SET LOCAL jit = off; SET LOCAL statement_timeout = 0"
+_SESSION: Final = """
+    SET LOCAL work_mem = '128MB'; SET LOCAL jit = off; SET LOCAL statement_timeout = 0; SET LOCAL enable_nestloop = off
+"""
+"""Checks look at everything there is: a loop over an index, planned for a few rows, takes hours where they are many."""
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 

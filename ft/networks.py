@@ -101,7 +101,9 @@ def _network(slug: str, table: object, source: str) -> Network:
         raise ConfigError(f"{where}: expected a table, got {table!r}")
     slug = str(table.get("slug", slug))
     if not _SLUG.match(slug):
-        raise ConfigError(f"{where}: slug: expected lower-case letters, digits and dashes, got {slug!r}")
+        raise ConfigError(
+            f"{where}: slug: expected at most 32 lower-case letters, digits and dashes, a letter first, got {slug!r}"
+        )
     known = set(Network.__dataclass_fields__) | {"finality", "name"}
     if unknown := set(table) - known:
         raise ConfigError(f"{where}: expected the keys {', '.join(sorted(known))}, got {', '.join(sorted(unknown))}")

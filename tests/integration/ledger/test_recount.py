@@ -100,9 +100,10 @@ async def test_a_contract_waits_while_its_partition_has_not_read_what_is_covered
 GIVE, BACK = multi("give", "alice", "bob", 5), multi("back", "bob", "alice", 5)
 
 
-@pytest.mark.parametrize(
-    "events", [[[GIVE], [BACK]], [[GIVE, BACK]], [[GIVE], [multi("mint", "", "alice", 9)]]], ids=["back", "at once", "mint"]
-)
+MINTED_LATER = multi("mint", "", "alice", 9)
+
+
+@pytest.mark.parametrize("events", [[[GIVE], [BACK]], [[GIVE, BACK]], [[GIVE], [MINTED_LATER]]])
 @pytest.mark.parametrize("one_by_one", [True, False])
 async def test_a_balance_that_was_below_zero_is_found_though_later_events_fill_it(
     config: Config, ledger: LedgerHarness, recounter: Recounter, events: list[list[Event]], one_by_one: bool
