@@ -4,7 +4,9 @@
 -- Each network's head as normalized, what is covered, and how far the partitions behind have read it.
 SELECT n.network, h.head_number, h.safe, h.finalized, extract(epoch FROM now() - h.head_time)::bigint,
        coalesce(c.heights, 0), coalesce(c.stretches, 0), c.low, c.high, l.head, p.head, h.broken,
-       (SELECT count(*) FROM ingest.quarantine q WHERE q.network = n.network AND q.state = 'open'),
+       (SELECT count(*) FROM ingest.quarantine q WHERE q.network = n.network AND q.state = 'open')
+       + (SELECT coalesce(sum(g."to" - g."from" + 1), 0)::bigint FROM ingest.coverage g
+          WHERE g.network = n.network AND 'state_sync_missing' = ANY(string_to_array(g.reasons, ','))),
        (SELECT count(*) FROM system.findings f WHERE f.network = n.network)
 FROM ref.networks n
 JOIN ingest.heads h USING (network)
@@ -24,6 +26,14 @@ ORDER BY n.network
 SELECT network, waits_for, extract(epoch FROM now() - waits_since)::bigint, waits_error
 FROM system.sync_cursors WHERE starts_with(job, 'follow:') AND waits_for IS NOT NULL
 ORDER BY network
+
+-- name: lacking
+-- Blocks above what is final that list a state sync whose receipt no provider has.
+SELECT c.network, greatest(c."from", h.finalized + 1), c."to"
+FROM ingest.coverage c
+JOIN ingest.heads h USING (network)
+WHERE 'state_sync_missing' = ANY(string_to_array(c.reasons, ',')) AND c."to" > h.finalized
+ORDER BY c.network, c."from"
 
 -- name: lesser
 -- Final blocks that are less proven than others of their network can be: `ft replace` reads them anew.

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from ft.cli.status_bulk import bulk_lines
 from ft.cli.status_contracts import contract_lines
-from ft.cli.status_proofs import LISTED_MAX, lesser_lines, waiting_lines
+from ft.cli.status_proofs import LISTED_MAX, lacking_lines, lesser_lines, waiting_lines
 from ft.config import Config
 from ft.sql.queries import load
 from ft.streams.topics import Topics, admin_of
@@ -35,6 +35,7 @@ class Status:
     dead_letters: Sequence[Row]
     workers: Sequence[Row]
     waits: Sequence[Row] = ()
+    lacking: Sequence[Row] = ()
     lesser: Sequence[Row] = ()
     bulk: Sequence[Row] = ()
     months: Sequence[Row] = ()
@@ -77,6 +78,7 @@ def lines(status: Status) -> Iterable[str | Table]:
     else:
         yield "No block was read yet: `ft ingest --help` shows how."
     yield from waiting_lines(status.waits)
+    yield from lacking_lines(status.lacking)
     yield from lesser_lines(status.lesser)
     if status.consumers:
         yield ""

@@ -20,6 +20,13 @@ def waiting_lines(rows: Sequence[Row]) -> Iterable[str]:
         yield f"[red]{network} stands still: block {height} cannot be had since {seconds} s: {said}[/]"
 
 
+def lacking_lines(rows: Sequence[Row]) -> Iterable[str]:
+    """Lines from the query ``lacking``."""
+    for network, first, last in rows:
+        blocks = f"block {first} lists" if first == last else f"blocks {first} to {last} list"
+        yield f"{network}: {blocks} a state sync whose receipt no provider has; a follower asks again until it is final"
+
+
 def lesser_lines(rows: Sequence[Row]) -> Iterable[str]:
     """Lines from the query ``lesser``, with the command that reads each range anew."""
     for at, (network, first, last, how, stretches) in enumerate(rows, 1):

@@ -77,6 +77,24 @@ def test_final_blocks_that_are_less_proven_are_named_for_replace(config: Config)
     assert [(row[0], row[1], row[2] // 60, row[3]) for row in status.waits] == [("polygon", 61, 7, "nobody has it")]
 
 
+def test_blocks_without_the_receipt_of_their_state_sync_are_holes_and_are_named_until_they_are_final(
+    config: Config,
+) -> None:
+    with psycopg.connect(config.postgres) as conn:
+        conn.execute("INSERT INTO ingest.heads (network, head_number, finalized) VALUES ('polygon', 60, 40)")
+        conn.cursor().executemany(
+            'INSERT INTO ingest.coverage (network, "from", "to", proof, reasons, raw_offset)'
+            " VALUES ('polygon', %s, %s, 'receipts', %s, 0)",
+            [(1, 31, ""), (32, 32, "state_sync_missing"), (33, 47, ""), (48, 48, "header,state_sync_missing")],
+        )
+
+    status = read(config)
+
+    assert status.lacking == [("polygon", 48, 48)]
+    assert [(row[1], row[2]) for row in status.lesser] == [(32, 32)]
+    assert [row[-2] for row in status.networks if row[0] == "polygon"] == [2]
+
+
 def test_a_database_without_tables_says_what_to_do(config: Config) -> None:
     with psycopg.connect(config.postgres) as conn:
         conn.execute("DROP SCHEMA ref CASCADE")

@@ -1,6 +1,6 @@
 """What ft status says of blocks that cannot be had, and of those that are less proven."""
 
-from ft.cli.status_proofs import lesser_lines, waiting_lines
+from ft.cli.status_proofs import lacking_lines, lesser_lines, waiting_lines
 
 
 def test_a_network_that_stands_still_is_named_with_its_block_and_what_the_providers_say() -> None:
@@ -16,6 +16,15 @@ def test_what_is_less_proven_is_named_with_the_command_that_reads_it_anew() -> N
     assert lines[0].startswith("polygon: block 16 is less proven (receipts, header)")
     assert "`ft replace polygon --from 20 --to 29 --rpc URL`" in lines[1]
     assert len(lines) == 2
+
+
+def test_a_state_sync_without_a_receipt_is_named_with_its_block() -> None:
+    lines = list(lacking_lines([("polygon", 32, 32), ("polygon", 48, 49)]))
+
+    assert [line.split(";")[0] for line in lines] == [
+        "polygon: block 32 lists a state sync whose receipt no provider has",
+        "polygon: blocks 48 to 49 list a state sync whose receipt no provider has",
+    ]
 
 
 def test_many_ranges_are_counted() -> None:
