@@ -154,21 +154,34 @@ class _Rebuild:
             await conn.close()
 
     async def _fill(self, ends: Mapping[int, int], most: int = BATCH_RECORDS, until: float = math.inf) -> bool:
-        """Process every record below ``ends``, ``most`` at a time; False if the clock passed ``until`` before that."""
+        """Process every record below ``ends``, ``most`` at a time; False if the clock passed ``until`` before that.
+
+        What the hop leaves over of a block comes again with what follows it, and alone in the end.
+        """
         progress = self._progress
         claims, firsts = self._claims, self._firsts
         progress.total = sum(max(ends[p], claim.next_offset) - firsts[p] for p, claim in claims.items() if p in ends)
         starts = {partition: claim.next_offset for partition, claim in self._claims.items()}
-        for messages in self._whole.read(starts, ends, most):
-            for message in messages:
+        left: list[Message] = []
+        for read in self._whole.read(starts, ends, most):
+            for message in read:
                 if message.offset == self._firsts[message.partition]:
                     self._check_first(message)
+            messages = [*left, *read]
             await process(messages, self.hop, self)
-            progress.done = sum(claim.next_offset - firsts[partition] for partition, claim in claims.items())
-            self._report(progress)
+            left = [message for message in messages if message.offset >= claims[message.partition].next_offset]
+            self._tell_progress()
             if time.monotonic() > until:
                 break
+        else:
+            await process(left, self.hop, self)
+            self._tell_progress()
         return all(self._claims[partition].next_offset >= end for partition, end in ends.items())
+
+    def _tell_progress(self) -> None:
+        firsts = self._firsts
+        self._progress.done = sum(claim.next_offset - firsts[partition] for partition, claim in self._claims.items())
+        self._report(self._progress)
 
     def _check_first(self, message: Message) -> None:
         try:

@@ -1,5 +1,7 @@
 """`ft rebuild project` beside a consumer that is at work on the same topic."""
 
+import math
+from dataclasses import replace
 from random import Random
 
 import psycopg
@@ -8,7 +10,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from ft.agents.project.hop import LostRecords
-from ft.agents.rebuild.project import rebuild_project
+from ft.agents.rebuild.project import _Rebuild, rebuild_project
 from ft.config import Config
 from ft.errors import DatabaseUnavailable, OffsetMismatch
 from ft.schemas.codec import Codec
@@ -50,6 +52,24 @@ async def test_a_consumer_goes_on_from_where_the_new_tables_stand(config: Config
 
     assert done.records == half
     assert claim.next_offset == len(made.records)
+    assert tables(config.postgres) == recount(made)
+
+
+async def test_batches_that_end_amid_a_block_lose_nothing(
+    config: Config, codec: Codec, made: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks = [record.block_hash for record in made.records[1:]] + [""]
+    records = [
+        replace(record, block_end=record.block_hash != behind)
+        for record, behind in zip(made.records, blocks, strict=True)
+    ]
+    await publish(config, encoded(codec, records))
+    monkeypatch.setattr(_Rebuild._fill, "__defaults__", (7, math.inf))
+
+    done = await rebuild_project(config, told)
+
+    assert sum(not record.block_end for record in records) > 20
+    assert done.records == len(records)
     assert tables(config.postgres) == recount(made)
 
 
