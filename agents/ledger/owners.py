@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from ft.agents.columns import columns as arrays
+from ft.agents.columns import in_order
 from ft.agents.ledger.journal import Stretch
 from ft.agents.ledger.multis import Account, multi_rows, multis
 from ft.agents.ledger.posting import Posting
@@ -182,7 +183,7 @@ def _arrival(row: Sequence[Any]) -> Arrival:
 
 async def _put_latest(conn: Connection, singles: Singles) -> None:
     """In two statements: where the account has the token from the first event on, it may have had it before."""
-    tokens = sorted(singles.latest, key=":".join)
+    tokens = in_order(singles.latest)
     for joins in (True, False):
         latest = {token: one for token in tokens if (one := singles.latest[token])[5] is joins}
         if latest:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 import structlog
@@ -70,20 +71,18 @@ class Project:
 
         async def work(conn: Connection) -> Sequence[Move]:
             moves: list[Move] = []
-            changes: list[Change] = []
             fresh: dict[int, list[Change]] = {}
             refused.clear()  # it may be another try
             for partition, records in found.items():
                 claim = batch.claims[partition]
                 followed = await _follow(conn, claim, records)
-                changes += events_of(followed.fresh)
                 fresh[partition] = followed.fresh
                 await _write_dead_letters(conn, followed.refused)
                 refused.extend(followed.refused)
                 end = records[-1].message.offset + 1
                 moves.append(Move(claim=claim, next_offset=end, next_seq=followed.next_seq))
             await _move_heads(conn, fresh)
-            await store(conn, changes)
+            await store(conn, events_of(chain.from_iterable(fresh.values())))
             return moves
 
         await self._writer.commit(work)

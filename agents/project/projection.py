@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 from ft.agents import ownership
+from ft.agents.columns import in_order
 from ft.agents.project.said import FINALITY, KINDS, NONE, SIGN, AnyChange
 from ft.schemas import ids
 from ft.schemas.ids import NO_ACCOUNTS
@@ -142,7 +143,7 @@ def slots_of(change: AnyChange) -> tuple[Slot, ...]:
 
 def touched(changes: Sequence[AnyChange]) -> list[Slot]:
     """The keys of the holdings that a batch needs to see, in key order."""
-    return sorted({slot for change in changes for slot in slots_of(change)}, key=":".join)
+    return in_order({slot for change in changes for slot in slots_of(change)})
 
 
 def new_singles(slots: Iterable[Slot], stored: Mapping[Slot, Holding]) -> list[Asset]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ft.agents.columns import columns
+from ft.agents.columns import columns, in_order
 from ft.agents.project.projection import (
     Account,
     Asset,
@@ -46,7 +46,7 @@ async def store(conn: Connection, changes: Sequence[AnyChange]) -> None:
     balances = await _read_balances(conn, new_singles(slots, stored), stored)
     folded = fold(changes, stored, balances)
     gained = net(folded.holdings, stored)
-    cards, holders = await _move(conn, sorted(folded.assets, key=":".join), folded, gained)
+    cards, holders = await _move(conn, in_order(folded.assets), folded, gained)
     await _follow(conn, changed_rows(folded, gained, cards, holders))
 
 
@@ -79,7 +79,7 @@ async def _move(
     conn: Connection, assets: Sequence[Asset], folded: Folded, gained: Net
 ) -> tuple[dict[Asset, Before], dict[Account, int]]:
     """The cards as they were, and how many visible holdings each account has afterwards: rows return as they went."""
-    sql, accounts = load("project"), sorted(gained.accounts, key=":".join)
+    sql, accounts = load("project"), in_order(gained.accounts)
     async with conn.pipeline():
         for name, values in _moved(folded):
             if values:
@@ -96,7 +96,7 @@ async def _move(
 def _moved(folded: Folded) -> Iterator[tuple[str, Mapping[str, str]]]:
     """Query and its columns."""
     holdings, days = folded.holdings, folded.days
-    slots = sorted(holdings, key=":".join)
+    slots = in_order(holdings)
     yield (
         "write_holdings",
         columns((*_SLOT, "account", "quantity", "block_number"), [(*slot, *holdings[slot]) for slot in slots]),
@@ -138,7 +138,7 @@ def _following(changed: Changed) -> Iterator[tuple[str, Mapping[str, str]]]:
         "add_assets",
         columns(
             (*_ASSET, "uuid", "standard", "first_seen"),
-            [(*key, (a := assets[key]).uuid, a.standard, a.first_seen) for key in sorted(assets, key=":".join)],
+            [(*key, (a := assets[key]).uuid, a.standard, a.first_seen) for key in in_order(assets)],
         ),
     )
     yield "seen_earlier", columns((*_ASSET, "first_seen"), [(*k, t) for k, t in sorted(changed.seen_earlier.items())])
