@@ -61,18 +61,30 @@ class Token:
         if self._live:
             position, account, time = self._live[-1]
             return Holding(account=account, position=position, time=time)
+        return self.given
+
+    @property
+    def given(self) -> Holding | None:
+        """Who holds it while no event is live."""
         return None if self._given is None else Holding(account=self._given, position=NOWHERE, time=0)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no live event is known."""
+        return not self._live
 
     def apply(self, arrival: Arrival) -> None:
         """An event becomes live, at whatever position."""
         insort(self._live, arrival)
 
-    def retract(self, position: Position, from_account: str) -> None:
-        """The event at ``position`` is live no more; ``from_account`` is what it says who had the token before."""
+    def retract(self, position: Position, from_account: str | None) -> None:
+        """The event at ``position`` is live no more. ``from_account``: who had the token before, as it says; None:
+        it is of a balance, and does not say."""
         at = bisect_left(self._live, (position,))
         if at < len(self._live) and self._live[at].position == position:
             del self._live[at]
-        self._given = from_account
+        if from_account is not None:
+            self._given = from_account
 
 
 def movements(from_account: str, to_account: str, quantity: int, op: str) -> Sequence[tuple[str, int]]:

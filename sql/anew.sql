@@ -49,26 +49,30 @@ SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 
 
 -- name: odd_rows
 -- The rows of a partition's single tokens of which some row does not say itself who had the token before, or has it after:
--- it was retracted, came below an earlier one, or is from somebody else. Each token's rows follow each other, by seq.
--- Contracts with echoes were met by a version that wrote holders.
+-- it was retracted, came below an earlier one, or is from somebody else. An id of which balances' events tell too has all
+-- its rows here, from the first that says it has one holder. Each token's rows follow each other, by seq.
 SELECT network, contract, token_id::text, seq, op, block_number, extract(epoch FROM block_time)::bigint, log_index,
-       sub_index, standard, "from", "to", holder, holder_before, holder_block, holder_time
+       sub_index, standard, "from", "to", quantity, holder, holder_before, holder_block, holder_time
 FROM (
     SELECT each.*, bool_or(odd) OVER (PARTITION BY network, contract, token_id) AS of_odd_token
     FROM (
         SELECT e.network, e.contract, e.token_id, e.seq, e.op, e.block_number, e.block_time, e.log_index, e.sub_index,
                e.standard, e."from", e."to", e.holder, e.holder_before, e.holder_block, e.holder_time,
-               e.op = 'revert' OR e."from" <> lag(e."to") OVER w
+               e.quantity::text, e.op = 'revert' OR NOT e.standard = ANY(%(single)s::text[])
+                   OR e."from" <> lag(e."to") OVER w
                    OR (e.block_number, e.log_index, e.sub_index)
-                      <= (lag(e.block_number) OVER w, lag(e.log_index) OVER w, lag(e.sub_index) OVER w) AS odd
+                      <= (lag(e.block_number) OVER w, lag(e.log_index) OVER w, lag(e.sub_index) OVER w) AS odd,
+               bool_or(e.standard = ANY(%(single)s::text[])) OVER (
+                   PARTITION BY e.network, e.contract, e.token_id) AS single
         FROM ledger.events e
+        LEFT JOIN ledger.contract_kinds k USING (network, contract)
         WHERE e.partition = %(partition)s AND e.op IN ('apply', 'revert') AND NOT e.echo AND e.quantity > 0
-          AND e.standard = ANY(%(single)s::text[])
-          AND NOT EXISTS (SELECT FROM ledger.hybrids y WHERE (y.network, y.contract) = (e.network, e.contract))
+          AND (e.standard = ANY(%(single)s::text[]) OR (k.single AND k.multi))
           AND (e.network, e.contract, e.token_id)
               > (%(network)s::text, %(contract)s::text, %(token_id)s::numeric)
         WINDOW w AS (PARTITION BY e.network, e.contract, e.token_id ORDER BY e.seq)
     ) AS each
+    WHERE single
 ) AS told
 WHERE of_odd_token
 ORDER BY network, contract, token_id, seq;
@@ -88,10 +92,9 @@ WHERE e.partition = %(partition)s AND e.seq = k.seq AND e.block_time = to_timest
 WITH said AS (
     SELECT DISTINCT network, contract FROM ledger.events WHERE partition = %(partition)s AND op = 'apply'
 ), mixed AS (
-    SELECT DISTINCT e.network, e.contract, e.token_id
-    FROM ledger.events e JOIN ledger.hybrids y USING (network, contract)
-    WHERE e.partition = %(partition)s AND e.op = 'apply' AND e.standard = ANY(%(single)s::text[]) AND NOT e.echo
-      AND e.quantity > 0
+    SELECT k.network, k.contract, i.token_id
+    FROM ledger.contract_kinds k CROSS JOIN LATERAL ledger.single_ids(k.network, k.contract) i
+    WHERE k.partition = %(partition)s AND k.single AND k.multi
 ), retracted AS (
     SELECT network, tx_hash, contract, topic0, n, sub_index, max(revision) AS revision
     FROM ledger.retracted GROUP BY network, tx_hash, contract, topic0, n, sub_index
@@ -101,7 +104,8 @@ WITH said AS (
     FROM ledger.events e
     LEFT JOIN retracted r USING (network, tx_hash, contract, topic0, n, sub_index)
     WHERE e.partition = %(partition)s AND e.op IN ('apply', 'revert') AND NOT e.echo AND e.quantity > 0
-      AND (e.standard = ANY(%(single)s::text[]) OR (e.network, e.contract, e.token_id) IN (SELECT * FROM mixed))
+      AND (e.standard = ANY(%(single)s::text[]) OR e.holder IS NOT NULL
+           OR (e.network, e.contract, e.token_id) IN (SELECT * FROM mixed))
 ), runs AS (
     SELECT m.*, lag(m."to") OVER w AS before, lead(m.block_number) OVER w IS NULL AS last
     FROM moves m WHERE m.live
@@ -155,10 +159,9 @@ SELECT (SELECT count(*) FROM put), (SELECT count(*) FROM gone);
 WITH said AS (
     SELECT DISTINCT network, contract FROM ledger.events WHERE partition = %(partition)s AND op = 'apply'
 ), mixed AS (
-    SELECT DISTINCT e.network, e.contract, e.token_id
-    FROM ledger.events e JOIN ledger.hybrids y USING (network, contract)
-    WHERE e.partition = %(partition)s AND e.op = 'apply' AND e.standard = ANY(%(single)s::text[]) AND NOT e.echo
-      AND e.quantity > 0
+    SELECT k.network, k.contract, i.token_id
+    FROM ledger.contract_kinds k CROSS JOIN LATERAL ledger.single_ids(k.network, k.contract) i
+    WHERE k.partition = %(partition)s AND k.single AND k.multi
 ), retracted AS (
     SELECT network, tx_hash, contract, topic0, n, sub_index, max(revision) AS revision
     FROM ledger.retracted GROUP BY network, tx_hash, contract, topic0, n, sub_index

@@ -144,9 +144,8 @@ INSERT INTO contradicting (network, contract, token_id, partition, detail, block
 WITH asked AS (
     SELECT * FROM unnest(%(network)s::text[], %(contract)s::text[], %(partition)s::int[]) AS k (network, contract, partition)
 ), mixed AS (
-    SELECT DISTINCT e.network, e.contract, e.token_id
-    FROM asked JOIN ledger.hybrids y USING (network, contract) JOIN ledger.events e USING (network, contract)
-    WHERE e.op = 'apply' AND e.standard = ANY(%(single)s::text[]) AND NOT e.echo AND e.quantity > 0
+    SELECT a.network, a.contract, i.token_id
+    FROM asked a CROSS JOIN LATERAL ledger.single_ids(a.network, a.contract) i
 ), live AS (
     SELECT e.network, e.contract, e.token_id, e."from", e."to", e.quantity, e.block_number, e.block_hash, e.log_index,
            e.sub_index, e."from" = ANY(%(nobody)s::text[]) AS minted, e."to" = ANY(%(nobody)s::text[]) AS burned,
@@ -227,9 +226,8 @@ INSERT INTO dating (network, contract, token_id, account, block_number, log_inde
 WITH asked AS (
     SELECT * FROM unnest(%(network)s::text[], %(contract)s::text[]) AS k (network, contract)
 ), mixed AS (
-    SELECT DISTINCT e.network, e.contract, e.token_id
-    FROM asked JOIN ledger.hybrids y USING (network, contract) JOIN ledger.events e USING (network, contract)
-    WHERE e.op = 'apply' AND e.standard = ANY(%(single)s::text[]) AND NOT e.echo AND e.quantity > 0
+    SELECT a.network, a.contract, i.token_id
+    FROM asked a CROSS JOIN LATERAL ledger.single_ids(a.network, a.contract) i
 ), runs AS (
     SELECT e.network, e.contract, e.token_id, e."to", e.block_time, e.block_number, e.log_index, e.sub_index,
            lag(e."to") OVER w AS before, lead(e.block_number) OVER w AS next

@@ -271,23 +271,21 @@ SET since = (
 FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[]) AS k (network, contract, token_id)
 WHERE (o.network, o.contract, o.token_id, o.slot) = (k.network, k.contract, k.token_id, '');
 
--- name: hybrids
--- Contracts that tell one movement by events of two standards, once a claim.
-SELECT partition, network, contract FROM ledger.hybrids WHERE partition = ANY(%(partitions)s::int[]);
+-- name: kinds
+-- Which holdings these contracts' events told of before.
+SELECT k.network, k.contract, s.single, s.multi
+FROM unnest(%(network)s::text[], %(contract)s::text[]) AS k (network, contract)
+CROSS JOIN LATERAL (
+    SELECT c.single, c.multi FROM ledger.contract_kinds c
+    WHERE (c.network, c.contract) = (k.network, k.contract)
+    LIMIT 1) AS s;
 
--- name: put_hybrids
--- Met for the first time.
-INSERT INTO ledger.hybrids (network, contract, partition)
-SELECT * FROM unnest(%(network)s::text[], %(contract)s::text[], %(partition)s::int[])
-ON CONFLICT DO NOTHING;
-
--- name: with_balances
--- Which of these tokens have balances, as a token of many holders has them.
-SELECT k.network, k.contract, k.token_id::text
-FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[]) AS k (network, contract, token_id)
-WHERE EXISTS (
-    SELECT FROM market.ownership_current c
-    WHERE (c.network, c.contract, c.token_id) = (k.network, k.contract, k.token_id) AND c.slot <> '');
+-- name: put_kinds
+-- Contracts that are met for the first time, or tell of the other holding for the first time.
+INSERT INTO ledger.contract_kinds AS c (network, contract, partition, single, multi)
+SELECT * FROM unnest(%(network)s::text[], %(contract)s::text[], %(partition)s::int[], %(single)s::bool[],
+                     %(multi)s::bool[])
+ON CONFLICT (network, contract) DO UPDATE SET single = excluded.single, multi = excluded.multi;
 
 -- name: drop_balances
 -- Balances of tokens that turn out to have one holder. Returns those that had some.

@@ -196,16 +196,17 @@ SELECT count(*), count(*) FILTER (WHERE implicit) FROM market.ownership_current 
 -- name: singles
 -- A token is with `to` of the live event with the greatest chain position, since the first event of the last unbroken run
 -- of those to that account. Where no live event is left it is with the `from` of its latest retraction, implicitly.
--- A token has one holder once an event of such a standard told of it, whatever its other events are.
+-- What moves it may be of a balance's standard too: then the row says a holder, or came before the id had one.
 WITH mixed AS (
-    SELECT DISTINCT e.network, e.contract, e.token_id
-    FROM ledger.events e JOIN ledger.hybrids y USING (network, contract)
-    WHERE e.op = 'apply' AND e.standard = ANY(%(single)s::text[]) AND NOT e.echo AND e.quantity > 0
+    SELECT k.network, k.contract, i.token_id
+    FROM ledger.contract_kinds k CROSS JOIN LATERAL ledger.single_ids(k.network, k.contract) i
+    WHERE k.single AND k.multi
 ), moves AS (
     SELECT e.*
     FROM ledger.events e
     WHERE e.op IN ('apply', 'revert') AND NOT e.echo AND e.quantity > 0
-      AND (e.standard = ANY(%(single)s::text[]) OR (e.network, e.contract, e.token_id) IN (SELECT * FROM mixed))
+      AND (e.standard = ANY(%(single)s::text[]) OR e.holder IS NOT NULL
+           OR (e.network, e.contract, e.token_id) IN (SELECT * FROM mixed))
 ), runs AS (
     SELECT e.network, e.contract, e.token_id, e."to", e.block_time, e.block_number, e.log_index, e.sub_index,
            lag(e."to") OVER w AS before, lead(e.block_number) OVER w AS next
@@ -255,14 +256,19 @@ ORDER BY 1 LIMIT %(most)s
 SELECT count(*) FROM market.ownership_current WHERE slot <> ''
 
 -- name: multis
--- An account holds the sum of what came in and went out, of tokens that have no single holding.
-WITH sums AS (
+-- An account holds the sum of what came in and went out, of ids that not one account holds.
+WITH mixed AS (
+    SELECT k.network, k.contract, i.token_id
+    FROM ledger.contract_kinds k CROSS JOIN LATERAL ledger.single_ids(k.network, k.contract) i
+    WHERE k.single AND k.multi
+), sums AS (
     SELECT e.network, e.contract, e.token_id, side.account AS slot,
            sum(CASE WHEN e.op = 'revert' THEN -side.sign ELSE side.sign END * e.quantity) AS quantity
     FROM ledger.events e
     CROSS JOIN LATERAL (VALUES (e."from", -1), (e."to", 1)) AS side (account, sign)
     WHERE e.op IN ('apply', 'revert') AND NOT e.standard = ANY(%(single)s::text[]) AND NOT e.echo
       AND NOT side.account = ANY(%(nobody)s::text[])
+      AND (e.network, e.contract, e.token_id) NOT IN (SELECT * FROM mixed)
     GROUP BY e.network, e.contract, e.token_id, side.account
 ), held AS (
     SELECT * FROM market.ownership_current WHERE slot <> ''
@@ -271,10 +277,7 @@ SELECT format('%%s:%%s:%%s of %%s', network, contract, token_id, slot), coalesce
        coalesce(h.quantity::text, 'no holding'), count(*) OVER ()
 FROM sums s
 FULL JOIN held h USING (network, contract, token_id, slot)
-WHERE (coalesce(s.quantity, 0) <> coalesce(h.quantity, 0) OR h.account <> slot)
-  AND NOT EXISTS (SELECT FROM market.ownership_current o
-                  WHERE (o.network, o.contract, o.token_id, o.slot) = (s.network, s.contract, s.token_id, '')
-                    AND h.account IS NULL)
+WHERE coalesce(s.quantity, 0) <> coalesce(h.quantity, 0) OR h.account <> slot
 ORDER BY 1 LIMIT %(most)s
 
 -- name: stretches_facts

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from ft.agents.anew.state import SQL, Connection, State, put
 from ft.agents.columns import array
 from ft.agents.ledger.journal import Led, Stretch
-from ft.agents.ledger.singles import SINGLE, Walked, fold, nullable
+from ft.agents.ledger.singles import BEGINNING, SINGLE, Walked, fold, nullable
 from ft.agents.ledger.steps import Block, Columns
 from ft.agents.ownership import Token as LiveEvents
 from ft.sql.queries import LIVE, load
@@ -37,6 +37,7 @@ class Row(NamedTuple):
     standard: str
     source: str
     target: str
+    quantity: str
     holder: str | None
     holder_before: str | None
     holder_block: int | None
@@ -76,15 +77,17 @@ def differing(rows: Sequence[Row]) -> Iterator[tuple[Row, Led]]:
 def led_of(rows: Sequence[Row]) -> Iterable[Led]:
     """What each of a token's rows led to, where it does not say so itself."""
     nothing = Led()
-    told = fold([_stretch(row) for row in rows], {rows[0][:3]: Walked(LiveEvents())}).led
+    token = rows[0][:3]
+    walked = Walked(LiveEvents(), balances=BEGINNING)
+    told = fold([_stretch(row) for row in rows], {token: walked}, {token[:2]}).led
     return [told.get((at, 0), nothing) for at in range(len(rows))]
 
 
 def _stretch(row: Row) -> Stretch:
     columns = Columns(
-        tx_hash=("",), tx_from=("",), topic0=("",), n=(0,), operator=(None,), quantity=("1",), contract=(row.contract,),
+        tx_hash=("",), tx_from=("",), topic0=("",), n=(0,), operator=(None,), contract=(row.contract,),
         token_id=(row.token_id,), standard=(row.standard,), from_account=(row.source,), to_account=(row.target,),
-        log_index=(row.log_index,), sub_index=(row.sub_index,),
+        quantity=(row.quantity,), log_index=(row.log_index,), sub_index=(row.sub_index,),
     )  # fmt: skip
     block = Block(row.block_number, "", row.time)
     op: Any = row.op

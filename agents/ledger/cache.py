@@ -13,6 +13,7 @@ from typing import Final, Protocol, TypeAlias
 
 from ft.agents.ledger import reads as ledger_reads
 from ft.agents.ledger.hashes import Asked
+from ft.agents.ledger.kinds import NOTHING_MET, Contract
 from ft.agents.ledger.posting import NetworkKey, Posting, Slice, Standing
 from ft.agents.ledger.repeats import plain_digests
 from ft.agents.ledger.steps import Block, Head
@@ -22,6 +23,8 @@ from ft.streams.checkpoint import Claim, Connection
 _INDEX: Final = b"\x02index"
 """The list of blocks. ``\x01index`` was that of another version, which kept event ids: it is not read."""
 _DIGEST_BYTES: Final = 16
+_CONTRACTS_MAX: Final = 20_000
+"""Of a partition, about 5 MB; the others are asked for again."""
 BlockKey: TypeAlias = tuple[str, str]
 """network, block hash"""
 
@@ -53,8 +56,8 @@ class _Partition:
     """Height and digests of each unfinal block."""
     changed: set[BlockKey] = field(default_factory=set)
     """Blocks that the table does not have as they are here."""
-    hybrids: set[tuple[str, str]] = field(default_factory=set)
-    """(network, contract) that tell one movement by events of two standards."""
+    kinds: dict[Contract, int] = field(default_factory=dict)
+    """Which holdings contracts tell of, as far as they were met."""
     copied: set[str] = field(default_factory=set)
     """Networks of which transactions have been live twice here."""
 
@@ -72,6 +75,11 @@ class _Partition:
             if live.get(digest) == key[1]:
                 del live[digest]
         self.changed.add(key)
+
+    def meet(self, kinds: Mapping[Contract, int]) -> None:
+        if len(self.kinds) + len(kinds) > _CONTRACTS_MAX:
+            self.kinds.clear()
+        self.kinds.update(kinds)
 
     def prune(self, network: str) -> None:
         """Forget the blocks that are final by now."""
@@ -130,9 +138,9 @@ class Cache:
             for network, live in self._partitions[partition].live.items()
         }
 
-    def hybrids(self, partitions: Collection[int]) -> frozenset[tuple[str, str]]:
-        """(network, contract) that tell one movement by events of two standards."""
-        return frozenset().union(*(self._partitions[partition].hybrids for partition in partitions))
+    def kinds(self, partitions: Collection[int]) -> dict[int, Mapping[Contract, int]]:
+        """Which holdings contracts of these partitions tell of, as far as they were met."""
+        return {partition: self._partitions[partition].kinds for partition in partitions}
 
     def repeats(self, network: str) -> bool:
         """Whether the network's transaction hashes may come twice."""
@@ -163,9 +171,6 @@ class Cache:
                 reorg_to=row[10],
                 reverted_max=row[11],
             )
-        cursor = await conn.execute(load("ledger")["hybrids"], {"partitions": sorted(missing)})
-        for partition, network, contract in await cursor.fetchall():
-            fresh[partition].hybrids.add((network, contract))
         cursor = await conn.execute(load("ledger")["copied"], {"partitions": sorted(missing)})
         for partition, network in await cursor.fetchall():
             fresh[partition].copied.add(network)
@@ -191,12 +196,12 @@ class Cache:
         self.outdated = not all(map(self.repeats, self.hash_months))
 
     def learn(
-        self, posting: Posting, claims: Mapping[int, Claim], hybrids: Collection[tuple[str, str]] = frozenset()
+        self, posting: Posting, claims: Mapping[int, Claim], kinds: Mapping[int, Mapping[Contract, int]] = NOTHING_MET
     ) -> None:
-        """Take over what was committed; the claims have moved already. ``hybrids``: contracts that were met as such
-        (a contract lives in one partition: that others have it too does no harm)."""
-        for partition in claims if hybrids else ():
-            self._partitions[partition].hybrids.update(hybrids)
+        """Take over what was committed; the claims have moved already. ``kinds``: by partition, of contracts that were
+        met now."""
+        for partition, met in kinds.items():
+            self._partitions[partition].meet(met)
         for (partition, network), standing in posting.standings.items():
             self._partitions[partition].standings[network] = standing
         for (partition, network, block_hash), slice_ in posting.slices.items():

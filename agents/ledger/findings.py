@@ -15,7 +15,8 @@ from typing import Any, Final, NamedTuple
 from ft.agents.columns import columns as arrays
 from ft.agents.ledger.contradictions import Contradiction, misled, overdrawn
 from ft.agents.ledger.journal import Stretch
-from ft.agents.ledger.owners import Contract, Owned, partitions_of
+from ft.agents.ledger.kinds import Contract
+from ft.agents.ledger.owners import Owned, partitions_of
 from ft.agents.ledger.posting import Posting
 from ft.agents.ledger.singles import Token, booleans, named, retractions, token_arrays
 from ft.sql.queries import load

@@ -31,6 +31,7 @@ from ft.agents.ledger.cache import Cache
 from ft.agents.ledger.chunks import Incoming, cut
 from ft.agents.ledger.hashes import ensure_month
 from ft.agents.ledger.journal import Stretch, month_of
+from ft.agents.ledger.kinds import kinds
 from ft.agents.ledger.owners import BareMonths, Disordered, Owned
 from ft.agents.ledger.posting import NetworkKey, Posting, Standing, announce, post
 from ft.agents.ledger.singles import Token
@@ -196,7 +197,7 @@ class Ledger:
             self._cache.outdated = False
 
     def _learn(self, posting: Posting, owned: Owned, claims: Mapping[int, Claim]) -> None:
-        self._cache.learn(posting, claims, owned.hybrids)
+        self._cache.learn(posting, claims, owned.kinds.met)
         now = time.monotonic()
         self._last.update({key: (head, now) for key, head in posting.announced.items()})
         EVENTS_PROCESSED.labels(agent=self.consumer).inc(sum(map(len, posting.stretches)))
@@ -275,8 +276,9 @@ class _Work:
         posting = post(steps, known, self._ledger._partitions)
         announce(posting, known, self._due(posting))
         self._check_months(posting.stretches)
-        hybrids, messages = cache.hybrids(self.claims), [message for message, _ in self._chunk]
-        owned = await owners.hold(conn, posting, hybrids=hybrids, bare=self.bare, walk_all=self.walk_all)
+        told = await kinds(conn, posting.stretches, cache.kinds(self.claims))
+        owned = await owners.hold(conn, posting, kinds=told, bare=self.bare, walk_all=self.walk_all)
+        messages = [message for message, _ in self._chunk]
         await ledger_writes.write(conn, posting, owned.stretches, messages, self._ledger._topic)
         await owners.settle(conn, owned)
         await findings.note(conn, posting, owned)

@@ -7,15 +7,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from ft.agents.columns import columns as arrays
 from ft.agents.columns import in_order
 from ft.agents.ledger.journal import Stretch
+from ft.agents.ledger.kinds import Contract, Kinds
 from ft.agents.ledger.multis import Account, multi_rows, multis
 from ft.agents.ledger.posting import Posting
 from ft.agents.ledger.singles import (
-    SINGLE,
+    BEGINNING,
     Singles,
     Token,
     Walked,
@@ -36,8 +37,6 @@ from ft.streams.checkpoint import Connection
 
 ALL: Final = 2**31 - 1
 """Every live event of a token."""
-Contract: TypeAlias = tuple[str, str]
-"""network, contract"""
 
 
 class BareMonths(Exception):
@@ -59,8 +58,7 @@ class Owned:
     stretches: list[Stretch]
     """The posting's, with what each row led to."""
     singles: Singles
-    hybrids: set[Contract]
-    """Contracts that were met as such for the first time."""
+    kinds: Kinds
     turned: set[Contract] = field(default_factory=set)
     """Contracts of tokens that had balances and have one holder from now on."""
     negative: list[Account] = field(default_factory=list)
@@ -68,19 +66,15 @@ class Owned:
 
 
 async def hold(
-    conn: Connection, posting: Posting, *, hybrids: frozenset[Contract], bare: Mapping[Token, Sequence[Arrival]],
-    walk_all: bool,
-) -> Owned:  # fmt: skip
+    conn: Connection, posting: Posting, *, kinds: Kinds, bare: Mapping[Token, Sequence[Arrival]], walk_all: bool
+) -> Owned:
     """Steps 1 and 2. ``bare``: live events of tokens in months without indexes, as far as they were asked for.
 
     Raises BareMonths, Disordered.
     """
     stretches = posting.stretches
-    new = _new_hybrids(stretches) - hybrids
-    if new:
-        await _run(conn, "put_hybrids", _contracts(new, stretches))
-    walked = await _walked(conn, posting, hybrids | new, bare, walk_all=walk_all)
-    singles = fold(stretches, walked, hybrids | new)
+    walked = await _walked(conn, posting, kinds.hybrids, bare, walk_all=walk_all)
+    singles = fold(stretches, walked, kinds.hybrids)
     if singles.disordered:
         raise Disordered
     await _put_latest(conn, singles)
@@ -88,7 +82,7 @@ async def hold(
     if changed:
         await _run(conn, "single_walked", walked_rows(changed))
     turned = {token[:2] for token, one in walked.items() if one.turned}
-    return Owned(stretches=with_led(stretches, singles.led), singles=singles, hybrids=new, turned=turned)
+    return Owned(stretches=with_led(stretches, singles.led), singles=singles, kinds=kinds, turned=turned)
 
 
 async def settle(conn: Connection, owned: Owned) -> None:
@@ -96,7 +90,7 @@ async def settle(conn: Connection, owned: Owned) -> None:
     unsure = [
         token
         for token, one in sorted(owned.singles.walked.items())
-        if one.unsure and (now := one.live.holding) and not now.implicit and now.account not in NO_ACCOUNTS
+        if one.unsure and (now := one.holding) and not now.implicit and now.account not in NO_ACCOUNTS
     ]
     if unsure:
         await _run(conn, "single_since", token_arrays(unsure), prepare=False)
@@ -126,8 +120,9 @@ async def _walked(
         return {}
     rows = await _rows(conn, sorted(asked | mixed))
     told_single = named(stretches) if mixed else set()
-    single = asked | {token for token in mixed if token in rows or token in told_single}
-    turned = sorted((single & mixed) - rows.keys() | await _with_balances(conn, sorted(single & mixed & rows.keys())))
+    held = {token for token, row in rows.items() if not (row[10] and row[3] in NO_ACCOUNTS)}
+    single = asked | {token for token in mixed if token in held or token in told_single}
+    turned = sorted((single & mixed) - held)
     # Balances that they had go; who has them is told by all that is live.
     dropped = await _run(conn, "drop_balances", token_arrays(turned), prepare=False) if turned else []
     most = {token: undone[token] + 1 for token in undone if token in single} | dict.fromkeys(turned, ALL)
@@ -135,6 +130,8 @@ async def _walked(
     walked = {token: _walk_from(rows.get(token), live.get(token)) for token in sorted(single)}
     for network, contract, token_id in dropped:
         walked[network, contract, token_id].turned = True
+    for token in turned:
+        walked[token].balances = BEGINNING
     return walked
 
 
@@ -147,12 +144,6 @@ def _walk_from(row: tuple[Any, ...] | None, live: Sequence[Arrival] | None) -> W
     if live is None:
         live = () if implicit else (Arrival((block, log_index, sub_index), account, time),)
     return Walked(LiveEvents(live, given), since=since, standard=standard)
-
-
-async def _with_balances(conn: Connection, tokens: Sequence[Token]) -> set[Token]:
-    """Those that have balances beside a holder: their contract was not known to tell one movement twice."""
-    rows = await _run(conn, "with_balances", token_arrays(tokens), prepare=False) if tokens else []
-    return {(row[0], row[1], row[2]) for row in rows}
 
 
 async def _rows(conn: Connection, tokens: Sequence[Token]) -> dict[Token, tuple[Any, ...]]:
@@ -194,8 +185,8 @@ async def _put_latest(conn: Connection, singles: Singles) -> None:
 
 
 async def _put_multis(conn: Connection, owned: Owned) -> None:
-    hybrids, walked = owned.singles.hybrids, owned.singles.walked
-    nets = multis(owned.stretches, {token for token in walked if token[:2] in hybrids} if hybrids else ())
+    walked = owned.singles.walked
+    nets = multis(owned.stretches, {t: one.balances for t, one in walked.items() if t[:2] in owned.kinds.hybrids})
     if not nets:
         return
     below = await _run(conn, "multi_net", multi_rows(nets))
@@ -220,22 +211,6 @@ async def _put_multis(conn: Connection, owned: Owned) -> None:
 def partitions_of(stretches: Iterable[Stretch]) -> dict[Contract, int]:
     """Where each contract of the stretches lives."""
     return {(s.network, contract): s.partition for s in stretches for contract in set(s.columns.contract)}
-
-
-def _new_hybrids(stretches: Iterable[Stretch]) -> set[Contract]:
-    """Contracts of echoes of a multi standard."""
-    found = set()
-    for stretch in stretches:
-        c = stretch.columns
-        for row, is_echo in enumerate(c.echo):
-            if is_echo and c.standard[row] not in SINGLE:
-                found.add((stretch.network, c.contract[row]))
-    return found
-
-
-def _contracts(contracts: Iterable[Contract], stretches: Iterable[Stretch]) -> dict[str, str]:
-    partitions = partitions_of(stretches)
-    return arrays(("network", "contract", "partition"), [(*key, partitions[key]) for key in sorted(contracts)])
 
 
 def _accounts(accounts: Iterable[Account]) -> dict[str, str]:

@@ -3,6 +3,10 @@
 Most tokens only move on: each of their events is later than anything known of the token, and needs no look at what is
 stored. The others go through the rule of ``ownership`` one event after the other (*walked*): those that a retraction
 touches, those of a block at or below the head that the partition already had, and those that two standards tell of.
+
+An id of a contract that tells of both holdings has balances until an event of a single standard names it. Then one
+account holds it, and events of balances move it too, until nothing is left of it: everything was retracted, and nobody
+has it.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -20,6 +24,8 @@ Token: TypeAlias = tuple[str, str, str]
 """network, contract, token id"""
 Place: TypeAlias = tuple[int, int]
 """Number of a stretch in the transaction, and of a row in it."""
+BEGINNING: Final[Place] = (-1, -1)
+"""Before the first row."""
 Latest: TypeAlias = tuple[Position, str, int, str, int, bool, str, int, int]
 """Of a token that only moves on: position, account, time and standard of its last event; since when that account has
 it; whether that is so from the token's first event on (then it may have been so before); ``from`` and place (stretch,
@@ -38,8 +44,15 @@ class Walked:
     unsure: bool = False
     """Whether ``since`` has to be asked of the journal anew."""
     changed: bool = False
+    balances: Place | None = None
+    """From which row on its events are of balances; None: one account holds it."""
     turned: bool = False
     """It had balances, and has one holder from now on."""
+
+    @property
+    def holding(self) -> Holding | None:
+        """What its row says: of balances, that nobody has it."""
+        return self.live.given if self.balances is not None else self.live.holding
 
 
 @dataclass(slots=True)
@@ -168,9 +181,21 @@ def _walk(
 ) -> None:  # fmt: skip
     """An event of a token that is walked.
 
-    1. it is retracted; 2. it is the latest; 3. it is older than what is known.
+    1. it is of a balance; 2. it is retracted; 3. it is the latest; 4. it is older than what is known.
     """
     before, time = one.live.holding, stretch.block.time
+    if standard in SINGLE:
+        if one.balances is not None and not one.live.is_empty:
+            one.turned = one.unsure = True
+        one.balances = None
+    elif one.balances is None and stretch.op == "apply" and vacant(before):
+        one.balances = place
+    if one.balances is not None:
+        if stretch.op == "revert":
+            one.live.retract(position, None)
+        else:
+            one.live.apply(Arrival(position, target, time))
+        return
     if stretch.op == "revert":
         if before is not None and position < before.position:
             result.below[stretch.network, stretch.columns.contract[place[1]]] = place
@@ -206,6 +231,11 @@ def _led(
         holder_time=None if after.time == time else after.time,
     )
     return None if led == Led() else led
+
+
+def vacant(holding: Holding | None) -> bool:
+    """Whether nothing is left of a token that one account held, so that its id may have balances."""
+    return holding is None or (holding.implicit and holding.account in NO_ACCOUNTS)
 
 
 def contradicts(held: str | None, source: str) -> bool:
@@ -255,7 +285,7 @@ def latest_rows(latest: Mapping[Token, Latest]) -> dict[str, Any]:
 
 def walked_rows(walked: Mapping[Token, Walked]) -> dict[str, Any]:
     """Parameters of the query ``single_walked``, one array a column."""
-    holdings = [holding for one in walked.values() if (holding := one.live.holding) is not None]
+    holdings = [holding for one in walked.values() if (holding := one.holding) is not None]
     since = [None if h.implicit else one.since for h, one in zip(holdings, walked.values(), strict=True)]
     return {
         **token_arrays(list(walked)),

@@ -147,8 +147,8 @@ def touched(changes: Sequence[AnyChange]) -> list[Slot]:
 
 
 def new_singles(slots: Iterable[Slot], stored: Mapping[Slot, Holding]) -> list[Asset]:
-    """The assets that have one holder from this batch on: they may have had balances before."""
-    return [slot[:3] for slot in slots if not slot[3] and slot not in stored]
+    """The assets that somebody holds alone from this batch on: they may have had balances before."""
+    return [s[:3] for s in slots if not s[3] and ((held := stored.get(s)) is None or held.account in NO_ACCOUNTS)]
 
 
 def fold(
@@ -158,11 +158,14 @@ def fold(
 
     ``balances``: the stored slots of assets that had balances and have one holder from this batch on.
     """
-    folded, moved, uncounted = Folded(), set[Asset](), dict[Asset, str]()
+    folded, moved, uncounted = Folded(), set(balances), dict[Asset, str]()
     for change in changes:
         asset = (change.network, change.contract, change.token_id)
         if change.holder is not None:
             slot = (*asset, "")
+            if moved and asset in moved:
+                moved.remove(asset)
+                _drop_balances(asset, balances.get(asset, ()), folded.holdings)
             if change.kind == NONE and _changes_hands(slot, change.holder, stored, folded.holdings):
                 uncounted[asset] = change.standard
             folded.holdings[slot] = Holding(change.holder, 1, change.holder_block or 0)
@@ -171,8 +174,6 @@ def fold(
             _move_multi(asset, change, stored, folded.holdings)
         if change.kind != NONE:
             _count(asset, change, folded)
-    for asset in {*balances, *(moved & {slot[:3] for slot in folded.holdings if not slot[3]} if moved else ())}:
-        _drop_balances(asset, balances.get(asset, ()), folded.holdings)
     for asset, standard in uncounted.items():
         folded.assets.setdefault(asset, _unseen(standard))
         folded.collections.setdefault(asset[:2], _unseen(standard))

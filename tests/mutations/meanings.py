@@ -7,6 +7,7 @@ from tests.mutations.mutation import (
     EVM,
     LEDGER_FINALITY,
     LEDGER_FINDINGS,
+    LEDGER_HOLDERS,
     LEDGER_RECOUNT,
     LEDGER_REORGS,
     NORMALIZE_ALL,
@@ -271,6 +272,21 @@ MUTATIONS: Final = (
         old="account HAVING min(balance) < 0",
         new="account HAVING sum(quantity) < 0",
         tests=(LEDGER_RECOUNT,),
+    ),
+    Mutation(
+        name="an-id-is-told-twice-only-within-a-transaction",
+        path="agents/ledger/kinds.py",
+        old="    result.hybrids = frozenset(hybrids)\n",
+        new="    both = {(s.network, c) for s in stretches if s.columns.echo for c in s.columns.contract}\n"
+        "    result.hybrids = frozenset(hybrids & both)\n",
+        tests=(LEDGER_HOLDERS,),
+    ),
+    Mutation(
+        name="an-id-has-one-holder-for-ever",
+        path="agents/ledger/singles.py",
+        old='    elif one.balances is None and stretch.op == "apply" and vacant(before):\n',
+        new='    elif one.balances is None and stretch.op == "apply" and before is None:\n',
+        tests=(LEDGER_HOLDERS,),
     ),
     Mutation(
         name="from-nobody-to-nobody-leaves-the-counters",

@@ -69,7 +69,7 @@ MUTATIONS: Final = (
         path="agents/ledger/hop.py",
         old="        self.posting, self.owned = posting, owned\n        return self._moves(posting.next_seq)\n",
         new="        self.posting, self.owned = posting, owned\n"
-        "        self._ledger._cache.learn(posting, self.claims, owned.hybrids)\n"
+        "        self._ledger._cache.learn(posting, self.claims, owned.kinds.met)\n"
         "        return self._moves(posting.next_seq)\n",
         tests=(LEDGER,),
     ),

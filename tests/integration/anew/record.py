@@ -7,7 +7,7 @@ Run it in a checkout of that version (eede7de), with servers of that checkout:
 
 A chain with reorgs, then by hand what that version's rule got wrong or stored otherwise: retractions of events whose
 ``from`` is not who held the token, a second mint of a live token, a range that was read late and replaced in part,
-ERC-1155 debits, and moves of nothing.
+ERC-1155 debits, moves of nothing, and a contract that tells of one id by events of both standards.
 """
 
 import asyncio
@@ -132,6 +132,15 @@ def tell(teller: Teller, top: int) -> None:
     teller.undo(wrong, "replaced")
     teller.block(51, [Event(tx="late72", token=7, source="zed", target="xia", log_index=0)], fork="r")
     teller.block(top + 5, [Event(tx="mint10", token=10, target="ida"), Event(tx="twice10", token=10, target="joe")])
+    both = replace(coin, contract="both")
+    teller.block(top + 6, [
+        Event(tx="mint11", contract="both", token=11, target="kim", log_index=0),
+        replace(both, tx="coins12", token=12, quantity=3, target="kim", log_index=1),
+    ])  # fmt: skip
+    teller.block(top + 7, [
+        replace(both, tx="move11", token=11, source="kim", target="lea", log_index=0),
+        Event(tx="mint13", token=13, target="ida", log_index=1),
+    ])  # fmt: skip
 
 
 async def fill(config: Config) -> tuple[Chain, Teller]:

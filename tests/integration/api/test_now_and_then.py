@@ -152,6 +152,25 @@ async def test_a_holder_that_no_event_tells_of_is_the_same_now_and_then(
     ]
 
 
+async def test_an_id_that_nothing_is_left_of_shows_its_balances_now_and_then(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    world.event(CONTRACT, 7, ZERO, ALICE, 1, fork="gone")
+    world.event(CONTRACT, 7, ZERO, ALICE, 1, fork="gone", op="revert", revision=2)
+    world.owns(CONTRACT, 7, ZERO, -1)
+    world.run("UPDATE market.ownership_current SET since = NULL, implicit = true")
+    world.event(CONTRACT, 7, ZERO, BOB, 2, quantity=10, standard="erc1155")
+    world.owns(CONTRACT, 7, BOB, 2, quantity=10, standard="erc1155")
+    world.blocks(0, HEAD)
+    world.heads(HEAD)
+
+    url = f"/api/v1/assets/{NETWORK}:{CONTRACT}:7/owners"
+    now, then = [(await client.get(url + query)).json()["data"] for query in ("", f"?at_block={HEAD}")]
+
+    assert now == then
+    assert [(row["owner"], row["quantity"]) for row in now] == [(BOB, "10")]
+
+
 async def test_a_unique_token_moved_by_another_standards_event_has_one_holder_in_its_past(
     world: World, client: httpx.AsyncClient
 ) -> None:

@@ -43,7 +43,7 @@ STATE: Final = {
     "told": "SELECT DISTINCT ON (partition, network) partition, network, block_hash, control->>'safe',"
     " control->>'finalized' FROM ledger.events WHERE op = 'finality' ORDER BY partition, network, seq DESC",
     "findings": "SELECT network, contract, token_id, kind, detail, block_hash FROM system.findings ORDER BY 1, 2, 3",
-    "hybrids": "SELECT network, contract FROM ledger.hybrids ORDER BY 1, 2",
+    "kinds": "SELECT network, contract, single, multi FROM ledger.contract_kinds ORDER BY 1, 2",
     "cursors": "SELECT partition, next_offset FROM system.partition_owner ORDER BY 1",
     "announced": "SELECT c.partition, c.seq = o.next_seq - 1 FROM system.publish_cursor c"
     " JOIN system.partition_owner o USING (partition) ORDER BY 1",

@@ -86,6 +86,33 @@ def test_what_an_older_version_knew_is_kept_and_what_it_believed_is_doubted(conf
     assert (settings["ethereum"], settings["cronos"]) == ("false", "true")
 
 
+def test_contracts_that_an_older_version_met_are_known_by_what_they_tell_of(config: Config) -> None:
+    """Undo what 0022 made, leave a journal, and migrate."""
+    with psycopg.connect(config.postgres) as conn:
+        conn.execute("DROP TABLE ledger.contract_kinds")
+        conn.execute("DROP FUNCTION ledger.single_ids")
+        conn.execute("CREATE TABLE ledger.hybrids (network text, contract text, partition integer)")
+        conn.execute("DELETE FROM system.migrations WHERE name LIKE '0022%'")
+        conn.execute("SELECT ledger.make_month('2024-01-01 00:00Z')")
+        for seq, (contract, standard) in enumerate(
+            (("a", "erc721"), ("b", "erc1155"), ("c", "erc404"), ("c", "erc1155")), 1
+        ):
+            conn.execute(
+                "INSERT INTO ledger.events (partition, seq, network, block_number, block_hash, block_time, tx_hash,"
+                " tx_from, contract, topic0, n, sub_index, log_index, revision, op, standard, token_id, quantity,"
+                ' "from", "to") VALUES'
+                " (1, %s, 'n', 1, 'h', '2024-01-02 00:00Z', %s, 'f', %s, 't', 0, 0, 0, 1, 'apply', %s, 1, 1, 'f', 't')",
+                (seq, f"x{seq}", contract, standard),
+            )
+
+    applied = migrate(config.postgres, config)
+
+    with psycopg.connect(config.postgres) as conn:
+        met = conn.execute("SELECT contract, partition, single, multi FROM ledger.contract_kinds ORDER BY 1").fetchall()
+    assert applied == ["0022_contract_kinds.sql"]
+    assert met == [("a", 1, True, False), ("b", 1, False, True), ("c", 1, True, True)]
+
+
 def test_an_edited_migration_is_refused(config: Config) -> None:
     with psycopg.connect(config.postgres) as conn:
         conn.execute("UPDATE system.migrations SET sha256 = 'other' WHERE name LIKE '0001%'")

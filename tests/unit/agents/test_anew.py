@@ -12,7 +12,7 @@ ACCOUNTS = ("0xa", "0xb", "0xc", "0x" + "0" * 40)
 def row(seq: int, op: str, at: int, source: str, target: str) -> Row:
     return Row(
         network="n", contract="0xc", token_id="1", seq=seq, op=op, block_number=at, time=1000 + at, log_index=0,
-        sub_index=0, standard="erc721", source=source, target=target, holder=None, holder_before=None,
+        sub_index=0, standard="erc721", source=source, target=target, quantity="1", holder=None, holder_before=None,
         holder_block=None, holder_time=None,
     )  # fmt: skip
 

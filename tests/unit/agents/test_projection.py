@@ -186,6 +186,30 @@ def test_an_asset_that_turns_out_to_have_one_holder_has_no_balances_any_more(siz
     assert tables.cards[("synthetic", MULTI, "1")].owners == 1
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 6], ids=lambda size: f"{size} at once")
+def test_an_id_that_nothing_is_left_of_may_have_balances_and_one_holder_again(size: int) -> None:
+    multi: dict[str, Any] = {"contract": MULTI, "standard": "erc1155"}
+    records = [
+        change(1, source=EVM_ZERO, target=A, contract=MULTI, kind="mint"),
+        change(
+            2, source=EVM_ZERO, target=A, contract=MULTI, kind="mint", op="revert", holder=EVM_ZERO, holder_block=-1
+        ),
+        change(3, source=EVM_ZERO, target=B, kind="mint", quantity="10", **multi),
+        change(4, source=B, target=C, quantity="4", **multi),
+    ]
+    balances, one = Tables(), Tables()
+
+    for tables, told in ((balances, records), (one, [*records, change(5, source=C, target=A, contract=MULTI)])):
+        for start in range(0, len(told), size):
+            tables.project(told[start : start + size])
+
+    asset = ("synthetic", MULTI, "1")
+    assert balances.rows()["holdings"] == {(*asset, B): (B, 6), (*asset, C): (C, 4)}
+    assert (balances.cards[asset].supply, balances.cards[asset].owners) == (10, 2)
+    assert one.rows()["holdings"] == {(*asset, ""): (A, 1)}
+    assert (one.cards[asset].supply, one.cards[asset].owners) == (1, 1)
+
+
 def test_what_moved_nothing_is_counted_nowhere() -> None:
     tables = Tables()
 
