@@ -124,15 +124,15 @@ class Ingest:
                 await self._tail.save_cursor(job, following, marks)
                 self._progress.next_height = following
                 self._progress.report(self._progress)
+            if chain.is_claimed and now - doubted > _DOUBT_EVERY_S:
+                doubted = now
+                await self._doubt(chain, marks)
             if self._trouble is not None:
                 if chain.is_claimed:
                     await chain.alive()
                 await self._stopping.sleep(await waiting.for_block(following, self._trouble))
                 continue
             await waiting.no_longer()
-            if now - doubted > _DOUBT_EVERY_S:
-                doubted = now
-                await self._doubt(chain, marks)
             if before == following:
                 await chain.alive()
                 await self._stopping.unless(self._source.wait_for_head(poll_s))

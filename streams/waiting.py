@@ -8,11 +8,13 @@ from typing import Final
 
 import structlog
 
-from ft.streams.sources import SourceError
+from ft.streams.sources import SourceError, SourceUnripe
 from ft.streams.tail import Tail
 
 PAUSE_S: Final = (0.5, 5.0)
 """Shortest and longest time until the next try; the providers' own rounds come on top."""
+RIPE_S: Final = 60.0
+"""An answer that has to stand is nothing to tell of before it has taken longer."""
 log = structlog.get_logger(__name__)
 
 
@@ -22,9 +24,10 @@ class Waiting:
     def __init__(self, tail: Tail, job: str) -> None:
         self._tail = tail
         self._job = job
-        self._block: int | None = -1
+        self._block: int | None = None
         self._since = 0.0
         self._tries = 0
+        self._told = True
 
     async def for_block(self, height: int, error: SourceError) -> float:
         """It cannot be had now: seconds until the next try."""
@@ -34,12 +37,20 @@ class Waiting:
         pause: float = min(PAUSE_S[0] * 2**self._tries, PAUSE_S[1])
         self._tries = min(self._tries + 1, 8)
         waits_s = round(now - self._since)
+        if isinstance(error, SourceUnripe) and waits_s < RIPE_S:
+            await self._tell_no_longer()
+            return pause
+        self._told = True
         log.warning("a block cannot be had", job=self._job, block=height, seconds=waits_s, error=str(error))
         await self._tail.waits(self._job, height, str(error))
         return pause
 
     async def no_longer(self) -> None:
         """The job goes on."""
-        if self._block is not None:
-            self._block = None
+        self._block = None
+        await self._tell_no_longer()
+
+    async def _tell_no_longer(self) -> None:
+        if self._told:
+            self._told = False
             await self._tail.waits_no_longer(self._job)

@@ -22,6 +22,12 @@ class SourceUnavailable(SourceError):
     retryable: ClassVar[bool] = True
 
 
+class SourceUnripe(SourceError):
+    """A block's answer has to stand for a while before it is believed. Nothing is wrong: ask again."""
+
+    retryable: ClassVar[bool] = True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marks:
     """How far the node is. Heights are -1 where it does not say."""
@@ -81,6 +87,7 @@ class Source(Protocol):
         """The blocks of ``first`` to ``last``, ascending and proven, fetched ahead.
 
         Ends early at a height that no provider has. Whether each is the parent of the next is for the caller to check.
+        Raises SourceUnripe at one whose answer has to stand yet; of those behind it some were asked for as well.
         """
 
     async def wait_for_head(self, timeout_s: float) -> None:

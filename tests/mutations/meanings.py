@@ -68,14 +68,14 @@ MUTATIONS: Final = (
     Mutation(
         name="late-empty-list-believed",
         path="streams/sources/evm/ladder.py",
-        old="        if is_empty and not await self._receipts_hold_no_logs():\n",
-        new="        if is_empty and not await self._receipts_hold_no_logs() and self.asked.standing is None:\n",
+        old="        return not is_empty or await self._receipts_hold_no_logs()\n",
+        new="        return not is_empty or await self._receipts_hold_no_logs() or self.asked.standing is not None\n",
         tests=("tests/unit/sources/test_ladder.py", "tests/unit/sources/test_fewer_logs.py"),
     ),
     Mutation(
         name="fewer-logs-believed-at-once",
         path="streams/sources/evm/standing.py",
-        old="        return same > 1 or self._clock() - before.since >= self._stands_s\n",
+        old="        return same > 1 or self._clock() - answer.since >= self._stands_s\n",
         new="        return same > 0\n",
         tests=("tests/unit/sources/test_fewer_logs.py",),
     ),

@@ -24,10 +24,11 @@ from ft.schemas.events import RawPart
 from ft.schemas.proofs import BLOOM_SUPERSET, HEADER, STATE_SYNC, STATE_SYNC_MISSING
 from ft.streams.sources import Block
 from ft.streams.sources.evm import proof, statesync
+from ft.streams.sources.evm.ahead import Ahead
 from ft.streams.sources.evm.answers import Lacking, ProofError, hex_int
 from ft.streams.sources.evm.content import digest_of, in_order
 from ft.streams.sources.evm.marks import is_sealed
-from ft.streams.sources.evm.provider import NodeRefused, NotYet, Provider, WrongChain
+from ft.streams.sources.evm.provider import NodeRefused, NotYet, Provider, Unripe, WrongChain
 from ft.streams.sources.evm.rpc import NULL, ProviderFailed, RateLimited, Reply, RpcError
 from ft.streams.sources.evm.standing import Standing
 
@@ -51,6 +52,8 @@ class Asked:
 
     standing: Standing | None = None
     """None: fewer logs than the filter has are believed of final blocks only."""
+    ahead: Ahead | None = None
+    """What is told of the blocks behind one whose answer has to stand; None: nothing."""
     finalized: int = -1
     """The highest final block, as far as is known."""
     wrong: dict[int, ProofError] = field(default_factory=dict)
@@ -113,25 +116,31 @@ class Climb:
 
     async def _weakest(self) -> Block:
         """Fewer logs than the filter has bits for, if they are to be believed; else the error that all rungs make."""
-        fewer = self._fewer
-        if fewer is not None and await self._is_believed(fewer):
-            return fewer.block
+        fewer, early = self._fewer, NotYet
+        if fewer is not None and await self._may_be_all(fewer):
+            if self._is_believed(fewer):
+                return fewer.block
+            early = Unripe
+            if self.asked.ahead is not None:
+                self.asked.ahead.heard(fewer.block.height, fewer.block.hash)
         name, height = self.provider.name, self.found.height
         said = "; ".join(dict.fromkeys(str(error) for error in self._heard))
         wrong = [error for error in self._heard if isinstance(error, ProofError) and not isinstance(error, Lacking)]
         if wrong and fewer is None:
             raise ProofError(said)
         if fewer is not None or any(isinstance(error, Lacking) for error in self._heard):
-            raise NotYet(f"{name}: block {height}: nothing proves it yet: {said}")
+            raise early(f"{name}: block {height}: nothing proves it yet: {said}")
         if failed := next((error for error in self._heard if isinstance(error, ProviderFailed)), None):
             raise failed
         raise NodeRefused(f"{name}: block {height}: neither receipts nor logs: {said}")
 
-    async def _is_believed(self, fewer: "_Fewer") -> bool:
-        """See the module. None at all need the receipts' word, unless the filter is as empty."""
+    async def _may_be_all(self, fewer: "_Fewer") -> bool:
+        """None at all need the receipts' word, unless the filter is as empty."""
         is_empty = not fewer.logs and BLOOM_SUPERSET in fewer.block.reasons
-        if is_empty and not await self._receipts_hold_no_logs():
-            return False
+        return not is_empty or await self._receipts_hold_no_logs()
+
+    def _is_believed(self, fewer: "_Fewer") -> bool:
+        """See the module."""
         if fewer.block.height <= self.asked.finalized:
             return True
         standing, name = self.asked.standing, self.provider.name

@@ -34,6 +34,10 @@ class NotYet(FtError):
     retryable: ClassVar[bool] = True
 
 
+class Unripe(NotYet):
+    """The node's answer fits, and is believed once it has stood for a while (standing.py)."""
+
+
 class WrongChain(ProviderFailed):
     """The node is one of another chain."""
 

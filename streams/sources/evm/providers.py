@@ -8,6 +8,7 @@ be asked; between rounds 1, 2, 4, 8 ... 60 s.
 3. a node that answers an error: the next one is asked; five rounds of nothing better are an error
 4. a node that does not have all of it yet: the next one is asked; until ``give_up_s``, or three rounds for whoever has
    no such limit and other things to do meanwhile
+5. a node whose answer has to stand: as 4, but who has no such limit is told after one round
 """
 
 import asyncio
@@ -19,10 +20,10 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from ft.errors import ConfigError, FtError
-from ft.streams.sources import SourceError, SourceUnavailable
+from ft.streams.sources import SourceError, SourceUnavailable, SourceUnripe
 from ft.streams.sources.evm.answers import ProofError
 from ft.streams.sources.evm.limits import Clock, backoff_s
-from ft.streams.sources.evm.provider import NodeRefused, NotYet, Provider, Sleep, WrongChain, in_order
+from ft.streams.sources.evm.provider import NodeRefused, NotYet, Provider, Sleep, Unripe, WrongChain, in_order
 from ft.streams.sources.evm.rpc import ProviderFailed
 
 T = TypeVar("T")
@@ -48,6 +49,8 @@ class Rounds:
     unproven: int = 0
     refused: int = 0
     late: int = 0
+    unripe: bool = False
+    """Of the last round: an answer has to stand."""
     heard: dict[str, FtError] = field(default_factory=dict)
     said: list[FtError] = field(default_factory=list)
     """In this round."""
@@ -55,6 +58,8 @@ class Rounds:
     def note(self, provider: Provider, error: FtError) -> None:
         self.said.append(error)
         self.heard[provider.name] = error
+        if isinstance(error, Unripe):
+            return
         level = log.warning if self.attempt == 0 or isinstance(error, ProofError) else log.info
         level(
             "provider failed", network=self.network, asked=self.what, block=self.block, provider=provider.name,
@@ -66,9 +71,10 @@ class Rounds:
         self.unproven += any(isinstance(error, ProofError) for error in self.said)
         self.refused += bool(self.said) and all(isinstance(error, NodeRefused) for error in self.said)
         self.late += any(isinstance(error, NotYet) for error in self.said)
+        self.unripe = any(isinstance(error, Unripe) for error in self.said)
         self.said.clear()
         self.attempt += 1
-        too_late = self.deadline is None and self.late >= LATE_ROUNDS
+        too_late = self.deadline is None and (self.unripe or self.late >= LATE_ROUNDS)
         return too_late or self.unproven >= PROOF_ROUNDS or self.refused >= REFUSED_ROUNDS
 
 
@@ -175,7 +181,7 @@ class Providers:
     async def pause(self, rounds: Rounds) -> None:
         """After a round in which nobody answered. Raises SourceUnavailable, SourceError."""
         if rounds.over():
-            raise SourceError(self._summary(rounds))
+            raise (SourceUnripe if rounds.unripe else SourceError)(self._summary(rounds))
         if rounds.deadline is not None and self._clock() >= rounds.deadline:
             raise SourceUnavailable(f"{self._summary(rounds)}; gave up after {self._give_up_s:.0f} s")
         if rounds.deadline is None and rounds.attempt >= AWAY_ROUNDS:

@@ -3,8 +3,8 @@
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
@@ -16,7 +16,8 @@ import structlog
 from ft.errors import ConfigError, FtError
 from ft.networks import Network
 from ft.schemas.proofs import HEADER, STATE_SYNC, worth
-from ft.streams.sources import Block, Marks, SourceError
+from ft.streams.sources import Block, Marks, SourceError, SourceUnripe
+from ft.streams.sources.evm.ahead import Ahead
 from ft.streams.sources.evm.blocks import UNPROVEN, fetch
 from ft.streams.sources.evm.content import content_of
 from ft.streams.sources.evm.hashes import Hashes, hashes_of
@@ -24,7 +25,7 @@ from ft.streams.sources.evm.heads import HeadFeed
 from ft.streams.sources.evm.ladder import Asked
 from ft.streams.sources.evm.limits import Breaker, TokenBucket
 from ft.streams.sources.evm.marks import Survey
-from ft.streams.sources.evm.provider import Provider
+from ft.streams.sources.evm.provider import Provider, Unripe
 from ft.streams.sources.evm.providers import Providers, Work
 from ft.streams.sources.evm.rpc import RpcClient
 from ft.streams.sources.evm.standing import Standing
@@ -36,6 +37,8 @@ _CHUNK_BYTES: Final = 4 << 20
 _HASHES_MAX: Final = 1_000
 PATIENCE_S: Final = 15.0
 """How long one request may take where there are other providers."""
+LISTEN_S: Final = 5.0
+"""How long blocks behind one that waits are asked for, at most, before it is asked for again."""
 UNTRUSTED_S: Final = 60.0
 """How long a provider whose answer was wrong is asked last."""
 log = structlog.get_logger(__name__)
@@ -55,6 +58,7 @@ class EvmSource:
         self._head_seen = -1
         self._finalized = -1
         self._standing = Standing(time.monotonic)
+        self._ahead = Ahead(self._standing)
         self._sealable = True
         """Whether some provider's headers make their hashes, as far as is known."""
 
@@ -108,6 +112,25 @@ class EvmSource:
         return voting[winner]
 
     async def blocks(self, first: int, last: int) -> AsyncIterator[Block]:
+        """Up to the next one whose answer has to stand yet, then that one; those behind it are asked for ahead.
+
+        Raises SourceError.
+        """
+        at = first
+        while at <= last:
+            upto = self._ahead.up_to(at, last)
+            try:
+                async with aclosing(self._side_by_side(at, upto)) as found:
+                    async for block in found:
+                        yield block
+                        at = block.height + 1
+            except SourceUnripe:
+                await self._listen(at, last)
+                raise
+            if at <= upto:
+                return
+
+    async def _side_by_side(self, first: int, last: int) -> AsyncGenerator[Block, None]:
         """Chunks are fetched side by side and given out in order; a chunk that is cut short ends it. SourceError."""
         under_way: deque[asyncio.Task[_Chunk]] = deque()
         ahead = first
@@ -132,6 +155,19 @@ class EvmSource:
                 task.cancel()
             await asyncio.gather(*under_way, return_exceptions=True)
 
+    async def _listen(self, waits: int, last: int) -> None:
+        """Ask for some blocks behind the one that waits, so that their answers stand from now on. Raises nothing."""
+        chunks = _runs(self._ahead.unheard(waits, last), self._chunk())[:IN_FLIGHT]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LISTEN_S):
+                await asyncio.gather(*(self._hear(chunk) for chunk in chunks))
+
+    async def _hear(self, heights: range) -> None:
+        with suppress(SourceError):
+            found, _ = await self._ask(heights)
+            for block in found:
+                self._ahead.heard(block.height, block.hash)
+
     async def wait_for_head(self, timeout_s: float) -> None:
         """By new heads where a provider pushes them; else by waiting."""
         if self._feed is None:
@@ -154,7 +190,8 @@ class EvmSource:
                 if trouble is None:
                     break
                 if not found:
-                    raise SourceError(f"{self._network.slug}, block {heights[len(blocks)]}: {trouble}")
+                    kind = SourceUnripe if isinstance(trouble, Unripe) else SourceError
+                    raise kind(f"{self._network.slug}, block {heights[len(blocks)]}: {trouble}")
         except SourceError as exc:
             return _Chunk(blocks, is_short=True, error=exc)
         return _Chunk(blocks, is_short=len(blocks) < len(heights))
@@ -172,7 +209,7 @@ class EvmSource:
             nonlocal tries
             size = max(1, len(heights) >> tries)
             tries += 1
-            asked = every[provider] = Asked(standing=self._standing, finalized=self._finalized)
+            asked = every[provider] = Asked(standing=self._standing, ahead=self._ahead, finalized=self._finalized)
             said[provider] = blocks = await self._some(provider, heights, size, asked)
             return blocks
 
@@ -255,6 +292,17 @@ def _best(chosen: Sequence[Block], said: Iterable[Sequence[Block]]) -> list[Bloc
             if known is not None and known.hash == block.hash and _worth([block]) > _worth([known]):
                 best[block.height] = block
     return list(best.values())
+
+
+def _runs(heights: Sequence[int], size: int) -> list[range]:
+    """Ascending heights as unbroken runs of at most ``size``."""
+    runs: list[range] = []
+    for height in heights:
+        if runs and runs[-1].stop == height and len(runs[-1]) < size:
+            runs[-1] = range(runs[-1].start, height + 1)
+        else:
+            runs.append(range(height, height + 1))
+    return runs
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ same. Fewer are believed once the answer has stood for a while, or a second prov
 has given more. Pure but for the clock, which is passed in.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -39,7 +40,15 @@ class Standing:
         before = answers.get(provider)
         if before is None or before.digest != digest:
             answers[provider] = before = _Answer(digest, logs, self._clock())
-        if any(each.logs > logs for each in answers.values()):
+        return self._stands(before, answers.values())
+
+    def waits(self, block_hash: str) -> bool:
+        """Whether answers about this block are known, and none of them would be believed now."""
+        answers = self._known.get(block_hash, {}).values()
+        return bool(answers) and not any(self._stands(each, answers) for each in answers)
+
+    def _stands(self, answer: _Answer, answers: Collection[_Answer]) -> bool:
+        if any(each.logs > answer.logs for each in answers):
             return False
-        same = sum(each.digest == digest for each in answers.values())
-        return same > 1 or self._clock() - before.since >= self._stands_s
+        same = sum(each.digest == answer.digest for each in answers)
+        return same > 1 or self._clock() - answer.since >= self._stands_s

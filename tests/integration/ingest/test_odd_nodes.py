@@ -1,5 +1,6 @@
 """A follower of nodes that are late or tell blocks in odd ways: it stays, and the log comes to say the best."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -79,6 +80,28 @@ async def test_a_follower_stays_while_receipts_and_logs_are_late_together(lab: L
     assert "nothing proves it yet" in said
     assert written(lab) == [("append", number, "receipts", []) for number in (1, 2, 3)]
     assert [record["op"] for _, record in lab.records()].count("claim") == 1
+
+
+async def test_blocks_that_do_not_become_canonical_are_claimed_anew_beside_one_that_cannot_be_had(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ft.streams.ingest._DOUBT_EVERY_S", 0.3)
+    node = chain(*(block(number, [move(number)]) for number in (1, 2, 3)))
+    node.tells |= {
+        BULK: of_block(3, lambda _: []),
+        SINGLE: of_block(3, lambda _: None),
+        LOGS: of_block(3, lambda _: []),
+    }
+
+    async with followed(lab, node):
+        await until(lambda: waits(lab)[0] == 3, "the follower to say which block it waits for")
+        read_to = lab.records()[-1][0]
+        lab.sql("INSERT INTO ingest.heads (network, position, broken) VALUES ('devnet', %s, true)", read_to)
+        await until(lambda: lab.chain().claim > read_to, "another claim")
+        claimed = lab.chain().claim
+        await until(lambda: {r["height"] for o, r in lab.records() if o > claimed} == {1, 2}, "what is below, under it")
+
+    assert lab.chain().misfits == []
 
 
 async def test_a_better_proof_of_the_same_logs_is_appended_again_without_a_retraction(lab: Lab) -> None:
@@ -162,6 +185,62 @@ async def test_state_sync_that_comes_later_fills_its_hole(lab: Lab) -> None:
         ("revert", 16, "", []),
         ("append", 16, "receipts", ["state_sync"]),
     ]
+
+
+def leaking(first: int, last: int) -> list[MadeBlock]:
+    """Their filter holds more than their logs make."""
+    return [block(number, [move(number)]).leak("0x" + "dead" * 10) for number in range(first, last + 1)]
+
+
+async def test_a_follower_keeps_up_where_every_answer_has_to_stand(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One after the other they would take a minute and a half."""
+    monkeypatch.setattr("ft.streams.sources.evm.standing.STANDS_S", 2.0)
+    lab.network = replace(lab.network, proof="logs")
+    node = chain(block(0), *leaking(1, 30))
+
+    async with followed(lab, node):
+        await until(lambda: 10 in lab.chain().canonical, "the first of them")
+        for each in leaking(31, 45):
+            node.blocks[each.number] = each.reseal(parentHash=node.blocks[each.number - 1].header["hash"])
+            await asyncio.sleep(0.05)  # the chain's pace
+        await until(lambda: 45 in lab.chain().canonical, "all of them", 15.0)
+        assert waits(lab) == (None, None), "that an answer has to stand is nothing to tell of"
+
+    assert written(lab) == [("append", number, "logs", ["bloom_superset"]) for number in range(1, 46)]
+    assert lab.chain().misfits == []
+
+
+async def test_a_reorg_among_blocks_whose_answers_stand_leaves_nothing_of_them_in_the_log(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ft.streams.sources.evm.standing.STANDS_S", 2.0)
+    lab.network = replace(lab.network, proof="logs")
+    node = chain(block(0), *leaking(1, 8))
+
+    async with followed(lab, node):
+        await until(lambda: node.calls[LOGS] >= 16, "all of them to be asked for")
+        for each in leaking(4, 9):
+            below = node.blocks[each.number - 1].header["hash"]
+            node.blocks[each.number] = each.reseal(parentHash=below, extraData="0x01")
+        await until(lambda: 9 in lab.chain().canonical, "the chain as it is now", 15.0)
+
+    assert [each[:2] for each in written(lab)] == [("append", number) for number in range(1, 10)]
+    assert lab.chain().canonical == {number: node.blocks[number].header["hash"] for number in range(1, 10)}
+    assert lab.chain().misfits == []
+
+
+async def test_a_range_whose_answers_have_to_stand_waits_for_them_side_by_side(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One after the other those that are asked for together would take 27 s."""
+    monkeypatch.setattr("ft.streams.sources.evm.standing.STANDS_S", 3.0)
+    monkeypatch.setattr("ft.streams.sources.evm.providers.backoff_s", lambda attempt, **_: 0.2)
+    network = replace(lab.network, proof="logs")
+
+    async with serving(chain(block(0), *leaking(1, 30))) as url:
+        await asyncio.wait_for(lab.range(1, 30, url, network=network), 20.0)
+
+    assert [each[1] for each in written(lab)] == list(range(1, 31))
 
 
 async def test_a_follower_that_starts_again_still_knows_what_was_less_proven(lab: Lab) -> None:

@@ -46,7 +46,7 @@ def network(slug: str, **changes: Any) -> Network:
 
 @asynccontextmanager
 async def source(
-    slug: str, *urls: str, give_up_s: float = 20.0, timeout_s: float = 5.0, **changes: Any
+    slug: str, *urls: str, give_up_s: float | None = 20.0, timeout_s: float = 5.0, **changes: Any
 ) -> AsyncIterator[EvmSource]:
     async with open_evm(network(slug, **changes), urls, give_up_s=give_up_s, timeout_s=timeout_s) as opened:
         yield opened
