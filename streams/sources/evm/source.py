@@ -283,13 +283,17 @@ def _worth(blocks: Sequence[Block]) -> tuple[int, ...]:
     return len(blocks), *(sum(column) for column in zip(*each, strict=True))
 
 
+def _better(block: Block) -> tuple[int, ...]:
+    return *_worth([block]), block.logs
+
+
 def _best(chosen: Sequence[Block], said: Iterable[Sequence[Block]]) -> list[Block]:
-    """The chosen ones, or the same block from whoever proves it best."""
+    """The chosen ones, or the same block from whoever proves it best; of as good proofs that with most logs."""
     best = {block.height: block for block in chosen}
     for blocks in said:
         for block in blocks:
             known = best.get(block.height)
-            if known is not None and known.hash == block.hash and _worth([block]) > _worth([known]):
+            if known is not None and known.hash == block.hash and _better(block) > _better(known):
                 best[block.height] = block
     return list(best.values())
 

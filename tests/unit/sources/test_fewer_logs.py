@@ -80,6 +80,19 @@ async def test_a_second_provider_that_says_more_is_believed_instead() -> None:
     assert outcome(await the_block(late, whole, final=False, proof="logs")) == ("logs", (), 3)
 
 
+@pytest.mark.parametrize("logs_window", [1, 2000])
+@pytest.mark.parametrize("order", [1, -1], ids=["the first has fewer", "the second has fewer"])
+async def test_of_a_final_block_the_provider_with_more_logs_is_believed(order: int, logs_window: int) -> None:
+    """Though neither list makes the filter."""
+    late, whole = Node(leaking(6), leaking(7)), Node(leaking(6), leaking(7))
+    late.tells[LOGS] = lambda _, logs: logs[:1]
+
+    async with read(*[late, whole][::order], proof="logs", logs_window=logs_window) as evm:
+        found = [each async for each in evm.blocks(6, 7)]
+
+    assert [outcome(each) for each in found] == 2 * [("logs", ("bloom_superset",), 3)]
+
+
 async def test_fewer_are_not_believed_while_a_provider_has_given_more(quick: None) -> None:
     now = [0.0]
     standing = Standing(lambda: now[0], 30.0)
