@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import structlog
 
+from ft.errors import FtError
 from ft.networks import Network
 from ft.streams.backfill import Backfill, Progress
 from ft.streams.better import Again
@@ -31,6 +32,10 @@ _MISSING_TRIES = 4
 _PORTION = 2_000
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
+
+
+class RangeRefused(FtError):
+    """The range lies above the head; nothing was claimed or written."""
 
 
 class Ingest:
@@ -60,13 +65,20 @@ class Ingest:
     async def range(self, first: int, last: int | None) -> int:
         """Ingest ``first`` to ``last`` (None: the node's head) and return the last height.
 
-        Raises Stopped, LeaseLost, FinalityContradicted, SourceError, BrokerError, DatabaseError.
+        Raises RangeRefused before anything is claimed, Stopped, LeaseLost, FinalityContradicted, SourceError,
+        BrokerError, DatabaseError.
         """
         job = f"range:{self._network.slug}:{first}-{'' if last is None else last}"
         marks = await self._marks()
         end = marks.head if last is None else last
         if end < 0:
             raise SourceError(f"{self._network.slug}: no provider says what its head is. Give --to.")
+        if 0 <= marks.head < max(first, end):
+            raise RangeRefused(
+                f"{self._network.slug}: expected --from and --to up to the head, block {marks.head}, "
+                f"got {first} to {end}. Nothing was written: give blocks that are there, or `ft ingest "
+                f"{self._network.slug} --follow`, which goes on with every new block."
+            )
         backfill = Backfill(self._source, self._raw, self._tail, job, self._stopping, self._progress)
         at = await self._resumed(job, first, end)
         while at <= (split := min(end, await self._final_below(marks))):

@@ -46,7 +46,8 @@ def command(
 ) -> None:
     """Read NETWORK's blocks, prove them, and append them to its raw log.
 
-    A range exits 0 once Kafka has acknowledged all of it. What lies above finality (and every --follow) is written
+    A range exits 0 once Kafka has acknowledged all of it; one that ends above the head is refused before anything is
+    written. What lies above finality (and every --follow) is written
     under a claim: the newest one writes, older ones stop. Stopped by SIGTERM or Ctrl-C, what was sent is acknowledged;
     a range that was interrupted exits 130 or 143 and goes on where it stopped when asked for again.
 

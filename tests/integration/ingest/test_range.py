@@ -7,6 +7,7 @@ import pytest
 
 from ft.demo.recording import Recording
 from ft.errors import BrokerError
+from ft.streams.ingest import RangeRefused
 from ft.streams.linking import FinalityContradicted
 from ft.streams.raw import RawLog
 from ft.streams.sources import SourceError
@@ -125,11 +126,30 @@ async def test_tags_can_be_turned_off_by_configuration(lab: Lab, node: FaultyNod
 
 async def test_a_block_that_no_provider_has_is_an_error_that_names_it(lab: Lab, node: FaultyNode) -> None:
     at_step(node, LAST)
+    node.faults.ahead = 10
 
-    with pytest.raises(SourceError, match=r"block 83: no provider has it \(head 82\)"):
+    with pytest.raises(SourceError, match=r"block 83: no provider has it \(head 92\)"):
         await lab.range(80, 90, node.url)
 
     assert max(lab.chain().canonical) == 82
+
+
+@pytest.mark.parametrize(("first", "last"), [(50, 62), (62, 90), (90, None)])
+async def test_a_range_above_the_head_is_refused_before_it_claims_and_the_follower_goes_on(
+    lab: Lab, node: FaultyNode, first: int, last: int | None
+) -> None:
+    at_step(node, 60)
+    follower = await lab.follow(50, node.url)
+    await until(lambda: 61 in lab.chain().canonical, "the follower follows")
+
+    with pytest.raises(RangeRefused, match=f"up to the head, block 61, got {first} to {last or 61}. Nothing was writ"):
+        await lab.range(first, last, node.url)
+
+    node.advance()
+    await until(lambda: node.view.canonical[node.view.head] in lab.chain().canonical.values(), "its next block")
+    await follower.stop()
+    assert [record["op"] for _, record in lab.records()].count("claim") == 1
+    assert lab.sql("SELECT job FROM system.sync_cursors") == [("follow:devnet",)]
 
 
 async def test_a_dropped_log_stops_the_block_and_the_next_provider_has_it(
