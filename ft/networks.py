@@ -110,14 +110,14 @@ def _network(slug: str, table: object, source: str) -> Network:
     family = table.get("family", "evm")
     if family not in FAMILIES:
         raise ConfigError(f"{where}: family: expected one of {', '.join(FAMILIES)}, got {family!r}")
-    finality = _typed(table, "finality", (Mapping,), {}, where)
+    confirmed, finalized = _marks(_typed(table, "finality", (Mapping,), {}, where), where)
     return Network(
         slug=slug,
         family=family,
         chain_id=_typed(table, "chain_id", (int,), None, where),
         rpc_urls=_urls(table.get("rpc_urls", ()), where),
-        confirmed=_mark(finality, "confirmed", "safe", 12, where),
-        finalized=_mark(finality, "finalized", "finalized", 64, where),
+        confirmed=confirmed,
+        finalized=finalized,
         start_block=_typed(table, "start_block", (int,), 0, where),
         block_time_s=float(_typed(table, "block_time_s", (int, float), 12.0, where)),
         proof=_one_of(table, "proof", "receipts", ("receipts", "logs"), where),
@@ -129,6 +129,19 @@ def _network(slug: str, table: object, source: str) -> Network:
         marketplaces=_marketplaces(table.get("marketplaces", {}), where),
         contracts=read_contracts(table.get("contracts", {}), where),
     )
+
+
+def _marks(finality: Mapping[str, Any], where: str) -> tuple[Mark, Mark]:
+    """Confirmed and finalized. What is final is confirmed, so the latter lies at least as deep."""
+    finalized = _mark(finality, "finalized", "finalized", 64, where)
+    confirmed = _mark(finality, "confirmed", "safe", min(12, finalized.depth), where)
+    if confirmed.depth > finalized.depth:
+        raise ConfigError(
+            f"{where}: finality: expected confirmed no deeper than finalized, which is {finalized.depth} blocks below "
+            f"the head, got {confirmed.depth}: lower confirmed (or confirmed_depth), or raise finalized (or "
+            "finalized_depth)"
+        )
+    return confirmed, finalized
 
 
 def _mark(finality: Mapping[str, Any], name: str, tag: str, depth: int, where: str) -> Mark:

@@ -47,9 +47,9 @@ def command(
     """Read NETWORK's blocks, prove them, and append them to its raw log.
 
     A range exits 0 once Kafka has acknowledged all of it; one that ends above the head is refused before anything is
-    written. What lies above finality (and every --follow) is written
-    under a claim: the newest one writes, older ones stop. Stopped by SIGTERM or Ctrl-C, what was sent is acknowledged;
-    a range that was interrupted exits 130 or 143 and goes on where it stopped when asked for again.
+    written. What lies above finality (and every --follow) is written under a claim: the newest one writes, older ones
+    stop. Stopped by SIGTERM or Ctrl-C, what was sent is acknowledged; a range that was interrupted exits 130 or 143
+    and goes on where it stopped when asked for again.
 
     --bulk is for years of blocks. Until it is written, read and indexed, nothing is announced on the ledger's topics,
     and the API answers 503 range_not_indexed for histories in its months; who owns what is shown all the time. Stopped

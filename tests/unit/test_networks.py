@@ -1,4 +1,4 @@
-"""What a network's configuration says of its contracts and of its transactions' hashes."""
+"""What a network's configuration says of its finality, its contracts and its transactions' hashes."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 
 from ft.contracts import LAYOUTS
 from ft.errors import ConfigError
-from ft.networks import Network, load_networks
+from ft.networks import Mark, Network, load_networks
 
 AXIES = "0xf5b0a3efb8e8e4c201e2a935f110eaaf3ffecb8d"
 MINE = "0x" + "Ab" * 20
@@ -71,3 +71,29 @@ def test_hashes_may_come_twice_unless_a_network_says_that_they_do_not(tmp_path: 
     assert (networks["mine"].transaction_hashes_repeat, networks["yours"].transaction_hashes_repeat) == (True, False)
     built_in = {slug for slug, each in load_networks().items() if each.transaction_hashes_repeat}
     assert built_in == {"optimism", "cronos"}
+
+
+@pytest.mark.parametrize(
+    ("finality", "depths"),
+    [
+        ("confirmed = 20\nfinalized = 10", "finalized, which is 10 blocks below the head, got 20"),
+        ("confirmed = 65", "which is 64 blocks below the head, got 65"),
+        ("confirmed_depth = 20\nfinalized_depth = 10", "which is 10 blocks below the head, got 20"),
+        ("confirmed_depth = 20\nfinalized = 10", "which is 10 blocks below the head, got 20"),
+    ],
+)
+def test_confirmed_deeper_than_finalized_is_refused_with_the_remedy(tmp_path: Path, finality: str, depths: str) -> None:
+    with pytest.raises(ConfigError, match=rf"network 'mine': finality: .*{depths}: lower confirmed .* or raise final"):
+        load(tmp_path, f"[mine]\n[mine.finality]\n{finality}\n")
+
+
+def test_confirmed_may_be_as_deep_as_finalized(tmp_path: Path) -> None:
+    mine = load(tmp_path, "[mine]\n[mine.finality]\nconfirmed = 10\nfinalized = 10\n")["mine"]
+
+    assert mine.confirmed == mine.finalized == Mark(tag=None, depth=10)
+
+
+def test_the_depth_that_confirmed_has_by_default_is_no_deeper_than_finalized(tmp_path: Path) -> None:
+    mine = load(tmp_path, "[mine]\n[mine.finality]\nfinalized = 1\n")["mine"]
+
+    assert mine.confirmed == Mark(tag="safe", depth=1)
