@@ -35,10 +35,11 @@ Kind = Annotated[
     ),
 ]
 Unwhole = Annotated[
-    Literal["block_incomplete"] | None,
+    Literal["block_incomplete", "not_counted", "nothing_moved"] | None,
     Meta(
-        description="`block_incomplete`: the counters are null because a large block is being counted and part of it "
-        "may be in them; a moment later they are there"
+        description="why counters are null. `block_incomplete`: a large block is being counted and part of it may be "
+        "in them; a moment later they are there. `not_counted`: `project` has yet to count the contract's events. "
+        "`nothing_moved`: no event of the contract moved anything, so that there is no first and no last block"
     ),
 ]
 Later = Annotated[dict[str, Any] | None, Meta(description="null until this domain exists")]

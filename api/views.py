@@ -16,6 +16,7 @@ from ft.api.answers import (
     Page,
     PageInfo,
     Transfer,
+    Unwhole,
 )
 from ft.api.found import CollectionOwners, TransferKey, Transfers
 from ft.api.freshness import AsOf, as_of, finality
@@ -144,7 +145,7 @@ def collection_answer(
         slug=None,
         image=None,
         is_stub=True,
-        stats=_held_stats(held, head) if held else _stats(row),
+        stats=_held_stats(held, row) if held else _stats(row),
         market=None,
         integrity=integrity,
         integrity_reasons=reasons,
@@ -171,19 +172,26 @@ def _stats(row: CollectionRow) -> CollectionStats:
     )
 
 
-def _held_stats(held: HeldCountersRow, head: HeadRow | None) -> CollectionStats:
+def _held_stats(held: HeldCountersRow, row: CollectionRow) -> CollectionStats:
+    """The ledger's. What `project` alone counts is null before it does; where it is level and nobody holds any, 0."""
+    moved_nothing = is_level(row) and not row.held
+    events = 0 if moved_nothing else None
+    first, last = (row.first_block, row.last_block) if moved_nothing else (held.first_block, held.last_block)
+    reason: Unwhole = "not_counted"
+    if moved_nothing:
+        reason = "nothing_moved" if first is None else None
     return CollectionStats(
         owners=held.owners,
         assets=held.assets,
         supply=held.supply or "0",
-        transfers=None,
-        mints=None,
-        burns=None,
-        first_block=held.first_block,
-        last_block=held.last_block,
-        finality_status=finality(held.last_block, head),
+        transfers=events,
+        mints=events,
+        burns=events,
+        first_block=first,
+        last_block=last,
+        finality_status=finality(last, head_of(row)),
         as_of=None,
-        reason=None,
+        reason=reason,
     )
 
 

@@ -44,11 +44,12 @@ async def test_a_collection_that_project_has_not_reached_is_counted_from_the_led
     world.mint(CONTRACT, 7, ALICE, 10)
     world.mint(CONTRACT, 8, ALICE, 11)
     world.heads(100)
+    world.head("project", world.partition(CONTRACT), 9)
 
     stats = (await client.get(URL)).raise_for_status().json()["stats"]
 
     assert (stats["owners"], stats["assets"], stats["supply"], stats["last_block"]) == (1, 2, "2", 11)
-    assert stats["transfers"] is None
+    assert (stats["transfers"], stats["mints"], stats["burns"], stats["reason"]) == (None, None, None, "not_counted")
 
 
 async def test_counters_amid_a_large_block_are_null_unless_it_did_not_touch_them_yet(
@@ -107,6 +108,22 @@ async def test_a_collection_of_events_that_move_nothing_is_known(world: World, c
     lists = [(await client.get(URL + more)).raise_for_status().json()["data"] for more in ("/assets", "/owners")]
 
     assert (stats["supply"], stats["owners"], stats["assets"], lists) == ("0", 0, 0, [[], []])
+
+
+async def test_the_counters_of_a_contract_whose_events_moved_nothing_are_0_once_project_is_there(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    world.event(CONTRACT, 9, ALICE, BOB, 10, quantity=0, standard="erc1155")
+    world.heads(100)
+    stats = [(await client.get(URL)).raise_for_status().json()["stats"]]
+    world.head("project", world.partition(CONTRACT), 99)
+    stats.append((await client.get(URL)).raise_for_status().json()["stats"])
+
+    names = ("owners", "assets", "supply", "transfers", "mints", "burns", "first_block", "reason")
+    assert [[each[name] for name in names] for each in stats] == [
+        [0, 0, "0", 0, 0, 0, None, "nothing_moved"],
+        [0, 0, "0", None, None, None, None, "not_counted"],
+    ]
 
 
 async def test_what_project_has_yet_to_undo_is_known_no_more(world: World, client: httpx.AsyncClient) -> None:
