@@ -5,7 +5,7 @@ from typing import Protocol
 
 from ft.api.freshness import as_of, reached
 from ft.api.parameters import min_block
-from ft.api.problems import Problem
+from ft.api.problems import Problem, invalid
 from ft.api.rows import HeadRow
 
 
@@ -22,18 +22,23 @@ async def await_block(
     contract: str | None = None,
     consumers: Sequence[str] = ("ledger",),
 ) -> None:
-    """Wait for the block in ``header`` where (network, contract) is kept; elsewhere for all partitions.
+    """Wait for the block in ``header`` where (network, contract) is kept; without a contract for all partitions.
 
-    ``consumers``: whose state the answer shows; each of them must be there. Raises Problem 409 after 2 s, 422 for a
-    header that cannot be read.
+    ``network``: what the request is about; None: all of them. ``consumers``: whose state the answer shows; each of them
+    must be there. Raises Problem 409 after 2 s, 422 for a header that cannot be read, or is of another network.
     """
     asked = min_block(header)
     if asked is None:
         return
-    where = contract if network == asked.network else None
+    if network is not None and network != asked.network:
+        raise invalid(
+            "X-Min-Block",
+            "contradiction",
+            f"expected a block of {network}, which the request is about, got {asked.network}:{asked.number}",
+        )
 
     async def furthest_behind() -> HeadRow | None:
-        heads = [await reads.head(asked.network, where, consumer) for consumer in consumers]
+        heads = [await reads.head(asked.network, contract, consumer) for consumer in consumers]
         known = [head for head in heads if head is not None]
         return min(known, key=lambda head: head.head_number) if len(known) == len(heads) else None
 

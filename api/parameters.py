@@ -36,7 +36,8 @@ MinBlockHeader = Annotated[
     HeaderParameter(
         name="X-Min-Block",
         required=False,
-        description="`polygon:123`: wait up to 2 s until that block is applied, else answer 409 with the head.",
+        description="`polygon:123`: wait up to 2 s until that block is applied, else answer 409 with the head. One "
+        "block, of the network that the request is about.",
     ),
 ]
 
@@ -126,9 +127,9 @@ def min_block(text: str | None) -> MinBlock | None:
     """``<network>:<number>`` of the header X-Min-Block."""
     if text is None:
         return None
-    network, _, number = plain("X-Min-Block", text).partition(":")
+    network, _, number = text.partition(":")
     if not _HEIGHT.match(number) or int(number) > HEIGHT_MAX:
-        raise invalid("X-Min-Block", "invalid_block", f"expected <network>:<block number>, got {text!r}")
+        raise invalid("X-Min-Block", "invalid_block", f"expected one <network>:<block number>, got {text[:64]!r}")
     return MinBlock(network=network_slug(network, "X-Min-Block"), number=int(number))
 
 

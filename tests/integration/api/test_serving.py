@@ -150,6 +150,20 @@ async def test_a_minimum_that_cannot_be_read_is_refused(client: httpx.AsyncClien
     assert problem(await client.get(ASSET, headers={"X-Min-Block": header}))["status"] == 422
 
 
+@pytest.mark.parametrize(
+    "path", [ASSET, f"/api/v1/transfers?network={NETWORK}", f"/api/v1/owners/{NETWORK}:{ALICE}/assets"]
+)
+async def test_a_minimum_of_another_network_is_refused_with_both(
+    world: World, client: httpx.AsyncClient, path: str
+) -> None:
+    world.heads(100)
+
+    body = problem(await client.get(path, headers={"X-Min-Block": "nowhere:100"}))
+
+    assert (body["status"], body["errors"][0]["field"]) == (422, "X-Min-Block")
+    assert body["detail"] == f"expected a block of {NETWORK}, which the request is about, got nowhere:100"
+
+
 async def test_a_database_that_is_away_is_503_and_the_process_is_alive(config: Config) -> None:
     database = Database("postgresql://nobody@127.0.0.1:1/nothing", pool_max=1)
     app: Any = build(Reads(database))

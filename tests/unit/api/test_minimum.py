@@ -53,9 +53,27 @@ async def test_what_an_answer_does_not_show_is_not_waited_for() -> None:
     assert heads.asked == [("ledger", "0xc0")]
 
 
-async def test_a_block_of_another_network_is_waited_for_in_all_of_it() -> None:
-    heads = Heads({"ledger": 100, "project": 100})
+async def test_a_request_about_every_network_waits_for_all_of_the_one_that_is_named() -> None:
+    heads = Heads({"ledger": 100})
 
-    await await_block(heads, "base:100", "polygon", "0xc0", ("ledger", "project"))
+    await await_block(heads, "base:100", None)
 
-    assert heads.asked == [("ledger", None), ("project", None)]
+    assert heads.asked == [("ledger", None)]
+
+
+async def test_a_block_of_another_network_than_the_requests_is_refused_at_once() -> None:
+    heads = Heads({"ledger": 100})
+
+    with pytest.raises(Problem) as refused:
+        await await_block(heads, "base:100", "polygon", "0xc0")
+
+    assert (refused.value.status, refused.value.code, heads.asked) == (422, "invalid_request", [])
+    assert refused.value.detail == "expected a block of polygon, which the request is about, got base:100"
+
+
+@pytest.mark.parametrize("header", ["polygon:100,base:7", "polygon:100, base:7"])
+async def test_two_blocks_are_refused_with_what_was_expected(header: str) -> None:
+    with pytest.raises(Problem) as refused:
+        await await_block(Heads({"ledger": 100}), header, None)
+
+    assert refused.value.detail == f"expected one <network>:<block number>, got {header!r}"
