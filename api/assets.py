@@ -12,6 +12,7 @@ from ft.api import cursors, parameters, views
 from ft.api.answers import AssetAnswer, Holder, Page, Transfer
 from ft.api.found import Holders, TransferKey, Transfers, TransfersAsk
 from ft.api.freshness import as_of, as_of_block
+from ft.api.known import NetworkReads, require_known
 from ft.api.minimum import HeadReads, await_block
 from ft.api.parameters import CursorText, Height, Limit, MinBlockHeader, Order
 from ft.api.problems import Problem, invalid, not_found
@@ -20,7 +21,7 @@ from ft.api.rows import AssetRow
 from ft.schemas.ids import AssetKey
 
 
-class UuidReads(Protocol):
+class UuidReads(NetworkReads, Protocol):
     """What a uuid asks the database."""
 
     async def asset_by_uuid(self, uuid: UUID) -> AssetKey | None: ...
@@ -149,10 +150,11 @@ async def history(
 router: Final = Router("/api/v1/assets", route_handlers=[asset, owners, history], tags=["assets"])
 
 
-async def resolve(reads: UuidReads, text: str, field: str = "id") -> AssetKey:
-    """The asset that a natural key or a uuid means. Raises Problem 422, or 404 for a uuid that is not known."""
+async def resolve(reads: UuidReads, text: str, field: str = "asset_id") -> AssetKey:
+    """The asset that a natural key or a uuid means. Raises Problem 422, or 404 for a uuid or a network not known."""
     named = parameters.asset_key(text, field)
     if isinstance(named, AssetKey):
+        await require_known(reads, named.network, field, in_path=field == "asset_id")
         return named
     key = await reads.asset_by_uuid(named)
     if key is None:

@@ -11,6 +11,7 @@ from ft.api.answers import Asset, CollectionAnswer, CollectionOwner, Page
 from ft.api.assets import IfNoneMatch
 from ft.api.found import Assets, Collection, CollectionOwners
 from ft.api.freshness import as_of
+from ft.api.known import NetworkReads, require_known
 from ft.api.minimum import HeadReads, await_block
 from ft.api.parameters import CursorText, Limit, MinBlockHeader
 from ft.api.problems import Problem, not_found
@@ -39,7 +40,7 @@ async def collection(
 
     404 with `X-Data-Status: pending` if no event of it is in force.
     """
-    network, contract = parameters.collection_key(collection_id)
+    network, contract = await _resolve(reads, collection_id)
     await await_block(reads, min_block, network, contract, ("ledger", "project"))
     found = await reads.collection(network, contract)
     if found is None:
@@ -58,7 +59,7 @@ async def assets(
     min_block: MinBlockHeader = None,
 ) -> Page[Asset]:
     """Assets that somebody holds, by token id."""
-    network, contract = parameters.collection_key(collection_id)
+    network, contract = await _resolve(reads, collection_id)
     await await_block(reads, min_block, network, contract)
     filters = cursors.digest("collection_assets", network, contract)
     after = cursors.decode(cursor, filters, cursors.TokenKey).token_id if cursor else "-1"
@@ -82,7 +83,7 @@ async def owners(
     min_block: MinBlockHeader = None,
 ) -> Page[CollectionOwner]:
     """One entry an account, with the quantity it holds of the whole collection, by account."""
-    network, contract = parameters.collection_key(collection_id)
+    network, contract = await _resolve(reads, collection_id)
     await await_block(reads, min_block, network, contract)
     filters = cursors.digest("collection_owners", network, contract)
     after = cursors.decode(cursor, filters, cursors.AccountKey).account if cursor else ""
@@ -100,6 +101,12 @@ async def owners(
 
 
 router: Final = Router("/api/v1/collections", route_handlers=[collection, assets, owners], tags=["collections"])
+
+
+async def _resolve(reads: NetworkReads, text: str) -> tuple[str, str]:
+    network, contract = parameters.collection_key(text)
+    await require_known(reads, network, "collection_id", in_path=True)
+    return network, contract
 
 
 def _unknown(network: str, contract: str) -> Problem:

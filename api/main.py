@@ -11,7 +11,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp, Send
 
-from ft.api import assets, collections, document, owners, problems, status, transfers
+from ft.api import assets, collections, document, owners, problems, query, status, transfers
 from ft.api.database import Database
 from ft.api.observe import ApiMetrics, Observed
 from ft.api.reads import Reads
@@ -49,6 +49,7 @@ def build(reads: Any, lifespan: Any = ()) -> ASGIApp:
             "reads": Provide(lambda: reads, sync_to_thread=False),
             "api_metrics": Provide(lambda: api_metrics, sync_to_thread=False),
         },
+        before_request=query.require_readable,
         exception_handlers={Exception: problems.answer},
         lifespan=list(lifespan),
         logging_config=None,

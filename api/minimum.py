@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ft.api.freshness import as_of, reached
+from ft.api.known import NetworkReads, require_known
 from ft.api.parameters import min_block
 from ft.api.problems import Problem, invalid
 from ft.api.rows import HeadRow
 
 
-class HeadReads(Protocol):
+class HeadReads(NetworkReads, Protocol):
     """What waiting for a block asks the database."""
 
     async def head(self, network: str, contract: str | None, consumer: str) -> HeadRow | None: ...
@@ -25,7 +26,7 @@ async def await_block(
     """Wait for the block in ``header`` where (network, contract) is kept; without a contract for all partitions.
 
     ``network``: what the request is about; None: all of them. ``consumers``: whose state the answer shows; each of them
-    must be there. Raises Problem 409 after 2 s, 422 for a header that cannot be read, or is of another network.
+    must be there. Raises Problem 409 after 2 s, 422 for a header that cannot be read or is of another network or none.
     """
     asked = min_block(header)
     if asked is None:
@@ -36,6 +37,8 @@ async def await_block(
             "contradiction",
             f"expected a block of {network}, which the request is about, got {asked.network}:{asked.number}",
         )
+    if network is None:
+        await require_known(reads, asked.network, "X-Min-Block")
 
     async def furthest_behind() -> HeadRow | None:
         heads = [await reads.head(asked.network, contract, consumer) for consumer in consumers]

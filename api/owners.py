@@ -11,6 +11,7 @@ from ft.api import cursors, parameters, views
 from ft.api.answers import Asset, Page
 from ft.api.found import HoldingKey, OwnerAssets
 from ft.api.freshness import as_of, oldest
+from ft.api.known import require_known
 from ft.api.minimum import HeadReads, await_block
 from ft.api.parameters import CursorText, Limit, MinBlockHeader
 from ft.api.responses import PAGED
@@ -41,6 +42,8 @@ async def assets(
     """
     wanted = parameters.network_slug(network) if network is not None else None
     on, address = parameters.account_on(account, wanted)
+    if on is not None:
+        await require_known(reads, on, "network" if network else "account", in_path=network is None)
     await await_block(reads, min_block, on)
     filters = cursors.digest("owner_assets", on, address)
     after = cursors.decode(cursor, filters, HoldingKey) if cursor else None

@@ -56,7 +56,7 @@ def plain(field: str, text: str) -> str:
     return text
 
 
-def asset_key(text: str, field: str = "id") -> AssetKey | UUID:
+def asset_key(text: str, field: str = "asset_id") -> AssetKey | UUID:
     """A natural key in any usual spelling, or the uuid."""
     plain(field, text)
     if _UUID.match(text):
@@ -67,7 +67,7 @@ def asset_key(text: str, field: str = "id") -> AssetKey | UUID:
         raise invalid(field, "invalid_id", f"{exc}; or the asset's uuid") from exc
 
 
-def collection_key(text: str, field: str = "id") -> tuple[str, str]:
+def collection_key(text: str, field: str = "collection_id") -> tuple[str, str]:
     """``<network>:<contract>``."""
     try:
         return ids.parse_collection_id(plain(field, text))

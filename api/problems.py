@@ -1,5 +1,6 @@
 """Whatever goes wrong -> one RFC 9457 problem document; never a traceback."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -18,7 +19,6 @@ from ft.api.found import RangeNotIndexed
 from ft.api.freshness import AsOf
 from ft.api.observe import current_request_id
 from ft.errors import DatabaseUnavailable
-from ft.schemas.ids import InvalidId
 
 MEDIA_TYPE: Final = "application/problem+json"
 PENDING: Final = {"X-Data-Status": "pending"}
@@ -74,6 +74,11 @@ def invalid(field: str, code: str, message: str) -> Problem:
     return Problem(422, "invalid_request", message, errors=(FieldError(field=field, code=code, message=message),))
 
 
+def listed(errors: Sequence[FieldError]) -> str:
+    """Several errors as one detail."""
+    return "; ".join(f"{error.field}: {error.message}" for error in errors)
+
+
 def not_found(code: str, detail: str) -> Problem:
     """404 for what the ledger has not seen; it may come with the next block."""
     return Problem(404, code, detail, headers=dict(PENDING))
@@ -107,11 +112,9 @@ def answer(_: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
 
 
 def problem_of(exc: Exception) -> Problem:
-    """The cases, in this order: ours, ids, the database, the framework's, and whatever nobody foresaw."""
+    """The cases, in this order: ours, the database, the framework's, and whatever nobody foresaw."""
     if isinstance(exc, Problem):
         return exc
-    if isinstance(exc, InvalidId):
-        return invalid("id", "invalid_id", str(exc))
     if isinstance(exc, RangeNotIndexed):
         return Problem(503, "range_not_indexed", str(exc), headers={"Retry-After": "60"})
     if isinstance(exc, DatabaseUnavailable):
@@ -146,5 +149,4 @@ def _validation(exc: ValidationException) -> Problem:
         for entry in extra
         if isinstance(entry, dict)
     )
-    detail = "; ".join(f"{error.field}: {error.message}" for error in errors) or exc.detail
-    return Problem(422, "invalid_request", detail, errors=errors)
+    return Problem(422, "invalid_request", listed(errors) or exc.detail, errors=errors)

@@ -1,5 +1,6 @@
 """What the API asks the database: one typed method an answer, each of one snapshot."""
 
+import time
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -44,6 +45,7 @@ from ft.sql.queries import load
 
 TRANSFERS: Final = load("api_transfers")
 STATUS: Final = load("api_status")
+_NETWORKS_ANEW_S: Final = 1.0
 
 
 class Reads:
@@ -52,6 +54,8 @@ class Reads:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._partitions: int | None = None
+        self._networks: tuple[str, ...] = ()
+        self._networks_at = -_NETWORKS_ANEW_S
 
     async def partitions(self) -> int:
         """How many partitions the ledger has; asked once, it never changes."""
@@ -64,6 +68,13 @@ class Reads:
 
     async def networks(self) -> list[NetworkRow]:
         return await self._database.read(lambda conn: rows_of(conn, FACTS["networks"], NetworkRow, {}))
+
+    async def network_names(self, sought: str) -> Sequence[str]:
+        """Every configured network; asked anew where ``sought`` is none that was seen before, once a second at most."""
+        if sought not in self._networks and time.monotonic() - self._networks_at >= _NETWORKS_ANEW_S:
+            self._networks = tuple(row.network for row in await self.networks())
+            self._networks_at = time.monotonic()
+        return self._networks
 
     async def head(self, network: str, contract: str | None, consumer: str) -> HeadRow | None:
         """Of the partition that holds ``contract``; without one, of the partition furthest behind."""

@@ -11,6 +11,7 @@ from ft.api import cursors, parameters, views
 from ft.api.answers import Page, Transfer
 from ft.api.assets import UuidReads, resolve
 from ft.api.found import TransferKey, Transfers, TransfersAsk
+from ft.api.known import require_known
 from ft.api.minimum import HeadReads, await_block
 from ft.api.parameters import CursorText, Height, Limit, MinBlockHeader, Order
 from ft.api.problems import invalid
@@ -60,6 +61,8 @@ async def transfers(
     """
     key = await resolve(reads, asset, "asset") if asset is not None else None
     where = narrow(network, contract, key, account)
+    named = {"network": network, "asset": asset, "contract": contract, "account": account}
+    await require_known(reads, where.network, next(name for name, text in named.items() if text is not None))
     await await_block(reads, min_block, where.network, where.contract)
     filters = cursors.digest(
         "transfers", where.network, where.contract, where.token_id, where.account, block_from, block_to, order

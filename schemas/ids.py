@@ -24,7 +24,7 @@ NO_ACCOUNTS: Final = frozenset({EVM_ZERO, "", "addr_none"})
 REPEATED: Final = "~"
 """Stands in an event's id between the hash of a transaction and a number, where the hash is live in two blocks."""
 
-_EVM = re.compile(r"0x[0-9a-fA-F]{40}\Z")
+_EVM = re.compile(r"0[xX][0-9a-fA-F]{40}\Z")
 _SLUG = re.compile(r"[a-z][a-z0-9-]{0,31}\Z")
 _TOKEN_ID = re.compile(r"(0|[1-9][0-9]{0,77})\Z")
 _UINT256_END: Final = 2**256

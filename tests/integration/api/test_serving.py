@@ -67,10 +67,10 @@ def problem(answer: httpx.Response) -> dict[str, Any]:
     [
         ("/nowhere", 404, "route_not_found", None),
         ("/schema/nowhere", 404, "route_not_found", None),
-        ("/api/v1/assets/garbage", 422, "invalid_request", "id"),
-        (f"/api/v1/assets/{NETWORK}:0x12:7", 422, "invalid_request", "id"),
-        (f"/api/v1/assets/{NETWORK}:{CONTRACT}:{2**256}", 422, "invalid_request", "id"),
-        ("/api/v1/collections/polygon", 422, "invalid_request", "id"),
+        ("/api/v1/assets/garbage", 422, "invalid_request", "asset_id"),
+        (f"/api/v1/assets/{NETWORK}:0x12:7", 422, "invalid_request", "asset_id"),
+        (f"/api/v1/assets/{NETWORK}:{CONTRACT}:{2**256}", 422, "invalid_request", "asset_id"),
+        ("/api/v1/collections/polygon", 422, "invalid_request", "collection_id"),
         ("/api/v1/owners/nobody/assets", 422, "invalid_request", "account"),
         (f"/api/v1/owners/base:{ALICE}/assets?network=polygon", 422, "invalid_request", "network"),
         ("/api/v1/transfers", 422, "invalid_request", "network"),
@@ -92,6 +92,50 @@ async def test_an_error_names_what_is_wrong(
 
     assert (body["status"], body["code"]) == (status, code)
     assert [error["field"] for error in body["errors"]] == ([field] if field else [])
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "field"),
+    [
+        (f"/api/v1/assets/nosuch:{CONTRACT}:7", 404, "asset_id"),
+        (f"/api/v1/assets/nosuch:{CONTRACT}:7/owners", 404, "asset_id"),
+        (f"/api/v1/assets/nosuch:{CONTRACT}:7/history", 404, "asset_id"),
+        (f"/api/v1/collections/nosuch:{CONTRACT}", 404, "collection_id"),
+        (f"/api/v1/collections/nosuch:{CONTRACT}/assets", 404, "collection_id"),
+        (f"/api/v1/collections/nosuch:{CONTRACT}/owners", 404, "collection_id"),
+        (f"/api/v1/owners/nosuch:{ALICE}/assets", 404, "account"),
+        (f"/api/v1/owners/{ALICE}/assets?network=nosuch", 422, "network"),
+        ("/api/v1/transfers?network=nosuch", 422, "network"),
+        (f"/api/v1/transfers?asset=nosuch:{CONTRACT}:7", 422, "asset"),
+        (f"/api/v1/transfers?contract=nosuch:{CONTRACT}", 422, "contract"),
+        (f"/api/v1/transfers?account=nosuch:{ALICE}", 422, "account"),
+    ],
+)
+async def test_a_network_that_nobody_knows_is_told_at_once(
+    client: httpx.AsyncClient, path: str, status: int, field: str
+) -> None:
+    answer = await client.get(path)
+
+    body = problem(answer)
+    assert (body["status"], body["code"], [each["field"] for each in body["errors"]]) == (
+        status,
+        "unknown_network",
+        [field],
+    )
+    assert "X-Data-Status" not in answer.headers
+    assert body["detail"].endswith(", polygon), got 'nosuch'")
+
+
+async def test_a_network_that_is_added_is_known_a_moment_later(world: World, client: httpx.AsyncClient) -> None:
+    url = "/api/v1/transfers?network=amoy"
+    before = await client.get(url)
+    world.run(
+        "INSERT INTO ref.networks (network, family, start_block, confirmed, finalized, settings)"
+        " VALUES ('amoy', 'evm', 0, 'safe', 'finalized', '{}')"
+    )
+    await asyncio.sleep(1.1)
+
+    assert (before.status_code, (await client.get(url)).status_code) == (422, 200)
 
 
 async def test_a_method_that_a_path_does_not_take_is_told_which_it_does(client: httpx.AsyncClient) -> None:

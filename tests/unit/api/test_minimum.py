@@ -1,5 +1,6 @@
 """Waiting for a block: whatever an answer shows must be there."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -17,6 +18,9 @@ class Heads:
 
     numbers: dict[str, int]
     asked: list[tuple[str, str | None]] = field(default_factory=list)
+
+    async def network_names(self, sought: str) -> Sequence[str]:
+        return ("base", "polygon")
 
     async def head(self, network: str, contract: str | None, consumer: str) -> HeadRow | None:
         self.asked.append((consumer, contract))
@@ -69,6 +73,16 @@ async def test_a_block_of_another_network_than_the_requests_is_refused_at_once()
 
     assert (refused.value.status, refused.value.code, heads.asked) == (422, "invalid_request", [])
     assert refused.value.detail == "expected a block of polygon, which the request is about, got base:100"
+
+
+async def test_a_block_of_a_network_that_nobody_knows_is_refused_at_once() -> None:
+    heads = Heads({"ledger": 100})
+
+    with pytest.raises(Problem) as refused:
+        await await_block(heads, "nowhere:100", None)
+
+    assert (refused.value.status, refused.value.code, heads.asked) == (422, "unknown_network", [])
+    assert refused.value.detail == "expected a configured network (base, polygon), got 'nowhere'"
 
 
 @pytest.mark.parametrize("header", ["polygon:100,base:7", "polygon:100, base:7"])

@@ -43,6 +43,7 @@ def test_a_natural_key_is_read_in_any_case(contract: bytes, token: int) -> None:
     lower = AssetKey(network="polygon", contract="0x" + contract.hex(), token_id=str(token))
 
     assert parameters.asset_key(f"polygon:0x{contract.hex().upper()}:{token}") == lower
+    assert parameters.asset_key(f"polygon:0X{contract.hex().upper()}:{token}") == lower
     assert parameters.asset_key(str(lower)) == lower
 
 
@@ -53,6 +54,8 @@ def test_a_natural_key_is_read_in_any_case(contract: bytes, token: int) -> None:
         (f"polygon:{EVM}", "polygon", ("polygon", EVM.lower())),
         (EVM, None, (None, EVM.lower())),
         (EVM, "base", ("base", EVM.lower())),
+        (EVM.upper(), None, (None, EVM.lower())),
+        (f"base:{EVM.upper()}", None, ("base", EVM.lower())),
         (RAW, None, (None, RAW)),
         (f"ton:{RAW.upper()}", None, ("ton", RAW)),
         (RAW, "ton", ("ton", RAW)),

@@ -1,0 +1,27 @@
+"""Networks that a request names: one that the database does not know is told at once, for nothing of it will come."""
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from ft.api.problems import FieldError, Problem
+
+_NAMED_MAX: Final = 12
+
+
+class NetworkReads(Protocol):
+    """What the name of a network asks the database."""
+
+    async def network_names(self, sought: str) -> Sequence[str]: ...
+
+
+async def require_known(reads: NetworkReads, network: str, field: str, *, in_path: bool = False) -> None:
+    """Raises Problem `unknown_network`: 404 where the path names it, 422 where a parameter or a header does."""
+    names = await reads.network_names(network)
+    if network in names:
+        return
+    listed = ", ".join(names[:_NAMED_MAX]) + (", ..." if len(names) > _NAMED_MAX else "")
+    detail = f"expected a configured network ({listed}), got {network!r}"
+    errors = (FieldError(field=field, code="unknown_network", message=detail),)
+    if in_path:
+        raise Problem(404, "unknown_network", detail, errors=errors)
+    raise Problem(422, "unknown_network", detail, errors=errors)

@@ -1,0 +1,85 @@
+"""A request's query -> what is wrong with it, before a handler reads it.
+
+What a path takes is what its handler's signature says, which is also what OpenAPI lists. The cases, in this order: a
+parameter that the path does not take, one that is there twice, a number that is none, a word that is not its own.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, Final, Literal, get_args, get_origin
+
+from litestar import Request
+from litestar.handlers import BaseRouteHandler
+from litestar.params import QueryParameter
+from msgspec import Struct
+
+from ft.api.problems import FieldError, Problem, listed
+
+_WHOLE: Final = re.compile(r"(0|[1-9][0-9]{0,18})\Z")
+_SHOWN_MAX: Final = 64
+
+
+class Taken(Struct, frozen=True, kw_only=True):
+    """What one parameter takes: whole numbers from ``low`` to ``high``, or some words; else any text."""
+
+    low: int | None = None
+    high: int = 0
+    words: tuple[str, ...] = ()
+
+
+async def require_readable(request: Request[Any, Any, Any]) -> None:
+    """Litestar's hook before every handler. Raises Problem 422 naming every parameter that is wrong."""
+    if request.scope["method"] != "GET" or not request.scope.get("query_string"):
+        return
+    found = wrong(taken_by(request.scope["route_handler"]), [*request.query_params.multi_items()])
+    if found:
+        raise Problem(422, "invalid_request", listed(found), errors=tuple(found))
+
+
+def wrong(taken: Mapping[str, Taken], sent: Sequence[tuple[str, str]]) -> list[FieldError]:
+    """What is wrong with each parameter that was sent, by name."""
+    values: dict[str, list[str]] = {}
+    for name, value in sent:
+        values.setdefault(name, []).append(value)
+    found = [_wrong_with(taken, name, each) for name, each in sorted(values.items())]
+    return [error for error in found if error is not None]
+
+
+def _wrong_with(taken: Mapping[str, Taken], name: str, values: list[str]) -> FieldError | None:
+    shown = name[:_SHOWN_MAX]
+    if name not in taken:
+        expected = f"a parameter of this path ({', '.join(taken)})" if taken else "no parameter"
+        return FieldError(field=shown, code="unknown_parameter", message=f"expected {expected}, got {shown!r}")
+    if len(values) > 1:
+        message = f"expected one value, got {len(values)}"
+        return FieldError(field=shown, code="repeated_parameter", message=message)
+    one, value = taken[name], values[0]
+    got = repr(value[:_SHOWN_MAX])
+    if one.low is not None and not (_WHOLE.match(value) and one.low <= int(value) <= one.high):
+        message = f"expected a whole number from {one.low} to {one.high}, got {got}"
+        return FieldError(field=shown, code="invalid_value", message=message)
+    if one.words and value not in one.words:
+        return FieldError(field=shown, code="invalid_value", message=f"expected {' or '.join(one.words)}, got {got}")
+    return None
+
+
+@cache
+def taken_by(handler: BaseRouteHandler) -> Mapping[str, Taken]:
+    """Every query parameter of a handler, by the name that a request gives it."""
+    parameters = handler.parsed_fn_signature.parameters.values()
+    return {
+        each.kwarg_definition.name or each.name: _taken(each.annotation, each.kwarg_definition)
+        for each in parameters
+        if isinstance(each.kwarg_definition, QueryParameter)
+    }
+
+
+def _taken(annotation: Any, parameter: QueryParameter) -> Taken:
+    if get_origin(annotation) is Literal:
+        return Taken(words=get_args(annotation))
+    if annotation is int or int in get_args(annotation):
+        assert parameter.ge is not None
+        assert parameter.le is not None
+        return Taken(low=int(parameter.ge), high=int(parameter.le))
+    return Taken()
