@@ -16,7 +16,7 @@ from ft.api.known import NetworkReads, require_known
 from ft.api.minimum import HeadReads, await_block
 from ft.api.parameters import CursorText, Height, Limit, MinBlockHeader, Order
 from ft.api.problems import Problem, invalid, not_found
-from ft.api.responses import CONDITIONAL, IMMUTABLE, PAGED, conditional, not_modified
+from ft.api.responses import CONDITIONAL, IMMUTABLE, PAGED, conditional, etag_of, not_modified
 from ft.api.rows import AssetRow
 from ft.schemas.ids import AssetKey
 
@@ -68,8 +68,8 @@ async def asset(
     """Who holds an NFT, since when and how surely. 404 with `X-Data-Status: pending` if no event of it is in force."""
     key = await resolve(reads, asset_id)
     await await_block(reads, min_block, key.network, key.contract)
-    if if_none_match is not None and min_block is None:
-        unchanged = not_modified(if_none_match, await reads.asset_version(key))
+    if if_none_match is not None and min_block is None and not parameters.is_any(if_none_match):
+        unchanged = not_modified(if_none_match, etag_of(await reads.asset_version(key), "asset", key))
         if unchanged is not None:
             return unchanged
     row = await reads.asset(key)
@@ -77,10 +77,11 @@ async def asset(
         await await_block(reads, min_block, key.network, key.contract, ("project",))
         row = await reads.asset(key)
     if row is None:
-        raise _unknown(key)
-    if if_none_match is not None and (unchanged := not_modified(if_none_match, row.version)):
+        raise await _unknown(reads, key)
+    etag = etag_of(row.version, "asset", key)
+    if if_none_match is not None and (unchanged := not_modified(if_none_match, etag)):
         return unchanged
-    return conditional(views.asset_answer(row), row.version)
+    return conditional(views.asset_answer(row), etag)
 
 
 @get("/{asset_id:str}/owners", summary="Holders of an asset", responses=PAGED)
@@ -110,7 +111,7 @@ async def owners(
     else:
         found = await reads.asset_owners_at(key, at, after, limit + 1)
     if found is None:
-        raise _unknown(key)
+        raise await _unknown(reads, key)
     return _holders(key, found, limit, filters)
 
 
@@ -143,7 +144,7 @@ async def history(
         )
     )
     if not found.rows and not await reads.asset_is_known(key):
-        raise _unknown(key)
+        raise await _unknown(reads, key)
     return views.transfers_page(found, limit, filters, key.network)
 
 
@@ -158,7 +159,7 @@ async def resolve(reads: UuidReads, text: str, field: str = "asset_id") -> Asset
         return named
     key = await reads.asset_by_uuid(named)
     if key is None:
-        raise not_found("asset_not_found", f"no asset with uuid {named} has been seen")
+        raise not_found("asset_not_found", f"no asset with uuid {named} has been seen", as_of(None, None))
     return key
 
 
@@ -168,8 +169,9 @@ def _moment(at_block: int | None, at_time: str | None) -> int | datetime | None:
     return parameters.instant(at_time, "at_time") if at_time is not None else at_block
 
 
-def _unknown(key: AssetKey) -> Problem:
-    return not_found("asset_not_found", f"no event of {key} is in force")
+async def _unknown(reads: HeadReads, key: AssetKey) -> Problem:
+    at = as_of(await reads.head(key.network, key.contract, "ledger"), key.network)
+    return not_found("asset_not_found", f"no event of {key} is in force", at)
 
 
 def _holders(key: AssetKey, found: Holders, limit: int, filters: str) -> Response[Page[Holder]]:

@@ -15,7 +15,7 @@ from ft.api.known import NetworkReads, require_known
 from ft.api.minimum import HeadReads, await_block
 from ft.api.parameters import CursorText, Limit, MinBlockHeader
 from ft.api.problems import Problem, not_found
-from ft.api.responses import CONDITIONAL, PAGED, conditional, not_modified
+from ft.api.responses import CONDITIONAL, PAGED, conditional, etag_of, not_modified
 
 
 class CollectionReads(HeadReads, Protocol):
@@ -44,10 +44,11 @@ async def collection(
     await await_block(reads, min_block, network, contract, ("ledger", "project"))
     found = await reads.collection(network, contract)
     if found is None:
-        raise _unknown(network, contract)
-    if if_none_match is not None and (unchanged := not_modified(if_none_match, found.row.version)):
+        raise await _unknown(reads, network, contract)
+    etag = etag_of(found.row.version, "collection", network, contract)
+    if if_none_match is not None and (unchanged := not_modified(if_none_match, etag)):
         return unchanged
-    return conditional(views.collection_answer(network, contract, found.row, found.held), found.row.version)
+    return conditional(views.collection_answer(network, contract, found.row, found.held), etag)
 
 
 @get("/{collection_id:str}/assets", summary="Assets of a collection", responses=PAGED)
@@ -65,7 +66,7 @@ async def assets(
     after = cursors.decode(cursor, filters, cursors.TokenKey).token_id if cursor else "-1"
     found = await reads.collection_assets(network, contract, after, limit + 1)
     if found is None:
-        raise _unknown(network, contract)
+        raise await _unknown(reads, network, contract)
     return views.listed(
         [views.asset(row, found.head) for row in found.rows],
         limit,
@@ -89,7 +90,7 @@ async def owners(
     after = cursors.decode(cursor, filters, cursors.AccountKey).account if cursor else ""
     found = await reads.collection_owners(network, contract, after, limit + 1)
     if found is None:
-        raise _unknown(network, contract)
+        raise await _unknown(reads, network, contract)
     return views.page(
         found.rows,
         limit,
@@ -109,5 +110,6 @@ async def _resolve(reads: NetworkReads, text: str) -> tuple[str, str]:
     return network, contract
 
 
-def _unknown(network: str, contract: str) -> Problem:
-    return not_found("collection_not_found", f"no event of {network}:{contract} is in force")
+async def _unknown(reads: HeadReads, network: str, contract: str) -> Problem:
+    at = as_of(await reads.head(network, contract, "ledger"), network)
+    return not_found("collection_not_found", f"no event of {network}:{contract} is in force", at)

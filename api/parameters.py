@@ -145,11 +145,16 @@ def instant(text: str, field: str) -> datetime:
         raise invalid(field, "invalid_time", f"{expected}, got {text[:64]!r}") from exc
 
 
+def is_any(if_none_match: str) -> bool:
+    """Whether a header If-None-Match is `*`: whatever there is, but not what there is not."""
+    return if_none_match.strip() == "*"
+
+
 def matches(if_none_match: str | None, etag: str) -> bool:
     """Weak comparison of RFC 9110, 13.1.2."""
     if if_none_match is None:
         return False
-    if if_none_match.strip() == "*":
+    if is_any(if_none_match):
         return True
     tags: Sequence[str] = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
     return etag.removeprefix("W/") in tags

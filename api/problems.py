@@ -79,9 +79,9 @@ def listed(errors: Sequence[FieldError]) -> str:
     return "; ".join(f"{error.field}: {error.message}" for error in errors)
 
 
-def not_found(code: str, detail: str) -> Problem:
-    """404 for what the ledger has not seen; it may come with the next block."""
-    return Problem(404, code, detail, headers=dict(PENDING))
+def not_found(code: str, detail: str, at: AsOf) -> Problem:
+    """404 for what the ledger has not seen by the block ``at``; it may come with the next one."""
+    return Problem(404, code, detail, headers=dict(PENDING), as_of=at)
 
 
 def document(problem: Problem) -> bytes:

@@ -5,6 +5,7 @@ from typing import Any, Final, TypeVar
 from litestar import Response
 from litestar.openapi import ResponseSpec
 
+from ft.api.cursors import digest
 from ft.api.parameters import matches
 from ft.api.problems import MEDIA_TYPE, ProblemDetails
 
@@ -29,19 +30,19 @@ CONDITIONAL: Final = {304: ResponseSpec(None, description="Unchanged since that 
 PAGED: Final = {400: _spec("`invalid_cursor`, or `cursor_filter_mismatch`: the cursor is of other filters."), **_ERRORS}
 
 
-def conditional(answer: T, version: str) -> Response[T]:
-    """200 with the validator that belongs to ``version``."""
-    return Response(answer, headers={"ETag": _etag(version), "Cache-Control": _REVALIDATE})
+def conditional(answer: T, etag: str) -> Response[T]:
+    """200 with its validator."""
+    return Response(answer, headers={"ETag": etag, "Cache-Control": _REVALIDATE})
 
 
-def not_modified(if_none_match: str, version: str) -> Response[Any] | None:
-    """304 without a body if the client's copy is of ``version``, else None."""
-    etag = _etag(version)
+def not_modified(if_none_match: str, etag: str) -> Response[Any] | None:
+    """304 without a body if the client's copy is that of ``etag``, else None."""
     if not matches(if_none_match, etag):
         return None
     return Response(None, status_code=304, headers={"ETag": etag, "Cache-Control": _REVALIDATE})
 
 
-def _etag(version: str) -> str:
+def etag_of(version: str, *what: object) -> str:
+    """The validator of ``what`` in that version: another thing's never fits, though one version is that of many."""
     # Weak: lag_ms differs from one answer to the next of the same state.
-    return f'W/"{_SHAPE}-{version}"'
+    return f'W/"{_SHAPE}-{digest(*what)}-{version}"'

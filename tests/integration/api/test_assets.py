@@ -229,6 +229,55 @@ async def test_a_matching_etag_costs_no_body(world: World, client: httpx.AsyncCl
     assert (await client.get(URL, headers={"If-None-Match": etag})).status_code == 200
 
 
+async def test_what_is_not_there_is_not_unchanged(world: World, client: httpx.AsyncClient) -> None:
+    world.mint(CONTRACT, 7, ALICE, 10)
+    world.heads(100)
+    there = (URL, f"/api/v1/collections/{NETWORK}:{CONTRACT}")
+    etags = [(await client.get(url)).headers["ETag"] for url in there]
+    missing = (f"/api/v1/assets/{NETWORK}:{CONTRACT}:8", f"/api/v1/collections/{NETWORK}:{BOB}")
+
+    for url in missing:
+        for tag in ("*", " * ", *etags):
+            assert (await client.get(url, headers={"If-None-Match": tag})).status_code == 404
+    nowhere = await client.get(f"/api/v1/assets/nosuch:{CONTRACT}:8", headers={"If-None-Match": "*"})
+    assert nowhere.status_code == 404
+
+
+async def test_an_etag_of_one_thing_fits_no_other(world: World, client: httpx.AsyncClient) -> None:
+    for token in (7, 8):
+        world.mint(CONTRACT, token, ALICE, 10)
+    world.counted(CONTRACT, mints=2)
+    world.heads(100)
+    urls = (URL, f"/api/v1/assets/{NETWORK}:{CONTRACT}:8", f"/api/v1/collections/{NETWORK}:{CONTRACT}")
+    etags = [(await client.get(url)).headers["ETag"] for url in urls]
+
+    fitting = {
+        (url, etag): (await client.get(url, headers={"If-None-Match": etag})).status_code
+        for url in urls
+        for etag in etags
+    }
+
+    assert len(set(etags)) == 3
+    assert {pair for pair, status in fitting.items() if status == 304} == set(zip(urls, etags, strict=True))
+
+
+async def test_what_is_not_found_says_as_of_which_block(world: World, client: httpx.AsyncClient) -> None:
+    world.heads(100)
+    world.head("ledger", world.partition(CONTRACT), 40)
+    collection = f"/api/v1/collections/{NETWORK}:{CONTRACT}"
+    paths = [URL + more for more in ("", "/owners", "/history", "/owners?at_block=5")]
+    paths += [collection + more for more in ("", "/assets", "/owners")]
+
+    answers = [await client.get(path) for path in paths]
+    of_no_network = await client.get("/api/v1/assets/11111111-2222-3333-4444-555555555555")
+
+    assert [answer.status_code for answer in answers] == [404] * 7
+    assert {(each["network"], each["block_number"]) for each in (answer.json()["as_of"] for answer in answers)} == {
+        (NETWORK, 40)
+    }
+    assert of_no_network.json()["as_of"]["network"] is None
+
+
 async def test_a_change_of_integrity_changes_the_etags(world: World, client: httpx.AsyncClient) -> None:
     world.mint(CONTRACT, 7, ALICE, 10)
     world.counted(CONTRACT, mints=1)
