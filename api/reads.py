@@ -40,6 +40,7 @@ from ft.api.rows import (
     PartitionRow,
     TransferRow,
 )
+from ft.schemas import ids
 from ft.schemas.ids import AssetKey
 from ft.sql.queries import load
 
@@ -189,7 +190,9 @@ class Reads:
     async def collection_owners(self, network: str, contract: str, after: str, rows: int) -> CollectionOwners | None:
         """Accounts with what they hold of a collection; None if nothing of it is in force."""
         count = await self.partitions()
-        parameters = {"network": network, "contract": contract, "after": after, "rows": rows}
+        # What was burned is with the zero address, which sorts before every account: it is stepped over.
+        behind = max(after, ids.EVM_ZERO) if contract.startswith("0x") else after
+        parameters = {"network": network, "contract": contract, "after": behind, "rows": rows}
 
         async def work(conn: Connection) -> CollectionOwners | None:
             async with snapshot(conn):

@@ -1,10 +1,12 @@
 """A contract, its assets and its owners."""
 
-from typing import cast
+from typing import Any, cast
 
 import httpx
 import pytest
 
+from ft.api.database import rows_of
+from ft.api.lookups import LISTS
 from tests.integration.api.world import NETWORK, ZERO, World, address
 
 CONTRACT, ALICE, BOB = address(0xC0), address(0xA), address(0xB)
@@ -184,6 +186,44 @@ async def test_owners_are_walked_exactly_once_while_rows_arrive(world: World, cl
     kept = [owner for owner in seen if int(owner, 16) >= 10]
     assert kept == [address(number) for number in range(10, 60)]
     assert len(set(seen)) == len(seen)
+
+
+async def test_a_page_of_owners_costs_what_it_shows_however_many_hold_the_collection(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    world.run(
+        "INSERT INTO market.ownership_current (network, contract, token_id, slot, account, quantity, since,"
+        " block_number, log_index, sub_index, standard)"
+        " SELECT %s, %s, g, '', CASE WHEN g < 3000 THEN '0x' || lpad(to_hex(g / 4 + 1), 40, '0') ELSE %s END,"
+        " 1, now(), 10, 0, 0, 'erc721' FROM generate_series(0, 5999) g",
+        NETWORK, CONTRACT, ZERO,
+    )  # fmt: skip
+    world.run("ANALYZE market.ownership_current")
+    world.heads(100)
+    asked: list[dict[str, Any]] = []
+
+    async def noted(conn: Any, query: str, kind: Any, parameters: Any) -> Any:
+        if query == LISTS["collection_owners"]:
+            asked.append(dict(parameters))
+        return await rows_of(conn, query, kind, parameters)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ft.api.reads.rows_of", noted)
+        body = (await client.get(f"{URL}/owners?limit=1")).raise_for_status().json()
+    plan = world.conn.execute(
+        ("EXPLAIN (ANALYZE, FORMAT JSON) " + LISTS["collection_owners"]).encode(), asked[0]
+    ).fetchone()
+
+    assert [(row["owner"], row["assets"]) for row in body["data"]] == [(address(1), 4)]
+    assert plan is not None
+    assert sum(touched(plan[0][0]["Plan"])) < 40
+
+
+def touched(node: dict[str, Any]) -> list[float]:
+    """The rows that each scan of a plan looked at."""
+    looked = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+    own = [looked] if "Relation Name" in node else []
+    return own + [rows for below in node.get("Plans", []) for rows in touched(below)]
 
 
 async def test_assets_are_walked_in_the_order_of_their_numbers(world: World, client: httpx.AsyncClient) -> None:
