@@ -9,9 +9,10 @@ from psycopg import AsyncConnection
 from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import TextLoader
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
-from psycopg_pool.errors import TooManyRequests
 
+from ft.api.observe import current_client
 from ft.api.rows import R, of
+from ft.api.slots import Overloaded, Slots
 from ft.errors import DatabaseError, DatabaseUnavailable
 
 T = TypeVar("T")
@@ -37,7 +38,10 @@ class TooSlow(DatabaseUnavailable):
 
 
 class Database:
-    """A pool that opens by itself once Postgres is there; until then reads raise DatabaseUnavailable."""
+    """A pool that opens by itself once Postgres is there; until then reads raise DatabaseUnavailable.
+
+    Whoever has a slot finds a connection free, so that a pool without one says that Postgres is away.
+    """
 
     def __init__(self, url: str, *, pool_max: int = _POOL_MAX) -> None:
         self._pool = AsyncConnectionPool(
@@ -46,11 +50,12 @@ class Database:
             min_size=1,
             max_size=pool_max,
             timeout=_PATIENCE_S,
-            max_waiting=_WAITING_MAX,
             reconnect_timeout=30,
             configure=_configure,
             kwargs={"autocommit": True, "prepare_threshold": 0, "connect_timeout": 2},
         )
+        self._slots = Slots(pool_max, waiting_max=_WAITING_MAX, patience_s=_PATIENCE_S)
+        self._away: DatabaseUnavailable | None = None
 
     async def open(self) -> None:
         """Start connecting, without waiting for it."""
@@ -62,20 +67,32 @@ class Database:
     async def read(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """Run ``work`` on a connection; once more if that connection turned out to be dead.
 
-        Raises DatabaseUnavailable (away, not migrated, too slow) or DatabaseError.
+        Raises DatabaseUnavailable (away, not migrated, too slow, overloaded) or DatabaseError.
         """
         try:
+            async with self._slots.slot(current_client()):
+                return await self._answer(work)
+        except Overloaded:
+            if self._away is not None:
+                raise self._away from None  # the slots are with those who wait for Postgres
+            raise
+
+    async def _answer(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        try:
             try:
-                return await self._once(work)
+                answer = await self._once(work)
+                self._away = None
+                return answer
             except psycopg.OperationalError as exc:
-                if isinstance(exc, psycopg.errors.QueryCanceled | PoolTimeout | TooManyRequests | PoolClosed):
+                if isinstance(exc, psycopg.errors.QueryCanceled | PoolTimeout | PoolClosed):
                     raise
                 await self._pool.check()
                 return await self._once(work)
         except psycopg.errors.QueryCanceled as exc:
             raise TooSlow(f"the query was given up after the statement timeout: {exc}") from exc
         except psycopg.OperationalError as exc:
-            raise DatabaseUnavailable(f"Postgres does not answer: {exc}") from exc
+            self._away = DatabaseUnavailable(f"Postgres does not answer: {exc}")
+            raise self._away from exc
         except (
             psycopg.errors.UndefinedTable,
             psycopg.errors.UndefinedColumn,

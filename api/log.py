@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import time
 from typing import Any, Final
 
 import structlog
@@ -9,6 +10,7 @@ from msgspec import json
 
 from ft.config import Config
 
+_SELDOM_S: Final = 1.0
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
@@ -33,6 +35,23 @@ def configure(config: Config) -> None:
         else structlog.BytesLoggerFactory(sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
+
+
+class Seldom:
+    """Warnings of one kind, one line a second at most; each says how many went unsaid since the one before."""
+
+    def __init__(self, log: Any) -> None:
+        self._log = log
+        self._said_at = -_SELDOM_S
+        self._unsaid = 0
+
+    def warning(self, event: str, **fields: Any) -> None:
+        now = time.monotonic()
+        if now - self._said_at < _SELDOM_S:
+            self._unsaid += 1
+            return
+        self._log.warning(event, unsaid=self._unsaid, **fields)
+        self._said_at, self._unsaid = now, 0
 
 
 def _encode(entry: Any, **_: Any) -> bytes:

@@ -13,12 +13,18 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:\-]{1,128}\Z")
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
+_client: ContextVar[str] = ContextVar("client", default="")
 _log = structlog.get_logger("ft.api.access")
 
 
 def current_request_id() -> str:
     """The id of the request that is being answered; empty outside of one."""
     return _request_id.get()
+
+
+def current_client() -> str:
+    """The address that the request came from; empty outside of one."""
+    return _client.get()
 
 
 class ApiMetrics:
@@ -85,7 +91,7 @@ class _Exchange:
         self._id = _incoming_id(scope) or uuid4().hex
 
     async def run(self, app: ASGIApp, receive: Receive, unforeseen: Any) -> None:
-        token = _request_id.set(self._id)
+        token, client = _request_id.set(self._id), _client.set(_address(self._scope))
         method, began = self._scope["method"], time.perf_counter()
         if self._head:
             self._scope["method"] = "GET"
@@ -109,6 +115,7 @@ class _Exchange:
                 ms=round(seconds * 1000, 2),
             )
             _request_id.reset(token)
+            _client.reset(client)
 
     async def _forward(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -124,6 +131,10 @@ def _incoming_id(scope: Any) -> str:
         if name == b"x-request-id" and _REQUEST_ID.match(value):
             return str(value.decode())
     return ""
+
+
+def _address(scope: Any) -> str:
+    return str(scope["client"][0]) if scope.get("client") else ""
 
 
 def _known(method: str) -> str:

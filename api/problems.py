@@ -17,13 +17,16 @@ from msgspec import Struct, json
 from ft.api.database import NotMigrated, TooSlow
 from ft.api.found import RangeNotIndexed
 from ft.api.freshness import AsOf
+from ft.api.log import Seldom
 from ft.api.observe import current_request_id
+from ft.api.slots import Overloaded
 from ft.errors import DatabaseUnavailable
 
 MEDIA_TYPE: Final = "application/problem+json"
 PENDING: Final = {"X-Data-Status": "pending"}
 _RETRY_AFTER_S: Final = 2
 _log = structlog.get_logger("ft.api")
+_away, _overload = Seldom(_log), Seldom(_log)
 
 
 class FieldError(Struct, frozen=True, kw_only=True):
@@ -133,8 +136,11 @@ def problem_of(exc: Exception) -> Problem:
 
 
 def _unavailable(exc: DatabaseUnavailable) -> Problem:
-    _log.warning("database unavailable", error=str(exc))
     headers = {"Retry-After": str(_RETRY_AFTER_S)}
+    if isinstance(exc, Overloaded):
+        _overload.warning("overloaded", error=str(exc))
+        return Problem(503, "overloaded", "more is asked than can be answered; ask less at once", headers=headers)
+    _away.warning("database unavailable", error=str(exc))
     if isinstance(exc, TooSlow):
         return Problem(503, "query_timeout", "the question took too long to answer; ask for less", headers=headers)
     if isinstance(exc, NotMigrated):

@@ -23,9 +23,9 @@ _ERRORS: Final = {
     404: _spec("Not seen (yet): `X-Data-Status: pending`."),
     409: _spec("The block of `X-Min-Block` is not reached; `as_of` is the head."),
     422: _spec("Something in the request cannot be read; `errors` names it."),
-    503: _spec("The database is away, or `range_not_indexed`; `Retry-After`."),
+    503: _spec("The database is away, `overloaded` or `range_not_indexed`; `Retry-After`."),
 }
-READY: Final = _spec("Not ready: the database is away or not migrated; `Retry-After`.")
+READY: Final = _spec("Not ready: the database is away, not migrated, or `overloaded`; `Retry-After`.")
 CONDITIONAL: Final = {304: ResponseSpec(None, description="Unchanged since that `ETag`."), **_ERRORS}
 PAGED: Final = {400: _spec("`invalid_cursor`, or `cursor_filter_mismatch`: the cursor is of other filters."), **_ERRORS}
 

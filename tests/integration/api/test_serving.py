@@ -224,6 +224,37 @@ async def test_a_database_that_is_away_is_503_and_the_process_is_alive(config: C
     assert alive.status_code == 200
 
 
+async def test_more_than_can_be_answered_is_an_overload_and_no_failure_of_the_database(
+    world: World, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ft.api.database._PATIENCE_S", 0.5)
+    database = Database(config.postgres_as("ft_api"), pool_max=3)
+    app: Any = build(Reads(database))
+    await database.open()
+
+    def of(address: str) -> httpx.AsyncClient:
+        return httpx.AsyncClient(transport=httpx.ASGITransport(app=app, client=(address, 1)), base_url="http://ft")
+
+    try:
+        async with of("192.0.2.1") as greedy, of("192.0.2.2") as other:
+            await greedy.get(ASSET)
+            with world.conn.transaction():
+                world.run("LOCK TABLE market.ownership_current IN ACCESS EXCLUSIVE MODE")
+                asked = [asyncio.create_task(greedy.get(ASSET)) for _ in range(20)]
+                await asyncio.sleep(0.2)
+                beside = await other.get("/health/ready")
+                await asyncio.sleep(0.8)
+            answers = await asyncio.gather(*asked)
+    finally:
+        await database.close()
+
+    refused = [answer for answer in answers if answer.status_code == 503]
+    assert {problem(answer)["code"] for answer in refused} == {"overloaded"}
+    assert all(int(answer.headers["Retry-After"]) > 0 for answer in refused)
+    assert len(refused) == 18
+    assert beside.status_code == 200
+
+
 async def test_a_connection_that_died_is_replaced(world: World, client: httpx.AsyncClient) -> None:
     world.mint(CONTRACT, 7, ALICE, 10)
     await client.get(ASSET)

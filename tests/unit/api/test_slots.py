@@ -1,0 +1,120 @@
+"""Who may ask the database: in turn, never all for one, and nobody waits in vain."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+import structlog
+
+from ft.api.problems import problem_of
+from ft.api.slots import Overloaded, Slots
+
+
+@asynccontextmanager
+async def holding(slots: Slots, client: str, count: int) -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as stack:
+        for _ in range(count):
+            await stack.enter_async_context(slots.slot(client))
+        yield stack
+
+
+async def test_one_client_leaves_a_slot_to_others() -> None:
+    slots = Slots(10, waiting_max=10, patience_s=0.01)
+
+    async with holding(slots, "greedy", 8):
+        with pytest.raises(Overloaded):
+            async with slots.slot("greedy"):
+                pass
+        async with slots.slot("other"), slots.slot("third"):
+            pass
+
+
+async def test_clients_that_wait_take_turns() -> None:
+    slots = Slots(1, waiting_max=100, patience_s=5)
+    order: list[str] = []
+
+    async def ask(client: str) -> None:
+        async with slots.slot(client):
+            order.append(client)
+
+    async with slots.slot("first"):
+        asked = [asyncio.create_task(ask(client)) for client in ("a", "a", "a", "b", "c")]
+        await asyncio.sleep(0)
+    await asyncio.gather(*asked)
+
+    assert order == ["a", "b", "c", "a", "a"]
+
+
+async def test_waiting_ends_with_the_patience() -> None:
+    slots = Slots(1, waiting_max=10, patience_s=0.01)
+
+    async with slots.slot("a"):
+        with pytest.raises(Overloaded, match=r"within 0\.01 s"):
+            async with slots.slot("b"):
+                pass
+    async with slots.slot("b"):
+        pass
+
+
+async def test_beyond_the_bound_nobody_is_kept_waiting() -> None:
+    slots = Slots(1, waiting_max=4, patience_s=60)
+
+    async def ask(client: str) -> None:
+        async with slots.slot(client):
+            pass
+
+    async with slots.slot("first"):
+        asked = [asyncio.create_task(ask(client)) for client in ("a", "a", "b", "b")]
+        await asyncio.sleep(0)
+        for client in ("a", "c"):
+            with pytest.raises(Overloaded, match="expected fewer waiting"):
+                await ask(client)
+    await asyncio.gather(*asked)
+
+
+async def test_one_client_is_half_of_those_who_wait_at_most() -> None:
+    slots = Slots(1, waiting_max=4, patience_s=60)
+
+    async def ask(client: str) -> None:
+        async with slots.slot(client):
+            pass
+
+    async with slots.slot("first"):
+        asked = [asyncio.create_task(ask(client)) for client in ("a", "a")]
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded):
+            await ask("a")
+        asked.append(asyncio.create_task(ask("b")))
+        await asyncio.sleep(0)
+    await asyncio.gather(*asked)
+
+
+async def test_who_goes_away_while_waiting_takes_no_slot_along() -> None:
+    slots = Slots(1, waiting_max=10, patience_s=60)
+
+    async def ask() -> None:
+        async with slots.slot("b"):
+            pass
+
+    async with slots.slot("a"):
+        gone, too_late = asyncio.create_task(ask()), asyncio.create_task(ask())
+        await asyncio.sleep(0)
+        gone.cancel()
+    too_late.cancel()  # its turn has just come
+    await asyncio.gather(gone, too_late, return_exceptions=True)
+
+    await asyncio.wait_for(ask(), 1)
+
+
+def test_overload_is_told_as_such_and_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("ft.api.log.time.monotonic", lambda: now)
+
+    with structlog.testing.capture_logs() as lines:
+        problems = [problem_of(Overloaded("no free connection")) for _ in range(50)]
+        now += 1
+        problems.append(problem_of(Overloaded("no free connection")))
+
+    assert {(each.status, each.code, each.headers["Retry-After"]) for each in problems} == {(503, "overloaded", "2")}
+    assert [(line["event"], line["unsaid"]) for line in lines] == [("overloaded", 0), ("overloaded", 49)]
