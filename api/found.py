@@ -11,6 +11,7 @@ from ft.api.rows import (
     BlockRow,
     ChainRow,
     CollectionRow,
+    FollowerRow,
     HeadRow,
     HeldCountersRow,
     HolderRow,
@@ -122,3 +123,4 @@ class Status(Struct, frozen=True, kw_only=True):
     partitions: list[PartitionRow]
     backlog: BacklogRow
     heads: list[HeadRow]
+    followers: list[FollowerRow]

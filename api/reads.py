@@ -31,6 +31,7 @@ from ft.api.rows import (
     AssetRow,
     BacklogRow,
     ChainRow,
+    FollowerRow,
     HeadRow,
     HeldCountersRow,
     HolderRow,
@@ -265,11 +266,16 @@ class Reads:
                 chains = await rows_of(conn, STATUS["chain_heads"], ChainRow, {})
                 partitions = await rows_of(conn, STATUS["partition_heads"], PartitionRow, {})
                 backlog = await row_of(conn, STATUS["backlog"], BacklogRow, {})
+                followers = await rows_of(conn, STATUS["followers"], FollowerRow, {})
                 heads = await lookups.heads(conn, [chain.network for chain in chains], "ledger")
                 assert backlog is not None
                 spoken = [speaking(of_network, count) for of_network in heads.values()]
                 return Status(
-                    chains=chains, partitions=partitions, backlog=backlog, heads=[each for each in spoken if each]
+                    chains=chains,
+                    partitions=partitions,
+                    backlog=backlog,
+                    heads=[each for each in spoken if each],
+                    followers=followers,
                 )
 
         return await self._database.read(work)

@@ -220,6 +220,20 @@ class PartitionRow(Struct, frozen=True, kw_only=True):
     finalized: int
 
 
+class FollowerRow(Struct, frozen=True, kw_only=True):
+    """A network and who is at it; ages in seconds, null where there is nothing to be that old."""
+
+    network: str
+    followed: bool
+    broken: bool
+    waits_for: int | None
+    block_time_s: float
+    seen_s: float | None
+    waits_s: float | None
+    head_age_s: float | None
+    bulk_stalled: bool
+
+
 class BacklogRow(Struct, frozen=True, kw_only=True):
     """What waits somewhere in the system."""
 

@@ -1,13 +1,14 @@
 """``/api/v1/status``, ``/health``, ``/metrics``: the system about itself."""
 
 from datetime import datetime
-from typing import Final, Literal, Protocol
+from typing import Annotated, Final, Literal, Protocol
 
 from litestar import MediaType, Response, Router, get
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
-from msgspec import Struct
+from msgspec import Meta, Struct
 
+from ft.api.attention import Reason, reasons
 from ft.api.found import Status
 from ft.api.freshness import AsOf, as_of, oldest
 from ft.api.observe import ApiMetrics
@@ -57,7 +58,8 @@ class PartitionStatus(Struct, frozen=True, kw_only=True):
 class StatusAnswer(Struct, frozen=True, kw_only=True):
     """The whole system on a page. ``as_of`` is that of the network whose ledger is oldest."""
 
-    status: Literal["ok", "attention"]
+    status: Annotated[Literal["ok", "attention"], Meta(description="`attention` where there are reasons")]
+    reasons: Annotated[list[Reason], Meta(description="why an operator is needed, as far as the database tells")]
     networks: list[NetworkStatus]
     partitions: list[PartitionStatus]
     outbox_unpublished: int
@@ -80,13 +82,14 @@ _Reads = NamedDependency[SkipValidation[StatusReads]]
 
 @get("/api/v1/status", summary="State of the system", responses={503: READY}, tags=["operations"])
 async def status(reads: _Reads) -> StatusAnswer:
-    """Heads, finality marks, lag and backlogs; `attention` where an operator is needed."""
+    """Heads, finality marks, lag and backlogs; `attention` where an operator is needed, and `reasons` why."""
     found = await reads.status()
     backlog = found.backlog
     spoken = {head.network: head for head in found.heads}
-    needed = backlog.outbox_blocked > 0 or int(backlog.dlq_depth) > 0 or backlog.findings > 0
+    needed = reasons(found)
     return StatusAnswer(
         status="attention" if needed else "ok",
+        reasons=needed,
         networks=[_network(chain, as_of(spoken.get(chain.network), chain.network)) for chain in found.chains],
         partitions=[_partition(row) for row in found.partitions],
         outbox_unpublished=int(backlog.outbox_unpublished),

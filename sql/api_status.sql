@@ -31,3 +31,15 @@ SELECT (SELECT coalesce(sum(p.unpublished), 0) FROM projection.publishing p) AS 
        (SELECT count(*) FROM projection.findings) AS findings,
        (SELECT count(*) FROM projection.months m WHERE NOT m.indexed) AS months_unindexed,
        (SELECT count(*) FROM projection.workers w WHERE w.seen_at > now() - interval '1 minute') AS workers;
+
+-- name: followers
+-- Who is at each network, for what moves an operator; ages in seconds.
+SELECT f.network, f.followed, f.broken, f.waits_for, f.block_time_s,
+       extract(epoch FROM now() - f.seen_at)::double precision AS seen_s,
+       extract(epoch FROM now() - f.waits_since)::double precision AS waits_s,
+       extract(epoch FROM now() - f.head_time)::double precision AS head_age_s,
+       EXISTS (SELECT FROM projection.bulk b
+               WHERE b.network = f.network AND b.state = 'filling'
+                 AND b.seen_at < now() - interval '2 minutes') AS bulk_stalled
+FROM projection.followers f
+ORDER BY f.network;

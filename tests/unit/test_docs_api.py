@@ -7,6 +7,7 @@ from typing import Any, get_args, get_type_hints
 from msgspec.structs import replace
 
 from ft.api.answers import AssetAnswer, Integrity
+from ft.api.attention import WORDS
 from ft.api.freshness import AsOf
 from ft.api.integrity import REASONS, judge
 from ft.api.main import build
@@ -68,6 +69,10 @@ def test_every_error_code_is_in_the_table_and_no_other() -> None:
     listed = {row[1].strip("`") for row in rows(section(page("api.md"), "## Errors"))}
 
     assert listed == raised - UNLISTED
+
+
+def test_every_reason_of_attention_is_in_the_table() -> None:
+    assert names(section(page("api.md"), "## Attention")) == list(WORDS)
 
 
 def test_every_integrity_is_explained_worst_first() -> None:

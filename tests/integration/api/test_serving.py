@@ -316,6 +316,64 @@ async def test_status_shows_heads_lag_and_backlogs(world: World, client: httpx.A
     assert body["as_of"]["block_number"] == 100
 
 
+@pytest.fixture
+def well(world: World) -> World:
+    """A network that is followed, read to its head, and worked on."""
+    world.run("INSERT INTO system.workers (worker, agents) VALUES ('w', 'all')")
+    world.run(
+        "INSERT INTO system.sync_cursors (job, network, next_height, node_head)"
+        " VALUES ('follow:polygon', %s, 101, 100)",
+        NETWORK,
+    )
+    world.run("INSERT INTO ingest.leases (network, claim_offset, topic_id, owner) VALUES (%s, 1, 't', 'f')", NETWORK)
+    world.heads(100)
+    world.run("UPDATE ingest.heads SET head_time = now()")
+    return world
+
+
+async def test_a_system_that_is_well_needs_nobody(well: World, client: httpx.AsyncClient) -> None:
+    body = (await client.get("/api/v1/status")).raise_for_status().json()
+
+    assert (body["status"], body["reasons"]) == ("ok", [])
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "network"),
+    [
+        ("UPDATE system.workers SET seen_at = now() - interval '2 minutes'", "no_worker", None),
+        ("DELETE FROM ingest.leases", "no_follower", NETWORK),
+        ("UPDATE ingest.leases SET seen_at = 'epoch'", "no_follower", NETWORK),
+        ("UPDATE ingest.leases SET seen_at = now() - interval '2 minutes'", "no_follower", NETWORK),
+        ("UPDATE ingest.heads SET head_time = now() - interval '6 minutes'", "head_old", NETWORK),
+        ("UPDATE ingest.heads SET broken = true", "stopped", NETWORK),
+        ("UPDATE system.sync_cursors SET waits_for = 101, waits_since = now()", "waiting", NETWORK),
+        (
+            "INSERT INTO system.findings (network, contract, token_id, kind, detail) VALUES ('base', '', 1, 'x', '1')",
+            "findings",
+            None,
+        ),
+        (
+            """INSERT INTO system.dlq (consumer, topic, partition, "offset", reason, error, payload)
+               VALUES ('ledger', 't', 0, 0, 'r', 'e', '')""",
+            "dead_letters",
+            None,
+        ),
+    ],
+)
+async def test_status_says_why_an_operator_is_needed(
+    well: World, client: httpx.AsyncClient, change: str, reason: str, network: str | None
+) -> None:
+    well.run(change)
+
+    body = (await client.get("/api/v1/status")).raise_for_status().json()
+
+    assert (body["status"], [(each["reason"], each["network"]) for each in body["reasons"]]) == (
+        "attention",
+        [(reason, network)],
+    )
+    assert body["reasons"][0]["detail"]
+
+
 async def test_metrics_count_requests_by_route(client: httpx.AsyncClient) -> None:
     await client.get("/health")
     await client.get("/nowhere/at/all")
