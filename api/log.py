@@ -3,6 +3,7 @@
 import logging
 import sys
 import time
+from collections.abc import MutableMapping
 from typing import Any, Final
 
 import structlog
@@ -28,7 +29,7 @@ def configure(config: Config) -> None:
     ]
     rendering: list[Any] = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_encode)]
     structlog.configure(
-        processors=[*shared, *([structlog.dev.ConsoleRenderer()] if console else rendering)],
+        processors=[*shared, *([_escaped, structlog.dev.ConsoleRenderer()] if console else rendering)],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr)
         if console
@@ -52,6 +53,14 @@ class Seldom:
             return
         self._log.warning(event, unsaid=self._unsaid, **fields)
         self._said_at, self._unsaid = now, 0
+
+
+def _escaped(_: Any, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A terminal obeys what it is shown: of what came from elsewhere, anything that is not printable is escaped."""
+    for name, value in entry.items():
+        if isinstance(value, str) and not value.isprintable():
+            entry[name] = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in value)
+    return entry
 
 
 def _encode(entry: Any, **_: Any) -> bytes:
