@@ -3,7 +3,7 @@
 from html import escape
 from typing import Any, Final
 
-from litestar import Request, Response, Router, get
+from litestar import MediaType, Request, Response, Router, get
 from msgspec import json
 
 _MEDIA_TYPE: Final = "application/vnd.oai.openapi+json"
@@ -11,6 +11,7 @@ _STYLE: Final = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}"
     "code{background:#f2f2f2;padding:.1em .3em;border-radius:3px}h2{margin-top:2.5rem;border-top:1px solid #ddd;"
     "padding-top:1rem}table{border-collapse:collapse}td{padding:.2rem .8rem .2rem 0;vertical-align:top}"
+    "@media(max-width:40rem){body{margin:1rem auto}h2{overflow-wrap:anywhere}table{display:block;overflow-x:auto}}"
 )
 
 
@@ -20,7 +21,7 @@ async def document(request: Request[Any, Any, Any]) -> Response[bytes]:
     schema = request.app.openapi_schema.to_schema()
     wants_page = "text/html" in request.headers.get("accept", "") and not request.url.path.endswith(".json")
     if wants_page:
-        return Response(_page(schema).encode(), media_type="text/html; charset=utf-8")
+        return Response(_page(schema).encode(), media_type=MediaType.HTML)
     return Response(json.encode(schema), media_type=_MEDIA_TYPE)
 
 
@@ -34,13 +35,15 @@ def _page(schema: dict[str, Any]) -> str:
         for method, operation in item.items()
         if isinstance(operation, dict)
     ]
-    info = schema["info"]
+    info, shapes = schema["info"], schema["components"]["schemas"]
     return (
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(info['title'])} API</title>"
+        f"<!doctype html><html lang=en><meta charset=utf-8>"
+        "<meta name=viewport content='width=device-width, initial-scale=1'>"
+        f"<title>{escape(info['title'])} API</title>"
         f"<style>{_STYLE}</style><h1>{escape(info['title'])} API {escape(info['version'])}</h1>"
         f"<p>{_text(info.get('description', ''))}</p>"
         '<p>For programs: <a href="/schema/openapi.json"><code>/schema/openapi.json</code></a> (OpenAPI 3.1).</p>'
-        f"{''.join(operations)}</html>"
+        f"{''.join(operations)}{''.join(_shape(*each) for each in sorted(shapes.items()))}</html>"
     )
 
 
@@ -50,7 +53,7 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
         for each in operation.get("parameters", [])
     )
     responses = "".join(
-        f"<tr><td><code>{escape(status)}</code><td>{_text(answer.get('description', ''))}"
+        f"<tr><td><code>{escape(status)}</code><td>{_content(answer)}<td>{_text(answer.get('description', ''))}"
         for status, answer in operation.get("responses", {}).items()
     )
     return (
@@ -58,6 +61,36 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
         f"<p><b>{escape(operation.get('summary', ''))}.</b> {_text(operation.get('description', ''))}</p>"
         f"<table>{parameters}</table><h3>Answers</h3><table>{responses}</table>"
     )
+
+
+def _content(answer: dict[str, Any]) -> str:
+    """What an answer holds, where that is a shape."""
+    return "".join(_kind(each.get("schema", {})) for each in answer.get("content", {}).values())
+
+
+def _shape(name: str, schema: dict[str, Any]) -> str:
+    """The fields of one shape that answers have."""
+    fields = "".join(
+        f"<tr><td><code>{escape(field)}</code><td>{_kind(each)}<td>{_text(each.get('description', ''))}"
+        for field, each in schema.get("properties", {}).items()
+    )
+    head = f"<h2 id='{escape(name)}'>{escape(name)}</h2><p>{_text(schema.get('description', ''))}</p>"
+    return f"{head}<table>{fields}</table>"
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    """What a value is, in a few words: another shape, one of some, a list of such, a type."""
+    if "$ref" in schema:
+        name = escape(schema["$ref"].rsplit("/", 1)[-1])
+        return f"<a href='#{name}'>{name}</a>"
+    if alternatives := schema.get("oneOf") or schema.get("anyOf"):
+        return " or ".join(_kind(each) for each in alternatives)
+    if "enum" in schema:
+        return " or ".join(f"<code>{escape(str(each))}</code>" for each in schema["enum"])
+    if schema.get("type") == "array":
+        return f"list of {_kind(schema.get('items', {}))}"
+    kinds = schema.get("type", "")
+    return escape(" or ".join(kinds) if isinstance(kinds, list) else schema.get("format", kinds))
 
 
 def _text(text: str) -> str:

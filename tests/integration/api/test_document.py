@@ -95,10 +95,22 @@ async def test_answers_are_what_the_document_says(world: World, client: httpx.As
         assert mismatches(content["schema"], answer.raise_for_status().json(), document) == [], path
 
 
+async def test_the_page_for_people_shows_every_field_of_every_answer(client: httpx.AsyncClient) -> None:
+    document = (await client.get("/schema/openapi.json")).json()
+    page = (await client.get("/schema", headers={"Accept": "text/html"})).text
+
+    for name, shape in document["components"]["schemas"].items():
+        assert f"<h2 id='{name}'>" in page
+        for field in shape.get("properties", {}):
+            assert f"<tr><td><code>{field}</code><td>" in page
+    assert "<a href='#AssetAnswer'>AssetAnswer</a>" in page
+
+
 async def test_the_page_for_people_loads_nothing_from_elsewhere(client: httpx.AsyncClient) -> None:
     page = await client.get("/schema", headers={"Accept": "text/html"})
 
-    assert page.headers["content-type"].startswith("text/html")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "name=viewport" in page.text
     assert "/api/v1/transfers" in page.text
     assert "http://" not in page.text.replace("http://127.0.0.1", "")
     assert "https://" not in page.text
