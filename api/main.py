@@ -1,6 +1,6 @@
 """The Litestar application: every resource, one error shape, OpenAPI 3.1 at /schema."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any, Final
@@ -12,6 +12,8 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp, Send
 
 from ft.api import assets, collections, document, owners, problems, query, status, transfers
+from ft.api.browsers import Browsers
+from ft.api.compressed import Compressed
 from ft.api.database import Database
 from ft.api.observe import ApiMetrics, Observed
 from ft.api.reads import Reads
@@ -37,13 +39,19 @@ def application(config: Config) -> ASGIApp:
         finally:
             await database.close()
 
-    return build(Reads(database), lifespan=[connected])
+    return build(Reads(database), lifespan=[connected], origins=config.api_cors_origins)
 
 
-def build(reads: Any, lifespan: Any = ()) -> ASGIApp:
-    """The API over ``reads``: anything that has the methods the resources ask for."""
+def build(reads: Any, lifespan: Any = (), origins: Collection[str] = ()) -> ASGIApp:
+    """The API over ``reads``: anything with the methods that resources ask for. ``origins``: whose pages may read."""
     api_metrics = ApiMetrics()
-    app = Litestar(
+    inside = framework(reads, api_metrics, lifespan)
+    return Observed(Browsers(Compressed(inside), origins), api_metrics, _unforeseen)
+
+
+def framework(reads: Any, api_metrics: ApiMetrics, lifespan: Any = ()) -> Litestar:
+    """Every path, with the framework's own parts as this API wants them."""
+    return Litestar(
         route_handlers=list(_RESOURCES),
         dependencies={
             "reads": Provide(lambda: reads, sync_to_thread=False),
@@ -61,7 +69,6 @@ def build(reads: Any, lifespan: Any = ()) -> ASGIApp:
             render_plugins=[JsonRenderPlugin()],
         ),
     )
-    return Observed(app, api_metrics, _unforeseen)
 
 
 async def _unforeseen(exc: Exception, send: Send) -> None:

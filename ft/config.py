@@ -56,6 +56,8 @@ class Config:
     Default 60."""
     kafka_jvm: str = KAFKA_JVM
     """``FT_KAFKA_JVM``: options of the embedded Kafka's JVM. Default: small, and quick to start rather than to run."""
+    api_cors_origins: tuple[str, ...] = ()
+    """``FT_API_CORS_ORIGINS``: web origins whose pages may read the API, comma separated; ``*``: all. Default: none."""
     log_level: str = "info"
     """``FT_LOG_LEVEL``: debug, info, warning or error. Default info."""
     otlp_endpoint: str = ""
@@ -84,6 +86,7 @@ class Config:
             web_bind=env.get("FT_WEB_BIND") or "127.0.0.1",
             watchdog_s=_seconds(env, "FT_WATCHDOG_S", 60.0),
             kafka_jvm=env.get("FT_KAFKA_JVM") or KAFKA_JVM,
+            api_cors_origins=_origins(env),
             log_level=_choice(env, "FT_LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
             otlp_endpoint=env.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
             log_format=_choice(env, "FT_LOG_FORMAT", "auto", ("json", "console", "auto")),
@@ -128,6 +131,7 @@ class Config:
             "FT_WEB_BIND": self.web_bind,
             "FT_WATCHDOG_S": self.watchdog_s,
             "FT_KAFKA_JVM": self.kafka_jvm,
+            "FT_API_CORS_ORIGINS": ",".join(self.api_cors_origins),
             "FT_LOG_LEVEL": self.log_level,
             "FT_LOG_FORMAT": self.log_format,
             "OTEL_EXPORTER_OTLP_ENDPOINT": self.otlp_endpoint,
@@ -178,6 +182,17 @@ def _generation(env: Mapping[str, str]) -> str:
     if name and not re.fullmatch("[a-z][a-z0-9_]{0,39}", name):
         raise ConfigError(f"FT_GENERATION: expected lower-case letters, digits and _, at most 40, got {name!r}.")
     return name
+
+
+def _origins(env: Mapping[str, str]) -> tuple[str, ...]:
+    origins = tuple(word.strip() for word in env.get("FT_API_CORS_ORIGINS", "").split(",") if word.strip())
+    for origin in origins:
+        if origin != "*" and not re.fullmatch(r"https?://[^/?#@\s]+", origin):
+            raise ConfigError(
+                f"FT_API_CORS_ORIGINS: expected origins such as https://app.example or *, got {origin!r}. "
+                "Name scheme and host, and no path."
+            )
+    return origins
 
 
 def _integer(env: Mapping[str, str], name: str, default: int, *, minimum: int) -> int:

@@ -10,7 +10,8 @@ from ft.api.answers import AssetAnswer, Integrity
 from ft.api.attention import WORDS
 from ft.api.freshness import AsOf
 from ft.api.integrity import REASONS, judge
-from ft.api.main import build
+from ft.api.main import framework
+from ft.api.observe import ApiMetrics
 from ft.api.parameters import LIMIT_DEFAULT, LIMIT_MAX
 from ft.api.rows import GroundsRow
 from tests.unit.pages import CHECKOUT, blocks, names, page, rows, section
@@ -36,8 +37,7 @@ HELD: dict[str, dict[str, Any]] = {
 
 
 def openapi() -> dict[str, Any]:
-    app: Any = build(object())
-    document: dict[str, Any] = app._app.openapi_schema.to_schema()
+    document: dict[str, Any] = framework(object(), ApiMetrics()).openapi_schema.to_schema()
     return document
 
 
