@@ -52,7 +52,10 @@ class HistoryReads(AssetReads, Protocol):
 
 AssetId = Annotated[
     str,
-    PathParameter(description="`<network>:<contract>:<token_id>` in any spelling, `ton:<item address>`, or a uuid."),
+    PathParameter(
+        description="`<network>:<contract>:<token_id>` in any spelling, `ton:<item address>`, or a uuid.",
+        schema_extra=parameters.ASSET_TEXT,
+    ),
 ]
 IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match", required=False)]
 _Reads = NamedDependency[SkipValidation[AssetReads]]
@@ -92,7 +95,12 @@ async def owners(
     cursor: CursorText = None,
     at_block: Height = None,
     at_time: Annotated[
-        str | None, QueryParameter(required=False, description="RFC 3339; the last block not later than this.")
+        str | None,
+        QueryParameter(
+            required=False,
+            description="RFC 3339; the last block not later than this.",
+            schema_extra=parameters.TIME_TEXT,
+        ),
     ] = None,
     min_block: MinBlockHeader = None,
 ) -> Response[Page[Holder]]:
@@ -155,7 +163,7 @@ async def resolve(reads: UuidReads, text: str, field: str = "asset_id") -> Asset
     """The asset that a natural key or a uuid means. Raises Problem 422, or 404 for a uuid or a network not known."""
     named = parameters.asset_key(text, field)
     if isinstance(named, AssetKey):
-        await require_known(reads, named.network, field, in_path=field == "asset_id")
+        await require_known(reads, named.network, field)
         return named
     key = await reads.asset_by_uuid(named)
     if key is None:

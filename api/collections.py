@@ -28,7 +28,10 @@ class CollectionReads(HeadReads, Protocol):
     ) -> CollectionOwners | None: ...
 
 
-CollectionId = Annotated[str, PathParameter(description="`<network>:<contract>` in any usual spelling.")]
+CollectionId = Annotated[
+    str,
+    PathParameter(description="`<network>:<contract>` in any usual spelling.", schema_extra=parameters.COLLECTION_TEXT),
+]
 _Reads = NamedDependency[SkipValidation[CollectionReads]]
 
 
@@ -106,7 +109,7 @@ router: Final = Router("/api/v1/collections", route_handlers=[collection, assets
 
 async def _resolve(reads: NetworkReads, text: str) -> tuple[str, str]:
     network, contract = parameters.collection_key(text)
-    await require_known(reads, network, "collection_id", in_path=True)
+    await require_known(reads, network, "collection_id")
     return network, contract
 
 

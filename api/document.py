@@ -4,6 +4,7 @@ from html import escape
 from typing import Any, Final
 
 from litestar import MediaType, Request, Response, Router, get
+from litestar.openapi.spec import OpenAPI, OpenAPIResponse, OpenAPIType, Parameter, Schema
 from msgspec import json
 
 _MEDIA_TYPE: Final = "application/vnd.oai.openapi+json"
@@ -23,6 +24,27 @@ async def document(request: Request[Any, Any, Any]) -> Response[bytes]:
     if wants_page:
         return Response(_page(schema).encode(), media_type=MediaType.HTML)
     return Response(json.encode(schema), media_type=_MEDIA_TYPE)
+
+
+def amend(schema: OpenAPI) -> None:
+    """Takes back what the framework says of every path: a 400 of its own, and that parameters may be null."""
+    for item in (schema.paths or {}).values():
+        operation = item.get
+        if operation is None:
+            continue
+        refused = (operation.responses or {}).get("400")
+        if operation.responses and isinstance(refused, OpenAPIResponse) and MediaType.JSON in (refused.content or {}):
+            del operation.responses["400"]
+        for parameter in operation.parameters or []:
+            if isinstance(parameter, Parameter) and isinstance(parameter.schema, Schema):
+                _present(parameter.schema)
+
+
+def _present(schema: Schema) -> None:
+    """A parameter is there or it is not."""
+    some = [each for each in schema.one_of or [] if isinstance(each, Schema) and each.type != OpenAPIType.NULL]
+    if len(some) == 1:
+        schema.one_of, schema.type = None, some[0].type
 
 
 router: Final = Router("/schema", route_handlers=[document])

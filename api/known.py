@@ -14,14 +14,14 @@ class NetworkReads(Protocol):
     async def network_names(self, sought: str) -> Sequence[str]: ...
 
 
-async def require_known(reads: NetworkReads, network: str, field: str, *, in_path: bool = False) -> None:
-    """Raises Problem `unknown_network`: 404 where the path names it, 422 where a parameter or a header does."""
+async def require_known(reads: NetworkReads, network: str, field: str) -> None:
+    """Raises Problem `unknown_network`: 404 for what is asked about, 422 for a block in a header."""
     names = await reads.network_names(network)
     if network in names:
         return
     listed = ", ".join(names[:_NAMED_MAX]) + (", ..." if len(names) > _NAMED_MAX else "")
     detail = f"expected a configured network ({listed}), got {network!r}"
     errors = (FieldError(field=field, code="unknown_network", message=detail),)
-    if in_path:
-        raise Problem(404, "unknown_network", detail, errors=errors)
-    raise Problem(422, "unknown_network", detail, errors=errors)
+    if field == "X-Min-Block":
+        raise Problem(422, "unknown_network", detail, errors=errors)
+    raise Problem(404, "unknown_network", detail, errors=errors)

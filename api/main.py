@@ -51,7 +51,7 @@ def build(reads: Any, lifespan: Any = (), origins: Collection[str] = ()) -> ASGI
 
 def framework(reads: Any, api_metrics: ApiMetrics, lifespan: Any = ()) -> Litestar:
     """Every path, with the framework's own parts as this API wants them."""
-    return Litestar(
+    app = Litestar(
         route_handlers=list(_RESOURCES),
         dependencies={
             "reads": Provide(lambda: reads, sync_to_thread=False),
@@ -69,6 +69,8 @@ def framework(reads: Any, api_metrics: ApiMetrics, lifespan: Any = ()) -> Litest
             render_plugins=[JsonRenderPlugin()],
         ),
     )
+    document.amend(app.openapi_schema)
+    return app
 
 
 async def _unforeseen(exc: Exception, send: Send) -> None:

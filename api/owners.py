@@ -29,11 +29,20 @@ class OwnerReads(HeadReads, Protocol):
 
 @get("/{account:str}/assets", summary="Assets of an account", responses=PAGED)
 async def assets(
-    account: Annotated[str, PathParameter(description="`<network>:<address>`, or an address: then on every network.")],
+    account: Annotated[
+        str,
+        PathParameter(
+            description="`<network>:<address>`, or an address: then on every network.",
+            schema_extra=parameters.ADDRESS_TEXT,
+        ),
+    ],
     reads: NamedDependency[SkipValidation[OwnerReads]],
     limit: Limit = parameters.LIMIT_DEFAULT,
     cursor: CursorText = None,
-    network: Annotated[str | None, QueryParameter(required=False, description="Only this network.")] = None,
+    network: Annotated[
+        str | None,
+        QueryParameter(required=False, description="Only this network.", schema_extra=parameters.NETWORK_TEXT),
+    ] = None,
     min_block: MinBlockHeader = None,
 ) -> Page[Asset]:
     """Everything an account holds, by network, contract and token id; `ownership` is the account's own part.
@@ -43,7 +52,7 @@ async def assets(
     wanted = parameters.network_slug(network) if network is not None else None
     on, address = parameters.account_on(account, wanted)
     if on is not None:
-        await require_known(reads, on, "network" if network else "account", in_path=network is None)
+        await require_known(reads, on, "network" if network else "account")
     await await_block(reads, min_block, on)
     filters = cursors.digest("owner_assets", on, address)
     after = cursors.decode(cursor, filters, HoldingKey) if cursor else None

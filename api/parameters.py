@@ -22,12 +22,36 @@ _HEIGHT: Final = re.compile(r"[0-9]{1,19}\Z")
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}\Z")
 _BASE58: Final = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}\Z")
 
+_SLUG: Final = "[a-z][a-z0-9-]{0,31}"
+_ADDRESS: Final = "(0[xX][0-9a-fA-F]{40}|-?[0-9]{1,10}:[0-9a-fA-F]{64}|[A-Za-z0-9_+/-]{48})"
+_TOKEN: Final = "(0|[1-9][0-9]{0,77})"
+_OFFSET: Final = "(Z|[+-][0-9]{2}:[0-9]{2})"
+# What OpenAPI says of texts; the parsers below decide, and say what was expected.
+ASSET_TEXT: Final = {
+    "pattern": f"^({_SLUG}:{_ADDRESS}(:{_TOKEN})?|[0-9a-fA-F]{{8}}(-?[0-9a-fA-F]{{4}}){{3}}-?[0-9a-fA-F]{{12}})$"
+}
+COLLECTION_TEXT: Final = {"pattern": f"^{_SLUG}:{_ADDRESS}$"}
+ADDRESS_TEXT: Final = {"pattern": f"^({_SLUG}:)?{_ADDRESS}$"}
+NETWORK_TEXT: Final = {"pattern": f"^{_SLUG}$"}
+TIME_TEXT: Final = {
+    "pattern": f"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}([.][0-9]{{1,6}})?{_OFFSET}$"
+}
+_CURSOR_TEXT: Final = {"pattern": "^[A-Za-z0-9_-]+={0,2}$", "min_length": 1, "max_length": 1_000}
+_MIN_BLOCK_TEXT: Final = {"pattern": f"^{_SLUG}:[0-9]{{1,19}}$"}
+
 Limit = Annotated[int, QueryParameter(ge=1, le=LIMIT_MAX, required=False, description="Entries of a page, 1 to 100.")]
 CursorText = Annotated[
     str | None,
-    QueryParameter(name="cursor", required=False, description="`page.next_cursor` of the page before; never expires."),
+    QueryParameter(
+        name="cursor",
+        required=False,
+        description="`page.next_cursor` of the page before; never expires.",
+        schema_extra=_CURSOR_TEXT,
+    ),
 ]
-Height = Annotated[int | None, QueryParameter(ge=0, le=HEIGHT_MAX, required=False)]
+Height = Annotated[
+    int | None, QueryParameter(ge=0, le=HEIGHT_MAX, required=False, schema_extra={"minimum": 0, "maximum": HEIGHT_MAX})
+]
 Order = Annotated[
     Literal["desc", "asc"], QueryParameter(required=False, description="By chain position; newest first is `desc`.")
 ]
@@ -38,6 +62,7 @@ MinBlockHeader = Annotated[
         required=False,
         description="`polygon:123`: wait up to 2 s until that block is applied, else answer 409 with the head. One "
         "block, of the network that the request is about.",
+        schema_extra=_MIN_BLOCK_TEXT,
     ),
 ]
 

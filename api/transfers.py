@@ -38,15 +38,28 @@ class Where(Struct, frozen=True, kw_only=True):
 async def transfers(
     reads: NamedDependency[SkipValidation[TransferReads]],
     network: Annotated[
-        str | None, QueryParameter(required=False, description="Needed unless another filter names it.")
+        str | None,
+        QueryParameter(
+            required=False, description="Needed unless another filter names it.", schema_extra=parameters.NETWORK_TEXT
+        ),
     ] = None,
     contract: Annotated[
-        str | None, QueryParameter(required=False, description="An address, or `<network>:<contract>`.")
+        str | None,
+        QueryParameter(
+            required=False, description="An address, or `<network>:<contract>`.", schema_extra=parameters.ADDRESS_TEXT
+        ),
     ] = None,
-    asset: Annotated[str | None, QueryParameter(required=False, description="Its natural key or uuid.")] = None,
+    asset: Annotated[
+        str | None,
+        QueryParameter(required=False, description="Its natural key or uuid.", schema_extra=parameters.ASSET_TEXT),
+    ] = None,
     account: Annotated[
         str | None,
-        QueryParameter(required=False, description="Sender or receiver: an address, or `<network>:<address>`."),
+        QueryParameter(
+            required=False,
+            description="Sender or receiver: an address, or `<network>:<address>`.",
+            schema_extra=parameters.ADDRESS_TEXT,
+        ),
     ] = None,
     block_from: Height = None,
     block_to: Height = None,

@@ -1,12 +1,15 @@
 """The OpenAPI document: 3.1, whole, and true."""
 
+import re
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.integration.api.world import NETWORK, World, address
 
 CONTRACT, ALICE = address(0xC0), address(0xA)
+UUID = "11111111-2222-3333-4444-555555555555"
 PATHS = {
     "/api/v1/assets/{asset_id}",
     "/api/v1/assets/{asset_id}/owners",
@@ -59,6 +62,59 @@ async def test_every_path_is_documented_with_its_errors(client: httpx.AsyncClien
         assert named == {part[1:-1] for part in path.split("/") if part.startswith("{")}
         if path.startswith("/api/v1/") and path != "/api/v1/status":
             assert {"404", "409", "422", "503"} <= item["get"]["responses"].keys()
+
+
+async def test_every_error_is_a_problem(client: httpx.AsyncClient) -> None:
+    document = (await client.get("/schema/openapi.json")).json()
+
+    for path, item in document["paths"].items():
+        for status, answer in item["get"]["responses"].items():
+            if status >= "400":
+                assert list(answer["content"]) == ["application/problem+json"], (path, status)
+    assert "400" not in document["paths"]["/api/v1/assets/{asset_id}"]["get"]["responses"]
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "taken", "refused"),
+    [
+        (
+            "/assets/{asset_id}",
+            "asset_id",
+            [f"{NETWORK}:{CONTRACT.upper()}:7", UUID, UUID.replace("-", "")],
+            ["0", "x:y"],
+        ),
+        ("/collections/{collection_id}", "collection_id", [f"{NETWORK}:{CONTRACT}"], ["", NETWORK, f"P:{CONTRACT}"]),
+        ("/owners/{account}/assets", "account", [ALICE, f"{NETWORK}:{ALICE}", "0:" + "0f" * 32], ["nobody", "0x12"]),
+        ("/assets/{asset_id}/owners", "X-Min-Block", [f"{NETWORK}:1"], ["", "1", f"{NETWORK}:1e1"]),
+        ("/assets/{asset_id}/owners", "cursor", ["eyJ2IjoxfQ"], ["", "É"]),
+        ("/assets/{asset_id}/owners", "at_time", ["2024-05-01T00:00:00Z"], ["", "2024-05-01", "2024-05-01T00:00:00"]),
+        ("/transfers", "network", [NETWORK], ["", "P!"]),
+        ("/transfers", "contract", [CONTRACT, f"{NETWORK}:{CONTRACT}"], ["", "0x1"]),
+        ("/transfers", "asset", [f"{NETWORK}:{CONTRACT}:7", UUID], ["", "7"]),
+        ("/transfers", "account", [ALICE, f"{NETWORK}:{ALICE}"], ["", "nobody"]),
+    ],
+)
+async def test_the_document_takes_and_refuses_what_the_api_does(
+    client: httpx.AsyncClient, path: str, name: str, taken: list[str], refused: list[str]
+) -> None:
+    document = (await client.get("/schema/openapi.json")).json()
+    [schema] = [
+        each["schema"] for each in document["paths"][f"/api/v1{path}"]["get"]["parameters"] if each["name"] == name
+    ]
+
+    assert schema["type"] == "string"
+    assert [text for text in taken if not re.search(schema["pattern"], text)] == []
+    assert [text for text in refused if re.search(schema["pattern"], text)] == []
+
+
+async def test_numbers_have_both_bounds_in_the_document(client: httpx.AsyncClient) -> None:
+    document = (await client.get("/schema/openapi.json")).json()
+    schemas = {each["name"]: each["schema"] for each in document["paths"]["/api/v1/transfers"]["get"]["parameters"]}
+
+    assert [(schemas[name]["minimum"], schemas[name]["maximum"]) for name in ("limit", "block_from")] == [
+        (1, 100),
+        (0, 2**63 - 1),
+    ]
 
 
 async def test_every_reference_leads_somewhere(client: httpx.AsyncClient) -> None:
