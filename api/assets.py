@@ -16,7 +16,7 @@ from ft.api.known import NetworkReads, require_known
 from ft.api.minimum import HeadReads, await_block
 from ft.api.parameters import CursorText, Height, Limit, MinBlockHeader, Order
 from ft.api.problems import Problem, invalid, not_found
-from ft.api.responses import CONDITIONAL, IMMUTABLE, PAGED, conditional, etag_of, not_modified
+from ft.api.responses import CONDITIONAL, FINAL, PAGED, conditional, etag_of, not_modified
 from ft.api.rows import AssetRow
 from ft.schemas.ids import AssetKey
 
@@ -192,7 +192,7 @@ def _holders(key: AssetKey, found: Holders, limit: int, filters: str) -> Respons
     if found.at is not None and head is not None:
         at = as_of_block(head, found.at, found.block)
         # A hole in the blocks that were read may still be filled, and change the past.
-        headers = IMMUTABLE if found.complete and at.finality_status == "finalized" else {}
+        headers = FINAL if found.complete and at.finality_status == "finalized" else {}
     page = views.page(
         found.rows, limit, filters, lambda row: (row.slot,), lambda row: views.holder(key.network, row, head), at
     )

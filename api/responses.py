@@ -10,7 +10,8 @@ from ft.api.parameters import matches
 from ft.api.problems import MEDIA_TYPE, ProblemDetails
 
 T = TypeVar("T")
-IMMUTABLE: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
+# Not immutable: `ft replace` corrects final blocks, and what was told of them.
+FINAL: Final = {"Cache-Control": "public, max-age=3600"}
 _REVALIDATE: Final = "no-cache"
 _SHAPE: Final = "2"
 

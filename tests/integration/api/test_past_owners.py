@@ -35,7 +35,7 @@ async def test_a_token_belongs_to_the_last_receiver_of_then(
     assert (body["as_of"]["block_number"], body["as_of"]["block_hash"]) == (block, block_hash(block))
     assert by_time.json()["as_of"]["block_number"] == block
     assert body["as_of"]["finality_status"] == ("finalized" if block <= 11 else "pending")
-    assert ("immutable" in by_block.headers.get("Cache-Control", "")) == (block <= 11)
+    assert by_block.headers.get("Cache-Control") == ("public, max-age=3600" if block <= 11 else None)
 
 
 async def test_holders_of_then_are_summed_up(world: World, client: httpx.AsyncClient) -> None:
