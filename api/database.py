@@ -1,5 +1,6 @@
 """The API's door to Postgres: a pool in role ft_api, read only, every answer from one snapshot."""
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
@@ -26,7 +27,8 @@ _SESSION: Final = (
 )
 _POOL_MAX: Final = 10
 _PATIENCE_S: Final = 2.0
-_WAITING_MAX: Final = 500
+_LATELY_S: Final = 10.0
+_WAITING_MAX: Final = 1_000
 
 
 class NotMigrated(DatabaseUnavailable):
@@ -40,7 +42,8 @@ class TooSlow(DatabaseUnavailable):
 class Database:
     """A pool that opens by itself once Postgres is there; until then reads raise DatabaseUnavailable.
 
-    Whoever has a slot finds a connection free, so that a pool without one says that Postgres is away.
+    Whoever has a slot finds a connection free, or one is opened: a pool that gives none in time says that Postgres is
+    away, unless it answered lately; then it is this process that has too much to do.
     """
 
     def __init__(self, url: str, *, pool_max: int = _POOL_MAX) -> None:
@@ -56,6 +59,7 @@ class Database:
         )
         self._slots = Slots(pool_max, waiting_max=_WAITING_MAX, patience_s=_PATIENCE_S)
         self._away: DatabaseUnavailable | None = None
+        self._answered_at = -_LATELY_S
 
     async def open(self) -> None:
         """Start connecting, without waiting for it."""
@@ -80,18 +84,22 @@ class Database:
     async def _answer(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         try:
             try:
-                answer = await self._once(work)
-                self._away = None
-                return answer
+                return await self._once(work)
             except psycopg.OperationalError as exc:
                 if isinstance(exc, psycopg.errors.QueryCanceled | PoolTimeout | PoolClosed):
                     raise
+                self._away = _unanswering(exc)
                 await self._pool.check()
                 return await self._once(work)
         except psycopg.errors.QueryCanceled as exc:
             raise TooSlow(f"the query was given up after the statement timeout: {exc}") from exc
+        except PoolTimeout as exc:
+            if self._away is None and time.monotonic() - self._answered_at < _LATELY_S:
+                raise Overloaded(f"expected a connection within {_PATIENCE_S:g} s, got none") from exc
+            self._away = _unanswering(exc)
+            raise self._away from exc
         except psycopg.OperationalError as exc:
-            self._away = DatabaseUnavailable(f"Postgres does not answer: {exc}")
+            self._away = _unanswering(exc)
             raise self._away from exc
         except (
             psycopg.errors.UndefinedTable,
@@ -105,7 +113,13 @@ class Database:
 
     async def _once(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         async with self._pool.connection() as conn:
-            return await work(conn)
+            answer = await work(conn)
+        self._away, self._answered_at = None, time.monotonic()
+        return answer
+
+
+def _unanswering(exc: Exception) -> DatabaseUnavailable:
+    return DatabaseUnavailable(f"Postgres does not answer: {exc}")
 
 
 @asynccontextmanager

@@ -74,9 +74,11 @@ def framework(reads: Any, api_metrics: ApiMetrics, lifespan: Any = ()) -> Litest
 
 
 async def _unforeseen(exc: Exception, send: Send) -> None:
-    """The last net: an error that not even the framework's handlers caught."""
+    """Outside of the framework: an error that it did not catch, or a request that is not let in."""
     problem = problems.problem_of(exc)
     body = problems.document(problem)
-    headers = [(b"content-type", problems.MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+    headers = [(name.lower().encode(), value.encode()) for name, value in problem.headers.items()]
+    headers += [(b"content-type", problems.MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+    headers.append((b"cache-control", b"no-store"))
     await send({"type": "http.response.start", "status": problem.status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})

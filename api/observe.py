@@ -2,15 +2,21 @@
 
 import re
 import time
+from collections import Counter
 from contextvars import ContextVar
 from typing import Any, Final
 from uuid import uuid4
 
+import prometheus_client
 import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
 
+from ft.api.slots import Overloaded
+
+_ASKING_MAX: Final = 256
+"""Requests of one address that are being answered at once, those that wait included."""
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:\-]{1,128}\Z")
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
 _client: ContextVar[str] = ContextVar("client", default="")
@@ -33,8 +39,12 @@ class ApiMetrics:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         labels = ("method", "route", "status")
-        self._requests = Counter("ft_api_requests", "Requests answered.", labels, registry=self._registry)
-        self._errors = Counter("ft_api_errors", "Requests answered with 5xx.", labels, registry=self._registry)
+        self._requests = prometheus_client.Counter(
+            "ft_api_requests", "Requests answered.", labels, registry=self._registry
+        )
+        self._errors = prometheus_client.Counter(
+            "ft_api_errors", "Requests answered with 5xx.", labels, registry=self._registry
+        )
         self._seconds = Histogram(
             "ft_api_request_seconds",
             "Seconds from a request's arrival to its answer's last byte.",
@@ -72,11 +82,26 @@ class Observed:
         self._metrics = metrics
         self._unforeseen = unforeseen
 
+        self._asking: Counter[str] = Counter()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        await _Exchange(scope, send, self._metrics).run(self._app, receive, self._unforeseen)
+        client = _address(scope)
+        self._asking[client] += 1
+        app = self._app if self._asking[client] <= _ASKING_MAX else _turn_away
+        try:
+            await _Exchange(scope, send, self._metrics).run(app, receive, self._unforeseen)
+        finally:
+            self._asking[client] -= 1
+            if not self._asking[client]:
+                del self._asking[client]
+
+
+async def _turn_away(*_: Any) -> None:
+    """Before any work is done: refusing must cost less than answering."""
+    raise Overloaded(f"expected at most {_ASKING_MAX} requests of one address at once, got more")
 
 
 class _Exchange:

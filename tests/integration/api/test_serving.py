@@ -9,11 +9,14 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg_pool import PoolTimeout
 
-from ft.api.database import Database
+from ft.api.database import Database, value_of
 from ft.api.main import build
 from ft.api.reads import Reads
+from ft.api.slots import Overloaded
 from ft.config import Config
+from ft.errors import DatabaseUnavailable
 from tests.integration.api.world import NETWORK, World, address
 
 CONTRACT, ALICE = address(0xC0), address(0xA)
@@ -253,6 +256,28 @@ async def test_more_than_can_be_answered_is_an_overload_and_no_failure_of_the_da
     assert all(int(answer.headers["Retry-After"]) > 0 for answer in refused)
     assert len(refused) == 18
     assert beside.status_code == 200
+
+
+@pytest.mark.parametrize(("answered", "kind"), [(True, Overloaded), (False, DatabaseUnavailable)])
+async def test_a_pool_that_gives_no_connection_is_an_overload_if_postgres_answered_lately(
+    config: Config, monkeypatch: pytest.MonkeyPatch, answered: bool, kind: type[DatabaseUnavailable]
+) -> None:
+    database = Database(config.postgres_as("ft_api"), pool_max=1)
+    await database.open()
+    try:
+        if answered:
+            await database.read(lambda conn: value_of(conn, "SELECT 1", {}))
+
+        def none_free() -> None:
+            raise PoolTimeout("none came")
+
+        monkeypatch.setattr(database._pool, "connection", none_free)
+        with pytest.raises(DatabaseUnavailable) as refused:
+            await database.read(lambda conn: value_of(conn, "SELECT 1", {}))
+    finally:
+        await database.close()
+
+    assert type(refused.value) is kind
 
 
 async def test_a_connection_that_died_is_replaced(world: World, client: httpx.AsyncClient) -> None:

@@ -3,12 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
+import httpx
 import pytest
 import structlog
 
+from ft.api.found import Transfers, TransfersAsk
+from ft.api.log import Seldom
+from ft.api.main import build
 from ft.api.problems import problem_of
 from ft.api.slots import Overloaded, Slots
+from tests.unit.api.test_transfers import Ledger
 
 
 @asynccontextmanager
@@ -107,8 +113,42 @@ async def test_who_goes_away_while_waiting_takes_no_slot_along() -> None:
     await asyncio.wait_for(ask(), 1)
 
 
+async def test_one_address_asks_so_much_at_once_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ft.api.observe._ASKING_MAX", 3)
+    entered = asyncio.Semaphore(0)
+    leave = asyncio.Event()
+
+    class Slow(Ledger):
+        async def transfers(self, ask: TransfersAsk) -> Transfers:
+            entered.release()
+            await leave.wait()
+            return await super().transfers(ask)
+
+    app: Any = build(Slow([]))
+
+    def of(address: str) -> httpx.AsyncClient:
+        return httpx.AsyncClient(transport=httpx.ASGITransport(app=app, client=(address, 1)), base_url="http://ft")
+
+    url = "/api/v1/transfers?network=polygon"
+    async with of("192.0.2.1") as greedy, of("192.0.2.2") as other:
+        asked = [asyncio.create_task(greedy.get(url)) for _ in range(3)]
+        for _ in asked:
+            await entered.acquire()
+        refused = await greedy.get(url)
+        beside = asyncio.create_task(other.get(url))
+        await entered.acquire()
+        leave.set()
+        answered = [answer.status_code for answer in await asyncio.gather(*asked, beside)]
+        again = await greedy.get(url)
+
+    assert (refused.status_code, refused.json()["code"], refused.headers["Retry-After"]) == (503, "overloaded", "2")
+    assert refused.headers["X-Request-ID"] == refused.json()["request_id"]
+    assert (answered, again.status_code) == ([200] * 4, 200)
+
+
 def test_overload_is_told_as_such_and_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
+    monkeypatch.setattr("ft.api.problems._overload", Seldom(structlog.get_logger("test")))
     monkeypatch.setattr("ft.api.log.time.monotonic", lambda: now)
 
     with structlog.testing.capture_logs() as lines:
