@@ -80,6 +80,20 @@ MUTATIONS: Final = (
         tests=("tests/unit/sources/test_fewer_logs.py",),
     ),
     Mutation(
+        name="answers-stand-one-after-the-other",
+        path="streams/sources/evm/source.py",
+        old="                await self._listen(at, last)\n",
+        new="",
+        tests=("tests/unit/sources/test_ahead.py",),
+    ),
+    Mutation(
+        name="a-final-block-from-the-first-provider",
+        path="streams/sources/evm/source.py",
+        old="    return *_worth([block]), block.logs\n",
+        new="    return _worth([block])\n",
+        tests=("tests/unit/sources/test_fewer_logs.py",),
+    ),
+    Mutation(
         name="log-index-believed-by-the-source",
         path="streams/sources/evm/proof.py",
         old="    _check_repeats(block, logs)\n",
