@@ -30,8 +30,10 @@ from ft.sql.queries import use
 from ft.streams.app import App, create_app
 from ft.streams.bundles import shares
 from ft.streams.facts import Facts, known_networks, verify
+from ft.streams.guard import Guarding
 from ft.streams.orphan import Orphan
 from ft.streams.producer import Producer
+from ft.streams.selection import require_apart
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +59,7 @@ class Pipeline:
     async def prepare(self) -> None:
         """Check database, topics and registry, then make the agents. Raises FtError with the remedy."""
         self.facts = await asyncio.to_thread(verify, self.config)
+        await require_apart(self.config, self.app.owner)
         chosen = self.config.agents
         if "normalize" in chosen:
             for slug, family in self.facts.networks.items():
@@ -161,8 +164,7 @@ def build(config: Config) -> App:
     app.prepare = pipeline.prepare
     if "normalize" in config.agents:
         app.serve(NewNetworks(pipeline))
-    if config.generation:
-        app.serve(Orphan(config))
+    app.serve(Orphan(config) if config.generation else Guarding(config, app.owner, app.fail))
     if "ledger" in config.agents:
         app.serve(Indexing(config))
         app.serve(Recounting(config))

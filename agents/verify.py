@@ -20,6 +20,7 @@ from ft.errors import ConfigError, DatabaseError, DatabaseUnavailable
 from ft.schemas import ids
 from ft.schemas.standards import HOLDING
 from ft.sql.queries import load
+from ft.streams.deployment import require_one
 from ft.streams.topics import Topics
 
 DIFFERENCES_MAX: Final = 20
@@ -132,9 +133,12 @@ class Listener:
 def verify(config: Config, *, wait_s: float, listener: Listener, topics: bool = True) -> Report:
     """Prove everything. ``topics``: what a subscriber comes to too, which reads them from their beginning.
 
-    Waits up to ``wait_s`` seconds for ``project`` to read what the journal holds. Raises DatabaseUnavailable,
+    Waits up to ``wait_s`` seconds for ``project`` to read what the journal holds. Raises OtherDeployment where the
+    topics are not this database's, DatabaseUnavailable,
     ConfigError for a database that is not migrated, DatabaseError, and what :class:`Subscriber` raises.
     """
+    if topics:
+        require_one(config)
     try:
         with psycopg.connect(config.postgres_as("ft_writer"), application_name="ft verify") as conn:
             values = parameters(config)

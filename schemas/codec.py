@@ -23,6 +23,7 @@ SUBJECTS: Final = (
     "reorg_detected",
     "asset_created",
     "dead_letter",
+    "deployment",
 )
 _FRAME: Final = struct.Struct(">bI")
 _WHY_MAX: Final = 300  # characters

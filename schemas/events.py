@@ -204,7 +204,34 @@ class DeadLetter:
     schema_version: int = SCHEMA_VERSION
 
 
-Event = RawBlock | NormalizedBatch | OwnershipChanged | Finality | ReorgDetected | AssetCreated | DeadLetter
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentSaid:
+    """``system.deployment``: whose topics those under the prefix are.
+
+    ``made_at``: unix seconds; ``schema_ids``: subject -> id that the registry gave out.
+    """
+
+    id: str
+    topic_prefix: str
+    cluster_id: str
+    partitions: int
+    made_at: int
+    epoch: int = 0
+    networks: list[str] = field(default_factory=list)
+    schema_ids: dict[str, int] = field(default_factory=dict)
+    schema_version: int = SCHEMA_VERSION
+
+
+Event = (
+    RawBlock
+    | NormalizedBatch
+    | OwnershipChanged
+    | Finality
+    | ReorgDetected
+    | AssetCreated
+    | DeadLetter
+    | DeploymentSaid
+)
 E = TypeVar("E", bound=Event)
 
 

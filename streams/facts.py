@@ -12,6 +12,7 @@ from ft.schemas.codec import Codec
 from ft.sql.migrate import stored_partitions
 from ft.sql.queries import load
 from ft.streams.belonging import require_announced, require_same_cluster, tell_changed_settings
+from ft.streams.deployment import require_one
 from ft.streams.registry import Registry
 from ft.streams.topics import Topics, verify_topics
 
@@ -33,10 +34,12 @@ class Facts:
 def verify(config: Config) -> Facts:
     """Look at everything once. Blocking.
 
-    Raises ConfigError, OffsetMismatch or ServerError with the remedy, DatabaseUnavailable, BrokerUnavailable.
+    Raises ConfigError, OtherDeployment, OffsetMismatch or ServerError with the remedy, DatabaseUnavailable,
+    BrokerUnavailable.
     """
     config.schema_registry  # noqa: B018 - a missing address is told before anything else is tried
     partitions, networks = _read(config)
+    require_one(config)
     require_same_cluster(config)
     verify_topics(config, networks, partitions)
     topics, registry = Topics(config.topic_prefix, config.generation), Registry(config.schema_registry)

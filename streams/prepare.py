@@ -9,6 +9,7 @@ from ft.errors import DatabaseUnavailable
 from ft.networks import Network, load_networks
 from ft.sql.migrate import ensure_network, migrate, stored_partitions
 from ft.streams.belonging import require_same_cluster
+from ft.streams.deployment import name_it, require_one
 from ft.streams.registry import Registry
 from ft.streams.topics import Topics, create_topics
 
@@ -24,22 +25,24 @@ class Prepared:
 
 
 def prepare(config: Config) -> Prepared:
-    """Migrate the database, create the topics and register the schemas. Safe to run again, and by two at once.
+    """Migrate the database, create the topics, register the schemas and name the deployment. Safe to run again, and by
+    two at once.
 
-    Raises OffsetMismatch where the database was filled from another Kafka, and what :func:`ft.sql.migrate.migrate`,
-    :func:`ft.streams.topics.create_topics` and :meth:`ft.streams.registry.Registry.codec` raise.
+    Raises OtherDeployment where database, Kafka and prefix are not of one, OffsetMismatch where the database was filled
+    from another Kafka, and what :func:`ft.sql.migrate.migrate`, :func:`ft.streams.topics.create_topics` and
+    :meth:`ft.streams.registry.Registry.codec` raise.
     """
     networks = load_networks(config.networks_file)
     migrations = migrate(config.postgres, config)
     partitions = partitions_of(config)
+    require_one(config)
     require_same_cluster(config)
     topics = create_topics(config, networks, partitions)
     records = Topics(config.topic_prefix).records(networks)
     with Registry(config.schema_registry) as registry:
-        for topic, record in records.items():
-            registry.codec(record, topic)
-    subjects = [f"{topic}-value" for topic in records]
-    return Prepared(partitions=partitions, migrations=migrations, topics=topics, subjects=subjects)
+        ids = {f"{topic}-value": registry.codec(record, topic).schema_id for topic, record in records.items()}
+    name_it(config, list(networks), partitions, ids)
+    return Prepared(partitions=partitions, migrations=migrations, topics=topics, subjects=list(ids))
 
 
 def admit(config: Config, network: Network) -> None:
@@ -47,6 +50,8 @@ def admit(config: Config, network: Network) -> None:
 
     Safe to run again. Raises ConfigError where the database is not migrated, and what :func:`prepare` raises.
     """
+    partitions_of(config)
+    require_one(config)
     create_topics(config, [network.slug], partitions_of(config))
     ensure_network(config.postgres, network)
     with Registry(config.schema_registry) as registry:

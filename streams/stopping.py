@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import suppress
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -72,7 +72,7 @@ class Stopping:
         return not task.cancelled()
 
 
-async def end_task(task: asyncio.Task[None], again_s: float) -> None:
+async def end_task(task: asyncio.Task[Any], again_s: float) -> None:
     """Cancel a task, every ``again_s`` until it is over. What it ends with is nobody's any more."""
     while not task.done():  # a driver may answer a cancellation with an error of its own
         task.cancel()

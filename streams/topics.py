@@ -20,6 +20,7 @@ _TIMEOUT_S: Final = 15.0
 _SPREADS_S: Final = 10.0
 _LOOK_AGAIN_S: Final = 0.2
 _KEEP: Final = {"cleanup.policy": "delete", "retention.ms": "-1", "max.message.bytes": str(RECORD_BYTES_MAX)}
+_COMPACT: Final = {"cleanup.policy": "compact"}
 _MONTH: Final = {**_KEEP, "retention.ms": str(30 * _DAY_MS)}
 
 _PASSING: Final = {
@@ -102,6 +103,11 @@ class Topics:
         return f"{self.own}ingest.quarantine"
 
     @property
+    def deployment(self) -> str:
+        """Whose topics those under the prefix are: one for all generations."""
+        return f"{self.prefix}system.deployment"
+
+    @property
     def partitioned(self) -> tuple[str, ...]:
         """The topics whose partition is ``crc32(route key) % N``."""
         return (self.normalized, self.ownership_changed, self.finality, self.reorg_detected, self.asset_created)
@@ -144,7 +150,7 @@ def verify_topics(config: Config, networks: Iterable[str], partitions: int) -> N
 
 def wanted_settings(topics: Topics, networks: Iterable[str]) -> dict[str, dict[str, str]]:
     """Topic -> the settings it is created with, of every topic from which something is rebuilt or read again."""
-    aside = (topics.dead_letter, topics.quarantine)
+    aside = (topics.dead_letter, topics.quarantine, topics.deployment)
     return {name: settings for name, (_, settings) in _layout(topics, networks).items() if name not in aside}
 
 
@@ -152,6 +158,8 @@ def _layout(topics: Topics, networks: Iterable[str], partitions: int = 1) -> _La
     """Every topic that ft has."""
     wanted: _Layout = {topics.raw(network): (1, _KEEP) for network in networks}
     wanted |= {name: (partitions, _MONTH if name == topics.normalized else _KEEP) for name in topics.partitioned}
+    if not topics.generation:
+        wanted[topics.deployment] = (1, _COMPACT)
     return wanted | dict.fromkeys((topics.dead_letter, topics.quarantine), (1, _KEEP))
 
 

@@ -25,6 +25,7 @@ from ft.config import Config
 from ft.errors import BrokerError, ConfigError
 from ft.sql.queries import LIVE
 from ft.streams.checkpoint import translated
+from ft.streams.deployment import require_one
 from ft.streams.facts import known_networks
 from ft.streams.prepare import partitions_of
 from ft.streams.topics import Topics, create_topics, delete_group, delete_topics, topic_names
@@ -62,6 +63,7 @@ def rebuild_ledger(config: Config, networks: Sequence[str], report: Report, *, k
     """
     chosen = _choose(config, networks)
     _check_beginnings(config, chosen)
+    require_one(config)
     with Shadow(config, "ledger", chosen) as shadow:
         try:
             with _worker(config, shadow, report) as worker:

@@ -28,6 +28,7 @@ from ft.sql.queries import LIVE
 from ft.streams import checkpoint
 from ft.streams.belonging import begins
 from ft.streams.checkpoint import Claim, Move, process_name
+from ft.streams.deployment import require_one
 from ft.streams.hop import Message, process
 from ft.streams.prepare import partitions_of
 from ft.streams.registry import Registry
@@ -62,6 +63,7 @@ async def rebuild_project(config: Config, report: Report) -> Rebuilt:
     """
     topic = Topics(config.topic_prefix).ownership_changed
     partitions = range(await asyncio.to_thread(partitions_of, config))
+    await asyncio.to_thread(require_one, config)
     with Registry(config.schema_registry) as registry, Shadow(config, "project") as shadow:
         if shadow.left_over:
             report(f"deleted what {len(shadow.left_over)} unfinished rebuilds had left")

@@ -70,8 +70,9 @@ def command(
     chosen = evm_network(config, network)
     if abandon:
         sys.exit(asyncio.run(_abandon(config, chosen, first, last)))
-    code = asyncio.run(_run(config, chosen, urls, first, last, follow, bulk))
-    sys.exit(code)
+    from ft.streams.guard import beside
+
+    sys.exit(asyncio.run(beside(config, _run(config, chosen, urls, first, last, follow, bulk))))
 
 
 async def _run(

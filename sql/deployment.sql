@@ -1,0 +1,22 @@
+-- What this deployment is (streams/deployment.py).
+
+-- name: stored
+-- As the database says; no row before the first migration that names it.
+SELECT id::text, epoch, topic_prefix, cluster_id, announced FROM system.deployment;
+
+-- name: knows_deployments
+-- Whether the database is of a version that has them.
+SELECT to_regclass('system.deployment') IS NOT NULL;
+
+-- name: ledger_topic
+-- What the ledger has read, of a database that names no deployment.
+SELECT min(topic) FROM system.partition_owner WHERE consumer = 'ledger' AND cluster_id <> '';
+
+-- name: put
+-- By the first; a second one at the same time finds it.
+INSERT INTO system.deployment (id, topic_prefix, cluster_id) VALUES (%(id)s, %(topic_prefix)s, %(cluster_id)s)
+ON CONFLICT DO NOTHING;
+
+-- name: announced
+-- The topic has said so.
+UPDATE system.deployment SET announced = true;

@@ -1,0 +1,176 @@
+"""What a deployment says of itself, in its database and on its topic; and whether the two this process finds agree.
+
+Asked by whatever runs, before it does anything else. The rule is in ``identity``. `ft migrate` names a deployment that
+has no name yet, also one of an earlier version: first in the database, then on the topic, so that a migration that is
+cut off goes on where it was.
+"""
+
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import psycopg
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from ft.config import Config
+from ft.errors import BrokerUnavailable, DatabaseUnavailable, MalformedRecord
+from ft.schemas.codec import Codec
+from ft.schemas.events import DeploymentSaid, to_record
+from ft.sql.queries import LIVE, load
+from ft.streams.identity import Deployment, Found, Verdict, judge
+from ft.streams.producer import Refusal, opened, settings
+from ft.streams.registry import Registry
+from ft.streams.topics import Topics, cluster_id, create_topics, end_of, topic_identities, topic_names
+
+log = structlog.get_logger(__name__)
+
+_TIMEOUT_S: Final = 15.0
+_POLL_S: Final = 0.05
+_RECORD: Final = "deployment"
+
+
+def require_one(config: Config) -> Verdict:
+    """Compare what the settings point at. Blocking.
+
+    Raises OtherDeployment, ConfigError for a database that is not migrated, DatabaseUnavailable, BrokerUnavailable,
+    RegistryUnavailable.
+    """
+    return judge(_found(config))
+
+
+class Same:
+    """Whether what a process finds is what it found before; only what changed is read anew."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._seen: object = None
+
+    def look(self) -> None:
+        """Raises as :func:`require_one`. Blocking."""
+        place = self._place()
+        if place != self._seen:
+            require_one(self._config)
+            self._seen = place
+
+    def _place(self) -> object:
+        topic = Topics(self._config.topic_prefix).deployment
+        row = _stored(self._config)[1]
+        if topic not in topic_names(self._config):
+            return row, cluster_id(self._config), None
+        return row, topic_identities(self._config, [topic])[topic], end_of(self._config, topic, 0)
+
+
+def name_it(config: Config, networks: Sequence[str], partitions: int, schema_ids: Mapping[str, int]) -> None:
+    """Name a deployment that has no name yet, and say on its topic what it consists of, where that is new. Blocking.
+
+    Raises as :func:`require_one`, and BrokerError.
+    """
+    if judge(found := _found(config)) == "new":
+        with _connected(config) as conn:
+            values = {"id": str(uuid.uuid4()), "topic_prefix": config.topic_prefix, "cluster_id": found.cluster_id}
+            conn.execute(load("deployment", LIVE)["put"], values)
+        judge(found := _found(config))  # another one may have been quicker
+    stored = found.stored
+    assert stored is not None
+    with Registry(config.schema_registry) as registry:
+        codec = registry.codec(_RECORD, Topics(config.topic_prefix).deployment)
+        said = DeploymentSaid(
+            id=stored.id, epoch=stored.epoch, topic_prefix=stored.topic_prefix, cluster_id=stored.cluster_id,
+            partitions=partitions, made_at=int(time.time()), networks=sorted(networks), schema_ids=dict(schema_ids),
+        )  # fmt: skip
+        record = to_record(said)
+        before = _last(config, codec)
+        if before is None or {**before, "made_at": 0} != {**record, "made_at": 0}:
+            create_topics(config, (), partitions)
+            _say(config, codec, record)
+    with _connected(config) as conn:
+        conn.execute(load("deployment", LIVE)["announced"])
+
+
+def _say(config: Config, codec: Codec, record: dict[str, Any]) -> None:
+    topic, refusal = Topics(config.topic_prefix).deployment, Refusal()
+    producer = opened(settings(config.kafka) | {"on_delivery": refusal.delivered})
+    producer.produce(topic, codec.encode(record), record["id"].encode(), 0)
+    if producer.flush(_TIMEOUT_S):
+        raise BrokerUnavailable(f"Kafka at {config.kafka}: {topic}: a record is not acknowledged")
+    if refusal.error is not None:
+        raise refusal.error
+
+
+def _found(config: Config) -> Found:
+    topics = Topics(config.topic_prefix)
+    read, row = _stored(config)
+    with Registry(config.schema_registry) as registry:
+        told = _last(config, Codec(_RECORD, 0, registry.schema))
+    return Found(
+        prefix=config.topic_prefix,
+        cluster_id=cluster_id(config),
+        stored=None if row is None else Deployment(id=row[0], epoch=row[1], topic_prefix=row[2], cluster_id=row[3]),
+        announced=row is not None and row[4],
+        told=None if told is None else _deployment(told),
+        ledger_topic=read,
+        normalized=topics.normalized,
+    )
+
+
+def _stored(config: Config) -> tuple[str | None, tuple[Any, ...] | None]:
+    """What the ledger has read, of a database that names no deployment; and the row of one that does."""
+    sql = load("deployment", LIVE)
+    with _connected(config) as conn:
+        knows = conn.execute(sql["knows_deployments"]).fetchone() == (True,)
+        row = conn.execute(sql["stored"]).fetchone() if knows else None
+        read = conn.execute(sql["ledger_topic"]).fetchone() if row is None else None
+    return None if read is None else read[0], row
+
+
+def _deployment(record: Mapping[str, Any]) -> Deployment:
+    return Deployment(
+        id=record["id"], epoch=record["epoch"], topic_prefix=record["topic_prefix"], cluster_id=record["cluster_id"]
+    )
+
+
+def _last(config: Config, codec: Codec) -> dict[str, Any] | None:
+    """The last record of the topic that can be read; None: there is none, or no topic."""
+    topic = Topics(config.topic_prefix).deployment
+    if topic not in topic_names(config):
+        return None
+    last = None
+    for offset, value in _records(config, topic):
+        try:
+            last = codec.decode(value)
+        except MalformedRecord as exc:
+            log.warning("record is put aside", topic=topic, offset=offset, error=str(exc))
+    return last
+
+
+def _records(config: Config, topic: str) -> list[tuple[int, bytes | None]]:
+    """All of them: one for each migration that changed something, until Kafka compacts them."""
+    settings = {"bootstrap.servers": config.kafka, "group.id": f"{topic}.reader", "log_level": 2}
+    consumer = Consumer({**settings, "enable.auto.commit": False, "enable.partition.eof": True})
+    found: list[tuple[int, bytes | None]] = []
+    try:
+        consumer.assign([TopicPartition(topic, 0, 0)])
+        deadline = time.monotonic() + _TIMEOUT_S
+        while time.monotonic() < deadline:
+            for message in consumer.consume(100, timeout=_POLL_S):
+                error = message.error()
+                if error is None:
+                    found.append((message.offset() or 0, message.value()))
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    return found
+                else:
+                    raise KafkaException(error)
+        raise BrokerUnavailable(f"Kafka at {config.kafka}: {topic}: its records did not come")
+    except KafkaException as exc:
+        raise BrokerUnavailable(f"Kafka at {config.kafka}: {topic}: {exc.args[0].str()}") from exc
+    finally:
+        consumer.close()
+
+
+def _connected(config: Config) -> psycopg.Connection[Any]:
+    try:
+        return psycopg.connect(config.postgres_as("ft_writer"), connect_timeout=5, autocommit=True)
+    except psycopg.OperationalError as exc:
+        raise DatabaseUnavailable(f"Postgres: expected a connection, got: {str(exc).strip()}") from exc

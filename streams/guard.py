@@ -1,0 +1,91 @@
+"""Looked at while a process runs: whether it still is of one deployment, and a worker that nobody runs its agents too.
+
+What is found out of place is looked at again before it is believed: servers that come back may say for a moment that
+they know nothing.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final, TypeVar
+
+import structlog
+from mode import Service
+
+from ft.config import Config
+from ft.errors import FtError
+from ft.streams.deployment import Same
+from ft.streams.identity import OtherDeployment
+from ft.streams.selection import OverlappingWorkers, check_running
+from ft.streams.stopping import end_task
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+LOOK_S: Final = 3.0
+BELIEVED: Final = 3
+"""Looks in a row that find something out of place."""
+_CANCELS_AGAIN_S: Final = 1.0
+
+
+class Guard:
+    """Blocking; one for each process."""
+
+    def __init__(self, config: Config, worker: str | None = None) -> None:
+        """``worker``: its name, of a worker."""
+        self._config = config
+        self._worker = worker
+        self._same = Same(config)
+        self._wrong = 0
+
+    def look(self) -> None:
+        """Raises OtherDeployment, OverlappingWorkers; servers that do not answer say nothing."""
+        try:
+            self._same.look()
+            if self._worker is not None:
+                check_running(self._config, self._worker)
+        except (OtherDeployment, OverlappingWorkers):
+            self._wrong += 1
+            if self._wrong >= BELIEVED:
+                raise
+        except FtError as exc:
+            log.debug("identity is looked at later", error=str(exc))
+        else:
+            self._wrong = 0
+
+
+class Guarding(Service):
+    """Ends a worker that is out of place."""
+
+    def __init__(
+        self, config: Config, worker: str, fail: Callable[[BaseException], Awaitable[None]], **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self._guard = Guard(config, worker)
+        self._fail = fail
+
+    @Service.task
+    async def _look(self) -> None:
+        while not self.should_stop:
+            await self.sleep(LOOK_S)
+            try:
+                await asyncio.to_thread(self._guard.look)
+            except Exception as exc:  # noqa: BLE001 - whatever it is ends the process
+                await self._fail(exc)
+
+
+async def beside(config: Config, work: Coroutine[Any, Any, T]) -> T:
+    """What ``work`` comes to; it is cancelled where this process is out of place. Raises as :meth:`Guard.look`."""
+    looking, working = asyncio.create_task(_look_on(config), name="guard"), asyncio.create_task(work)
+    try:
+        await asyncio.wait({looking, working}, return_when=asyncio.FIRST_COMPLETED)
+        return await (working if working.done() else looking)
+    finally:
+        for task in (looking, working):
+            await end_task(task, _CANCELS_AGAIN_S)
+
+
+async def _look_on(config: Config) -> Any:
+    guard = Guard(config)
+    while True:
+        await asyncio.sleep(LOOK_S)
+        await asyncio.to_thread(guard.look)

@@ -1,0 +1,84 @@
+"""Which agents the workers of a deployment run: equal selections share the partitions, others may not overlap.
+
+A consumer's partitions are shared out within one Kafka group, and a selection of agents has a group of its own. Two
+groups that read for the same consumer would each claim all of its partitions, and take them from each other for ever.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+import psycopg
+
+from ft.config import Config
+from ft.errors import ConfigError, DatabaseUnavailable
+from ft.sql.queries import load
+
+LOOK_AGAIN_S: Final = 1.0
+
+
+class OverlappingWorkers(ConfigError):
+    """Another worker runs some of the same agents, and not the same selection."""
+
+
+class Other(NamedTuple):
+    """Another worker that was seen lately. Times in unix seconds."""
+
+    worker: str
+    agents: str
+    started_at: float
+    seen_at: float
+
+
+def overlapping(mine: frozenset[str], others: Iterable[Other]) -> list[Other]:
+    """Those that run some of the same agents, and not the same selection."""
+    return [other for other in others if mine & (theirs := frozenset(other.agents.split(","))) and mine != theirs]
+
+
+async def require_apart(config: Config, worker: str) -> None:
+    """Before this worker starts: wait for one that was killed to be forgotten, a dozen seconds at most.
+
+    Raises OverlappingWorkers for one that lives, DatabaseUnavailable.
+    """
+    seen: dict[str, float] = {}
+    while found := overlapping(config.agents, await asyncio.to_thread(_others, config, worker)):
+        for other in found:
+            if seen.setdefault(other.worker, other.seen_at) != other.seen_at:
+                raise refused(config.agents, other)
+        await asyncio.sleep(LOOK_AGAIN_S)
+
+
+def check_running(config: Config, worker: str) -> None:
+    """While this worker runs: of two that started at the same time the later one goes. Blocking. Raises as above."""
+    found = overlapping(config.agents, _others(config, worker))
+    mine = _started(config, worker)
+    for other in found:
+        if mine is not None and (other.started_at, other.worker) < (mine, worker):
+            raise refused(config.agents, other)
+
+
+def refused(mine: frozenset[str], other: Other) -> OverlappingWorkers:
+    """The error, for people."""
+    return OverlappingWorkers(
+        f"FT_AGENTS: expected the selection of the other workers, or none of their agents, got "
+        f"{','.join(sorted(mine))}, while {other.worker} runs {other.agents}: each would take the other's partitions. "
+        "Give workers equal selections, or selections that have no agent in common; to change a selection, stop the "
+        "workers of the old one first."
+    )
+
+
+def _others(config: Config, worker: str) -> list[Other]:
+    return [Other(*row) for row in _rows(config, "other_workers", worker)]
+
+
+def _started(config: Config, worker: str) -> float | None:
+    rows = _rows(config, "worker_started", worker)
+    return float(rows[0][0]) if rows else None
+
+
+def _rows(config: Config, query: str, worker: str) -> list[tuple[str, str, float, float]]:
+    try:
+        with psycopg.connect(config.postgres_as("ft_writer"), connect_timeout=5, autocommit=True) as conn:
+            return conn.execute(load("checkpoint")[query], {"worker": worker}).fetchall()
+    except psycopg.OperationalError as exc:
+        raise DatabaseUnavailable(f"Postgres: expected a connection, got: {str(exc).strip()}") from exc

@@ -1,0 +1,149 @@
+"""A deployment names itself in its database and on its topic; who is pointed at two that differ is refused."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+from ft.agents.verify import Listener, verify
+from ft.config import Config
+from ft.networks import load_networks
+from ft.sql.databases import drop_database
+from ft.streams.deployment import require_one
+from ft.streams.facts import verify as facts
+from ft.streams.identity import OtherDeployment
+from ft.streams.prepare import admit, prepare
+from ft.streams.registry import Registry
+from ft.streams.topics import Topics, delete_topics, topic_names
+from tests.topic_ends import read_all
+
+
+@pytest.fixture
+def deployed(config: Config) -> Config:
+    prepare(config)
+    return config
+
+
+@pytest.fixture
+def empty(config: Config) -> Iterator[Config]:
+    """The same settings with another database, an empty one."""
+    name = f"{urlsplit(config.postgres).path[1:]}_b"
+    with psycopg.connect(config.postgres, autocommit=True) as conn:
+        conn.execute(f"CREATE DATABASE {name}".encode())
+    url = urlsplit(config.postgres)._replace(path=f"/{name}").geturl()
+    yield replace(config, addresses={**config.addresses, "FT_POSTGRES": url})
+    drop_database(config.postgres, name)
+
+
+def rows(config: Config, query: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(config.postgres) as conn:
+        return conn.execute(query.encode()).fetchall()
+
+
+def said(config: Config) -> list[dict[str, Any]]:
+    topic = Topics(config.topic_prefix).deployment
+    with Registry(config.schema_registry) as registry:
+        codec = registry.codec("deployment", topic)
+        return [codec.decode(message.value) for message in read_all(config, topic, 0)]
+
+
+def test_the_first_migration_names_the_deployment_in_database_and_topic(deployed: Config) -> None:
+    ((name, prefix, announced),) = rows(deployed, "SELECT id::text, topic_prefix, announced FROM system.deployment")
+    (record,) = said(deployed)
+
+    assert (record["id"], record["topic_prefix"], record["partitions"]) == (name, deployed.topic_prefix, 8)
+    assert (prefix, announced) == (deployed.topic_prefix, True)
+    assert "polygon" in record["networks"]
+    assert record["schema_ids"][f"{Topics(deployed.topic_prefix).normalized}-value"] > 0
+    assert require_one(deployed) == "one"
+
+
+def test_migrating_again_says_nothing_twice(deployed: Config) -> None:
+    prepare(deployed)
+
+    assert len(said(deployed)) == 1
+
+
+def test_a_deployment_of_an_earlier_version_is_named_and_goes_on(deployed: Config) -> None:
+    rows(deployed, "DELETE FROM system.deployment RETURNING 1")
+    delete_topics(deployed, [Topics(deployed.topic_prefix).deployment])
+    rows(
+        deployed,
+        "INSERT INTO system.partition_owner (consumer, topic, partition, cluster_id) VALUES"
+        f" ('ledger', '{Topics(deployed.topic_prefix).normalized}', 0,"
+        " (SELECT coalesce(max(cluster_id), '') FROM system.partition_owner)) RETURNING 1",
+    )
+
+    prepare(deployed)
+
+    assert require_one(deployed) == "one"
+
+
+def test_another_prefix_on_the_same_database_is_refused_by_whatever_runs(deployed: Config) -> None:
+    other = replace(deployed, topic_prefix=f"{deployed.topic_prefix}x.")
+    network = load_networks(None)["polygon"]
+
+    for run in (prepare, facts, lambda c: admit(c, network), lambda c: verify(c, wait_s=0, listener=Listener())):
+        with pytest.raises(OtherDeployment, match=r"FT_TOPIC_PREFIX is likely wrong: set it to"):
+            run(other)
+
+    assert [name for name in topic_names(deployed) if name.startswith(other.topic_prefix)] == []
+    assert require_one(deployed) == "one"
+
+
+def test_an_empty_second_database_under_the_same_topics_is_refused_without_harm(
+    deployed: Config, empty: Config
+) -> None:
+    before = topic_names(deployed)
+
+    with pytest.raises(OtherDeployment, match=r"FT_POSTGRES is likely wrong.*choose another FT_TOPIC_PREFIX") as caught:
+        prepare(empty)
+
+    assert "delete" not in str(caught.value)
+    assert topic_names(deployed) == before
+    assert rows(empty, "SELECT * FROM system.deployment") == []
+    assert require_one(deployed) == "one"
+
+
+def test_a_second_deployment_with_a_prefix_and_a_database_of_its_own_shares_the_broker(
+    deployed: Config, empty: Config
+) -> None:
+    own = replace(empty, topic_prefix=f"{empty.topic_prefix}y.")
+
+    prepare(own)
+
+    assert require_one(own) == require_one(deployed) == "one"
+    rows(own, f"UPDATE system.deployment SET topic_prefix = '{deployed.topic_prefix}' RETURNING 1")
+    with pytest.raises(OtherDeployment, match=r"are those of deployment .* expected the same"):
+        require_one(replace(own, topic_prefix=deployed.topic_prefix))
+
+
+def test_a_kafka_that_lost_its_data_is_not_taken_for_a_new_one(deployed: Config) -> None:
+    names = [name for name in topic_names(deployed) if name.startswith(deployed.topic_prefix)]
+    delete_topics(deployed, names)
+
+    for run in (prepare, facts):
+        with pytest.raises(OtherDeployment, match="Kafka has likely lost its data"):
+            run(deployed)
+
+    assert [name for name in topic_names(deployed) if name.startswith(deployed.topic_prefix)] == []
+
+
+def test_a_migration_that_was_cut_off_before_its_topic_said_so_goes_on(deployed: Config) -> None:
+    rows(deployed, "UPDATE system.deployment SET announced = false RETURNING 1")
+    delete_topics(deployed, [Topics(deployed.topic_prefix).deployment])
+
+    prepare(deployed)
+
+    assert require_one(deployed) == "one"
+    assert len(said(deployed)) == 1
+
+
+def test_an_older_database_is_told_from_the_epoch_of_its_topic(deployed: Config) -> None:
+    rows(deployed, "UPDATE system.deployment SET epoch = 1 RETURNING 1")
+
+    with pytest.raises(OtherDeployment, match="Kafka likely holds an older state"):
+        require_one(deployed)
