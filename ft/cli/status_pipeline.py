@@ -15,7 +15,9 @@ from ft.cli.status_bulk import bulk_lines
 from ft.cli.status_contracts import contract_lines
 from ft.cli.status_proofs import LISTED_MAX, lacking_lines, lesser_lines, waiting_lines
 from ft.config import Config
+from ft.errors import FtError
 from ft.sql.queries import load
+from ft.streams.deployment import require_one
 from ft.streams.topics import Topics, admin_of
 
 _TIMEOUT_S: Final = 5.0
@@ -56,6 +58,16 @@ def show(config: Config, console: Console) -> None:
         return
     for line in lines(status):
         console.print(line)
+    for line in deployment_lines(config):
+        console.print(line)
+
+
+def deployment_lines(config: Config) -> Iterable[str]:
+    """What is wrong with the deployment as a whole; nothing where database, Kafka and prefix belong together."""
+    try:
+        require_one(config)
+    except FtError as exc:
+        yield f"[red]deployment: {escape(str(exc))}[/]"
 
 
 def read(config: Config) -> Status:

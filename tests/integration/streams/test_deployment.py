@@ -1,5 +1,6 @@
 """A deployment names itself in its database and on its topic; who is pointed at two that differ is refused."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -9,11 +10,14 @@ import psycopg
 import pytest
 
 from ft.agents.verify import Listener, verify
+from ft.cli.status_pipeline import deployment_lines
 from ft.config import Config
 from ft.networks import load_networks
 from ft.sql.databases import drop_database
+from ft.streams import guard as guard_module
 from ft.streams.deployment import require_one
 from ft.streams.facts import verify as facts
+from ft.streams.guard import BELIEVED, Guard, beside
 from ft.streams.identity import OtherDeployment
 from ft.streams.prepare import admit, prepare
 from ft.streams.registry import Registry
@@ -59,6 +63,50 @@ def test_the_first_migration_names_the_deployment_in_database_and_topic(deployed
     assert "polygon" in record["networks"]
     assert record["schema_ids"][f"{Topics(deployed.topic_prefix).normalized}-value"] > 0
     assert require_one(deployed) == "one"
+
+
+def test_status_says_what_is_not_of_one_deployment(deployed: Config) -> None:
+    assert list(deployment_lines(deployed)) == []
+
+    (line,) = deployment_lines(replace(deployed, topic_prefix="other."))
+
+    assert "FT_TOPIC_PREFIX is likely wrong" in line
+
+
+def test_what_runs_notices_once_it_has_found_it_three_times_in_a_row(deployed: Config) -> None:
+    guard = Guard(deployed)
+    guard.look()
+    rows(deployed, "UPDATE system.deployment SET epoch = 1 RETURNING 1")
+
+    for _ in range(BELIEVED - 1):
+        guard.look()
+    with pytest.raises(OtherDeployment, match="Kafka likely holds an older state"):
+        guard.look()
+
+
+async def test_what_an_ingestion_does_ends_where_it_is_out_of_place(
+    deployed: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard_module, "LOOK_S", 0.05)
+    rows(deployed, "UPDATE system.deployment SET epoch = 1 RETURNING 1")
+    ended = asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    with pytest.raises(OtherDeployment):
+        await beside(deployed, work())
+    assert ended.is_set()
+
+
+async def test_what_an_ingestion_comes_to_is_told(deployed: Config) -> None:
+    async def work() -> int:
+        return 7
+
+    assert await beside(deployed, work()) == 7
 
 
 def test_migrating_again_says_nothing_twice(deployed: Config) -> None:
