@@ -38,14 +38,10 @@ INSERT INTO system.workers (worker, agents, metrics_url)
 VALUES (%(worker)s, %(agents)s, %(metrics_url)s)
 ON CONFLICT (worker) DO UPDATE SET agents = excluded.agents, metrics_url = excluded.metrics_url, seen_at = now();
 
--- name: other_workers
--- Those that live: a worker is seen every two seconds.
+-- name: living_workers
+-- A worker is seen every two seconds.
 SELECT worker, agents, extract(epoch FROM started_at)::float, extract(epoch FROM seen_at)::float
-FROM system.workers WHERE worker <> %(worker)s AND seen_at > now() - interval '10 seconds';
-
--- name: worker_started
--- Since when a worker is known.
-SELECT extract(epoch FROM started_at)::float FROM system.workers WHERE worker = %(worker)s;
+FROM system.workers WHERE seen_at > now() - interval '10 seconds';
 
 -- name: forget_worker
 -- A worker that stops in order leaves no row.

@@ -21,7 +21,7 @@ from ft.streams.stopping import end_task
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
-LOOK_S: Final = 3.0
+LOOK_S: Final = 4.0
 BELIEVED: Final = 3
 """Looks in a row that find something out of place."""
 _CANCELS_AGAIN_S: Final = 1.0

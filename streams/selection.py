@@ -21,8 +21,8 @@ class OverlappingWorkers(ConfigError):
     """Another worker runs some of the same agents, and not the same selection."""
 
 
-class Other(NamedTuple):
-    """Another worker that was seen lately. Times in unix seconds."""
+class Living(NamedTuple):
+    """A worker that was seen lately. Times in unix seconds."""
 
     worker: str
     agents: str
@@ -30,7 +30,7 @@ class Other(NamedTuple):
     seen_at: float
 
 
-def overlapping(mine: frozenset[str], others: Iterable[Other]) -> list[Other]:
+def overlapping(mine: frozenset[str], others: Iterable[Living]) -> list[Living]:
     """Those that run some of the same agents, and not the same selection."""
     return [other for other in others if mine & (theirs := frozenset(other.agents.split(","))) and mine != theirs]
 
@@ -41,7 +41,7 @@ async def require_apart(config: Config, worker: str) -> None:
     Raises OverlappingWorkers for one that lives, DatabaseUnavailable.
     """
     seen: dict[str, float] = {}
-    while found := overlapping(config.agents, await asyncio.to_thread(_others, config, worker)):
+    while found := overlapping(config.agents, _beside(worker, await asyncio.to_thread(_living, config))):
         for other in found:
             if seen.setdefault(other.worker, other.seen_at) != other.seen_at:
                 raise refused(config.agents, other)
@@ -50,14 +50,14 @@ async def require_apart(config: Config, worker: str) -> None:
 
 def check_running(config: Config, worker: str) -> None:
     """While this worker runs: of two that started at the same time the later one goes. Blocking. Raises as above."""
-    found = overlapping(config.agents, _others(config, worker))
-    mine = _started(config, worker)
-    for other in found:
-        if mine is not None and (other.started_at, other.worker) < (mine, worker):
+    living = _living(config)
+    mine = [each for each in living if each.worker == worker]
+    for other in overlapping(config.agents, _beside(worker, living)):
+        if mine and (other.started_at, other.worker) < (mine[0].started_at, worker):
             raise refused(config.agents, other)
 
 
-def refused(mine: frozenset[str], other: Other) -> OverlappingWorkers:
+def refused(mine: frozenset[str], other: Living) -> OverlappingWorkers:
     """The error, for people."""
     return OverlappingWorkers(
         f"FT_AGENTS: expected the selection of the other workers, or none of their agents, got "
@@ -67,18 +67,13 @@ def refused(mine: frozenset[str], other: Other) -> OverlappingWorkers:
     )
 
 
-def _others(config: Config, worker: str) -> list[Other]:
-    return [Other(*row) for row in _rows(config, "other_workers", worker)]
+def _beside(worker: str, living: Iterable[Living]) -> list[Living]:
+    return [each for each in living if each.worker != worker]
 
 
-def _started(config: Config, worker: str) -> float | None:
-    rows = _rows(config, "worker_started", worker)
-    return float(rows[0][0]) if rows else None
-
-
-def _rows(config: Config, query: str, worker: str) -> list[tuple[str, str, float, float]]:
+def _living(config: Config) -> list[Living]:
     try:
         with psycopg.connect(config.postgres_as("ft_writer"), connect_timeout=5, autocommit=True) as conn:
-            return conn.execute(load("checkpoint")[query], {"worker": worker}).fetchall()
+            return [Living(*row) for row in conn.execute(load("checkpoint")["living_workers"]).fetchall()]
     except psycopg.OperationalError as exc:
         raise DatabaseUnavailable(f"Postgres: expected a connection, got: {str(exc).strip()}") from exc

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ft.streams.selection import Other, overlapping
+from ft.streams.selection import Living, overlapping
 
 ALL = "ledger,normalize,project,publisher"
 
@@ -21,6 +21,6 @@ ALL = "ledger,normalize,project,publisher"
 def test_workers_of_equal_selections_and_of_disjoint_ones_may_run_together(
     mine: str, theirs: str, overlaps: bool
 ) -> None:
-    other = Other("host:1:2", theirs, 1.0, 2.0)
+    other = Living("host:1:2", theirs, 1.0, 2.0)
 
     assert overlapping(frozenset(mine.split(",")), [other]) == ([other] if overlaps else [])
