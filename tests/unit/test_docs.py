@@ -169,7 +169,7 @@ def test_every_metric_is_described_and_no_other() -> None:
 
 def test_every_topic_is_described() -> None:
     topics = Topics("")
-    every = set(topics.records(["<network>"]))
+    every = {*topics.records(["<network>"]), topics.deployment}
 
     assert set(names(page("consuming.md").split("## Frame")[0])) == every
 
