@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import psycopg
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from ft.config import Config
 from ft.errors import BrokerUnavailable, DatabaseUnavailable, MalformedRecord
@@ -23,12 +22,13 @@ from ft.streams.identity import Deployment, Found, Verdict, judge
 from ft.streams.producer import Refusal, opened, settings
 from ft.streams.registry import Registry
 from ft.streams.topics import Topics, cluster_id, create_topics, end_of, topic_identities, topic_names
+from ft.streams.whole import WholeTopic
 
 log = structlog.get_logger(__name__)
 
 _TIMEOUT_S: Final = 15.0
-_POLL_S: Final = 0.05
 _RECORD: Final = "deployment"
+_RECORDS: Final = 100
 
 
 def require_one(config: Config) -> Verdict:
@@ -137,36 +137,15 @@ def _last(config: Config, codec: Codec) -> dict[str, Any] | None:
     if topic not in topic_names(config):
         return None
     last = None
-    for offset, value in _records(config, topic):
-        try:
-            last = codec.decode(value)
-        except MalformedRecord as exc:
-            log.warning("record is put aside", topic=topic, offset=offset, error=str(exc))
+    with WholeTopic(config, topic, [0]) as whole:
+        first, end = whole.bounds()[0]
+        for messages in whole.read({0: first}, {0: end}, _RECORDS):
+            for message in messages:
+                try:
+                    last = codec.decode(message.value)
+                except MalformedRecord as exc:
+                    log.warning("record is put aside", topic=topic, offset=message.offset, error=str(exc))
     return last
-
-
-def _records(config: Config, topic: str) -> list[tuple[int, bytes | None]]:
-    """All of them: one for each migration that changed something, until Kafka compacts them."""
-    settings = {"bootstrap.servers": config.kafka, "group.id": f"{topic}.reader", "log_level": 2}
-    consumer = Consumer({**settings, "enable.auto.commit": False, "enable.partition.eof": True})
-    found: list[tuple[int, bytes | None]] = []
-    try:
-        consumer.assign([TopicPartition(topic, 0, 0)])
-        deadline = time.monotonic() + _TIMEOUT_S
-        while time.monotonic() < deadline:
-            for message in consumer.consume(100, timeout=_POLL_S):
-                error = message.error()
-                if error is None:
-                    found.append((message.offset() or 0, message.value()))
-                elif error.code() == KafkaError._PARTITION_EOF:
-                    return found
-                else:
-                    raise KafkaException(error)
-        raise BrokerUnavailable(f"Kafka at {config.kafka}: {topic}: its records did not come")
-    except KafkaException as exc:
-        raise BrokerUnavailable(f"Kafka at {config.kafka}: {topic}: {exc.args[0].str()}") from exc
-    finally:
-        consumer.close()
 
 
 def _connected(config: Config) -> psycopg.Connection[Any]:
