@@ -166,6 +166,7 @@ def fold(
             if moved and asset in moved:
                 moved.remove(asset)
                 _drop_balances(asset, balances.get(asset, ()), folded.holdings)
+                uncounted[asset] = change.standard
             if change.kind == NONE and _changes_hands(slot, change.holder, stored, folded.holdings):
                 uncounted[asset] = change.standard
             folded.holdings[slot] = Holding(change.holder, 1, change.holder_block or 0)

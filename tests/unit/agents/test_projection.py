@@ -210,6 +210,22 @@ def test_an_id_that_nothing_is_left_of_may_have_balances_and_one_holder_again(si
     assert (one.cards[asset].supply, one.cards[asset].owners) == (1, 1)
 
 
+@pytest.mark.parametrize("size", [1, 2], ids=["record by record", "at once"])
+def test_an_event_from_nobody_to_nobody_that_names_a_holder_takes_the_balances_away(size: int) -> None:
+    records = [
+        change(1, source=EVM_ZERO, target=B, kind="mint", contract=MULTI, standard="erc1155"),
+        change(2, source=EVM_ZERO, target=EVM_ZERO, kind="none", contract=MULTI, holder_block=2),
+    ]
+    tables = Tables()
+
+    for start in range(0, 2, size):
+        tables.project(records[start : start + size])
+
+    assert tables.rows()["holdings"] == {}
+    assert {key: n for key, n in tables.holders.items() if n} == {}
+    assert tables.stats[("synthetic", MULTI)][:6] == [0, 0, 0, 0, 1, 0]
+
+
 def test_what_moved_nothing_is_counted_nowhere() -> None:
     tables = Tables()
 
