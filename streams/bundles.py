@@ -28,9 +28,10 @@ class Record(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Consecutive records of one partition, at least one."""
+    """Consecutive records of one partition, at least one. ``taken``: under which assignment of the group."""
 
     records: Sequence[Any]
+    taken: int = 0
 
 
 class Bundle(ConsumerMessage):

@@ -6,7 +6,7 @@ state runs there.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -64,10 +64,10 @@ class Thread(driver.AIOKafkaConsumerThread):
         return {}
 
     def _take(self, fetcher: Any, active: set[TP]) -> dict[TP, list[Cut]]:
-        app = self.consumer.app
+        app, assignment = self.consumer.app, self.consumer._assignments
         held = set(active)
         self._turns.keep(held)
-        return take(
+        found = take(
             fetcher,
             held,
             self._turns,
@@ -76,6 +76,7 @@ class Thread(driver.AIOKafkaConsumerThread):
             ceiling=lambda tp: app.holding.ceiling(tp.topic),
             hungry=app.hungry,
         )
+        return {tp: [Cut(cut.records, assignment) for cut in cuts] for tp, cuts in found.items()}
 
     async def _news(self, fetcher: Any, within_s: float) -> None:
         """Until records were fetched, a queue has room again, or the time is over."""
@@ -162,6 +163,25 @@ class Consumer(driver.Consumer):
         bounds = {(tp.topic, tp.partition): (earliest[tp], ends[tp]) for tp in partitions}
         claims = await self.app.claims.take(bounds, wanted_still)
         return {TP(claim.topic, claim.partition): claim.next_offset for claim in claims}
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Bundle]]:  # noqa: ASYNC109 - Faust's
+        """What the thread has taken, unless the group has changed its mind since: then all is read again from where
+        Postgres says, and what was taken before would come amid it, out of order.
+
+        Faust's own asks the driver how far a partition reaches, which a partition that is just being given away does
+        not survive, and looks whether the group has changed only after it has waited for the records.
+        """
+        records, active = await self._wait_next_records(timeout)
+        if records is None or self.should_stop:
+            return
+        if not self.flow_active:
+            await self.perform_seek()
+            return
+        for tp, cut in self.scheduler.iterate(records):
+            if not self.flow_active or cut.taken != self._assignments:
+                return
+            if active is None or tp in active:
+                yield tp, self._to_message(tp, cut)
 
     def on_buffer_full(self, tp: TP) -> None:
         """Not Faust's way of holding back, which drops what is fetched of the partition: see :meth:`App.room`."""
