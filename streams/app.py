@@ -76,7 +76,15 @@ class App(faust.App):
                 await self.fail(exc)
             running = self._running[topic] = _Running(hop, stream.channel.queue, self._wake)
             try:
-                await run_hop(stream, running, self.claims, self.fail, bundles=bundles, within_s=within_s)
+                await run_hop(
+                    stream,
+                    running,
+                    self.claims,
+                    self.fail,
+                    bundles=bundles,
+                    within_s=within_s,
+                    current=self._is_current,
+                )
             finally:
                 del self._running[topic]
                 await hop.stop()
@@ -92,6 +100,10 @@ class App(faust.App):
         """Whether the topic's agent has nothing in hand, and nothing waits for it."""
         running = self._running.get(topic)
         return running is not None and running.idle.is_set() and bool(running.queue.empty())
+
+    def _is_current(self, event: Any) -> bool:
+        consumer: Any = self.consumer
+        return bool(consumer.is_current(event.message))
 
     def _end_of(self, topic: str) -> int:
         """Where a topic of one partition ends, as the last fetch told; 0 before the first."""

@@ -37,10 +37,10 @@ class Cut:
 class Bundle(ConsumerMessage):
     """One message to Faust. Its offset is that of its last record: what is acknowledged with it ends there."""
 
-    __slots__ = ("records",)
+    __slots__ = ("records", "taken")
 
-    def __init__(self, tp: TP, records: Sequence[Any], generation_id: int) -> None:
-        last = records[-1]
+    def __init__(self, tp: TP, cut: Cut, generation_id: int) -> None:
+        last = cut.records[-1]
         super().__init__(
             tp.topic,
             tp.partition,
@@ -54,7 +54,8 @@ class Bundle(ConsumerMessage):
             tp=tp,
             generation_id=generation_id,
         )
-        self.records = records
+        self.records = cut.records
+        self.taken = cut.taken
 
 
 def shares(records: int, partitions: int) -> tuple[int, int]:

@@ -195,7 +195,12 @@ class Consumer(driver.Consumer):
         self._thread.wake()
 
     def _to_message(self, tp: TP, record: Cut) -> Bundle:
-        return Bundle(tp, record.records, self.app.consumer_generation_id)
+        return Bundle(tp, record, self.app.consumer_generation_id)
+
+    def is_current(self, bundle: Bundle) -> bool:
+        """Whether the group has not changed its mind since it was taken. Else it is read again, and may come amid what
+        is: a queue, and a batch that is being gathered, outlive a rebalance."""
+        return bundle.taken == self._assignments
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Offsets inside of bundles are no gaps; real ones stop the agent's loop."""

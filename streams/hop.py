@@ -90,14 +90,20 @@ Fail: TypeAlias = Callable[[BaseException], Awaitable[None]]
 """Ends the process; in a worker it does not return."""
 
 
-async def run_hop(stream: Any, hop: Hop, claims: HeldClaims, fail: Fail, *, bundles: int, within_s: float) -> None:
+async def run_hop(
+    stream: Any, hop: Hop, claims: HeldClaims, fail: Fail, *, bundles: int, within_s: float,
+    current: Callable[[Any], bool] = lambda _: True,
+) -> None:  # fmt: skip
     """Run ``hop`` over a Faust stream of bundles until the stream ends. Takes ``bundles`` at a time, at most, waiting
-    ``within_s`` for more."""
+    ``within_s`` for more. ``current``: whether a bundle is still of the assignment that it was taken under; others are
+    dropped, for they are read again."""
     left: Sequence[Any] = ()
     batches = _Batches(stream.noack_take(bundles, within=within_s))
     with contextlib.closing(batches):
         while (taken := await batches.next(LEFT_S if left else None)) is not None:
-            events = [*left, *taken]
+            events, left = [event for event in [*left, *taken] if current(event)], ()
+            if not events:
+                continue
             try:
                 done, left = await handle(events, hop, claims)
             except Exception as exc:  # noqa: BLE001 - whatever it is ends the process

@@ -11,7 +11,7 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from ft.errors import OffsetMismatch
-from ft.streams.bundles import BYTES_MAX, FEWEST, WAITS_MAX, Bundle, cut, shares
+from ft.streams.bundles import BYTES_MAX, FEWEST, WAITS_MAX, Bundle, Cut, cut, shares
 from ft.streams.checkpoint import Claim
 from ft.streams.hop import Batch, handle
 
@@ -58,7 +58,7 @@ def test_records_without_a_value_have_no_size() -> None:
 
 
 def test_a_bundle_stands_where_its_last_record_stands() -> None:
-    bundle = Bundle(TP(TOPIC, 2), [Record(2, 7), Record(2, 8)], generation_id=4)
+    bundle = Bundle(TP(TOPIC, 2), Cut([Record(2, 7), Record(2, 8)]), generation_id=4)
 
     assert (bundle.topic, bundle.partition, bundle.offset, bundle.generation_id) == (TOPIC, 2, 8, 4)
     assert (bundle.value, bundle.key, bundle.timestamp) == (None, None, 1_700_000_000.0)
@@ -125,7 +125,7 @@ def _run(takes: Sequence[Sequence[Sequence[Record]]], starts: list[int], revoked
 
     for take, gone in zip(takes, revoked, strict=True):
         held = SimpleNamespace(get=lambda topic, p, gone=gone: None if p in gone else claims[p])
-        events = [SimpleNamespace(message=Bundle(TP(TOPIC, b[0].partition), b, 1)) for b in take]
+        events = [SimpleNamespace(message=Bundle(TP(TOPIC, b[0].partition), Cut(b), 1)) for b in take]
         try:
             done, _ = _now(handle(events, Hop(), held))
         except OffsetMismatch as exc:

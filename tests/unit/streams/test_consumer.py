@@ -43,7 +43,7 @@ class Fed(Consumer):
         return self.records, {A, B}
 
     def _to_message(self, tp: TP, record: Cut) -> Bundle:
-        return Bundle(tp, record.records, 1)
+        return Bundle(tp, record, 1)
 
     async def perform_seek(self) -> None:
         self.sought += 1

@@ -161,6 +161,22 @@ async def test_what_is_committed_is_acknowledged_also_repeats() -> None:
     assert stream.acked == [(0, 1), (0, 2)]
 
 
+async def test_what_was_taken_before_a_rebalance_is_dropped_after_it() -> None:
+    claims, hop = Held(p0=1), Recorder()
+    stream = Stream([event(0, 2, 8)], [event(0, 1), event(0, 2)])
+    before = stream.batches[0][0]
+
+    async def fail(exc: BaseException) -> None:
+        raise exc
+
+    await run_hop(
+        stream, hop, claims, fail, bundles=10, within_s=0.1, current=lambda each: each is not before
+    )  # fmt: skip
+
+    assert hop.seen == [[(0, 1), (0, 2)]]
+    assert stream.acked == [(0, 1), (0, 2)]
+
+
 async def test_a_bundle_is_acknowledged_once_its_last_record_is_committed() -> None:
     claims, hop = Held(p0=2, p1=0), Recorder()
     stream = Stream([event(0, 0, 4), event(1, 0, 1)], [event(0, 5, 9), event(2, 0, 3)])
