@@ -120,9 +120,16 @@ class Consumer(driver.Consumer):
         return Thread(self, loop=self.loop, beacon=self.beacon)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Drop the claims before anything else, and let what is in hand be committed."""
+        """Drop the claims before anything else, and let what is in hand be committed.
+
+        Faust stops the flow by itself only where the driver still has an assignment. Where topics were added it has none
+        any more, and would be read on, from Kafka's own offsets, before the partitions are claimed again.
+        """
         self._claimable = False
         self._assignments += 1
+        self.stop_flow()
+        self.app.flow_control.suspend()
+        self.app.flow_control.clear()
         self.app.claims.drop([(tp.topic, tp.partition) for tp in revoked])
         await self.app.claims.settle(IN_HAND_S)
         await self.app.wait_for_batches(IN_HAND_S)
