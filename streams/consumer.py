@@ -122,8 +122,8 @@ class Consumer(driver.Consumer):
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Drop the claims before anything else, and let what is in hand be committed.
 
-        Faust stops the flow by itself only where the driver still has an assignment. Where topics were added it has none
-        any more, and would be read on, from Kafka's own offsets, before the partitions are claimed again.
+        Faust stops the flow by itself only where the driver still has an assignment. Where topics were added it has
+        none, and would be read on, from Kafka's own offsets, before the partitions are claimed again.
         """
         self._claimable = False
         self._assignments += 1
