@@ -305,8 +305,17 @@ MUTATIONS: Final = (
     Mutation(
         name="from-nobody-to-nobody-leaves-the-counters",
         path="agents/project/projection.py",
-        old="                uncounted[asset] = change.standard\n",
-        new="                pass\n",
+        old="            if change.kind == NONE and _changes_hands(slot, change.holder, stored, folded.holdings):\n"
+        "                uncounted[asset] = change.standard\n",
+        new="",
+        tests=(PROJECTION,),
+    ),
+    Mutation(
+        name="balances-go-and-nobody-counts-it",
+        path="agents/project/projection.py",
+        old="                _drop_balances(asset, balances.get(asset, ()), folded.holdings)\n"
+        "                uncounted[asset] = change.standard\n",
+        new="                _drop_balances(asset, balances.get(asset, ()), folded.holdings)\n",
         tests=(PROJECTION,),
     ),
     Mutation(

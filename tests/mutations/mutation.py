@@ -8,6 +8,9 @@ CHECKOUT: Final = Path(__file__).resolve().parents[2]
 
 LOOP: Final = "tests/unit/streams/test_hop.py"
 TABLES: Final = "tests/unit/streams/test_tables.py"
+CONSUMER: Final = "tests/unit/streams/test_consumer.py"
+HOP: Final = "tests/unit/streams/test_hop.py"
+IDENTITY: Final = "tests/unit/streams/test_identity.py"
 TURNS: Final = "tests/unit/streams/test_turns.py"
 CEILINGS: Final = "tests/unit/streams/test_ceilings.py"
 HOLDING: Final = "tests/integration/worker/test_heads_beside.py"

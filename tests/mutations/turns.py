@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.mutations.mutation import CEILINGS, HOLDING, PROGRESS, REGISTRY, TURNS, Mutation
+from tests.mutations.mutation import CEILINGS, CONSUMER, HOLDING, HOP, IDENTITY, PROGRESS, REGISTRY, TURNS, Mutation
 
 _FULL: Final = "            if free.setdefault(tp.topic, room(tp)) <= 0 or pieces >= PIECES_MAX:\n"
 
@@ -69,6 +69,41 @@ MUTATIONS: Final = (
         old="        if now - self._projected[1] > ALIVE_S:\n",
         new="        if now - self._projected[1] > ALIVE_S and self._project is None:\n",
         tests=(CEILINGS,),
+    ),
+    Mutation(
+        name="what-was-taken-before-a-rebalance-comes-after-it",
+        path="streams/consumer.py",
+        old="            if not self.flow_active or cut.taken != self._assignments:\n",
+        new="            if not self.flow_active:\n",
+        tests=(CONSUMER,),
+    ),
+    Mutation(
+        name="a-rebalance-leaves-the-flow-on",
+        path="streams/consumer.py",
+        old="        self.stop_flow()\n",
+        new="",
+        tests=(CONSUMER,),
+    ),
+    Mutation(
+        name="a-gathered-batch-outlives-a-rebalance",
+        path="streams/hop.py",
+        old="            events, left = [event for event in [*left, *taken] if current(event)], ()\n",
+        new="            events, left = [*left, *taken], ()\n",
+        tests=(HOP,),
+    ),
+    Mutation(
+        name="a-silent-topic-is-a-new-deployment",
+        path="streams/identity.py",
+        old="        if not found.announced:\n",
+        new="        if True:\n",
+        tests=(IDENTITY,),
+    ),
+    Mutation(
+        name="any-prefix-may-have-the-database",
+        path="streams/identity.py",
+        old="    _check_prefix(found)\n",
+        new="",
+        tests=(IDENTITY,),
     ),
     Mutation(
         name="schemas-before-their-level",

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
@@ -79,3 +80,45 @@ async def test_where_nothing_flows_the_partitions_are_sought_anew() -> None:
 
     assert await handed_on(consumer) == []
     assert consumer.sought == 1
+
+
+class Recorded:
+    """What a revocation asks of the app, in order."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.claims = self.flow_control = self
+
+    def drop(self, partitions: object) -> None:
+        self.done.append("claims dropped")
+
+    def suspend(self) -> None:
+        self.done.append("queues suspended")
+
+    def clear(self) -> None:
+        self.done.append("queues cleared")
+
+    async def settle(self, timeout_s: float) -> None:
+        self.done.append("claims settled")
+
+    async def wait_for_batches(self, timeout_s: float) -> None:
+        self.done.append("batches done")
+
+
+async def test_every_rebalance_stops_the_flow_also_where_the_driver_has_no_assignment_any_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    consumer, app = Fed({}), Recorded()
+    monkeypatch.setattr(consumer, "app", app, raising=False)
+    monkeypatch.setattr(consumer, "stop_flow", lambda: app.done.append("flow stopped"), raising=False)
+
+    async def faust_does_nothing(*_: object) -> None:
+        """As it does where there is no assignment."""
+
+    monkeypatch.setattr("faust.transport.drivers.aiokafka.Consumer.on_partitions_revoked", faust_does_nothing)
+
+    await consumer.on_partitions_revoked({A})
+
+    assert app.done[:3] == ["flow stopped", "queues suspended", "queues cleared"]
+    assert app.done[3:] == ["claims dropped", "claims settled", "batches done"]
+    assert not consumer.is_current(Bundle(A, cut(1, 3), 1))
