@@ -52,6 +52,8 @@ def read_contracts(table: object, where: str) -> dict[str, Contract]:
     for address, value in table.items():
         if not _ADDRESS.match(str(address)):
             raise ConfigError(f"{where}: contracts: expected an address of 0x and 40 hex digits, got {address!r}")
+        if str(address).lower() in found:
+            raise ConfigError(f"{where}: contracts: expected each address once, got {address!r} in two spellings")
         found[str(address).lower()] = _contract(value, f"{where}: contracts: {address}")
     return found
 

@@ -1,5 +1,6 @@
 """Networks are configuration: the built-in ones (networks.toml) and those of the file that ``FT_NETWORKS`` names."""
 
+import math
 import re
 import tomllib
 from collections.abc import Mapping
@@ -119,12 +120,12 @@ def _network(slug: str, table: object, source: str) -> Network:
         confirmed=confirmed,
         finalized=finalized,
         start_block=_typed(table, "start_block", (int,), 0, where),
-        block_time_s=float(_typed(table, "block_time_s", (int, float), 12.0, where)),
+        block_time_s=float(_above_zero(table, "block_time_s", (int, float), 12.0, where)),
         proof=_one_of(table, "proof", "receipts", ("receipts", "logs"), where),
-        logs_window=_typed(table, "logs_window", (int,), 1, where),
+        logs_window=_above_zero(table, "logs_window", (int,), 1, where),
         state_sync=_typed(table, "state_sync", (bool,), False, where),
         requests_per_s=float(_typed(table, "requests_per_s", (int, float), 50.0, where)),
-        batch_max=_typed(table, "batch_max", (int,), 20, where),
+        batch_max=_above_zero(table, "batch_max", (int,), 20, where),
         transaction_hashes_repeat=_typed(table, "transaction_hashes_repeat", (bool,), True, where),
         marketplaces=_marketplaces(table.get("marketplaces", {}), where),
         contracts=read_contracts(table.get("contracts", {}), where),
@@ -189,6 +190,13 @@ def _typed(table: Mapping[str, Any], key: str, kinds: tuple[type, ...], default:
         raise ConfigError(f"{where}: {key}: expected {wanted}, got {value!r}")
     if isinstance(value, int | float) and not isinstance(value, bool) and value < 0:
         raise ConfigError(f"{where}: {key}: expected a number of at least 0, got {value!r}")
+    return value
+
+
+def _above_zero(table: Mapping[str, Any], key: str, kinds: tuple[type, ...], default: Any, where: str) -> Any:
+    value = _typed(table, key, kinds, default, where)
+    if not 0 < value < math.inf:
+        raise ConfigError(f"{where}: {key}: expected a number above 0, got {value!r}")
     return value
 
 

@@ -52,12 +52,26 @@ def test_a_network_of_another_chain_has_none_of_them(tmp_path: Path, chain: str)
         (f'"{MINE}" = 7', "expected a layout, or a table with one, got 7"),
         (f'"{MINE}" = {{ layout = "none", note = "x" }}', "expected the keys layout, name, source, got note"),
         (f'"{MINE}" = {{ layout = "none", name = 7 }}', "name: expected text, got 7"),
+        (
+            f'"{MINE}" = "none"\n"{MINE.lower()}" = "id_in_data"',
+            "expected each address once.*two spellings",
+        ),
         ('"0x12" = "none"', "expected an address of 0x and 40 hex digits, got '0x12'"),
     ],
 )
 def test_an_entry_that_is_none_is_refused_with_its_place(tmp_path: Path, entry: str, complaint: str) -> None:
     with pytest.raises(ConfigError, match=rf"network 'mine': contracts.*{complaint}"):
         load(tmp_path, f"[mine]\n[mine.contracts]\n{entry}\n")
+
+
+@pytest.mark.parametrize(
+    "setting", ["logs_window = 0", "batch_max = 0", "block_time_s = 0", "block_time_s = nan", "block_time_s = inf"]
+)
+def test_what_must_be_above_zero_is_refused_where_it_is_not(tmp_path: Path, setting: str) -> None:
+    name, _, value = setting.partition(" = ")
+
+    with pytest.raises(ConfigError, match=rf"network 'mine': {name}: expected a number above 0, got {value}"):
+        load(tmp_path, f"[mine]\n{setting}\n")
 
 
 def test_contracts_that_are_no_table_are_refused(tmp_path: Path) -> None:
