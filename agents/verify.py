@@ -134,8 +134,8 @@ def verify(config: Config, *, wait_s: float, listener: Listener, topics: bool = 
     """Prove everything. ``topics``: what a subscriber comes to too, which reads them from their beginning.
 
     Waits up to ``wait_s`` seconds for ``project`` to read what the journal holds. Raises OtherDeployment where the
-    topics are not this database's, DatabaseUnavailable,
-    ConfigError for a database that is not migrated, DatabaseError, and what :class:`Subscriber` raises.
+    topics are not this database's, DatabaseUnavailable, ConfigError for a database that is not migrated,
+    DatabaseError, and what :class:`Subscriber` raises.
     """
     if topics:
         require_one(config)

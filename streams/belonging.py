@@ -11,15 +11,15 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-import psycopg
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[attr-defined]
 
 from ft.config import Config
-from ft.errors import BrokerUnavailable, DatabaseUnavailable, MalformedRecord, OffsetMismatch
+from ft.errors import BrokerUnavailable, MalformedRecord, OffsetMismatch
 from ft.schemas.codec import Codec
 from ft.sql.queries import LIVE, load
+from ft.streams.database import looking
 from ft.streams.topics import Topics, admin_of, cluster_id, wanted_settings
 
 log = structlog.get_logger(__name__)
@@ -151,8 +151,5 @@ def _last_seq(codec: Codec, records: list[tuple[int, bytes | None]], refused: se
 
 
 def _rows(config: Config, query: str, generation: str | None = None, **values: object) -> list[tuple[Any, ...]]:
-    try:
-        with psycopg.connect(config.postgres_as("ft_writer"), connect_timeout=5, autocommit=True) as conn:
-            return conn.execute(load("belonging", generation)[query], values).fetchall()
-    except psycopg.OperationalError as exc:
-        raise DatabaseUnavailable(f"Postgres: expected a connection, got: {str(exc).strip()}") from exc
+    with looking(config) as conn:
+        return conn.execute(load("belonging", generation)[query], values).fetchall()

@@ -10,14 +10,14 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import psycopg
 import structlog
 
 from ft.config import Config
-from ft.errors import BrokerUnavailable, DatabaseUnavailable, MalformedRecord
+from ft.errors import BrokerUnavailable, MalformedRecord
 from ft.schemas.codec import Codec
 from ft.schemas.events import DeploymentSaid, to_record
 from ft.sql.queries import LIVE, load
+from ft.streams.database import looking
 from ft.streams.identity import Deployment, Found, Verdict, judge
 from ft.streams.producer import Refusal, opened, settings
 from ft.streams.registry import Registry
@@ -68,7 +68,7 @@ def name_it(config: Config, networks: Sequence[str], partitions: int, schema_ids
     Raises as :func:`require_one`, and BrokerError.
     """
     if judge(found := _found(config)) == "new":
-        with _connected(config) as conn:
+        with looking(config) as conn:
             values = {"id": str(uuid.uuid4()), "topic_prefix": config.topic_prefix, "cluster_id": found.cluster_id}
             conn.execute(load("deployment", LIVE)["put"], values)
         judge(found := _found(config))  # another one may have been quicker
@@ -85,7 +85,7 @@ def name_it(config: Config, networks: Sequence[str], partitions: int, schema_ids
         if before is None or {**before, "made_at": 0} != {**record, "made_at": 0}:
             create_topics(config, (), partitions)
             _say(config, codec, record)
-    with _connected(config) as conn:
+    with looking(config) as conn:
         conn.execute(load("deployment", LIVE)["announced"])
 
 
@@ -118,7 +118,7 @@ def _found(config: Config) -> Found:
 def _stored(config: Config) -> tuple[str | None, tuple[Any, ...] | None]:
     """What the ledger has read, of a database that names no deployment; and the row of one that does."""
     sql = load("deployment", LIVE)
-    with _connected(config) as conn:
+    with looking(config) as conn:
         knows = conn.execute(sql["knows_deployments"]).fetchone() == (True,)
         row = conn.execute(sql["stored"]).fetchone() if knows else None
         read = conn.execute(sql["ledger_topic"]).fetchone() if row is None else None
@@ -146,10 +146,3 @@ def _last(config: Config, codec: Codec) -> dict[str, Any] | None:
                 except MalformedRecord as exc:
                     log.warning("record is put aside", topic=topic, offset=message.offset, error=str(exc))
     return last
-
-
-def _connected(config: Config) -> psycopg.Connection[Any]:
-    try:
-        return psycopg.connect(config.postgres_as("ft_writer"), connect_timeout=5, autocommit=True)
-    except psycopg.OperationalError as exc:
-        raise DatabaseUnavailable(f"Postgres: expected a connection, got: {str(exc).strip()}") from exc

@@ -50,9 +50,9 @@ def admit(config: Config, network: Network) -> None:
 
     Safe to run again. Raises ConfigError where the database is not migrated, and what :func:`prepare` raises.
     """
-    partitions_of(config)
+    partitions = partitions_of(config)
     require_one(config)
-    create_topics(config, [network.slug], partitions_of(config))
+    create_topics(config, [network.slug], partitions)
     ensure_network(config.postgres, network)
     with Registry(config.schema_registry) as registry:
         registry.codec("raw_block", Topics(config.topic_prefix).raw(network.slug))

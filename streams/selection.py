@@ -8,11 +8,10 @@ import asyncio
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-import psycopg
-
 from ft.config import Config
-from ft.errors import ConfigError, DatabaseUnavailable
+from ft.errors import ConfigError
 from ft.sql.queries import load
+from ft.streams.database import looking
 
 LOOK_AGAIN_S: Final = 1.0
 
@@ -72,8 +71,5 @@ def _beside(worker: str, living: Iterable[Living]) -> list[Living]:
 
 
 def _living(config: Config) -> list[Living]:
-    try:
-        with psycopg.connect(config.postgres_as("ft_writer"), connect_timeout=5, autocommit=True) as conn:
-            return [Living(*row) for row in conn.execute(load("checkpoint")["living_workers"]).fetchall()]
-    except psycopg.OperationalError as exc:
-        raise DatabaseUnavailable(f"Postgres: expected a connection, got: {str(exc).strip()}") from exc
+    with looking(config) as conn:
+        return [Living(*row) for row in conn.execute(load("checkpoint")["living_workers"]).fetchall()]
