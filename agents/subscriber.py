@@ -14,6 +14,7 @@ from ft.config import Config
 from ft.errors import MalformedRecord
 from ft.schemas import ids
 from ft.schemas.ids import NO_ACCOUNTS
+from ft.schemas.standards import HOLDING
 from ft.streams.belonging import begins
 from ft.streams.registry import Registry
 from ft.streams.topics import Topics
@@ -39,15 +40,19 @@ class Holdings:
     owners: dict[Asset, tuple[str, int]] = field(default_factory=dict)
     """Single holdings: account, and block number of the event that it stands on (-1: none)."""
     balances: dict[Asset, dict[str, int]] = field(default_factory=dict)
+    """They count where nobody holds the asset alone."""
 
     def follow(self, change: Mapping[str, Any]) -> None:
-        """Take one record of ownership_changed: 1. a head; 2. who holds the token is said; 3. a balance moves."""
+        """Take one record of ownership_changed: 1. a head; 2. who holds the token alone, if anybody; 3. a balance
+        moves."""
         if change["op"] == "finality":
             return
         asset = (intern(change["network"]), intern(change["contract"]), change["token_id"])
         if change["holder"] is not None:
             self.owners[asset] = (intern(change["holder"]), change["holder_block"])
-            self.balances.pop(asset, None)
+        elif change["holder_before"] is not None:
+            self.owners.pop(asset, None)
+        if HOLDING[change["standard"]] == "single":
             return
         quantity = int(change["quantity"]) if change["op"] == "apply" else -int(change["quantity"])
         balances = self.balances.setdefault(asset, {})
@@ -56,10 +61,12 @@ class Holdings:
                 balances[intern(account)] = balances.get(account, 0) + delta
 
     def rows(self) -> Iterator[Row]:
-        """Every holding, hidden ones too."""
+        """Every holding that counts, those of zero too."""
         for asset, (account, block_number) in self.owners.items():
             yield (*asset, "", account, 1, block_number)
         for asset, balances in self.balances.items():
+            if asset in self.owners:
+                continue
             for account, quantity in balances.items():
                 yield (*asset, account, account, quantity, -1)
 

@@ -12,10 +12,12 @@ from ft.api.rows import AssetRow, BlockRow, CollectionRow, DebitRow, HeadRow, Ho
 from ft.api.standing import is_level
 from ft.schemas import ids
 from ft.schemas.ids import AssetKey
+from ft.schemas.standards import HOLDING
 from ft.sql.queries import load
 
 FACTS: Final = load("api_facts")
 LISTS: Final = load("api_lists")
+_SINGLE: Final = sorted(standard for standard, holding in HOLDING.items() if holding == "single")
 
 
 def key_of(key: AssetKey) -> dict[str, Any]:
@@ -129,7 +131,8 @@ async def holders_at(
     """Who held it once block ``number`` was applied: one account, or those behind ``after``, at most ``rows``."""
     asked = {**key_of(key), "number": number, "after": after, "rows": rows, "nobody": list(ids.NO_ACCOUNTS)}
     parameters = span.with_times(asked)
-    if not await value_of(conn, LISTS["has_one_holder"], key_of(key)):
+    one = await value_of(conn, span.of(LISTS["has_one_holder"]), {**parameters, "single": _SINGLE})
+    if not one:
         return await rows_of(conn, span.of(LISTS["holders_at"]), HolderRow, parameters)
     found = await rows_of(conn, span.of(LISTS["holder_at"]), HolderRow, parameters)
     return [row for row in found if after is None and row.account not in ids.NO_ACCOUNTS]

@@ -50,7 +50,7 @@ SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 
 -- name: odd_rows
 -- The rows of a partition's single tokens of which some row does not say itself who had the token before, or has it after:
 -- it was retracted, came below an earlier one, or is from somebody else. An id of which balances' events tell too has all
--- its rows here, from the first that says it has one holder. Each token's rows follow each other, by seq.
+-- its rows here. Each token's rows follow each other, by seq.
 SELECT network, contract, token_id::text, seq, op, block_number, extract(epoch FROM block_time)::bigint, log_index,
        sub_index, standard, "from", "to", quantity, holder, holder_before, holder_block, holder_time
 FROM (
@@ -103,9 +103,10 @@ WITH said AS (
            e.sub_index, e.block_time, e.op = 'apply' AND coalesce(r.revision, 0) <= e.revision AS live, e.op = 'revert' AS undone
     FROM ledger.events e
     LEFT JOIN retracted r USING (network, tx_hash, contract, topic0, n, sub_index)
+    LEFT JOIN ledger.contract_kinds k USING (network, contract)
     WHERE e.partition = %(partition)s AND e.op IN ('apply', 'revert') AND NOT e.echo AND e.quantity > 0
-      AND (e.standard = ANY(%(single)s::text[]) OR e.holder IS NOT NULL
-           OR (e.network, e.contract, e.token_id) IN (SELECT * FROM mixed))
+      AND CASE WHEN k.single AND k.multi THEN (e.network, e.contract, e.token_id) IN (SELECT * FROM mixed)
+               ELSE e.standard = ANY(%(single)s::text[]) END
 ), runs AS (
     SELECT m.*, lag(m."to") OVER w AS before, lead(m.block_number) OVER w IS NULL AS last
     FROM moves m WHERE m.live

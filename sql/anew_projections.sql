@@ -18,6 +18,19 @@ SELECT network, contract, token_id, slot, o.account, o.quantity, coalesce(t.bloc
 FROM market.ownership_current o
 LEFT JOIN told t USING (network, contract, token_id, slot);
 
+-- name: put_covered
+-- What accounts have by events of balances of ids that one account holds.
+INSERT INTO projection.holdings (network, contract, token_id, slot, account, quantity, block_number, covered)
+SELECT e.network, e.contract, e.token_id, side.account, side.account,
+       sum(CASE WHEN e.op = 'revert' THEN -side.sign ELSE side.sign END * e.quantity), max(e.block_number), true
+FROM ledger.contract_kinds k
+CROSS JOIN LATERAL ledger.single_ids(k.network, k.contract) i
+JOIN ledger.events e ON (e.network, e.contract, e.token_id) = (k.network, k.contract, i.token_id)
+CROSS JOIN LATERAL (VALUES (e."from", -1), (e."to", 1)) AS side (account, sign)
+WHERE k.single AND k.multi AND e.op IN ('apply', 'revert') AND NOT e.echo AND e.quantity > 0 AND e."from" <> e."to"
+  AND NOT e.standard = ANY(%(single)s::text[]) AND NOT side.account = ANY(%(nobody)s::text[])
+GROUP BY e.network, e.contract, e.token_id, side.account;
+
 -- name: forget_cards
 DELETE FROM projection.asset_cards;
 
@@ -34,7 +47,7 @@ WITH told AS (
 ), held AS (
     SELECT network, contract, token_id, sum(quantity) AS supply, count(*) AS owners
     FROM projection.holdings
-    WHERE quantity > 0 AND NOT account = ANY(%(nobody)s::text[])
+    WHERE quantity > 0 AND NOT covered AND NOT account = ANY(%(nobody)s::text[])
     GROUP BY network, contract, token_id
 )
 INSERT INTO projection.asset_cards
@@ -52,7 +65,7 @@ DELETE FROM projection.collection_holders;
 INSERT INTO projection.collection_holders (network, contract, account, holdings)
 SELECT network, contract, account, count(*)
 FROM projection.holdings
-WHERE quantity > 0 AND NOT account = ANY(%(nobody)s::text[])
+WHERE quantity > 0 AND NOT covered AND NOT account = ANY(%(nobody)s::text[])
 GROUP BY network, contract, account;
 
 -- name: forget_stats
@@ -77,7 +90,7 @@ WITH told AS (
 ), held AS (
     SELECT network, contract, count(DISTINCT account) AS owners, count(DISTINCT token_id) AS assets, sum(quantity) AS supply
     FROM projection.holdings
-    WHERE quantity > 0 AND NOT account = ANY(%(nobody)s::text[])
+    WHERE quantity > 0 AND NOT covered AND NOT account = ANY(%(nobody)s::text[])
     GROUP BY network, contract
 )
 INSERT INTO projection.collection_stats (network, contract, standard, owners, assets, supply, transfers, mints, burns,
@@ -115,27 +128,30 @@ WHERE a.is_stub AND NOT EXISTS (
     WHERE (c.network, c.contract, c.token_id) = (a.network, a.contract, a.token_id));
 
 -- name: date_assets
--- Since the time of the oldest block that tells of it.
-UPDATE catalog.assets a SET first_seen = t.first_seen
+-- Since the time of the oldest block that tells of it, by the standard of the first event that was read.
+UPDATE catalog.assets a SET first_seen = t.first_seen, standard = CASE WHEN a.is_stub THEN t.standard ELSE a.standard END
 FROM (
-    SELECT e.network, e.contract, e.token_id, min(e.block_time) AS first_seen
+    SELECT e.network, e.contract, e.token_id, min(e.block_time) AS first_seen,
+           (array_agg(e.standard ORDER BY e.seq))[1] AS standard
     FROM ledger.events e
     WHERE e.op IN ('apply', 'revert') AND NOT e.echo AND e.quantity > 0
       AND NOT (e."from" = ANY(%(nobody)s::text[]) AND e."to" = ANY(%(nobody)s::text[]))
     GROUP BY e.network, e.contract, e.token_id
 ) AS t
-WHERE (a.network, a.contract, a.token_id) = (t.network, t.contract, t.token_id) AND a.first_seen <> t.first_seen;
+WHERE (a.network, a.contract, a.token_id) = (t.network, t.contract, t.token_id)
+  AND (a.first_seen <> t.first_seen OR (a.is_stub AND a.standard <> t.standard));
 
 -- name: unnamed_assets
 -- Assets that project had not come to: their uuid is for Python to compute.
-SELECT c.network, c.contract, c.token_id::text, c.standard, extract(epoch FROM min(e.block_time))::bigint
+SELECT c.network, c.contract, c.token_id::text, (array_agg(e.standard ORDER BY e.seq))[1],
+       extract(epoch FROM min(e.block_time))::bigint
 FROM ledger.events e
 JOIN projection.asset_cards c USING (network, contract, token_id)
 WHERE e.op IN ('apply', 'revert') AND NOT e.echo AND e.quantity > 0
   AND NOT (e."from" = ANY(%(nobody)s::text[]) AND e."to" = ANY(%(nobody)s::text[]))
   AND NOT EXISTS (SELECT FROM catalog.assets a
                   WHERE (a.network, a.contract, a.token_id) = (c.network, c.contract, c.token_id))
-GROUP BY c.network, c.contract, c.token_id, c.standard;
+GROUP BY c.network, c.contract, c.token_id;
 
 -- name: forget_heads
 DELETE FROM system.partition_head WHERE consumer = 'project';

@@ -107,11 +107,20 @@ ORDER BY k.place, p.contract, p.token_id
 LIMIT %(rows)s;
 
 -- name: has_one_holder
--- Whether a token has one holder at a time, whatever the standards of its events: then it has the row of slot ''.
+-- Whether a token had one holder once a block was applied: now it has the row of slot '', and of the live events up to
+-- the block, if there are any, one is not of a balance.
 SELECT EXISTS (
     SELECT FROM projection.single_holdings o
     WHERE o.network = %(network)s AND o.contract = %(contract)s AND o.token_id = %(token_id)s::numeric
-) AS one;
+) AND (EXISTS (
+    SELECT FROM projection.transfers t
+    WHERE t.network = %(network)s AND t.contract = %(contract)s AND t.token_id = %(token_id)s::numeric
+      AND t.block_number <= %(number)s AND t.quantity > 0 AND NOT t.echo AND t.standard = ANY(%(single)s::text[])
+) OR NOT EXISTS (
+    SELECT FROM projection.transfers t
+    WHERE t.network = %(network)s AND t.contract = %(contract)s AND t.token_id = %(token_id)s::numeric
+      AND t.block_number <= %(number)s AND t.quantity > 0 AND NOT t.echo
+)) AS one;
 
 -- name: holder_at
 -- Who a token with one holder belonged to once a block was applied: `to` of the last live event up to it. It is held

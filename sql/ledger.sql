@@ -201,16 +201,17 @@ CROSS JOIN LATERAL (
 ) AS o;
 
 -- name: single_live
--- The live events of tokens, from the greatest down, as many of each as it says, in the months behind the last bare one.
-SELECT k.network, k.contract, k.token_id::text, f.block_number, f.log_index, f.sub_index, f."to",
-       extract(epoch FROM f.block_time)::bigint
-FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], %(most)s::int[])
-     AS k (network, contract, token_id, most)
+-- The live events of tokens, from the greatest down, as many of each as it says, in the months behind the last bare one;
+-- or of those of standards that say that one account holds the token (told).
+SELECT k.network, k.contract, k.token_id::text, k.told, f.block_number, f.log_index, f.sub_index, f."to",
+       extract(epoch FROM f.block_time)::bigint, f.standard
+FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], %(most)s::int[], %(told)s::bool[])
+     AS k (network, contract, token_id, most, told)
 CROSS JOIN LATERAL (
-    SELECT e.block_number, e.log_index, e.sub_index, e."to", e.block_time
+    SELECT e.block_number, e.log_index, e.sub_index, e."to", e.block_time, e.standard
     FROM ledger.normalized_events e
     WHERE e.network = k.network AND e.contract = k.contract AND e.token_id = k.token_id
-      AND NOT e.echo AND e.quantity > 0
+      AND NOT e.echo AND e.quantity > 0 AND (NOT k.told OR e.standard = ANY(%(single)s::text[]))
       AND e.block_time >= coalesce(
           (SELECT (max(m.month) + interval '1 month') AT TIME ZONE 'UTC' FROM ledger.months m WHERE NOT m.indexed),
           '-infinity')
@@ -224,7 +225,7 @@ SELECT (max(m.month) + interval '1 month') AT TIME ZONE 'UTC' FROM ledger.months
 -- name: scan_live
 -- The same in the months before, which have no index: all of them are read, once, for all the tokens together.
 SELECT e.network, e.contract, e.token_id::text, e.block_number, e.log_index, e.sub_index, e."to",
-       extract(epoch FROM e.block_time)::bigint
+       extract(epoch FROM e.block_time)::bigint, e.standard
 FROM ledger.normalized_events e
 JOIN unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[]) AS k (network, contract, token_id)
     USING (network, contract, token_id)
@@ -288,11 +289,37 @@ SELECT * FROM unnest(%(network)s::text[], %(contract)s::text[], %(partition)s::i
 ON CONFLICT (network, contract) DO UPDATE SET single = excluded.single, multi = excluded.multi;
 
 -- name: drop_balances
--- Balances of tokens that turn out to have one holder. Returns those that had some.
+-- Of tokens that turn out to have one holder.
 DELETE FROM market.ownership_current c
 USING unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[]) AS k (network, contract, token_id)
-WHERE (c.network, c.contract, c.token_id) = (k.network, k.contract, k.token_id) AND c.slot <> ''
-RETURNING c.network, c.contract, c.token_id::text;
+WHERE (c.network, c.contract, c.token_id) = (k.network, k.contract, k.token_id) AND c.slot <> '';
+
+-- name: drop_single
+-- The rows of tokens that nobody holds alone any more.
+DELETE FROM market.ownership_current c
+USING unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[]) AS k (network, contract, token_id)
+WHERE (c.network, c.contract, c.token_id, c.slot) = (k.network, k.contract, k.token_id, '');
+
+-- name: count_balances
+-- The balances of such tokens, from all of their live events: those of balances are all that is left. Months without
+-- indexes are read whole.
+INSERT INTO market.ownership_current AS o
+    (network, contract, token_id, slot, account, quantity, since, block_number, log_index, sub_index, standard)
+SELECT k.network, k.contract, k.token_id, f.account, f.account, f.quantity, f.since, f.place[1], f.place[2], f.place[3],
+       f.standard
+FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[]) AS k (network, contract, token_id)
+CROSS JOIN LATERAL (
+    SELECT side.account, sum(side.sign * e.quantity) AS quantity, max(e.block_time) FILTER (WHERE side.sign > 0) AS since,
+           max(ARRAY[e.block_number, e.log_index, e.sub_index]) AS place, max(e.standard) AS standard
+    FROM ledger.normalized_events e
+    CROSS JOIN LATERAL (VALUES (e."from", -1), (e."to", 1)) AS side (account, sign)
+    WHERE e.network = k.network AND e.contract = k.contract AND e.token_id = k.token_id
+      AND e."from" <> e."to" AND NOT e.echo AND e.quantity > 0
+      AND NOT side.account = ANY(%(nobody)s::text[])
+    GROUP BY side.account) AS f
+ON CONFLICT (network, contract, token_id, slot) DO UPDATE
+SET quantity = excluded.quantity, since = excluded.since, block_number = excluded.block_number,
+    log_index = excluded.log_index, sub_index = excluded.sub_index, standard = excluded.standard;
 
 -- name: multi_net
 -- Balances by their difference; a row below or at zero is hidden, not deleted. It stands on the newest event of the

@@ -7,14 +7,14 @@ SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 
 
 -- name: read_holdings
 -- The stored holdings of the slots that a batch touches, by their number in the arrays.
-SELECT d.n, h.account, h.quantity::text, h.block_number
+SELECT d.n, h.account, h.quantity::text, h.block_number, h.covered
 FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], %(slot)s::text[])
      WITH ORDINALITY AS d (network, contract, token_id, slot, n)
 JOIN projection.holdings h USING (network, contract, token_id, slot)
 
 -- name: read_balances
--- Of assets that have one holder from now on, by their number in the arrays: mostly none.
-SELECT d.n, h.account, h.quantity::text, h.block_number
+-- Of assets that have one holder from now on, or had one, by their number in the arrays: mostly none.
+SELECT d.n, h.account, h.quantity::text, h.block_number, h.covered
 FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[])
      WITH ORDINALITY AS d (network, contract, token_id, n)
 JOIN projection.holdings h USING (network, contract, token_id)
@@ -32,11 +32,12 @@ RETURNING h.holdings
 -- name: write_holdings
 -- Whole rows: what the pure rule made of the stored ones.
 INSERT INTO projection.holdings AS h
-    (network, contract, token_id, slot, account, quantity, block_number)
+    (network, contract, token_id, slot, account, quantity, block_number, covered)
 SELECT * FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], %(slot)s::text[],
-    %(account)s::text[], %(quantity)s::numeric[], %(block_number)s::bigint[])
+    %(account)s::text[], %(quantity)s::numeric[], %(block_number)s::bigint[], %(covered)s::boolean[])
 ON CONFLICT (network, contract, token_id, slot) DO UPDATE SET
-    account = excluded.account, quantity = excluded.quantity, block_number = excluded.block_number
+    account = excluded.account, quantity = excluded.quantity, block_number = excluded.block_number,
+    covered = excluded.covered
 
 -- name: move_cards
 -- Differences, and heights and times that only rise; returns, a row for each and in their order, what the card was, which

@@ -196,7 +196,7 @@ SELECT count(*), count(*) FILTER (WHERE implicit) FROM market.ownership_current 
 -- name: singles
 -- A token is with `to` of the live event with the greatest chain position, since the first event of the last unbroken run
 -- of those to that account. Where no live event is left it is with the `from` of its latest retraction, implicitly.
--- What moves it may be of a balance's standard too: then the row says a holder, or came before the id had one.
+-- What moves it may be of a balance's standard too, where the contract tells of both.
 WITH mixed AS (
     SELECT k.network, k.contract, i.token_id
     FROM ledger.contract_kinds k CROSS JOIN LATERAL ledger.single_ids(k.network, k.contract) i
@@ -204,9 +204,10 @@ WITH mixed AS (
 ), moves AS (
     SELECT e.*
     FROM ledger.events e
+    LEFT JOIN ledger.contract_kinds k USING (network, contract)
     WHERE e.op IN ('apply', 'revert') AND NOT e.echo AND e.quantity > 0
-      AND (e.standard = ANY(%(single)s::text[]) OR e.holder IS NOT NULL
-           OR (e.network, e.contract, e.token_id) IN (SELECT * FROM mixed))
+      AND CASE WHEN k.single AND k.multi THEN (e.network, e.contract, e.token_id) IN (SELECT * FROM mixed)
+               ELSE e.standard = ANY(%(single)s::text[]) END
 ), runs AS (
     SELECT e.network, e.contract, e.token_id, e."to", e.block_time, e.block_number, e.log_index, e.sub_index,
            lag(e."to") OVER w AS before, lead(e.block_number) OVER w AS next

@@ -6,14 +6,28 @@
 SELECT count(*) FROM projection.holdings
 
 -- name: holdings
--- The subscriber holds what the ledger holds, but for tokens whose last events it has not read.
-WITH unread AS (
+-- The subscriber holds what the ledger holds, but for tokens whose last events it has not read. What accounts have by
+-- events of balances, of ids that one account holds, lies under it.
+WITH ledgers AS (
+    SELECT network, contract, token_id, slot, account, quantity, block_number, false AS covered
+    FROM market.ownership_current
+    UNION ALL
+    SELECT e.network, e.contract, e.token_id, side.account, side.account,
+           sum(CASE WHEN e.op = 'revert' THEN -side.sign ELSE side.sign END * e.quantity), -1, true
+    FROM ledger.contract_kinds k
+    CROSS JOIN LATERAL ledger.single_ids(k.network, k.contract) i
+    JOIN ledger.events e ON (e.network, e.contract, e.token_id) = (k.network, k.contract, i.token_id)
+    CROSS JOIN LATERAL (VALUES (e."from", -1), (e."to", 1)) AS side (account, sign)
+    WHERE k.single AND k.multi AND e.op IN ('apply', 'revert') AND NOT e.echo
+      AND NOT e.standard = ANY(%(single)s::text[]) AND NOT side.account = ANY(%(nobody)s::text[])
+    GROUP BY e.network, e.contract, e.token_id, side.account
+), unread AS (
     SELECT DISTINCT e.network, e.contract, e.token_id
     FROM ledger.events e
     LEFT JOIN system.partition_owner o ON o.consumer = 'project' AND o.topic = %(changed)s AND o.partition = e.partition
     WHERE e.op IN ('apply', 'revert') AND e.seq >= coalesce(o.next_seq, 1)
 ), compared AS (
-    SELECT network, contract, token_id, slot,
+    SELECT network, contract, token_id, slot || CASE WHEN covered THEN ', under one holder' ELSE '' END AS slot,
            CASE WHEN l.account IS NULL THEN 'no holding'
                 WHEN slot = '' THEN format('%%s by block %%s', l.account, l.block_number)
                 ELSE l.quantity::text END AS expected,
@@ -21,8 +35,8 @@ WITH unread AS (
                 WHEN slot = '' THEN format('%%s by block %%s', p.account, p.block_number)
                 ELSE p.quantity::text END AS got,
            coalesce(l.quantity, 0) = 0 AND coalesce(p.quantity, 0) = 0 AS nothing
-    FROM market.ownership_current l
-    FULL JOIN projection.holdings p USING (network, contract, token_id, slot)
+    FROM ledgers l
+    FULL JOIN projection.holdings p USING (network, contract, token_id, slot, covered)
 )
 SELECT format('%%s:%%s:%%s %%s', c.network, c.contract, c.token_id, c.slot), c.expected, c.got, count(*) OVER ()
 FROM compared c
@@ -48,7 +62,7 @@ WITH told AS (
 ), held AS (
     SELECT network, contract, token_id, sum(quantity) AS supply, count(*) AS owners
     FROM projection.holdings
-    WHERE quantity > 0 AND NOT account = ANY(%(nobody)s::text[])
+    WHERE quantity > 0 AND NOT covered AND NOT account = ANY(%(nobody)s::text[])
     GROUP BY network, contract, token_id
 ), expected AS (
     SELECT network, contract, token_id, t.standard, coalesce(h.supply, 0) AS supply, coalesce(h.owners, 0) AS owners,
@@ -78,7 +92,7 @@ SELECT count(*) FROM projection.collection_holders WHERE holdings > 0
 WITH held AS (
     SELECT network, contract, account, count(*) AS holdings
     FROM projection.holdings
-    WHERE quantity > 0 AND NOT account = ANY(%(nobody)s::text[])
+    WHERE quantity > 0 AND NOT covered AND NOT account = ANY(%(nobody)s::text[])
     GROUP BY network, contract, account
 )
 SELECT format('%%s of %%s:%%s', account, network, contract), coalesce(e.holdings, 0)::text,
@@ -112,7 +126,7 @@ WITH told AS (
 ), held AS (
     SELECT network, contract, count(DISTINCT account) AS owners, count(DISTINCT token_id) AS assets, sum(quantity) AS supply
     FROM projection.holdings
-    WHERE quantity > 0 AND NOT account = ANY(%(nobody)s::text[])
+    WHERE quantity > 0 AND NOT covered AND NOT account = ANY(%(nobody)s::text[])
     GROUP BY network, contract
 ), expected AS (
     SELECT network, contract, t.standard, coalesce(h.owners, 0) AS owners, coalesce(h.assets, 0) AS assets,

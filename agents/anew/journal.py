@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from ft.agents.anew.state import SQL, Connection, State, put
 from ft.agents.columns import array
 from ft.agents.ledger.journal import Led, Stretch
-from ft.agents.ledger.singles import BEGINNING, SINGLE, Walked, fold, nullable
+from ft.agents.ledger.singles import SINGLE, Walked, fold, nullable
 from ft.agents.ledger.steps import Block, Columns
 from ft.agents.ownership import Token as LiveEvents
 from ft.sql.queries import LIVE, load
@@ -78,8 +78,7 @@ def led_of(rows: Sequence[Row]) -> Iterable[Led]:
     """What each of a token's rows led to, where it does not say so itself."""
     nothing = Led()
     token = rows[0][:3]
-    walked = Walked(LiveEvents(), balances=BEGINNING)
-    told = fold([_stretch(row) for row in rows], {token: walked}, {token[:2]}).led
+    told = fold([_stretch(row) for row in rows], {token: Walked(LiveEvents())}, {token[:2]}).led
     return [told.get((at, 0), nothing) for at in range(len(rows))]
 
 

@@ -27,6 +27,8 @@ NONE: Final = Columns(
     operator=(),
     quantity=(),
 )
+BALANCES_COUNT: Final = "balances"
+"""In place of a holder: nobody holds the token alone any more, its balances count."""
 _CONTROL_ROW: Final = "\t\t\t\t0\t0\t-1\t0\t\t\\N\t\t\t\\N\t\\N\t"
 """The fields of COLUMNS before seq, for a row that is no event."""
 _NULL: Final = "\\N"
@@ -46,7 +48,7 @@ class Led:
     """What a row led to. None: what the row itself says, see the columns of ``ledger.events``."""
 
     holder: str | None = None
-    """Who holds the token after it."""
+    """Who holds the token after it; BALANCES_COUNT: nobody alone, as an event of a single standard fell."""
     holder_before: str | None = None
     """Who held it before."""
     holder_block: int | None = None

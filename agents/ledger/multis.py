@@ -4,17 +4,15 @@ A balance is a sum, whatever the order of its events. It stands on the newest of
 had it since the newest one that came in.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from ft.agents.columns import array
 from ft.agents.ledger.journal import Stretch
-from ft.agents.ledger.singles import SINGLE, Place, Token, moving_rows, nullable, position_arrays, token_arrays
+from ft.agents.ledger.singles import SINGLE, Token, moving_rows, nullable, position_arrays, token_arrays
 from ft.agents.ownership import NOWHERE, Position, movements
 
-NOTHING_WALKED: Final[Mapping[Token, Place | None]] = MappingProxyType({})
 Account: TypeAlias = tuple[str, str, str, str]
 """network, contract, token id, account"""
 
@@ -62,13 +60,13 @@ class Net:
         return position in self.undone or since in self.undone_times
 
 
-def multis(stretches: Iterable[Stretch], walked: Mapping[Token, Place | None] = NOTHING_WALKED) -> dict[Account, Net]:
-    """The change of each multi balance, in key order. ``walked``: tokens whose events are of balances from that row on;
-    None: one account holds them, although events of theirs are of a multi standard."""
+def multis(stretches: Iterable[Stretch], without: Collection[Token] = frozenset()) -> dict[Account, Net]:
+    """The change of each multi balance, in key order. ``without``: tokens that have no balances, or have them counted
+    from the journal, although events of theirs are of a multi standard."""
     nets: dict[Account, Net] = {}
-    for at, stretch in enumerate(stretches):
+    for stretch in stretches:
         if stretch.control is None and not SINGLE.issuperset(stretch.columns.standard):
-            _fold(at, stretch, walked, nets)
+            _fold(stretch, without, nets)
     return dict(sorted(nets.items()))
 
 
@@ -85,17 +83,13 @@ def multi_rows(nets: Mapping[Account, Net]) -> dict[str, Any]:
     }
 
 
-def _fold(at: int, stretch: Stretch, walked: Mapping[Token, Place | None], nets: dict[Account, Net]) -> None:
+def _fold(stretch: Stretch, without: Collection[Token], nets: dict[Account, Net]) -> None:
     c, network, op = stretch.columns, stretch.network, stretch.op
     number, _, time = stretch.block
     for row in moving_rows(stretch):
         standard, contract, token_id = c.standard[row], c.contract[row], c.token_id[row]
-        if standard in SINGLE:
+        if standard in SINGLE or (without and (network, contract, token_id) in without):
             continue
-        if walked and (network, contract, token_id) in walked:
-            begin = walked[network, contract, token_id]
-            if begin is None or (at, row) < begin:
-                continue
         position = (number, c.log_index[row], c.sub_index[row])
         for account, change in movements(c.from_account[row], c.to_account[row], int(c.quantity[row]), op):
             key = (network, contract, token_id, account)

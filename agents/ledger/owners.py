@@ -1,13 +1,15 @@
 """What one transaction of the ledger does to the ownership rows, and reads for it.
 
 1. finds the tokens that have to be walked, and reads their rows and as many of their live events as retractions reach
-2. folds the stretches (``singles``: pure), and writes who has each token; who had it before comes back from there
-3. after the journal is written: since when, of those that nothing else tells of; balances, netted and in key order
+2. folds the stretches (``singles``: pure), and writes who has each token; who had it before comes back from there. Who
+   turns out to have one holder loses balances, and the other way round
+3. after the journal is written: since when, of those that nothing else tells of; balances, netted and in key order, or
+   counted from the journal where a token had one holder before
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from ft.agents.columns import columns as arrays
 from ft.agents.columns import in_order
@@ -16,10 +18,11 @@ from ft.agents.ledger.kinds import Contract, Kinds
 from ft.agents.ledger.multis import Account, multi_rows, multis
 from ft.agents.ledger.posting import Posting
 from ft.agents.ledger.singles import (
-    BEGINNING,
+    SINGLE,
     Singles,
     Token,
     Walked,
+    booleans,
     compare_first,
     fold,
     latest_rows,
@@ -34,9 +37,6 @@ from ft.agents.ownership import Token as LiveEvents
 from ft.schemas.ids import NO_ACCOUNTS
 from ft.sql.queries import load
 from ft.streams.checkpoint import Connection
-
-ALL: Final = 2**31 - 1
-"""Every live event of a token."""
 
 
 class BareMonths(Exception):
@@ -60,7 +60,7 @@ class Owned:
     singles: Singles
     kinds: Kinds
     turned: set[Contract] = field(default_factory=set)
-    """Contracts of tokens that had balances and have one holder from now on."""
+    """Contracts of tokens that had balances and have one holder from now on, or the other way round."""
     negative: list[Account] = field(default_factory=list)
     """Balances that are below zero, or were before or on the way."""
 
@@ -78,9 +78,7 @@ async def hold(
     if singles.disordered:
         raise Disordered
     await _put_latest(conn, singles)
-    changed = {token: one for token, one in sorted(singles.walked.items()) if one.changed or one.unsure}
-    if changed:
-        await _run(conn, "single_walked", walked_rows(changed))
+    await _put_walked(conn, singles.walked)
     turned = {token[:2] for token, one in walked.items() if one.turned}
     return Owned(stretches=with_led(stretches, singles.led), singles=singles, kinds=kinds, turned=turned)
 
@@ -90,7 +88,7 @@ async def settle(conn: Connection, owned: Owned) -> None:
     unsure = [
         token
         for token, one in sorted(owned.singles.walked.items())
-        if one.unsure and (now := one.holding) and not now.implicit and now.account not in NO_ACCOUNTS
+        if one.unsure and (now := one.live.holding) and not now.implicit and now.account not in NO_ACCOUNTS
     ]
     if unsure:
         await _run(conn, "single_since", token_arrays(unsure), prepare=False)
@@ -119,20 +117,12 @@ async def _walked(
     if not asked and not mixed:
         return {}
     rows = await _rows(conn, sorted(asked | mixed))
-    told_single = named(stretches) if mixed else set()
-    held = {token for token, row in rows.items() if not (row[10] and row[3] in NO_ACCOUNTS)}
-    single = asked | {token for token in mixed if token in held or token in told_single}
-    turned = sorted((single & mixed) - held)
-    # Balances that they had go; who has them is told by all that is live.
-    dropped = await _run(conn, "drop_balances", token_arrays(turned), prepare=False) if turned else []
-    most = {token: undone[token] + 1 for token in undone if token in single} | dict.fromkeys(turned, ALL)
-    live = await _live(conn, most, bare)
-    walked = {token: _walk_from(rows.get(token), live.get(token)) for token in sorted(single)}
-    for network, contract, token_id in dropped:
-        walked[network, contract, token_id].turned = True
-    for token in turned:
-        walked[token].balances = BEGINNING
-    return walked
+    single = asked | (mixed & (rows.keys() | named(stretches)))
+    most = {token: undone[token] + 1 for token in undone if token in single}
+    # What moves an id of both kinds, that nobody has alone yet, are the events of balances before.
+    most |= {token: undone.get(token, 0) + 1 for token in sorted((single & mixed) - rows.keys())}
+    live = await _live(conn, most, mixed, bare)
+    return {token: _walk_from(rows.get(token), live.get(token)) for token in sorted(single)}
 
 
 def _walk_from(row: tuple[Any, ...] | None, live: Sequence[Arrival] | None) -> Walked:
@@ -143,7 +133,7 @@ def _walk_from(row: tuple[Any, ...] | None, live: Sequence[Arrival] | None) -> W
     given = account if implicit else None
     if live is None:
         live = () if implicit else (Arrival((block, log_index, sub_index), account, time),)
-    return Walked(LiveEvents(live, given), since=since, standard=standard)
+    return Walked(LiveEvents(live, given), stored=True, since=since, standard=standard)
 
 
 async def _rows(conn: Connection, tokens: Sequence[Token]) -> dict[Token, tuple[Any, ...]]:
@@ -152,24 +142,48 @@ async def _rows(conn: Connection, tokens: Sequence[Token]) -> dict[Token, tuple[
 
 
 async def _live(
-    conn: Connection, most: Mapping[Token, int], bare: Mapping[Token, Sequence[Arrival]]
+    conn: Connection, most: Mapping[Token, int], mixed: Collection[Token], bare: Mapping[Token, Sequence[Arrival]]
 ) -> dict[Token, list[Arrival]]:
-    """The greatest live events of tokens, as many as ``most`` says. Raises BareMonths."""
+    """The greatest live events of tokens, as many as ``most`` says; of ``mixed`` ids also as many of those that say
+    that one account holds them. Raises BareMonths."""
     if not most:
         return {}
-    found: dict[Token, list[Arrival]] = {token: [] for token in most}
-    values = {**token_arrays(list(most)), "most": "{" + ",".join(map(str, most.values())) + "}"}
+    asked = [(token, False) for token in most] + [(token, True) for token in most if token in mixed]
+    values = {
+        **token_arrays([token for token, _ in asked]),
+        "most": "{" + ",".join(str(most[token]) for token, _ in asked) + "}",
+        "told": booleans([told for _, told in asked]),
+        "single": sorted(SINGLE),
+    }
+    found: dict[tuple[Token, bool], list[Arrival]] = {key: [] for key in asked}
     for row in await _run(conn, "single_live", values, prepare=False):
-        found[row[0], row[1], row[2]].append(_arrival(row[3:]))
-    short = [token for token, events in found.items() if len(events) < most[token]]
+        found[(row[0], row[1], row[2]), row[3]].append(_arrival(row[4:]))
+    short = sorted({token for (token, _), events in found.items() if len(events) < most[token]})
     missing = [token for token in short if token not in bare]
     if missing and (await _run(conn, "bare_until", {}))[0][0] is not None:
         raise BareMonths(short)
-    return {token: [*events, *bare.get(token, ())] for token, events in found.items()}
+    return {token: [*found[token, False], *found.get((token, True), ()), *bare.get(token, ())] for token in most}
 
 
 def _arrival(row: Sequence[Any]) -> Arrival:
-    return Arrival((row[0], row[1], row[2]), row[3], row[4])
+    return Arrival((row[0], row[1], row[2]), row[3], row[4], row[5] in SINGLE)
+
+
+async def _put_walked(conn: Connection, walked: Mapping[Token, Walked]) -> None:
+    """Who has the tokens that were walked; nobody alone any more, and balances no more."""
+    changed = {
+        token: one
+        for token, one in sorted(walked.items())
+        if (one.changed or one.unsure) and one.live.holding is not None
+    }
+    if changed:
+        await _run(conn, "single_walked", walked_rows(changed))
+    covered = [token for token, one in changed.items() if one.turned]
+    if covered:
+        await _run(conn, "drop_balances", token_arrays(covered), prepare=False)
+    gone = [token for token, one in sorted(walked.items()) if one.stored and one.live.holding is None]
+    if gone:
+        await _run(conn, "drop_single", token_arrays(gone), prepare=False)
 
 
 async def _put_latest(conn: Connection, singles: Singles) -> None:
@@ -185,8 +199,13 @@ async def _put_latest(conn: Connection, singles: Singles) -> None:
 
 
 async def _put_multis(conn: Connection, owned: Owned) -> None:
-    walked = owned.singles.walked
-    nets = multis(owned.stretches, {t: one.balances for t, one in walked.items() if t[:2] in owned.kinds.hybrids})
+    mixed = {token: one for token, one in owned.singles.walked.items() if token[:2] in owned.kinds.hybrids}
+    counted = sorted(token for token, one in mixed.items() if one.stored and one.live.holding is None)
+    if counted:
+        values = token_arrays(counted) | {"nobody": sorted(NO_ACCOUNTS)}
+        await _run(conn, "count_balances", values, prepare=False)
+    alone = {token for token, one in mixed.items() if one.live.holding is not None}
+    nets = multis(owned.stretches, alone.union(counted))
     if not nets:
         return
     below = await _run(conn, "multi_net", multi_rows(nets))

@@ -4,9 +4,8 @@ Most tokens only move on: each of their events is later than anything known of t
 stored. The others go through the rule of ``ownership`` one event after the other (*walked*): those that a retraction
 touches, those of a block at or below the head that the partition already had, and those that two standards tell of.
 
-An id of a contract that tells of both holdings has balances until an event of a single standard names it. Then one
-account holds it, and events of balances move it too, until nothing is left of it: everything was retracted, and nobody
-has it.
+An id of a contract that tells of both holdings is with one account as long as a live event of a single standard tells
+of it; events of balances move it then too. Where none does, its balances count.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -14,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
 from ft.agents.columns import array
-from ft.agents.ledger.journal import Led, Stretch
+from ft.agents.ledger.journal import BALANCES_COUNT, Led, Stretch
 from ft.agents.ownership import Arrival, Holding, Position
 from ft.agents.ownership import Token as LiveEvents
 from ft.schemas.ids import NO_ACCOUNTS
@@ -24,8 +23,6 @@ Token: TypeAlias = tuple[str, str, str]
 """network, contract, token id"""
 Place: TypeAlias = tuple[int, int]
 """Number of a stretch in the transaction, and of a row in it."""
-BEGINNING: Final[Place] = (-1, -1)
-"""Before the first row."""
 Latest: TypeAlias = tuple[Position, str, int, str, int, bool, str, int, int]
 """Of a token that only moves on: position, account, time and standard of its last event; since when that account has
 it; whether that is so from the token's first event on (then it may have been so before); ``from`` and place (stretch,
@@ -38,21 +35,16 @@ class Walked:
     """A token that is walked through its events."""
 
     live: LiveEvents
+    stored: bool = False
+    """Whether it has a row, of one holder, before the transaction."""
     since: int | None = None
     """Since when the account has it; None: the journal has to tell."""
     standard: str = ""
     unsure: bool = False
     """Whether ``since`` has to be asked of the journal anew."""
     changed: bool = False
-    balances: Place | None = None
-    """From which row on its events are of balances; None: one account holds it."""
     turned: bool = False
-    """It had balances, and has one holder from now on."""
-
-    @property
-    def holding(self) -> Holding | None:
-        """What its row says: of balances, that nobody has it."""
-        return self.live.given if self.balances is not None else self.live.holding
+    """It had balances and has one holder, or had one and has balances, if only for a while."""
 
 
 @dataclass(slots=True)
@@ -181,43 +173,57 @@ def _walk(
 ) -> None:  # fmt: skip
     """An event of a token that is walked.
 
-    1. it is of a balance; 2. it is retracted; 3. it is the latest; 4. it is older than what is known.
+    1. it goes, or comes; 2. balances count, before and after it; 3. one account holds the token; 4. one did, and
+    balances count from now on.
     """
-    before, time = one.live.holding, stretch.block.time
-    if standard in SINGLE:
-        if one.balances is not None and not one.live.is_empty:
-            one.turned = one.unsure = True
-        one.balances = None
-    elif one.balances is None and stretch.op == "apply" and vacant(before):
-        one.balances = place
-    if one.balances is not None:
-        if stretch.op == "revert":
-            one.live.retract(position, None)
-        else:
-            one.live.apply(Arrival(position, target, time))
-        return
-    if stretch.op == "revert":
-        if before is not None and position < before.position:
-            result.below[stretch.network, stretch.columns.contract[place[1]]] = place
-        one.live.retract(position, source)
-        one.unsure = True
+    single, time, contract = standard in SINGLE, stretch.block.time, stretch.columns.contract[place[1]]
+    before, latest = one.live.holding, one.live.latest
+    if single and one.live.has_balances:
+        one.turned = one.unsure = True
+    if stretch.op == "revert":  # 1
+        one.live.retract(position, source if single else None)
     else:
-        one.live.apply(Arrival(position, target, time))
-        if before is None or position > before.position:
-            stays = before is not None and before.account == target and not before.implicit
-            one.since = one.since if stays else time
-            held = None if before is None or before.implicit else before.account
-            if contradicts(held, source) or stretch.columns.quantity[place[1]] != "1":
-                result.contradictions[place] = held
-        else:
-            one.unsure = one.unsure or target == before.account or one.since is None or time >= one.since
-            result.below[stretch.network, stretch.columns.contract[place[1]]] = place
+        one.live.apply(Arrival(position, target, time, single))
     after = one.live.holding
-    assert after is not None
-    one.standard, one.changed = standard, one.changed or after != before
-    led = _led(before, after, position, time, source, target, always=standard not in SINGLE)
+    if before is None and after is None:  # 2
+        return
+    one.changed = one.changed or after != before
+    if stretch.op == "revert":
+        one.unsure = True
+        if before is not None and position < before.position:
+            result.below[stretch.network, contract] = place
+    elif after is not None:
+        _arrive(one, stretch, place, position, source, target, latest, after, result)
+    if after is None:  # 4
+        one.turned, one.since = True, None
+        assert before is not None
+        said = None if single and before.account == source else before.account
+        result.led[place] = Led(holder=BALANCES_COUNT if single else None, holder_before=said)
+        return
+    one.standard = standard  # 3
+    led = _led(before, after, position, time, source, target, always=not single)
     if led is not None:
         result.led[place] = led
+
+
+def _arrive(
+    one: Walked, stretch: Stretch, place: Place, position: Position, source: str, target: str,
+    before: Holding | None, after: Holding, result: Singles,
+) -> None:  # fmt: skip
+    """An event of a token that one account holds after it: 1. the latest; 2. one older than what is known.
+
+    ``before``: by the greatest of the events before it, whatever their standards.
+    """
+    time = stretch.block.time
+    if after.position == position:  # 1
+        stays = before is not None and before.account == target and not before.implicit
+        one.since = one.since if stays else time
+        held = None if before is None or before.implicit else before.account
+        if contradicts(held, source) or stretch.columns.quantity[place[1]] != "1":
+            result.contradictions[place] = held
+    else:  # 2
+        one.unsure = one.unsure or target == after.account or one.since is None or time >= one.since
+        result.below[stretch.network, stretch.columns.contract[place[1]]] = place
 
 
 def _led(
@@ -231,11 +237,6 @@ def _led(
         holder_time=None if after.time == time else after.time,
     )
     return None if led == Led() else led
-
-
-def vacant(holding: Holding | None) -> bool:
-    """Whether nothing is left of a token that one account held, so that its id may have balances."""
-    return holding is None or (holding.implicit and holding.account in NO_ACCOUNTS)
 
 
 def contradicts(held: str | None, source: str) -> bool:
@@ -284,8 +285,8 @@ def latest_rows(latest: Mapping[Token, Latest]) -> dict[str, Any]:
 
 
 def walked_rows(walked: Mapping[Token, Walked]) -> dict[str, Any]:
-    """Parameters of the query ``single_walked``, one array a column."""
-    holdings = [holding for one in walked.values() if (holding := one.holding) is not None]
+    """Parameters of the query ``single_walked``, one array a column, of tokens that somebody holds."""
+    holdings = [holding for one in walked.values() if (holding := one.live.holding) is not None]
     since = [None if h.implicit else one.since for h, one in zip(holdings, walked.values(), strict=True)]
     return {
         **token_arrays(list(walked)),

@@ -3,7 +3,7 @@
 Three steps, because what the third needs to know follows from the second:
 
 1. :func:`fold` applies a batch of records, in record order, to the stored holdings of the keys they touch: a record
-   that names the token's holder is taken at its word, any other moves balances.
+   that names the token's holder is taken at its word, one of a balance moves balances.
 2. :func:`net` compares the holdings before and after: what each asset and each account of a collection gained or lost.
 3. :func:`changed_rows` turns that into the rows of collections and catalog, given what the cards were before these
    differences and how many holdings each holder has after them.
@@ -22,6 +22,7 @@ from ft.agents.columns import in_order
 from ft.agents.project.said import FINALITY, KINDS, NONE, SIGN, AnyChange
 from ft.schemas import ids
 from ft.schemas.ids import NO_ACCOUNTS
+from ft.schemas.standards import HOLDING
 
 Asset: TypeAlias = tuple[str, str, str]
 """network, contract, token id (decimal)"""
@@ -50,11 +51,17 @@ class Holding(NamedTuple):
     quantity: int
     block_number: int
     """Single: of the event that the holding stands on, -1: none. Multi: of the newest record about the balance."""
+    covered: bool = False
+    """A balance of an asset that one account holds: it counts again once nobody holds it alone."""
 
     @property
     def visible(self) -> bool:
-        """Whether it counts: some quantity, and an account that can hold."""
-        return self.quantity > 0 and self.account not in NO_ACCOUNTS
+        """Whether it counts: some quantity, an account that can hold, and nobody who holds the asset alone."""
+        return self.quantity > 0 and not self.covered and self.account not in NO_ACCOUNTS
+
+
+NOT_ALONE: Final = Holding("", 0, -1)
+"""In the slot of one holder: nobody holds the asset alone any more."""
 
 
 class Before(NamedTuple):
@@ -66,7 +73,8 @@ class Before(NamedTuple):
 
 @dataclass(slots=True)
 class Seen:
-    """What a batch says about one asset or one collection, whoever holds it. ``counts``: by kind, as KINDS has them."""
+    """What a batch says about one asset or one collection, whoever holds it. ``counts``: by kind, as KINDS has them;
+    ``met_as``: the standard of its first record."""
 
     standard: str
     version: int
@@ -75,6 +83,7 @@ class Seen:
     first_time: int
     last_time: int
     counts: list[int]
+    met_as: str
 
 
 @dataclass(slots=True)
@@ -134,11 +143,11 @@ def events_of(records: Iterable[C]) -> list[C]:
 def slots_of(change: AnyChange) -> tuple[Slot, ...]:
     """The holdings that a record may change."""
     key = (change.network, change.contract, change.token_id)
-    if change.holder is not None:
-        return ((*key, ""),)
-    if change.kind == NONE:
-        return ()
-    return tuple((*key, account) for account in {change.from_account, change.to_account} if account not in NO_ACCOUNTS)
+    one = ((*key, ""),) if change.holder is not None or change.holder_before is not None else ()
+    if change.kind == NONE or HOLDING[change.standard] == "single":
+        return one
+    accounts = {change.from_account, change.to_account} - NO_ACCOUNTS
+    return (*one, *((*key, account) for account in accounts))
 
 
 def touched(changes: Sequence[AnyChange]) -> list[Slot]:
@@ -146,9 +155,11 @@ def touched(changes: Sequence[AnyChange]) -> list[Slot]:
     return in_order({slot for change in changes for slot in slots_of(change)})
 
 
-def new_singles(slots: Iterable[Slot], stored: Mapping[Slot, Holding]) -> list[Asset]:
-    """The assets that somebody holds alone from this batch on: they may have had balances before."""
-    return [s[:3] for s in slots if not s[3] and ((held := stored.get(s)) is None or held.account in NO_ACCOUNTS)]
+def turning(changes: Iterable[AnyChange], slots: Iterable[Slot], stored: Mapping[Slot, Holding]) -> list[Asset]:
+    """The assets that somebody holds alone from this batch on, or whose balances count from now on."""
+    found = {s[:3] for s in slots if not s[3] and ((held := stored.get(s)) is None or held.account in NO_ACCOUNTS)}
+    found |= {(c.network, c.contract, c.token_id) for c in changes if c.holder is None and c.holder_before is not None}
+    return in_order(found)
 
 
 def fold(
@@ -156,24 +167,31 @@ def fold(
 ) -> Folded:
     """Apply a batch in record order to the ``stored`` holdings of the slots it touches.
 
-    ``balances``: the stored slots of assets that had balances and have one holder from this batch on.
+    ``balances``: the stored slots of assets that have one holder from this batch on, or had one. A record of a balance
+    moves it always; whether it counts, the record says: it is covered while one account holds the asset.
     """
-    folded, moved, uncounted = Folded(), set(balances), dict[Asset, str]()
+    folded, shown, uncounted = Folded(), set(balances), dict[Asset, str]()
     for change in changes:
         asset = (change.network, change.contract, change.token_id)
         if change.holder is not None:
             slot = (*asset, "")
-            if moved and asset in moved:
-                moved.remove(asset)
-                _drop_balances(asset, balances.get(asset, ()), folded.holdings)
+            if shown and asset in shown:
+                shown.remove(asset)
+                _cover(asset, balances.get(asset, ()), stored, folded.holdings, covered=True)
                 uncounted[asset] = change.standard
             if change.kind == NONE and _changes_hands(slot, change.holder, stored, folded.holdings):
                 uncounted[asset] = change.standard
             folded.holdings[slot] = Holding(change.holder, 1, change.holder_block or 0)
-        elif change.kind != NONE:
-            moved.add(asset)
-            _move_multi(asset, change, stored, folded.holdings)
+        elif change.holder_before is not None:
+            shown.add(asset)
+            _cover(asset, balances.get(asset, ()), stored, folded.holdings, covered=False)
+            folded.holdings[*asset, ""] = NOT_ALONE
+            uncounted[asset] = change.standard
         if change.kind != NONE:
+            if HOLDING[change.standard] != "single":
+                if change.holder is None:
+                    shown.add(asset)
+                _move_multi(asset, change, stored, folded.holdings)
             _count(asset, change, folded)
     for asset, standard in uncounted.items():
         folded.assets.setdefault(asset, _unseen(standard))
@@ -190,22 +208,26 @@ def _changes_hands(slot: Slot, holder: str, stored: Mapping[Slot, Holding], afte
 
 def _unseen(standard: str) -> Seen:
     """Of what is known already: no count, and heights and times that widen nothing."""
-    return Seen(standard, 0, _NEVER, -1, _NEVER, 0, [0, 0, 0])
+    return Seen(standard, 0, _NEVER, -1, _NEVER, 0, [0, 0, 0], standard)
 
 
-def _drop_balances(asset: Asset, stored: Sequence[Slot], after: dict[Slot, Holding]) -> None:
-    """The asset has one holder: what accounts had of it, in the tables or by this batch, counts no more."""
+def _cover(
+    asset: Asset, known: Sequence[Slot], stored: Mapping[Slot, Holding], after: dict[Slot, Holding], *, covered: bool
+) -> None:
+    """What accounts have of the asset, in the tables or by this batch, counts no more, or again."""
     moved = [slot for slot in after if slot[3] and slot[:3] == asset]
-    after |= {slot: Holding(slot[3], 0, -1) for slot in {*stored, *moved}}
+    after |= {slot: (after.get(slot) or stored[slot])._replace(covered=covered) for slot in {*known, *moved}}
 
 
 def _move_multi(asset: Asset, change: AnyChange, stored: Mapping[Slot, Holding], after: dict[Slot, Holding]) -> None:
+    covered = change.holder is not None
     for account, difference in ownership.movements(
         change.from_account, change.to_account, int(change.quantity), change.op
     ):
         slot = (*asset, account)
         before = after.get(slot) or stored.get(slot) or Holding(account, 0, -1)
-        after[slot] = Holding(account, before.quantity + difference, max(before.block_number, change.block_number))
+        block_number = max(before.block_number, change.block_number)
+        after[slot] = Holding(account, before.quantity + difference, block_number, covered)
 
 
 def _count(asset: Asset, change: AnyChange, folded: Folded) -> None:
@@ -224,7 +246,8 @@ def _see(into: dict[K, Seen], key: K, change: AnyChange) -> list[int]:
     number, time = change.block_number, change.block_time
     seen = into.get(key)
     if seen is None:
-        seen = into[key] = Seen(change.standard, change.seq, number, number, time, time, [0, 0, 0])
+        standard = change.standard
+        seen = into[key] = Seen(standard, change.seq, number, number, time, time, [0, 0, 0], standard)
         return seen.counts
     seen.standard, seen.version = change.standard, change.seq
     if number > seen.last_block:
@@ -286,4 +309,4 @@ def changed_rows(folded: Folded, gained: Net, cards: Mapping[Asset, Before], hol
 
 def _stub(asset: Asset, seen: Seen) -> NewAsset:
     uuid = ids.asset_uuid_text(ids.asset_id(*asset))
-    return NewAsset(uuid=uuid, standard=seen.standard, first_seen=seen.first_time)
+    return NewAsset(uuid=uuid, standard=seen.met_as, first_seen=seen.first_time)

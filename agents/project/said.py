@@ -48,6 +48,7 @@ class Change(NamedTuple):
     finalized: int
     position: int
     holder: str | None
+    holder_before: str | None
     holder_block: int | None
     block_end: bool | None
 
@@ -117,7 +118,8 @@ def refusal_of(change: AnyChange) -> Refused | None:
         return refused("unfit_value", "holder_block of at least -1", change.holder_block)
     if not _is_uint(change.token_id) or not _is_uint(change.quantity):
         return refused("unfit_value", "token id and quantity as decimal numbers", (change.token_id, change.quantity))
-    if change.holder is None and HOLDING[change.standard] == "single":
+    ends = change.op == "revert" and change.holder_before is not None  # balances count from now on
+    if change.holder is None and HOLDING[change.standard] == "single" and not ends:
         return refused("no_holder", f"the holder of a token of standard {change.standard}", change.holder)
     return None
 

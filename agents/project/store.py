@@ -17,8 +17,8 @@ from ft.agents.project.projection import (
     changed_rows,
     fold,
     net,
-    new_singles,
     touched,
+    turning,
 )
 from ft.agents.project.said import AnyChange
 from ft.sql.queries import load
@@ -43,7 +43,7 @@ async def store(conn: Connection, changes: Sequence[AnyChange]) -> None:
         return
     slots = touched(changes)
     stored = await _read_stored(conn, slots)
-    balances = await _read_balances(conn, new_singles(slots, stored), stored)
+    balances = await _read_balances(conn, turning(changes, slots, stored), stored)
     folded = fold(changes, stored, balances)
     gained = net(folded.holdings, stored)
     cards, holders = await _move(conn, in_order(folded.assets), folded, gained)
@@ -58,19 +58,20 @@ async def _read_stored(conn: Connection, slots: Sequence[Slot]) -> dict[Slot, Ho
         await conn.execute(sql["plan"], prepare=True)
         cursor = await conn.execute(sql["read_holdings"], columns(_SLOT, slots), prepare=True)
         rows = await cursor.fetchall()
-    return {slots[n - 1]: Holding(account, int(quantity), block) for n, account, quantity, block in rows}
+    return {slots[n - 1]: Holding(account, int(quantity), *rest) for n, account, quantity, *rest in rows}
 
 
 async def _read_balances(
     conn: Connection, assets: Sequence[Asset], stored: dict[Slot, Holding]
 ) -> dict[Asset, list[Slot]]:
-    """The balances of assets that have one holder from now on; they join the ``stored``. Mostly there are none."""
+    """The balances of assets that have one holder from now on, or had one; they join the ``stored``. Mostly there are
+    none."""
     found: dict[Asset, list[Slot]] = {}
     if assets:
         cursor = await conn.execute(load("project")["read_balances"], columns(_ASSET, assets), prepare=True)
-        for n, account, quantity, block in await cursor.fetchall():
+        for n, account, quantity, *rest in await cursor.fetchall():
             slot = (*assets[n - 1], account)
-            stored[slot] = Holding(account, int(quantity), block)
+            stored[slot] = Holding(account, int(quantity), *rest)
             found.setdefault(assets[n - 1], []).append(slot)
     return found
 
@@ -99,7 +100,7 @@ def _moved(folded: Folded) -> Iterator[tuple[str, Mapping[str, str]]]:
     slots = in_order(holdings)
     yield (
         "write_holdings",
-        columns((*_SLOT, "account", "quantity", "block_number"), [(*slot, *holdings[slot]) for slot in slots]),
+        columns((*_SLOT, *Holding._fields), [(*slot, *holdings[slot]) for slot in slots]),
     )
     yield "write_activity", columns((*_COLLECTION, "day", *_COUNTS), [(*key, *days[key]) for key in sorted(days)])
 

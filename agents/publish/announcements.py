@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from ft.agents.ledger.journal import Led, Stretch, last_announced
+from ft.agents.ledger.journal import BALANCES_COUNT, Led, Stretch, last_announced
 from ft.agents.ledger.singles import SINGLE
 from ft.schemas.codec import Codec
 from ft.schemas.events import Finality, OwnershipChanged, ReorgDetected, to_record
@@ -154,10 +154,11 @@ class Announcer:
 
 def _holding(led: Led, standard: str, source: str, target: str, block: int, time: int) -> str:
     """The four fields of what a row led to, where it does not say all of it itself."""
-    if standard not in SINGLE and led.holder is None:
-        return _NO_HOLDING
-    holder = target if led.holder is None else led.holder
     before = source if led.holder_before is None else led.holder_before
+    if led.holder == BALANCES_COUNT or (standard not in SINGLE and led.holder is None):
+        had_one = standard in SINGLE or led.holder_before is not None
+        return f"\x00\x02{text(before)}\x00\x00" if had_one else _NO_HOLDING
+    holder = target if led.holder is None else led.holder
     number_of = block if led.holder_block is None else led.holder_block
     time_of = time if led.holder_time is None else led.holder_time
     return f"\x02{text(holder)}\x02{text(before)}\x02{number(number_of)}\x02{number(time_of)}"

@@ -297,9 +297,9 @@ MUTATIONS: Final = (
     ),
     Mutation(
         name="an-id-has-one-holder-for-ever",
-        path="agents/ledger/singles.py",
-        old='    elif one.balances is None and stretch.op == "apply" and vacant(before):\n',
-        new='    elif one.balances is None and stretch.op == "apply" and before is None:\n',
+        path="agents/ownership.py",
+        old="        return bool(self._live) and not self._told\n",
+        new="        return bool(self._live) and not self._told and self._given is None\n",
         tests=(LEDGER_HOLDERS,),
     ),
     Mutation(
@@ -313,10 +313,24 @@ MUTATIONS: Final = (
     Mutation(
         name="balances-go-and-nobody-counts-it",
         path="agents/project/projection.py",
-        old="                _drop_balances(asset, balances.get(asset, ()), folded.holdings)\n"
+        old="                _cover(asset, balances.get(asset, ()), stored, folded.holdings, covered=True)\n"
         "                uncounted[asset] = change.standard\n",
-        new="                _drop_balances(asset, balances.get(asset, ()), folded.holdings)\n",
+        new="                _cover(asset, balances.get(asset, ()), stored, folded.holdings, covered=True)\n",
         tests=(PROJECTION,),
+    ),
+    Mutation(
+        name="a-holder-who-falls-takes-the-balances-along",
+        path="agents/project/projection.py",
+        old="            _cover(asset, balances.get(asset, ()), stored, folded.holdings, covered=False)\n",
+        new="",
+        tests=(PROJECTION,),
+    ),
+    Mutation(
+        name="an-older-single-event-is-not-looked-for",
+        path="agents/ledger/owners.py",
+        old="    asked = [(token, False) for token in most] + [(token, True) for token in most if token in mixed]\n",
+        new="    asked = [(token, False) for token in most]\n",
+        tests=(LEDGER_HOLDERS,),
     ),
     Mutation(
         name="a-recount-deletes-what-came-meanwhile",

@@ -1,9 +1,9 @@
 """A random history of one partition as OwnershipChanged records, and a recount of what it comes to.
 
-The history knows mints, transfers, burns, self-transfers, ERC-1155 quantities, tokens first seen moving, reorgs
-with events that return in other blocks and at lower positions, and older, final blocks that arrive at any time, in
-any order, also while a reorg goes on. Records of kind finality come whenever they like. What a record of a single token
-led to is recounted from all that is live, each time.
+The history knows mints, transfers, burns, self-transfers, ERC-1155 quantities, a contract that tells of both holdings,
+tokens first seen moving, reorgs with events that return in other blocks and at lower positions, and older, final blocks
+that arrive at any time, in any order, also while a reorg goes on. Records of kind finality come whenever they like.
+What a record of a single token led to is recounted from all that is live, each time.
 """
 
 from collections import Counter
@@ -18,6 +18,8 @@ from ft.schemas.standards import HOLDING
 
 NETWORK: Final = "synthetic"
 CONTRACTS: Final = {f"0x{c:040x}": ("erc1155" if c % 3 == 0 else "erc721") for c in range(0xC1, 0xC5)}
+HYBRID: Final = f"0x{0xC5:040x}"
+"""Some of its events are of ERC-721, some of ERC-1155, and both tell of every id."""
 ACCOUNTS: Final = [f"0x{a:040x}" for a in range(0xA1, 0xA6)]
 _TIME: Final = 1_704_067_200
 _BLOCK_TIME_S: Final = 20_000  # a few blocks a day
@@ -39,8 +41,8 @@ class History:
     _pending: list[OwnershipChanged] = field(default_factory=list)
     _serial: int = 0
     _start: int = 0
-    _given: dict[tuple[str, str], str] = field(default_factory=dict)
-    """Token -> the `from` of its latest retraction."""
+    _given: dict[tuple[str, str], str | None] = field(default_factory=dict)
+    """Token -> the `from` of its latest retraction; None: that was of a balance."""
 
     @property
     def events(self) -> list[OwnershipChanged]:
@@ -129,25 +131,31 @@ class History:
         if op == "apply":
             self.live[event.event_id] = event
         else:
-            self._given[event.contract, event.token_id] = event.from_account
             del self.live[event.event_id]
+            if moves(event):
+                single = HOLDING[event.standard] == "single"
+                self._given[event.contract, event.token_id] = event.from_account if single else None
         after = self.holding(event)
         led: dict[str, Any] = {"block_end": ends}
-        if HOLDING[event.standard] == "single" and after is not None:
+        if after is not None and moves(event):
             led |= {"holder": after[0], "holder_before": before[0] if before else event.from_account}
             led |= {"holder_block": after[1], "holder_time": after[2]}
+        elif before is not None and moves(event):
+            led |= {"holder_before": before[0]}
         record = self._put(replace(event, op=op, revision=self.revisions[event.event_id], **led))
         if op == "apply":
             self.live[event.event_id] = record
 
     def holding(self, event: OwnershipChanged) -> tuple[str, int, int] | None:
-        """Account, block number and time of the event that the token's holding stands on, by all that is live."""
+        """Account, block number and time of the event that the token's holding stands on, by all that is live; None
+        where its balances count, or nobody is known to have it."""
         token = (event.contract, event.token_id)
-        live = [e for e in self.live.values() if (e.contract, e.token_id) == token]
-        if live:
+        live = [e for e in self.live.values() if (e.contract, e.token_id) == token and moves(e)]
+        if any(HOLDING[e.standard] == "single" for e in live):
             top = max(live, key=lambda e: (e.block_number, e.log_index, e.sub_index))
             return top.to_account, top.block_number, top.block_time
-        return (self._given[token], -1, 0) if token in self._given else None
+        account = self._given.get(token)
+        return None if live or account is None else (account, -1, 0)
 
     def _returning(self) -> OwnershipChanged | None:
         """An undone event whose move is possible again, sometimes."""
@@ -160,8 +168,9 @@ class History:
 
     def fresh(self) -> OwnershipChanged:
         """A possible move, in no block yet."""
-        contract = self.random.choice(list(CONTRACTS))
-        standard, token = CONTRACTS[contract], str(self.random.randrange(2))
+        contract = self.random.choice([*CONTRACTS, HYBRID])
+        standard = CONTRACTS.get(contract) or self.random.choice(("erc721", "erc1155"))
+        token = str(self.random.randrange(2))
         # A token that was never seen moves first as often as it is minted.
         source = self._owners.get((contract, token)) or self.random.choice([EVM_ZERO, *ACCOUNTS])
         if standard == "erc1155":
@@ -191,6 +200,11 @@ class History:
         )
 
 
+def moves(event: OwnershipChanged) -> bool:
+    """Whether it is a movement at all; an event of quantity 0 is none."""
+    return event.quantity != "0"
+
+
 def _kind(source: str, target: str, quantity: str) -> str:
     if quantity == "0" or source == target == EVM_ZERO:
         return "none"
@@ -216,7 +230,7 @@ def history(random: Random, blocks: int = 14) -> History:
 
 def recount(made: History) -> dict[str, dict[Any, Any]]:
     """The projections' rows from the history alone: visible holdings, then everything counted anew."""
-    holdings = _holders_of_singles(made) | _sums(made)
+    holdings = _holdings(made)
     visible = {key: row for key, row in holdings.items() if row[1] > 0 and row[0] not in NO_ACCOUNTS}
     assets = sorted({(r.network, r.contract, r.token_id) for r in _counted(made)})
     accounts = Counter((key[0], key[1], account) for key, (account, _) in visible.items())
@@ -230,14 +244,15 @@ def recount(made: History) -> dict[str, dict[Any, Any]]:
     }
 
 
-def _holders_of_singles(made: History) -> dict[Any, tuple[str, int]]:
+def _holdings(made: History) -> dict[Any, tuple[str, int]]:
+    """Of each asset its one holder, or the balances that count."""
     rows: dict[Any, tuple[str, int]] = {}
-    singles = {(r.network, r.contract, r.token_id): r for r in made.events if HOLDING[r.standard] == "single"}
-    for asset, last in singles.items():
-        live = [e for e in made.live.values() if (e.network, e.contract, e.token_id) == asset]
-        top = max(live, key=lambda e: (e.block_number, e.log_index, e.sub_index), default=None)
-        rows[(*asset, "")] = (top.to_account if top else last.from_account, 1)
-    return rows
+    for record in made.events:
+        asset = (record.network, record.contract, record.token_id)
+        if (one := made.holding(record)) is not None:
+            rows[(*asset, "")] = (one[0], 1)
+    alone = {key[:3] for key in rows}
+    return rows | {key: row for key, row in _sums(made).items() if key[:3] not in alone}
 
 
 def _counted(made: History) -> list[OwnershipChanged]:
@@ -288,5 +303,5 @@ def _activity(made: History) -> dict[Any, tuple[int, ...]]:
 
 
 def _asset(made: History, asset: tuple[str, str, str]) -> tuple[Any, ...]:
-    times = [r.block_time for r in _counted(made) if (r.network, r.contract, r.token_id) == asset]
-    return (asset_uuid(asset_id(*asset)), CONTRACTS[asset[1]], min(times))
+    told = [r for r in _counted(made) if (r.network, r.contract, r.token_id) == asset]
+    return (asset_uuid(asset_id(*asset)), told[0].standard, min(r.block_time for r in told))

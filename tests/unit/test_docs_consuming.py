@@ -1,6 +1,8 @@
 """docs/consuming.md: its examples keep to the rule of the ledger, and its tables to the schemas."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
@@ -18,51 +20,75 @@ PAGE = "consuming.md"
 
 
 def change(source: str, target: str, op: str = "apply", **more: Any) -> dict[str, Any]:
-    return {"op": op, "asset_id": ASSET, "from": source, "to": target, "quantity": "1", "holder": None, **more}
+    said = {"holder": None, "holder_before": None, "standard": "erc1155"} | more
+    return {"op": op, "asset_id": ASSET, "from": source, "to": target, "quantity": "1", **said}
+
+
+@dataclass
+class Reader:
+    """Somebody who runs the examples."""
+
+    alone: dict[str, str] = field(default_factory=dict)
+    balances: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def follow(self, record: Mapping[str, Any]) -> None:
+        examples(PAGE)["follow"](self.alone, self.balances, record)
+
+    def owners(self, asset: str = ASSET) -> dict[str, int]:
+        found: dict[str, int] = examples(PAGE)["owners"](self.alone, self.balances, asset)
+        return found
 
 
 def test_the_example_assigns_the_holder_that_a_record_names() -> None:
-    held: dict[str, Any] = {}
+    reader = Reader()
     for source, target, op, holder in (
         (EVM_ZERO, "a", "apply", "a"),
         ("spender", EVM_ZERO, "apply", EVM_ZERO),
         ("spender", EVM_ZERO, "revert", "a"),
     ):
-        examples(PAGE)["follow"](held, change(source, target, op, holder=holder))
-        assert held == {ASSET: {holder: 1}}
+        reader.follow(change(source, target, op, holder=holder, holder_before="b", standard="erc721"))
+        assert reader.owners() == ({} if holder == EVM_ZERO else {holder: 1})
 
 
 def test_the_example_adds_up_the_balances_of_an_erc1155_asset() -> None:
-    held: dict[str, dict[str, int]] = {}
+    reader = Reader()
     for op, quantity in (("apply", str(2**256 - 1)), ("apply", "5"), ("revert", "5")):
-        examples(PAGE)["follow"](held, change(EVM_ZERO, "a", op, quantity=quantity))
-    examples(PAGE)["follow"](held, change("a", "b"))
+        reader.follow(change(EVM_ZERO, "a", op, quantity=quantity))
+    reader.follow(change("a", "b"))
 
-    assert {account: n for account, n in held[ASSET].items() if account != EVM_ZERO} == {"a": 2**256 - 2, "b": 1}
+    assert reader.owners() == {"a": 2**256 - 2, "b": 1}
+
+
+def test_the_example_comes_back_to_balances_where_nobody_holds_the_asset_alone_any_more() -> None:
+    reader = Reader()
+    reader.follow(change(EVM_ZERO, "a", quantity="5"))
+    reader.follow(change("a", "b", holder="b", holder_before="a", standard="erc721"))
+    alone = reader.owners()
+    reader.follow(change("a", "b", "revert", holder_before="b", standard="erc721"))
+
+    assert alone == {"b": 1}
+    assert reader.owners() == {"a": 5}
 
 
 def test_the_example_refuses_an_op_that_it_does_not_know() -> None:
     with pytest.raises(ValueError, match="expected apply, revert or finality"):
-        examples(PAGE)["follow"]({}, change("a", "b", op="amend"))
+        Reader().follow(change("a", "b", op="amend"))
 
 
 def test_the_example_is_short() -> None:
-    source = page(PAGE).split("def follow")[1].split("```")[0].strip().splitlines()
+    source = page(PAGE).split("def follow")[1].split("\n\n\n")[0].strip().splitlines()
 
     assert len(source) <= 15
 
 
 @pytest.mark.parametrize("seed", range(40))
 def test_the_example_comes_to_what_a_recount_comes_to(seed: int) -> None:
-    held: dict[str, dict[str, int]] = {}
-    made = history(Random(seed))
+    reader, made = Reader(), history(Random(seed))
     for record in made.records:
-        examples(PAGE)["follow"](held, to_record(record))
+        reader.follow(to_record(record))
 
-    nobody = examples(PAGE)["NOBODY"]
-    visible = {
-        (a, who): n for a, accounts in held.items() for who, n in accounts.items() if n > 0 and who not in nobody
-    }
+    assets = {asset_id(*key[:3]) for key in recount(made)["cards"]}
+    visible = {(asset, who): n for asset in assets for who, n in reader.owners(asset).items()}
     assert visible == {(asset_id(*key[:3]), row[0]): row[1] for key, row in recount(made)["holdings"].items()}
 
 

@@ -34,7 +34,7 @@ GROUP BY e.partition, o.next_seq HAVING (min(seq), max(seq), count(*)) <> (1, o.
 """
 _PROJECTED: Final = """
 SELECT contract, token_id::text, account, quantity::text FROM projection.holdings
-WHERE network = %s AND quantity > 0 AND account NOT IN ('', %s)
+WHERE network = %s AND quantity > 0 AND NOT covered AND account NOT IN ('', %s)
 """
 _STATS: Final = """
 SELECT contract, owners, assets, supply::bigint, transfers, mints, burns FROM projection.collection_stats

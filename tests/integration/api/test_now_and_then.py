@@ -157,8 +157,6 @@ async def test_an_id_that_nothing_is_left_of_shows_its_balances_now_and_then(
 ) -> None:
     world.event(CONTRACT, 7, ZERO, ALICE, 1, fork="gone")
     world.event(CONTRACT, 7, ZERO, ALICE, 1, fork="gone", op="revert", revision=2)
-    world.owns(CONTRACT, 7, ZERO, -1)
-    world.run("UPDATE market.ownership_current SET since = NULL, implicit = true")
     world.event(CONTRACT, 7, ZERO, BOB, 2, quantity=10, standard="erc1155")
     world.owns(CONTRACT, 7, BOB, 2, quantity=10, standard="erc1155")
     world.blocks(0, HEAD)
@@ -169,6 +167,26 @@ async def test_an_id_that_nothing_is_left_of_shows_its_balances_now_and_then(
 
     assert now == then
     assert [(row["owner"], row["quantity"]) for row in now] == [(BOB, "10")]
+
+
+async def test_an_id_with_one_holder_shows_the_balances_that_it_had_before(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    world.event(CONTRACT, 7, ZERO, ALICE, 1, quantity=10, standard="erc1155")
+    world.event(CONTRACT, 7, ALICE, BOB, 2, quantity=4, standard="erc1155")
+    world.event(CONTRACT, 7, ALICE, CAROL, 3)
+    world.owns(CONTRACT, 7, CAROL, 3)
+    world.blocks(0, HEAD)
+    world.heads(HEAD)
+
+    url = f"/api/v1/assets/{NETWORK}:{CONTRACT}:7/owners"
+    found = [(await client.get(f"{url}?at_block={block}")).json()["data"] for block in (0, 2, 3)]
+
+    assert [{row["owner"]: row["quantity"] for row in rows} for rows in found] == [
+        {},
+        {ALICE: "6", BOB: "4"},
+        {CAROL: "1"},
+    ]
 
 
 async def test_a_unique_token_moved_by_another_standards_event_has_one_holder_in_its_past(

@@ -69,9 +69,11 @@ _RELEASE: Final = "UPDATE system.publish_cursor SET blocked = NULL WHERE blocked
 
 
 def odd() -> Log:
-    """Another network: a token that is minted while somebody has it, and one whose movements are told twice each.
+    """Another network: a token that is minted while somebody has it, one whose movements are told twice each, and one
+    with balances, which somebody has alone until that falls.
 
-    The second of them is in a transaction of its own, because its block is as large as one may be.
+    The second movement is in a transaction of its own, because its block is as large as one may be; so is what makes
+    the last one somebody's alone, and its retraction.
     """
     log = Log()
     mint = Event(tx="mint", contract="coin", target="alice")
@@ -81,7 +83,12 @@ def odd() -> Log:
         others = [Event(tx=f"o{number}", token=n, n=n, contract="coin", target="bob") for n in range(2, _EVENTS_MAX)]
         events = [moved, replace(moved, standard="erc1155"), *others[: _EVENTS_MAX * (number - 2)]]
         log.append(Block(number, events), echo=[False, True, *[False] * (len(events) - 2)])
-    log.append(Block(4, [replace(mint, tx="again", target="bob")]))
+    coins = Event(tx="coins", token=5, contract="hybrid", target="alice", quantity=10, standard="erc1155")
+    log.append(Block(4, [replace(mint, tx="again", target="bob"), coins]))
+    alone = Event(tx="alone", token=5, contract="hybrid", source="alice", target="bob")
+    others = [Event(tx="o5", token=100 + n, n=n, contract="coin", target="bob") for n in range(1, _EVENTS_MAX)]
+    log.append(Block(5, [alone, *others]))
+    log.revert(log.chain[-1])
     return log
 
 

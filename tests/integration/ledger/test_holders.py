@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ft.agents.ledger.journal import BALANCES_COUNT
 from ft.agents.ledger.singles import SINGLE
 from ft.config import Config
 from ft.schemas.ids import NO_ACCOUNTS
@@ -49,13 +50,13 @@ def verified(config: Config) -> list[tuple[Any, ...]]:
 class Recount:
     """What each row led to, from all that is live before and after it."""
 
-    live: dict[tuple[str, str], dict[tuple[int, int, int], tuple[str, int]]] = field(default_factory=dict)
-    given: dict[tuple[str, str], str] = field(default_factory=dict)
-    single: set[tuple[str, str]] = field(default_factory=set)
-    """Tokens that one account holds: an event of a single standard has told, and something is left of them."""
+    live: dict[tuple[str, str], dict[tuple[int, int, int], tuple[str, int, bool]]] = field(default_factory=dict)
+    given: dict[tuple[str, str], str | None] = field(default_factory=dict)
+    """Of each token the `from` of its latest retraction; None: that was of a balance."""
 
     def take(self, row: tuple[Any, ...]) -> tuple[Any, ...] | None:
-        """(holder, holder_before, holder_block, holder_time) after a row that moves something."""
+        """(holder, holder_before, holder_block, holder_time) after a row that moves something; None: it says nothing,
+        as balances do."""
         _, op, standard, contract, token_id, number, log_index, sub_index, time, source, target, quantity, echo = row[
             :13
         ]
@@ -63,31 +64,30 @@ class Recount:
             return None
         token, position = (contract, token_id), (number, log_index, sub_index)
         before = self._holding(token)
-        if standard in SINGLE:
-            self.single.add(token)
-        elif op == "apply" and before is not None and before[0] in NO_ACCOUNTS and before[1] == -1:
-            self.single.discard(token)
         if op == "apply":
-            self.live.setdefault(token, {})[position] = (target, time)
+            self.live.setdefault(token, {})[position] = (target, time, standard in SINGLE)
         else:
             self.live[token].pop(position, None)
-            if token in self.single:
-                self.given[token] = source
-        if token not in self.single:
-            return None
-        account, block, at = self._holding(token) or ("", -1, 0)
+            self.given[token] = source if standard in SINGLE else None
+        after = self._holding(token)
+        if after is None:
+            return None if before is None else (None, before[0], None, None)
+        account, block, at = after
         return account, before[0] if before else source, block, at
 
     def _holding(self, token: tuple[str, str]) -> tuple[str, int, int] | None:
-        live = self.live.get(token)
-        if live:
+        live, given = self.live.get(token), self.given.get(token)
+        if live and any(single for _, _, single in live.values()):
             top = max(live)
             return live[top][0], top[0], live[top][1]
-        return (self.given[token], -1, 0) if token in self.given else None
+        return None if live or given is None else (given, -1, 0)
 
 
 def said(row: tuple[Any, ...]) -> tuple[Any, ...]:
     """What a row says it led to, with what it says of itself where it says nothing."""
+    single = row[2] in SINGLE
+    if row[13] == BALANCES_COUNT or (not single and row[13] is None):
+        return None, row[9] if row[14] is None and single else row[14], None, None
     itself = (row[10], row[9], row[5], row[8])
     return tuple(own if led is None else led for led, own in zip(row[13:17], itself, strict=True))
 
@@ -275,6 +275,34 @@ async def test_another_worker_knows_that_a_contract_tells_of_both_holdings(
 
 
 @pytest.mark.parametrize("one_by_one", [False, True], ids=["at once", "one by one"])
+@pytest.mark.parametrize("spender", [False, True], ids=["from its holder", "from somebody else"])
+async def test_an_erc721_event_that_falls_leaves_the_balances_that_an_id_had(
+    config: Config, make_ledger: MakeLedger, one_by_one: bool, spender: bool
+) -> None:
+    log, ledger = Log(), await make_ledger()
+    multi: dict[str, Any] = {"standard": "erc1155"}
+    log.append(Block(1, [Event(tx="coins", target="alice", quantity=10, **multi)]))
+    log.append(Block(2, [Event(tx="some", source="alice", target="bob", quantity=4, **multi)]))
+    alone = Block(3, [Event(tx="one", source="spender" if spender else "alice", target="carol")])
+    log.append(alone)
+    await (ledger.read_one_by_one(log) if one_by_one else ledger.read(log))
+    with_one = balances(config)
+    log.revert(alone)
+    log.append(Block(3, [Event(tx="more", source="bob", target="dora", quantity=1, **multi)], fork="b"))
+    await (ledger.read_one_by_one(log) if one_by_one else ledger.read(log))
+
+    assert with_one == {(account("c"), 1, account("carol")): 1}
+    assert balances(config) == {
+        (account("c"), 1, account("alice")): 6,
+        (account("c"), 1, account("bob")): 3,
+        (account("c"), 1, account("dora")): 1,
+    }
+    assert rows(config, "SELECT token_id::int FROM system.findings") == []
+    assert check_rows(config) == 2
+    assert verified(config) == []
+
+
+@pytest.mark.parametrize("one_by_one", [False, True], ids=["at once", "one by one"])
 async def test_an_id_whose_only_pair_fell_has_balances_where_the_block_that_counts_tells_of_them(
     config: Config, make_ledger: MakeLedger, one_by_one: bool
 ) -> None:
@@ -288,7 +316,7 @@ async def test_an_id_whose_only_pair_fell_has_balances_where_the_block_that_coun
 
     assert balances(config) == {(account("c"), 1, account("bob")): 6, (account("c"), 1, account("carol")): 4}
     assert rows(config, "SELECT token_id::int FROM system.findings") == []
-    assert check_rows(config) == 2
+    assert check_rows(config) == 3
     assert verified(config) == []
 
     log.append(Block(3, [Event(tx="one", source="carol", target="dora")]))

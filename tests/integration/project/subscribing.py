@@ -22,7 +22,8 @@ PARTITION = 3
 
 QUERIES = {
     "holdings": "SELECT network, contract, token_id, slot, account, quantity FROM projection.holdings"
-    " WHERE quantity > 0 AND account NOT IN ('', 'addr_none', '0x0000000000000000000000000000000000000000')",
+    " WHERE quantity > 0 AND NOT covered"
+    " AND account NOT IN ('', 'addr_none', '0x0000000000000000000000000000000000000000')",
     "cards": "SELECT network, contract, token_id, standard, supply, owners, transfers, last_block,"
     " extract(epoch FROM last_time)::bigint, version FROM projection.asset_cards",
     "holders": "SELECT network, contract, account, holdings FROM projection.collection_holders WHERE holdings <> 0",

@@ -113,6 +113,21 @@ def test_contracts_that_an_older_version_met_are_known_by_what_they_tell_of(conf
     assert met == [("a", 1, True, False), ("b", 1, False, True), ("c", 1, True, True)]
 
 
+@pytest.mark.parametrize("multi", [False, True], ids=["of one holding", "of both"])
+def test_a_journal_with_contracts_that_tell_of_both_holdings_is_written_anew(config: Config, multi: bool) -> None:
+    with psycopg.connect(config.postgres) as conn:
+        conn.execute("ALTER TABLE projection.holdings DROP COLUMN covered")
+        conn.execute("DELETE FROM system.migrations WHERE name LIKE '0026%'")
+        conn.execute("INSERT INTO ledger.contract_kinds VALUES ('n', 'c', 1, true, %s)", (multi,))
+
+    applied = migrate(config.postgres, config)
+
+    with psycopg.connect(config.postgres) as conn:
+        state = conn.execute("SELECT value FROM system.settings WHERE name = 'holders'").fetchone()
+    assert applied == ["0026_covered_balances.sql"]
+    assert state == (('{"step": "journal"}',) if multi else None)
+
+
 def test_an_edited_migration_is_refused(config: Config) -> None:
     with psycopg.connect(config.postgres) as conn:
         conn.execute("UPDATE system.migrations SET sha256 = 'other' WHERE name LIKE '0001%'")

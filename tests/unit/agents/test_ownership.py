@@ -22,8 +22,8 @@ def held(account: str, block: int, log_index: int = 0) -> Holding:
     return Holding(account=account, position=at(block, log_index), time=block)
 
 
-def arrival(account: str, block: int, log_index: int = 0) -> Arrival:
-    return Arrival(at(block, log_index), account, block)
+def arrival(account: str, block: int, log_index: int = 0, *, single: bool = True) -> Arrival:
+    return Arrival(at(block, log_index), account, block, single)
 
 
 def test_nothing_is_known_of_a_token_before_its_first_event() -> None:
@@ -97,6 +97,30 @@ def test_a_retracted_event_that_comes_again_lower_counts_at_its_new_place() -> N
     assert token.holding == held("b", 6, 1)
 
 
+def test_events_of_balances_move_a_token_that_one_account_holds() -> None:
+    token = Token([arrival("a", 2)])
+    token.apply(arrival("b", 3, single=False))
+
+    assert token.holding == held("b", 3)
+
+
+def test_where_no_live_event_says_that_one_account_holds_it_the_balances_of_a_token_count() -> None:
+    token = Token([arrival("a", 2, single=False), arrival("b", 3)])
+    token.retract(at(3), "a")
+
+    assert token.has_balances
+    assert token.holding is None
+
+
+def test_what_a_retraction_of_a_balance_leaves_without_a_live_event_nobody_holds() -> None:
+    token = Token([arrival("a", 2, single=False), arrival("b", 3)])
+    token.retract(at(3), "a")
+    token.retract(at(2), None)
+
+    assert not token.has_balances
+    assert token.holding is None
+
+
 @pytest.mark.parametrize(
     ("source", "target", "op", "expected"),
     [
@@ -113,47 +137,61 @@ def test_a_multi_event_moves_its_quantity(source: str, target: str, op: str, exp
     assert list(movements(source, target, 7, op)) == expected
 
 
+Told = tuple[Position, str, str, bool]
+"""Position, from, to, and whether the event's standard says that one account holds the token."""
+
+
 @dataclass
 class TokenChain:
     """One token on a chain with reorgs whose contract does what it likes: it mints live tokens, names spenders, burns
-    what others have, moves to oneself. Old blocks are read at any time."""
+    what others have, moves to oneself, tells of balances as well. Old blocks are read at any time."""
 
     random: Random
     live: dict[Position, Arrival] = field(default_factory=dict)
     given: str | None = None
-    blocks: list[list[tuple[Position, str, str]]] = field(default_factory=list)
+    blocks: list[list[Told]] = field(default_factory=list)
+    hybrid: bool = False
 
-    def grow(self, number: int) -> list[tuple[Position, str, str]]:
-        """(position, from, to) of a block's events."""
+    def grow(self, number: int) -> list[Told]:
         places = sorted(self.random.sample(range(9), self.random.randrange(4)))
-        return [(at(number, i), self.random.choice(ACCOUNTS), self.random.choice(ACCOUNTS)) for i in places]
+        return [
+            (at(number, i), self.random.choice(ACCOUNTS), self.random.choice(ACCOUNTS), self._is_single())
+            for i in places
+        ]
+
+    def _is_single(self) -> bool:
+        return not self.hybrid or self.random.random() < 0.5
 
     def holding(self) -> Holding | None:
         """Recomputed from scratch."""
-        if self.live:
+        if any(arrival.single for arrival in self.live.values()):
             top = self.live[max(self.live)]
             return Holding(account=top.account, position=top.position, time=top.time)
-        return None if self.given is None else Holding(account=self.given, position=NOWHERE, time=0)
+        if self.live or self.given is None:
+            return None
+        return Holding(account=self.given, position=NOWHERE, time=0)
 
-    def apply(self, token: Token, block: list[tuple[Position, str, str]]) -> None:
-        for position, _, target in block:
-            self.live[position] = Arrival(position, target, position[0])
+    def apply(self, token: Token, block: list[Told]) -> None:
+        for position, _, target, single in block:
+            self.live[position] = Arrival(position, target, position[0], single)
             token.apply(self.live[position])
             assert token.holding == self.holding()
 
-    def undo(self, token: Token, block: list[tuple[Position, str, str]]) -> None:
-        for position, source, _ in reversed(block):
+    def undo(self, token: Token, block: list[Told]) -> None:
+        for position, source, _, single in reversed(block):
             del self.live[position]
-            self.given = source
-            token.retract(position, source)
+            self.given = source if single else None
+            token.retract(position, self.given)
             assert token.holding == self.holding()
 
 
-@given(st.randoms(use_true_random=False), st.lists(st.integers(0, 4), max_size=40))
-def test_every_step_of_any_history_gives_what_a_recount_from_scratch_gives(random: Random, plan: list[int]) -> None:
+@given(st.randoms(use_true_random=False), st.lists(st.integers(0, 4), max_size=40), st.booleans())
+def test_every_step_of_any_history_gives_what_a_recount_from_scratch_gives(
+    random: Random, plan: list[int], hybrid: bool
+) -> None:
     """Each number of the plan: 0 undoes up to four blocks; 1 reads an old one; 2 replaces one amid the chain; others
     append one."""
-    chain, token, old = TokenChain(random), Token(), list(range(100))
+    chain, token, old = TokenChain(random, hybrid=hybrid), Token(), list(range(100))
     for step in plan:
         if step == 0:
             for _ in range(min(len(chain.blocks), random.randrange(1, 5))):
@@ -172,8 +210,8 @@ def test_every_step_of_any_history_gives_what_a_recount_from_scratch_gives(rando
 
 @given(st.randoms(use_true_random=False), st.integers(1, 12))
 def test_any_order_of_arrival_gives_the_same_holding(random: Random, length: int) -> None:
-    chain, in_order, shuffled = TokenChain(random), Token(), Token()
-    events = [Arrival(p, to, p[0]) for number in range(length) for p, _, to in chain.grow(number)]
+    chain, in_order, shuffled = TokenChain(random, hybrid=True), Token(), Token()
+    events = [Arrival(p, to, p[0], single) for number in range(length) for p, _, to, single in chain.grow(number)]
     for event in events:
         in_order.apply(event)
     for event in random.sample(events, len(events)):

@@ -22,8 +22,8 @@ from ft.agents.project.projection import (
     events_of,
     fold,
     net,
-    new_singles,
     touched,
+    turning,
 )
 from ft.schemas.events import OwnershipChanged
 from ft.schemas.ids import EVM_ZERO
@@ -60,8 +60,8 @@ class Tables:
         slots = touched(changes)
         stored = {slot: self.holdings[slot] for slot in slots if slot in self.holdings}
         balances: dict[Asset, list[Slot]] = {}
-        for asset in new_singles(slots, stored):
-            if found := [slot for slot in self.holdings if slot[:3] == asset]:
+        for asset in turning(changes, slots, stored):
+            if found := [slot for slot in self.holdings if slot[:3] == asset and slot[3]]:
                 balances[asset] = found
                 stored |= {slot: self.holdings[slot] for slot in found}
         folded = fold(changes, stored, balances)

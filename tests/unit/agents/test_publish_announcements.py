@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ft.agents.ledger.journal import Led, Stretch
+from ft.agents.ledger.journal import BALANCES_COUNT, Led, Stretch
 from ft.agents.ledger.steps import Block, Columns
 from ft.agents.publish.announcements import TOPICS, Announcement, Announcer, Cursor, Marks, Topic, number
 from ft.schemas.codec import Codec
@@ -44,8 +44,8 @@ def stretches(draw: st.DrawFn) -> Stretch:
     echo = draw(st.just(()) | st.lists(st.booleans(), min_size=count, max_size=count))
     columns = replace(columns, echo=echo)
     leds = st.builds(
-        Led, holder=st.none() | accounts, holder_before=st.none() | accounts, holder_block=st.none() | ints,
-        holder_time=st.none() | ints, block_end=st.none() | st.just(True),
+        Led, holder=st.none() | st.just(BALANCES_COUNT) | accounts, holder_before=st.none() | accounts,
+        holder_block=st.none() | ints, holder_time=st.none() | ints, block_end=st.none() | st.just(True),
     )  # fmt: skip
     return Stretch(
         led=draw(st.dictionaries(st.integers(0, count - 1), leds)), ends=draw(st.booleans()),
@@ -111,11 +111,15 @@ def led_to(stretch: Stretch, row: int) -> dict[str, Any]:
     """What the row led to: what is said beside it, else what it says itself."""
     c, led, rows = stretch.columns, stretch.led.get(row, Led()), announced_rows(stretch)
     ends: dict[str, Any] = {"block_end": led.block_end or (stretch.ends and row == rows[-1])}
+    before = c.from_account[row] if led.holder_before is None else led.holder_before
     if c.standard[row] == "erc1155" and led.holder is None:
-        return ends
+        return ends | {"holder_before": led.holder_before}
+    if led.holder == BALANCES_COUNT:
+        known = c.standard[row] != "erc1155" or led.holder_before is not None
+        return ends | {"holder_before": before if known else None}
     return ends | {
         "holder": c.to_account[row] if led.holder is None else led.holder,
-        "holder_before": c.from_account[row] if led.holder_before is None else led.holder_before,
+        "holder_before": before,
         "holder_block": stretch.block.number if led.holder_block is None else led.holder_block,
         "holder_time": stretch.block.time if led.holder_time is None else led.holder_time,
     }
