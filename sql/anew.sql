@@ -208,6 +208,21 @@ WITH said AS (
 )
 SELECT (SELECT count(*) FROM put), (SELECT count(*) FROM gone);
 
+-- name: covered
+-- The balances that are put aside, as one account holds the id.
+INSERT INTO ledger.covered_balances (network, contract, token_id, account, quantity)
+SELECT e.network, e.contract, e.token_id, side.account,
+       sum(CASE WHEN e.op = 'revert' THEN -side.sign ELSE side.sign END * e.quantity)
+FROM ledger.contract_kinds k
+CROSS JOIN LATERAL ledger.single_ids(k.network, k.contract) i
+JOIN ledger.events e ON (e.network, e.contract, e.token_id) = (k.network, k.contract, i.token_id)
+CROSS JOIN LATERAL (VALUES (e."from", -1), (e."to", 1)) AS side (account, sign)
+WHERE k.partition = %(partition)s AND k.single AND k.multi AND e.op IN ('apply', 'revert') AND NOT e.echo
+  AND e.quantity > 0 AND e."from" <> e."to" AND NOT e.standard = ANY(%(single)s::text[])
+  AND NOT side.account = ANY(%(nobody)s::text[])
+GROUP BY e.network, e.contract, e.token_id, side.account
+ON CONFLICT (network, contract, token_id, account) DO UPDATE SET quantity = excluded.quantity;
+
 -- name: put_begins
 -- What stands below was deleted.
 INSERT INTO system.topic_begins (topic, partition, "offset")

@@ -13,23 +13,14 @@ WITH told AS (
       AND NOT e.standard = ANY(%(single)s::text[]) AND NOT side.account = ANY(%(nobody)s::text[])
     GROUP BY e.network, e.contract, e.token_id, side.account
 )
-INSERT INTO projection.holdings (network, contract, token_id, slot, account, quantity, block_number)
-SELECT network, contract, token_id, slot, o.account, o.quantity, coalesce(t.block_number, o.block_number)
-FROM market.ownership_current o
-LEFT JOIN told t USING (network, contract, token_id, slot);
-
--- name: put_covered
--- What accounts have by events of balances of ids that one account holds.
 INSERT INTO projection.holdings (network, contract, token_id, slot, account, quantity, block_number, covered)
-SELECT e.network, e.contract, e.token_id, side.account, side.account,
-       sum(CASE WHEN e.op = 'revert' THEN -side.sign ELSE side.sign END * e.quantity), max(e.block_number), true
-FROM ledger.contract_kinds k
-CROSS JOIN LATERAL ledger.single_ids(k.network, k.contract) i
-JOIN ledger.events e ON (e.network, e.contract, e.token_id) = (k.network, k.contract, i.token_id)
-CROSS JOIN LATERAL (VALUES (e."from", -1), (e."to", 1)) AS side (account, sign)
-WHERE k.single AND k.multi AND e.op IN ('apply', 'revert') AND NOT e.echo AND e.quantity > 0 AND e."from" <> e."to"
-  AND NOT e.standard = ANY(%(single)s::text[]) AND NOT side.account = ANY(%(nobody)s::text[])
-GROUP BY e.network, e.contract, e.token_id, side.account;
+SELECT network, contract, token_id, slot, o.account, o.quantity, coalesce(t.block_number, o.block_number), false
+FROM market.ownership_current o
+LEFT JOIN told t USING (network, contract, token_id, slot)
+UNION ALL
+SELECT network, contract, token_id, slot, slot, c.quantity, coalesce(t.block_number, -1), true
+FROM (SELECT network, contract, token_id, account AS slot, quantity FROM ledger.covered_balances) AS c
+LEFT JOIN told t USING (network, contract, token_id, slot);
 
 -- name: forget_cards
 DELETE FROM projection.asset_cards;

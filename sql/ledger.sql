@@ -288,38 +288,42 @@ SELECT * FROM unnest(%(network)s::text[], %(contract)s::text[], %(partition)s::i
                      %(multi)s::bool[])
 ON CONFLICT (network, contract) DO UPDATE SET single = excluded.single, multi = excluded.multi;
 
--- name: drop_balances
--- Of tokens that turn out to have one holder.
-DELETE FROM market.ownership_current c
-USING unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[]) AS k (network, contract, token_id)
-WHERE (c.network, c.contract, c.token_id) = (k.network, k.contract, k.token_id) AND c.slot <> '';
+-- name: cover
+-- Balances of tokens that turn out to have one holder are put aside.
+WITH gone AS (
+    DELETE FROM market.ownership_current c
+    USING unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[]) AS k (network, contract, token_id)
+    WHERE (c.network, c.contract, c.token_id) = (k.network, k.contract, k.token_id) AND c.slot <> ''
+    RETURNING c.network, c.contract, c.token_id, c.account, c.quantity
+)
+INSERT INTO ledger.covered_balances (network, contract, token_id, account, quantity)
+SELECT * FROM gone
+ON CONFLICT (network, contract, token_id, account) DO UPDATE SET quantity = excluded.quantity;
 
--- name: drop_single
--- The rows of tokens that nobody holds alone any more.
-DELETE FROM market.ownership_current c
-USING unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[]) AS k (network, contract, token_id)
-WHERE (c.network, c.contract, c.token_id, c.slot) = (k.network, k.contract, k.token_id, '');
-
--- name: count_balances
--- The balances of such tokens, from all of their live events: those of balances are all that is left. Months without
--- indexes are read whole.
+-- name: uncover
+-- The other way round: they count again. What they stand on is for `multi_since` to say. Returns them.
+WITH gone AS (
+    DELETE FROM market.ownership_current c
+    USING unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[]) AS k (network, contract, token_id)
+    WHERE (c.network, c.contract, c.token_id, c.slot) = (k.network, k.contract, k.token_id, '')
+), back AS (
+    DELETE FROM ledger.covered_balances c
+    USING unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[]) AS k (network, contract, token_id)
+    WHERE (c.network, c.contract, c.token_id) = (k.network, k.contract, k.token_id)
+    RETURNING c.network, c.contract, c.token_id, c.account, c.quantity
+)
 INSERT INTO market.ownership_current AS o
-    (network, contract, token_id, slot, account, quantity, since, block_number, log_index, sub_index, standard)
-SELECT k.network, k.contract, k.token_id, f.account, f.account, f.quantity, f.since, f.place[1], f.place[2], f.place[3],
-       f.standard
-FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[]) AS k (network, contract, token_id)
-CROSS JOIN LATERAL (
-    SELECT side.account, sum(side.sign * e.quantity) AS quantity, max(e.block_time) FILTER (WHERE side.sign > 0) AS since,
-           max(ARRAY[e.block_number, e.log_index, e.sub_index]) AS place, max(e.standard) AS standard
-    FROM ledger.normalized_events e
-    CROSS JOIN LATERAL (VALUES (e."from", -1), (e."to", 1)) AS side (account, sign)
-    WHERE e.network = k.network AND e.contract = k.contract AND e.token_id = k.token_id
-      AND e."from" <> e."to" AND NOT e.echo AND e.quantity > 0
-      AND NOT side.account = ANY(%(nobody)s::text[])
-    GROUP BY side.account) AS f
-ON CONFLICT (network, contract, token_id, slot) DO UPDATE
-SET quantity = excluded.quantity, since = excluded.since, block_number = excluded.block_number,
-    log_index = excluded.log_index, sub_index = excluded.sub_index, standard = excluded.standard;
+    (network, contract, token_id, slot, account, quantity, block_number, log_index, sub_index, standard)
+SELECT network, contract, token_id, account, account, quantity, -1, -1, -1, 'erc1155' FROM back
+ON CONFLICT (network, contract, token_id, slot) DO UPDATE SET quantity = excluded.quantity
+RETURNING o.network, o.contract, o.token_id::text, o.account;
+
+-- name: covered_net
+-- Balances that are put aside, by their difference.
+INSERT INTO ledger.covered_balances AS c (network, contract, token_id, account, quantity)
+SELECT * FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], %(account)s::text[],
+                     %(quantity)s::numeric[])
+ON CONFLICT (network, contract, token_id, account) DO UPDATE SET quantity = c.quantity + excluded.quantity;
 
 -- name: multi_net
 -- Balances by their difference; a row below or at zero is hidden, not deleted. It stands on the newest event of the

@@ -257,27 +257,30 @@ ORDER BY 1 LIMIT %(most)s
 SELECT count(*) FROM market.ownership_current WHERE slot <> ''
 
 -- name: multis
--- An account holds the sum of what came in and went out, of ids that not one account holds.
+-- An account holds the sum of what came in and went out; of ids that one account holds it is put aside.
 WITH mixed AS (
     SELECT k.network, k.contract, i.token_id
     FROM ledger.contract_kinds k CROSS JOIN LATERAL ledger.single_ids(k.network, k.contract) i
     WHERE k.single AND k.multi
 ), sums AS (
     SELECT e.network, e.contract, e.token_id, side.account AS slot,
+           (e.network, e.contract, e.token_id) IN (SELECT * FROM mixed) AS covered,
            sum(CASE WHEN e.op = 'revert' THEN -side.sign ELSE side.sign END * e.quantity) AS quantity
     FROM ledger.events e
     CROSS JOIN LATERAL (VALUES (e."from", -1), (e."to", 1)) AS side (account, sign)
     WHERE e.op IN ('apply', 'revert') AND NOT e.standard = ANY(%(single)s::text[]) AND NOT e.echo
       AND NOT side.account = ANY(%(nobody)s::text[])
-      AND (e.network, e.contract, e.token_id) NOT IN (SELECT * FROM mixed)
     GROUP BY e.network, e.contract, e.token_id, side.account
 ), held AS (
-    SELECT * FROM market.ownership_current WHERE slot <> ''
+    SELECT network, contract, token_id, slot, false AS covered, account, quantity
+    FROM market.ownership_current WHERE slot <> ''
+    UNION ALL
+    SELECT network, contract, token_id, account, true, account, quantity FROM ledger.covered_balances
 )
-SELECT format('%%s:%%s:%%s of %%s', network, contract, token_id, slot), coalesce(s.quantity, 0)::text,
-       coalesce(h.quantity::text, 'no holding'), count(*) OVER ()
+SELECT format('%%s:%%s:%%s of %%s%%s', network, contract, token_id, slot, CASE WHEN covered THEN ', put aside' END),
+       coalesce(s.quantity, 0)::text, coalesce(h.quantity::text, 'no holding'), count(*) OVER ()
 FROM sums s
-FULL JOIN held h USING (network, contract, token_id, slot)
+FULL JOIN held h USING (network, contract, token_id, slot, covered)
 WHERE coalesce(s.quantity, 0) <> coalesce(h.quantity, 0) OR h.account <> slot
 ORDER BY 1 LIMIT %(most)s
 

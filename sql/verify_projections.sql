@@ -6,21 +6,13 @@
 SELECT count(*) FROM projection.holdings
 
 -- name: holdings
--- The subscriber holds what the ledger holds, but for tokens whose last events it has not read. What accounts have by
--- events of balances, of ids that one account holds, lies under it.
+-- The subscriber holds what the ledger holds, but for tokens whose last events it has not read. What balances are
+-- put aside, while one account holds the id, is covered there.
 WITH ledgers AS (
     SELECT network, contract, token_id, slot, account, quantity, block_number, false AS covered
     FROM market.ownership_current
     UNION ALL
-    SELECT e.network, e.contract, e.token_id, side.account, side.account,
-           sum(CASE WHEN e.op = 'revert' THEN -side.sign ELSE side.sign END * e.quantity), -1, true
-    FROM ledger.contract_kinds k
-    CROSS JOIN LATERAL ledger.single_ids(k.network, k.contract) i
-    JOIN ledger.events e ON (e.network, e.contract, e.token_id) = (k.network, k.contract, i.token_id)
-    CROSS JOIN LATERAL (VALUES (e."from", -1), (e."to", 1)) AS side (account, sign)
-    WHERE k.single AND k.multi AND e.op IN ('apply', 'revert') AND NOT e.echo
-      AND NOT e.standard = ANY(%(single)s::text[]) AND NOT side.account = ANY(%(nobody)s::text[])
-    GROUP BY e.network, e.contract, e.token_id, side.account
+    SELECT network, contract, token_id, account, account, quantity, -1, true FROM ledger.covered_balances
 ), unread AS (
     SELECT DISTINCT e.network, e.contract, e.token_id
     FROM ledger.events e

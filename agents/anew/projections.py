@@ -38,8 +38,6 @@ def count_projections(conn: Connection, told: Callable[[str], None]) -> None:
         told(f"projections: {name}")
         conn.execute(sql[f"forget_{name}"])
         conn.execute(sql[f"put_{name}"], values)
-        if name == "holdings":
-            conn.execute(sql["put_covered"], values)
         conn.execute(f"ANALYZE {table}".encode())  # the next one joins it, and must not take it for small
     told("projections: assets")  # 2
     conn.execute(sql["forget_assets"])

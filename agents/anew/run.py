@@ -92,6 +92,7 @@ def _count_holdings(conn: Connection, state: State) -> None:
     with conn.transaction():
         conn.execute(sql["singles"], values)
         conn.execute(sql["multis"], values)
+        conn.execute(sql["covered"], values)
         put(conn, State(step="holdings", partition=state.partition + 1))
 
 

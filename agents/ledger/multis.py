@@ -4,13 +4,13 @@ A balance is a sum, whatever the order of its events. It stands on the newest of
 had it since the newest one that came in.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from ft.agents.columns import array
 from ft.agents.ledger.journal import Stretch
-from ft.agents.ledger.singles import SINGLE, Token, moving_rows, nullable, position_arrays, token_arrays
+from ft.agents.ledger.singles import SINGLE, moving_rows, nullable, position_arrays, token_arrays
 from ft.agents.ownership import NOWHERE, Position, movements
 
 Account: TypeAlias = tuple[str, str, str, str]
@@ -60,13 +60,12 @@ class Net:
         return position in self.undone or since in self.undone_times
 
 
-def multis(stretches: Iterable[Stretch], without: Collection[Token] = frozenset()) -> dict[Account, Net]:
-    """The change of each multi balance, in key order. ``without``: tokens that have no balances, or have them counted
-    from the journal, although events of theirs are of a multi standard."""
+def multis(stretches: Iterable[Stretch]) -> dict[Account, Net]:
+    """The change of each multi balance, in key order."""
     nets: dict[Account, Net] = {}
     for stretch in stretches:
         if stretch.control is None and not SINGLE.issuperset(stretch.columns.standard):
-            _fold(stretch, without, nets)
+            _fold(stretch, nets)
     return dict(sorted(nets.items()))
 
 
@@ -83,12 +82,12 @@ def multi_rows(nets: Mapping[Account, Net]) -> dict[str, Any]:
     }
 
 
-def _fold(stretch: Stretch, without: Collection[Token], nets: dict[Account, Net]) -> None:
+def _fold(stretch: Stretch, nets: dict[Account, Net]) -> None:
     c, network, op = stretch.columns, stretch.network, stretch.op
     number, _, time = stretch.block
     for row in moving_rows(stretch):
         standard, contract, token_id = c.standard[row], c.contract[row], c.token_id[row]
-        if standard in SINGLE or (without and (network, contract, token_id) in without):
+        if standard in SINGLE:
             continue
         position = (number, c.log_index[row], c.sub_index[row])
         for account, change in movements(c.from_account[row], c.to_account[row], int(c.quantity[row]), op):

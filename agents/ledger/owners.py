@@ -2,9 +2,8 @@
 
 1. finds the tokens that have to be walked, and reads their rows and as many of their live events as retractions reach
 2. folds the stretches (``singles``: pure), and writes who has each token; who had it before comes back from there. Who
-   turns out to have one holder loses balances, and the other way round
-3. after the journal is written: since when, of those that nothing else tells of; balances, netted and in key order, or
-   counted from the journal where a token had one holder before
+   turns out to have one holder has its balances put aside, and the other way round
+3. after the journal is written: since when, of those that nothing else tells of; balances, netted and in key order
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -15,7 +14,7 @@ from ft.agents.columns import columns as arrays
 from ft.agents.columns import in_order
 from ft.agents.ledger.journal import Stretch
 from ft.agents.ledger.kinds import Contract, Kinds
-from ft.agents.ledger.multis import Account, multi_rows, multis
+from ft.agents.ledger.multis import Account, Net, multi_rows, multis
 from ft.agents.ledger.posting import Posting
 from ft.agents.ledger.singles import (
     SINGLE,
@@ -61,6 +60,8 @@ class Owned:
     kinds: Kinds
     turned: set[Contract] = field(default_factory=set)
     """Contracts of tokens that had balances and have one holder from now on, or the other way round."""
+    uncovered: list[Account] = field(default_factory=list)
+    """Balances that count again."""
     negative: list[Account] = field(default_factory=list)
     """Balances that are below zero, or were before or on the way."""
 
@@ -78,9 +79,10 @@ async def hold(
     if singles.disordered:
         raise Disordered
     await _put_latest(conn, singles)
-    await _put_walked(conn, singles.walked)
+    uncovered = await _put_walked(conn, singles.walked)
     turned = {token[:2] for token, one in walked.items() if one.turned}
-    return Owned(stretches=with_led(stretches, singles.led), singles=singles, kinds=kinds, turned=turned)
+    led = with_led(stretches, singles.led)
+    return Owned(stretches=led, singles=singles, kinds=kinds, turned=turned, uncovered=uncovered)
 
 
 async def settle(conn: Connection, owned: Owned) -> None:
@@ -169,8 +171,8 @@ def _arrival(row: Sequence[Any]) -> Arrival:
     return Arrival((row[0], row[1], row[2]), row[3], row[4], row[5] in SINGLE)
 
 
-async def _put_walked(conn: Connection, walked: Mapping[Token, Walked]) -> None:
-    """Who has the tokens that were walked; nobody alone any more, and balances no more."""
+async def _put_walked(conn: Connection, walked: Mapping[Token, Walked]) -> list[Account]:
+    """Who has the tokens that were walked. Returns the balances of those that nobody has alone any more."""
     changed = {
         token: one
         for token, one in sorted(walked.items())
@@ -178,12 +180,12 @@ async def _put_walked(conn: Connection, walked: Mapping[Token, Walked]) -> None:
     }
     if changed:
         await _run(conn, "single_walked", walked_rows(changed))
-    covered = [token for token, one in changed.items() if one.turned]
-    if covered:
-        await _run(conn, "drop_balances", token_arrays(covered), prepare=False)
+    if covered := [token for token, one in changed.items() if one.turned]:
+        await _run(conn, "cover", token_arrays(covered), prepare=False)
     gone = [token for token, one in sorted(walked.items()) if one.stored and one.live.holding is None]
-    if gone:
-        await _run(conn, "drop_single", token_arrays(gone), prepare=False)
+    if not gone:
+        return []
+    return [(row[0], row[1], row[2], row[3]) for row in await _run(conn, "uncover", token_arrays(gone), prepare=False)]
 
 
 async def _put_latest(conn: Connection, singles: Singles) -> None:
@@ -199,32 +201,35 @@ async def _put_latest(conn: Connection, singles: Singles) -> None:
 
 
 async def _put_multis(conn: Connection, owned: Owned) -> None:
-    mixed = {token: one for token, one in owned.singles.walked.items() if token[:2] in owned.kinds.hybrids}
-    counted = sorted(token for token, one in mixed.items() if one.stored and one.live.holding is None)
-    if counted:
-        values = token_arrays(counted) | {"nobody": sorted(NO_ACCOUNTS)}
-        await _run(conn, "count_balances", values, prepare=False)
-    alone = {token for token, one in mixed.items() if one.live.holding is not None}
-    nets = multis(owned.stretches, alone.union(counted))
-    if not nets:
-        return
-    below = await _run(conn, "multi_net", multi_rows(nets))
-    owned.negative = [
-        account
-        for (account, net), (is_below, before) in zip(nets.items(), below, strict=True)
-        if is_below or net.dips(before)
-    ]
+    nets, walked, hybrids = multis(owned.stretches), owned.singles.walked, owned.kinds.hybrids
+    if hybrids:
+        alone = {t for t, one in walked.items() if t[:2] in hybrids and one.live.holding is not None}
+        if covered := {account: net for account, net in nets.items() if account[:3] in alone}:
+            await _run(conn, "covered_net", multi_rows(covered))
+            nets = {account: net for account, net in nets.items() if account not in covered}
+    if nets:
+        below = await _run(conn, "multi_net", multi_rows(nets))
+        owned.negative = [
+            account
+            for (account, net), (is_below, before) in zip(nets.items(), below, strict=True)
+            if is_below or net.dips(before)
+        ]
+    unsure = set(owned.uncovered) | await _stand_on_undone(conn, nets)
+    if unsure:
+        await _run(conn, "multi_since", _accounts(sorted(unsure)), prepare=False)
+
+
+async def _stand_on_undone(conn: Connection, nets: Mapping[Account, Net]) -> set[Account]:
+    """Balances whose rows say what a retracted event had said."""
     undone = {account: net for account, net in nets.items() if net.undone}
     if not undone:
-        return
+        return set()
     stands = await _run(conn, "multi_positions", _accounts(undone), prepare=False)
-    unsure = [
+    return {
         account
         for row in stands
         if undone[account := (row[0], row[1], row[2], row[3])].stands_on_undone((row[4], row[5], row[6]), row[7])
-    ]
-    if unsure:
-        await _run(conn, "multi_since", _accounts(unsure), prepare=False)
+    }
 
 
 def partitions_of(stretches: Iterable[Stretch]) -> dict[Contract, int]:

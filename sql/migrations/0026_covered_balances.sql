@@ -2,6 +2,15 @@
 -- where none does, its balances count.
 
 -- What accounts have of an id by its events of balances, while one account holds it: it counts again once nobody does.
+CREATE TABLE ledger.covered_balances (
+    network  text NOT NULL,
+    contract text NOT NULL,
+    token_id numeric(78, 0) NOT NULL,
+    account  text NOT NULL,
+    quantity numeric NOT NULL,
+    PRIMARY KEY (network, contract, token_id, account)
+);
+GRANT SELECT, INSERT, UPDATE, DELETE ON ledger.covered_balances TO ft_writer;
 ALTER TABLE projection.holdings ADD COLUMN covered boolean NOT NULL DEFAULT false;
 
 -- The ids of a contract that tells of both that one account holds: a live event of a single holding tells of them, or

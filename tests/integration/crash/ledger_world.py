@@ -33,6 +33,7 @@ STATE: Final = {
     "live": "SELECT tx_hash, contract, topic0, n, sub_index, revision, block_hash FROM ledger.normalized_events"
     " ORDER BY 1, 2, 3, 4, 5",
     "owners": "SELECT * FROM market.ownership_current ORDER BY network, contract, token_id, slot",
+    "covered": "SELECT * FROM ledger.covered_balances ORDER BY network, contract, token_id, account",
     "slices": "SELECT network, block_hash, partition, state, number, time, digest, proof, seq_to - seq_from,"
     " (SELECT count(*) FROM ledger.events e WHERE e.partition = a.partition AND e.block_hash = a.block_hash"
     " AND seq BETWEEN seq_from AND seq_to AND op = 'apply') FROM ledger.applied_blocks a ORDER BY 1, 2, 3",

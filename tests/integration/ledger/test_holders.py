@@ -276,9 +276,12 @@ async def test_another_worker_knows_that_a_contract_tells_of_both_holdings(
 
 @pytest.mark.parametrize("one_by_one", [False, True], ids=["at once", "one by one"])
 @pytest.mark.parametrize("spender", [False, True], ids=["from its holder", "from somebody else"])
+@pytest.mark.parametrize("bare", [False, True], ids=["indexed", "in months without indexes"])
 async def test_an_erc721_event_that_falls_leaves_the_balances_that_an_id_had(
-    config: Config, make_ledger: MakeLedger, one_by_one: bool, spender: bool
+    config: Config, make_ledger: MakeLedger, one_by_one: bool, spender: bool, bare: bool
 ) -> None:
+    if bare:
+        rows_written(config, {"network": "synthetic", "from": time_of(1), "to": time_of(1000)})
     log, ledger = Log(), await make_ledger()
     multi: dict[str, Any] = {"standard": "erc1155"}
     log.append(Block(1, [Event(tx="coins", target="alice", quantity=10, **multi)]))
@@ -297,6 +300,11 @@ async def test_an_erc721_event_that_falls_leaves_the_balances_that_an_id_had(
         (account("c"), 1, account("bob")): 3,
         (account("c"), 1, account("dora")): 1,
     }
+    query = "SELECT account, extract(epoch FROM since)::bigint, block_number FROM projection.ownership_view"
+    stands = rows(config, query)
+    assert bare or set(stands) == {
+        (account("alice"), time_of(1), 2), (account("bob"), time_of(2), 3), (account("dora"), time_of(3), 3)
+    }  # fmt: skip
     assert rows(config, "SELECT token_id::int FROM system.findings") == []
     assert check_rows(config) == 2
     assert verified(config) == []
