@@ -1,6 +1,7 @@
 """A follower of nodes that are late or tell blocks in odd ways: it stays, and the log comes to say the best."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -35,9 +36,10 @@ def chain(*blocks: MadeBlock) -> Node:
 
 
 @asynccontextmanager
-async def followed(lab: Lab, node: Node) -> AsyncIterator[Running]:
-    async with serving(node) as url:
-        follower = await lab.follow(1, url)
+async def followed(lab: Lab, node: Node, *others: Node) -> AsyncIterator[Running]:
+    """``others``: providers before this one; one at most."""
+    async with serving(node) as url, serving(others[0] if others else node) as other:
+        follower = await lab.follow(1, *([other, url] if others else [url]))
         try:
             yield follower
         finally:
@@ -188,17 +190,30 @@ async def test_state_sync_that_comes_later_fills_its_hole(lab: Lab) -> None:
 
 
 def leaking(first: int, last: int) -> list[MadeBlock]:
-    """Their filter holds more than their logs make."""
-    return [block(number, [move(number)]).leak("0x" + "dead" * 10) for number in range(first, last + 1)]
+    """Their filter holds more than their two logs make."""
+    return [
+        block(number, [move(number)], [move(1_000 + number)]).leak("0x" + "dead" * 10)
+        for number in range(first, last + 1)
+    ]
 
 
-async def test_a_follower_keeps_up_where_every_answer_has_to_stand(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def logs_of(record: dict[str, Any]) -> list[Any]:
+    """The logs that an append carries, by the part that lists them."""
+    return [log for part in record["parts"] if part["name"] == "logs" for log in json.loads(part["bytes"])]
+
+
+@pytest.mark.parametrize("providers", [1, 2], ids=["one provider", "another before it that gives fewer logs"])
+async def test_a_follower_keeps_up_where_every_answer_has_to_stand(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, providers: int
+) -> None:
     """One after the other they would take a minute and a half."""
     monkeypatch.setattr("ft.streams.sources.evm.standing.STANDS_S", 2.0)
     lab.network = replace(lab.network, proof="logs")
     node = chain(block(0), *leaking(1, 30))
+    fewer = Node(chain_id=31337)
+    fewer.blocks, fewer.tells[LOGS] = node.blocks, lambda _, logs: logs[:-1]
 
-    async with followed(lab, node):
+    async with followed(lab, node, *([fewer] if providers == 2 else [])):
         await until(lambda: 10 in lab.chain().canonical, "the first of them")
         for each in leaking(31, 45):
             node.blocks[each.number] = each.reseal(parentHash=node.blocks[each.number - 1].header["hash"])
@@ -208,6 +223,7 @@ async def test_a_follower_keeps_up_where_every_answer_has_to_stand(lab: Lab, mon
 
     assert written(lab) == [("append", number, "logs", ["bloom_superset"]) for number in range(1, 46)]
     assert lab.chain().misfits == []
+    assert {len(logs_of(record)) for _, record in lab.records() if record["op"] == "append"} == {2}
 
 
 async def test_a_reorg_among_blocks_whose_answers_stand_leaves_nothing_of_them_in_the_log(
