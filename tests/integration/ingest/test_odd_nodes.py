@@ -270,3 +270,45 @@ async def test_a_follower_that_starts_again_still_knows_what_was_less_proven(lab
         await until(lambda: written(lab)[-1] == ("append", 2, "receipts", []), "the better proof")
 
     assert [each[0] for each in written(lab)] == ["append", "append", "append"]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_more_logs_of_equal_proof_that_come_later_are_a_revert_and_an_append(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, restarts: bool
+) -> None:
+    """A list was believed because it had stood; the filter, which holds more than both, does not tell them apart."""
+    monkeypatch.setattr("ft.streams.sources.evm.standing.STANDS_S", 0.5)
+    lab.network = replace(lab.network, proof="logs")
+    node = chain(block(0), *leaking(1, 3))
+    node.tells[LOGS] = node.by_hash = of_block(2, lambda logs: logs[:1])
+
+    async with followed(lab, node):
+        await until(lambda: len(written(lab)) == 3, "all of them, one with fewer logs")
+        if not restarts:
+            node.tells.clear()
+            node.by_hash = lambda _, logs: logs
+            await until(lambda: len(written(lab)) == 7, "the fuller list")
+    if restarts:
+        node.tells.clear()
+        node.by_hash = lambda _, logs: logs
+        async with followed(lab, node):
+            await until(lambda: len(written(lab)) == 7, "the fuller list")
+
+    assert [each[:2] for each in written(lab)[3:]] == [("revert", 3), ("revert", 2), ("append", 2), ("append", 3)]
+    assert [len(logs_of(record)) for _, record in lab.records() if record["op"] == "append"] == [2, 1, 2, 2, 2]
+    assert lab.chain().misfits == []
+
+
+async def test_fewer_logs_that_come_later_change_nothing(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ft.streams.sources.evm.standing.STANDS_S", 0.5)
+    monkeypatch.setattr("ft.streams.sources.evm.standing.FORGOTTEN_S", 0.5)
+    lab.network = replace(lab.network, proof="logs")
+    node = chain(block(0), *leaking(1, 3))
+
+    async with followed(lab, node):
+        await until(lambda: len(written(lab)) == 3, "all of them")
+        node.tells[LOGS] = node.by_hash = of_block(2, lambda logs: logs[:1])
+        asked = node.calls[LOGS]
+        await until(lambda: node.calls[LOGS] > asked + 30, "the follower to ask again and again")
+
+    assert [each[:2] for each in written(lab)] == [("append", 1), ("append", 2), ("append", 3)]

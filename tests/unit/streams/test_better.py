@@ -83,3 +83,17 @@ def test_what_went_or_was_proven_is_forgotten() -> None:
 
     assert again.due([replace(ROW, proof="receipts")]) == []
     assert again._due == {}
+
+
+def test_a_block_whose_new_answer_has_to_stand_is_asked_for_first_once_it_has() -> None:
+    clock = Clock()
+    again = Again("receipts", clock)
+    others = [replace(ROW, height=at, hash=f"0x{at}") for at in range(10, 400)]
+    again.due([ROW, *others])
+    again.ripens(ROW)
+
+    clock.now = 29.9
+    assert ROW not in again.due([ROW, *others])
+    clock.now = 30.0
+    assert again.due([ROW, *others])[0] == ROW
+    assert ROW not in again.due([ROW, *others])
