@@ -7,7 +7,7 @@ one whose filter holds more than its logs make, more logs may come.
 from collections.abc import Collection
 from typing import Final
 
-from ft.schemas.proofs import PROOFS, STATE_SYNC
+from ft.schemas.proofs import AS_GOOD_AS_ANY, PROOFS
 from ft.streams.linking import Row
 from ft.streams.sources.evm import standing
 from ft.streams.sources.evm.limits import Clock
@@ -50,4 +50,4 @@ class Again:
     def _is_lesser(self, row: Row) -> bool:
         """It is in the log, may still change, and could be better proven."""
         known = row.proof != "" and row.offset is not None and not row.final
-        return known and (PROOFS.get(row.proof, 0) < self._usual or not {STATE_SYNC}.issuperset(row.reasons))
+        return known and (PROOFS.get(row.proof, 0) < self._usual or not AS_GOOD_AS_ANY.issuperset(row.reasons))

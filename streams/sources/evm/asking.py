@@ -8,13 +8,12 @@
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
 
 import structlog
 
 from ft.errors import FtError
 from ft.networks import Network
-from ft.schemas.proofs import HEADER, STATE_SYNC, worth
+from ft.schemas.proofs import AS_GOOD_AS_ANY, HEADER, worth
 from ft.streams.sources import Block
 from ft.streams.sources.evm.ahead import Ahead
 from ft.streams.sources.evm.blocks import UNPROVEN, fetch
@@ -24,7 +23,6 @@ from ft.streams.sources.evm.provider import Provider, Unripe
 from ft.streams.sources.evm.providers import Providers
 from ft.streams.sources.evm.standing import Standing
 
-_USUAL: Final = frozenset({STATE_SYNC})
 log = structlog.get_logger(__name__)
 
 
@@ -137,7 +135,7 @@ class Asking:
 
     def _as_good_as_any(self, blocks: Sequence[Block]) -> bool:
         """No other provider can be expected to prove them better."""
-        usual = _USUAL if self.sealable else _USUAL | {HEADER}
+        usual = AS_GOOD_AS_ANY if self.sealable else AS_GOOD_AS_ANY | {HEADER}
         best = not any(provider.has_receipts for provider in self._providers.all)
         return all((best or block.proof == self._network.proof) and usual.issuperset(block.reasons) for block in blocks)
 

@@ -21,12 +21,13 @@ import msgspec
 from ft.errors import FtError
 from ft.networks import Network
 from ft.schemas.events import RawPart
-from ft.schemas.proofs import BLOOM_SUPERSET, HEADER, STATE_SYNC, STATE_SYNC_MISSING
+from ft.schemas.proofs import BLOOM_SUPERSET, HEADER, OUTSIDE_RECEIPTS, STATE_SYNC, STATE_SYNC_MISSING
 from ft.streams.sources import Block
 from ft.streams.sources.evm import proof, statesync
 from ft.streams.sources.evm.answers import Lacking, ProofError, hex_int
 from ft.streams.sources.evm.content import digest_of, in_order
 from ft.streams.sources.evm.marks import is_sealed
+from ft.streams.sources.evm.outside import outside_of
 from ft.streams.sources.evm.provider import NodeRefused, NotYet, Provider, WrongChain
 from ft.streams.sources.evm.rpc import NULL, ProviderFailed, RateLimited, Reply, RpcError
 
@@ -197,11 +198,42 @@ class Climb:
     async def _by_receipts(self, body: bytes) -> Block:
         receipts, header = proof.read_receipts(body), self.found.header
         split = statesync.split_receipts(self.network, header, receipts)
-        proof.verify_receipts(header, [receipts[at] for at in split.inside])
+        inside = [receipts[at] for at in split.inside]
+        unmade = proof.verify_receipts(header, inside)
         extra = await self._state_sync(_picked(body, split.outside) if split.outside else None)
         logs = sum(len(receipts[at].logs) for at in (*split.inside, *split.outside))
         whole = len(split.inside) == len(receipts)
-        return self._block("receipts", body if whole else _picked(body, split.inside), logs, extra)
+        block = self._block("receipts", body if whole else _picked(body, split.inside), logs, extra)
+        return await self._with_outside(block, inside, unmade) if unmade else block
+
+    async def _with_outside(self, block: Block, receipts: Sequence[proof.Receipt], unmade: int) -> Block:
+        """Proven receipts, of which the filter holds more: with the logs of no transaction that make it so.
+
+        1. the receipts' own logs make it after all; 2. a list of the block's logs, by its hash or height, has theirs
+        and others; 3. no list has others: one that is missing would look the same.
+        """
+        header = self.found.header
+        unmade = proof.unset_bits(unmade, (log for receipt in receipts for log in receipt.logs))
+        for query in self._queries() if unmade else ():
+            body = await self._told(partial(self._logs, query))
+            try:
+                logs = proof.read_logs(body) if body is not None else []
+                inside = statesync.split_logs(self.network, header, logs).inside
+                found = outside_of(header, receipts, [logs[at] for at in inside])
+            except ProofError:
+                continue
+            if body is not None and found:
+                places = [inside[at] for at in found]
+                left = proof.unset_bits(unmade, (logs[at] for at in places))
+                return replace(
+                    block,
+                    parts=(*block.parts, _part("outside", _picked(body, places))),
+                    logs=block.logs + len(places),
+                    reasons=(*block.reasons, OUTSIDE_RECEIPTS, *([BLOOM_SUPERSET] if left else [])),
+                )
+            if found is not None:
+                break
+        return replace(block, reasons=(*block.reasons, BLOOM_SUPERSET)) if unmade else block
 
     async def _by_logs(self, body: bytes) -> Block:
         """Raises Lacking for fewer than the filter has bits for, and keeps them."""

@@ -189,6 +189,31 @@ async def test_state_sync_that_comes_later_fills_its_hole(lab: Lab) -> None:
     ]
 
 
+async def test_a_log_outside_of_the_receipts_that_comes_later_is_a_revert_and_an_append(lab: Lab) -> None:
+    """As Celo's chain logs by itself: receipts are proven, the filter holds more, and the log is late."""
+    own = move(9, of="0x" + "ce10" * 10)
+    blocks = [block(number, [move(number)]) for number in (1, 2, 3)]
+    blocks[1].leak(own["address"], *own["topics"])
+    node = chain(*blocks)
+    nobodys = own | {"blockHash": blocks[1].header["hash"], "transactionHash": None, "logIndex": "0x9"}
+
+    async with followed(lab, node):
+        await until(lambda: len(written(lab)) == 3, "all of them, one with something missing")
+        node.by_hash = lambda number, logs: [*logs, nobodys] if number == 2 else logs
+        await until(lambda: len(written(lab)) == 7, "the block with its log")
+
+    assert written(lab) == [
+        ("append", 1, "receipts", []),
+        ("append", 2, "receipts", ["bloom_superset"]),
+        ("append", 3, "receipts", []),
+        ("revert", 3, "", []),
+        ("revert", 2, "", []),
+        ("append", 2, "receipts", ["outside_receipts"]),
+        ("append", 3, "receipts", []),
+    ]
+    assert lab.chain().misfits == []
+
+
 def leaking(first: int, last: int) -> list[MadeBlock]:
     """Their filter holds more than their two logs make."""
     return [

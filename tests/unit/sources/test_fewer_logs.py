@@ -29,10 +29,6 @@ async def test_of_a_final_block_they_are_taken_and_called_unproven(items: tuple[
     assert [outcome(each) for each in found] == 2 * [("logs", ("bloom_superset",), 3)]
 
 
-async def test_under_a_root_they_need_no_filter() -> None:
-    assert outcome(await the_block(Node(leaking()), final=False)) == ("receipts", (), 3)
-
-
 async def test_of_a_fresh_block_they_wait_until_the_same_answer_has_stood(quick: None) -> None:
     now = [100.0]
     node = Node(leaking())

@@ -166,7 +166,7 @@ async def test_a_follower_catches_up_beside_a_provider_that_gives_fewer_now_and_
 
 async def test_a_provider_that_is_slow_is_heard_beside_and_not_asked_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ft.streams.sources.evm.listening.LISTEN_S", 0.05)
-    gate, asked = asyncio.Event(), Counter[str]()
+    gate, asked, before = asyncio.Event(), Counter[str](), dict[str, int]()
     quick, slow = (Node(*(made(number) for number in range(20))) for _ in range(2))
     quick.tells[LOGS] = short
 
