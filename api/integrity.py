@@ -17,6 +17,7 @@ REASONS: Final = {
     "none": "some blocks were not checked at all",
     "header": "the header of some block does not make its hash",
     "bloom_superset": "some block's logs bloom holds more than its logs make",
+    "outside_receipts": "logs of no transaction lie outside of the receipts root of some block",
     "state_sync": "the state sync of some block lies outside of its receipts root",
     "transactions_root": "the transaction that created the contract is not proven by its block",
     "transaction_type": "the creation's block has a transaction of a type without a known encoding",

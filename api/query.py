@@ -1,7 +1,8 @@
-"""A request's query -> what is wrong with it, before a handler reads it.
+"""A request's query and headers -> what is wrong with them, before a handler reads them.
 
 What a path takes is what its handler's signature says, which is also what OpenAPI lists. The cases, in this order: a
-parameter that the path does not take, one that is there twice, a number that is none, a word that is not its own.
+parameter that the path does not take, one that is there twice, a number that is none, a word that is not its own; and
+a header of the path that is there twice.
 """
 
 import re
@@ -11,7 +12,7 @@ from typing import Any, Final, Literal, get_args, get_origin
 
 from litestar import Request
 from litestar.handlers import BaseRouteHandler
-from litestar.params import QueryParameter
+from litestar.params import HeaderParameter, QueryParameter
 from msgspec import Struct
 
 from ft.api.problems import FieldError, Problem, listed
@@ -30,9 +31,13 @@ class Taken(Struct, frozen=True, kw_only=True):
 
 async def require_readable(request: Request[Any, Any, Any]) -> None:
     """Litestar's hook before every handler. Raises Problem 422 naming every parameter that is wrong."""
-    if request.scope["method"] != "GET" or not request.scope.get("query_string"):
+    scope = request.scope
+    if scope["method"] != "GET":
         return
-    found = wrong(taken_by(request.scope["route_handler"]), [*request.query_params.multi_items()])
+    handler = scope["route_handler"]
+    found = repeated(headers_of(handler), [name for name, _ in scope["headers"]])
+    if scope.get("query_string"):
+        found += wrong(taken_by(handler), [*request.query_params.multi_items()])
     if found:
         raise Problem(422, "invalid_request", listed(found), errors=tuple(found))
 
@@ -46,14 +51,23 @@ def wrong(taken: Mapping[str, Taken], sent: Sequence[tuple[str, str]]) -> list[F
     return [error for error in found if error is not None]
 
 
+def repeated(taken: Mapping[bytes, str], sent: Sequence[bytes]) -> list[FieldError]:
+    """The headers of a path that were sent more than once: a framework would read one of them."""
+    counts = ((name, sent.count(line)) for line, name in taken.items())
+    return [_repeated(name, count) for name, count in counts if count > 1]
+
+
+def _repeated(name: str, count: int) -> FieldError:
+    return FieldError(field=name, code="repeated_parameter", message=f"expected one value, got {count}")
+
+
 def _wrong_with(taken: Mapping[str, Taken], name: str, values: list[str]) -> FieldError | None:
     shown = name[:_SHOWN_MAX]
     if name not in taken:
         expected = f"a parameter of this path ({', '.join(taken)})" if taken else "no parameter"
         return FieldError(field=shown, code="unknown_parameter", message=f"expected {expected}, got {shown!r}")
     if len(values) > 1:
-        message = f"expected one value, got {len(values)}"
-        return FieldError(field=shown, code="repeated_parameter", message=message)
+        return _repeated(shown, len(values))
     one, value = taken[name], values[0]
     got = repr(value[:_SHOWN_MAX])
     if one.low is not None and not (_WHOLE.match(value) and one.low <= int(value) <= one.high):
@@ -62,6 +76,14 @@ def _wrong_with(taken: Mapping[str, Taken], name: str, values: list[str]) -> Fie
     if one.words and value not in one.words:
         return FieldError(field=shown, code="invalid_value", message=f"expected {' or '.join(one.words)}, got {got}")
     return None
+
+
+@cache
+def headers_of(handler: BaseRouteHandler) -> Mapping[bytes, str]:
+    """The headers that a handler reads, by their name in a request: lower case."""
+    parameters = (each.kwarg_definition for each in handler.parsed_fn_signature.parameters.values())
+    names = (each.name for each in parameters if isinstance(each, HeaderParameter) and each.name)
+    return {name.lower().encode(): name for name in names}
 
 
 @cache

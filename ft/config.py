@@ -165,7 +165,26 @@ def _addresses(env: Mapping[str, str], home: Path) -> dict[str, str]:
                 f"{left_running} cannot be read ({exc}): expected a JSON object. Run `ft down`, then `ft up`."
             ) from exc
     found.update({name: env[name] for name in ADDRESSES if env.get(name)})
+    if "FT_POSTGRES" in found:
+        _require_postgres_url(found["FT_POSTGRES"])
     return found
+
+
+def _require_postgres_url(url: str) -> None:
+    """The driver tells of other texts in its own words, and late. The address is not shown: it holds a password."""
+    scheme, _, rest = url.partition("://")
+    hosts = re.split("[/?#]", rest, maxsplit=1)[0].rpartition("@")[2].split(",")
+    ports = [host.rpartition("]")[2].rpartition(":") for host in hosts]
+    got = ""
+    if scheme not in ("postgresql", "postgres"):
+        got = f"{len(url)} characters that do not begin with postgresql://"
+    elif bad := [port for _, colon, port in ports if colon and port and not (port.isdecimal() and int(port) < 65_536)]:
+        got = f"the port {bad[0]!r}"
+    if got:
+        raise ConfigError(
+            f"FT_POSTGRES: expected a Postgres URL (postgresql://user:password@host:port/database), got {got}. "
+            "Set it to one, or unset it to use the server of `ft up`."
+        )
 
 
 def _agents(env: Mapping[str, str]) -> frozenset[str]:

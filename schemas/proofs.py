@@ -10,17 +10,22 @@ HEADER: Final = "header"
 """The header does not make its hash: whatever it states stands on the provider's word, the block's time too."""
 BLOOM_SUPERSET: Final = "bloom_superset"
 """The header's filter holds more than the logs make: a log that is missing would look the same."""
+OUTSIDE_RECEIPTS: Final = "outside_receipts"
+"""Logs of no transaction lie outside of receiptsRoot: what they say stands on the provider's word and the filter."""
 STATE_SYNC: Final = "state_sync"
 """Polygon's state sync outside of receiptsRoot: those logs stand on the provider's word."""
 STATE_SYNC_MISSING: Final = "state_sync_missing"
 """The block lists Polygon's state-sync transaction, and no provider has its receipt: logs are missing."""
+AS_GOOD_AS_ANY: Final = frozenset({STATE_SYNC, OUTSIDE_RECEIPTS})
+"""Reasons that the chain gives: no other provider proves more, now or later."""
 _WORD: Final = re.compile(r"[a-z][a-z_]{0,39}\Z")
 
 
 def worth(proof: str, reasons: Iterable[str]) -> tuple[bool, bool, int, int]:
     """What is greater is better proven: 1. nothing is missing, 2. the header makes its hash, 3. the proof, 4. the
-    fewer reasons."""
-    words = set(reasons)
+    fewer reasons, of which logs outside of the receipts are none: who tells of them is worth no less than who does not.
+    """
+    words = set(reasons) - {OUTSIDE_RECEIPTS}
     return STATE_SYNC_MISSING not in words, HEADER not in words, PROOFS.get(proof, -1), -len(words)
 
 

@@ -43,7 +43,8 @@ WHERE t.network = %(network)s AND NOT t.final
 ORDER BY t.height;
 
 -- name: tail
-SELECT height, hash, parent, raw_offset, final, proof, reasons, content FROM ingest.tail WHERE network = %(network)s ORDER BY height;
+SELECT height, hash, parent, raw_offset, final, proof, logs, reasons, content
+FROM ingest.tail WHERE network = %(network)s ORDER BY height;
 
 -- name: lowest_unfinal
 -- A backfill stays below it.
@@ -51,11 +52,11 @@ SELECT min(height) FROM ingest.tail WHERE network = %(network)s AND NOT final;
 
 -- name: add_row
 -- Before the append. A row of another hash stands for a block that must be reverted first: it is not overwritten.
-INSERT INTO ingest.tail (network, height, hash, parent, proof, reasons, content)
-VALUES (%(network)s, %(height)s, %(hash)s, %(parent)s, %(proof)s, %(reasons)s, %(content)s)
+INSERT INTO ingest.tail (network, height, hash, parent, proof, reasons, content, logs)
+VALUES (%(network)s, %(height)s, %(hash)s, %(parent)s, %(proof)s, %(reasons)s, %(content)s, %(logs)s)
 ON CONFLICT (network, height) DO UPDATE
 SET raw_offset = NULL, parent = excluded.parent, proof = excluded.proof, reasons = excluded.reasons,
-    content = excluded.content
+    content = excluded.content, logs = excluded.logs
 WHERE ingest.tail.hash = excluded.hash;
 
 -- name: better

@@ -43,7 +43,7 @@ WITH found AS (
     JOIN ingest.heads h USING (network)
     LEFT JOIN ref.networks n USING (network)
     WHERE c."from" <= h.finalized
-      AND (c.proof NOT IN ('receipts', coalesce(n.settings ->> 'proof', 'receipts')) OR c.reasons NOT IN ('', 'state_sync'))
+      AND (c.proof NOT IN ('receipts', coalesce(n.settings ->> 'proof', 'receipts')) OR c.reasons NOT IN ('', 'state_sync', 'outside_receipts'))
 )
 SELECT network, "from", "to", how, stretches
 FROM (

@@ -1,13 +1,15 @@
 """Source, pure but for the clock: which blocks that are not final yet are asked for again, and when.
 
-A block whose proof is less than its network's usual one may be proven better a little later, or by another provider.
+A block whose proof is less than its network's usual one may be proven better a little later, or by another provider; of
+one whose filter holds more than its logs make, more logs may come.
 """
 
 from collections.abc import Collection
 from typing import Final
 
-from ft.schemas.proofs import PROOFS, STATE_SYNC
+from ft.schemas.proofs import AS_GOOD_AS_ANY, PROOFS
 from ft.streams.linking import Row
+from ft.streams.sources.evm import standing
 from ft.streams.sources.evm.limits import Clock
 
 PER_LOOK: Final = 2
@@ -25,19 +27,27 @@ class Again:
         self._usual = PROOFS[proof]
         self._clock = clock
         self._due: dict[str, tuple[float, float]] = {}
+        self._ripe_at: dict[str, float] = {}
 
     def due(self, rows: Collection[Row]) -> list[Row]:
-        """A few of these that it is time to ask for, the longest overdue first."""
+        """A few of these that it is time to ask for: first those whose answer has stood, then the longest overdue."""
         now, lesser = self._clock(), {row.hash: row for row in rows if self._is_lesser(row)}
         self._due = {key: self._due.get(key, (now + FIRST_S, FIRST_S)) for key in lesser}
-        waiting = sorted((at, key) for key, (at, _) in self._due.items() if at <= now)
-        found = [key for _, key in waiting[:PER_LOOK]]
+        self._ripe_at = {key: at for key, at in self._ripe_at.items() if key in lesser}
+        ripe = [key for key, at in self._ripe_at.items() if at <= now]
+        waiting = sorted((at, key) for key, (at, _) in self._due.items() if at <= now and key not in ripe)
+        found = [*ripe, *(key for _, key in waiting)][:PER_LOOK]
         for key in found:
+            self._ripe_at.pop(key, None)
             pause = min(2 * self._due[key][1], LONGEST_S)
             self._due[key] = (now + pause, pause)
         return [lesser[key] for key in found]
 
+    def ripens(self, row: Row) -> None:
+        """What is told of this one now has to stand: it is asked for as soon as it may have."""
+        self._ripe_at[row.hash] = self._clock() + standing.STANDS_S
+
     def _is_lesser(self, row: Row) -> bool:
         """It is in the log, may still change, and could be better proven."""
         known = row.proof != "" and row.offset is not None and not row.final
-        return known and (PROOFS.get(row.proof, 0) < self._usual or not {STATE_SYNC}.issuperset(row.reasons))
+        return known and (PROOFS.get(row.proof, 0) < self._usual or not AS_GOOD_AS_ANY.issuperset(row.reasons))

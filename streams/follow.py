@@ -125,18 +125,20 @@ class Chain:
             await self._say_final(known, marks)
 
     async def prove_better(self, row: Row, marks: Marks) -> None:
-        """Ask for a block of the log again. Raises SourceError.
+        """Ask for a block of the log again. Raises SourceError, SourceUnripe where what is told now has to stand.
 
         1. better proven and otherwise the same: appended again, for its proof; 2. better proven, and it says something
-        else: reverted with all above it, so that :meth:`extend` appends what is there; 3. else nothing.
+        else, or as well proven with more logs: reverted with all above it, so that :meth:`extend` appends what is
+        there; 3. else nothing.
         """
         async for block in self._stopping.until(self._source.blocks(row.height, row.height)):
-            is_better = worth(block.proof, block.reasons) > worth(row.proof, row.reasons)
-            if block.hash != row.hash or not is_better or block.height <= marks.finalized:
+            now, before = worth(block.proof, block.reasons), worth(row.proof, row.reasons)
+            is_fuller = now == before and block.logs > row.logs >= 0
+            if block.hash != row.hash or block.height <= marks.finalized or not (now > before or is_fuller):
                 break
-            how = {"block": row.height, "proof": block.proof, "reasons": sorted(block.reasons)}
+            how = {"block": row.height, "proof": block.proof, "reasons": sorted(block.reasons), "logs": block.logs}
             if block.content != row.content:
-                self._log.warning("better proven, it says something else", **how)
+                self._log.warning("better proven or fuller, it says something else", **how)
                 above = [each for each in reversed(unfinal(list(self.rows.values()))) if each.height >= row.height]
                 await self._revert(above, marks)
                 break
@@ -325,6 +327,7 @@ def _row(block: Block) -> Row:
         proof=block.proof,
         reasons=block.reasons,
         content=block.content,
+        logs=block.logs,
     )
 
 

@@ -19,7 +19,7 @@ from ft.streams.better import Again
 from ft.streams.follow import Chain
 from ft.streams.linking import check_final
 from ft.streams.raw import RawLog
-from ft.streams.sources import Marks, Source, SourceError, SourceUnavailable
+from ft.streams.sources import Marks, Source, SourceError, SourceUnavailable, SourceUnripe
 from ft.streams.stopping import Stopped, Stopping
 from ft.streams.tail import Tail
 from ft.streams.waiting import Waiting
@@ -163,8 +163,12 @@ class Ingest:
         """A few blocks that others may prove better by now; where nobody answers, later."""
         for row in self._again.due(list(chain.rows.values())):
             if row.height > marks.finalized and chain.rows.get(row.height) == row:
-                with suppress(SourceError):
+                try:
                     await chain.prove_better(row, marks)
+                except SourceUnripe:
+                    self._again.ripens(row)
+                except SourceError:
+                    continue
 
     async def _step(self, chain: Chain, following: int, marks: Marks) -> int:
         """1. what became final, 2. a reorg that made the chain no longer, 3. what is new. Returns what follows it.

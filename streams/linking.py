@@ -38,6 +38,8 @@ class Row:
     reasons: tuple[str, ...] = ()
     content: str = ""
     """What it says, whatever proves it; see ``Block.content``."""
+    logs: int = -1
+    """How many logs it was appended with; -1: not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,7 +65,7 @@ class Tail:
     async def rows(self) -> list[Row]:
         """The tail, ascending."""
         found = await self._read("tail")
-        names = ("height", "hash", "parent", "offset", "final", "proof")
+        names = ("height", "hash", "parent", "offset", "final", "proof", "logs")
         return [
             Row(**dict(zip(names, known, strict=True)), reasons=apart(reasons), content=content)
             for *known, reasons, content in found
@@ -77,7 +77,7 @@ class Tail:
             (
                 "add_row",
                 {"height": block.height, "hash": block.hash, "parent": block.parent_hash, "proof": block.proof}
-                | {"reasons": joined(block.reasons), "content": block.content},
+                | {"reasons": joined(block.reasons), "content": block.content, "logs": block.logs},
             )
             for block in blocks
         )

@@ -1,7 +1,7 @@
 """raw -> normalized, EVM: one raw block in, its NFT events out. Pure: no clock, no network, no Kafka.
 
-1. read the parts (block; receipts or logs; Polygon's state_sync), skipping all that decoding does not need, and put
-   the logs in the order of the chain
+1. read the parts (block; receipts or logs; what lies outside of them, Polygon's state_sync too), skipping all that
+   decoding does not need, and put the logs in the order of the chain
 2. keep the logs whose topic0 a decoder knows; a log's place among all of the block is its position
 3. give each its n, and let the decoder of its standard read it
 4. collect events as columns, mismatched logs as quarantine; mark the echoes
@@ -52,19 +52,21 @@ def decode_block(
     receipts: bytes | None = None,
     logs: bytes | None = None,
     state_sync: bytes | None = None,
+    outside: bytes | None = None,
     listed: Listed = NOTHING_LISTED,
 ) -> DecodedBlock:
     """Decode one block from its raw parts, each the node's JSON.
 
     ``block``: the answer of eth_getBlockByNumber. Exactly one of ``receipts`` (a list of receipts) and ``logs`` (a list
     of logs; ``block`` then has full transactions). ``state_sync``: a receipt, a list of receipts or a list of logs that
-    lie outside receiptsRoot; what the other part holds already is not counted twice. ``listed``: the network's
-    contracts that are older than the standards.
+    lie outside receiptsRoot; what the other part holds already is not counted twice. ``outside``: logs of no
+    transaction, beside receipts that do not hold them. ``listed``: the network's contracts that are older than the
+    standards.
     Raises MalformedRecord if a part is not that, or names no sender for a transaction with NFT events.
     """
     if (receipts is None) == (logs is None):
         raise ValueError("expected either receipts or logs of the block, got both or neither")
-    read = parts.read(block, receipts=receipts, logs=logs, state_sync=state_sync)
+    read = parts.read(block, receipts=receipts, logs=logs, state_sync=state_sync, outside=outside)
     work = _Pass(parts=read, listed=listed)
     topics = _TOPICS | listed.topics
     work.decode(_pick(read.logs, topics))

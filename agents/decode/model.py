@@ -38,6 +38,17 @@ class ListedLog(Log, frozen=True, gc=False, rename="camel", kw_only=True):
     log_index: str | int | None = None
 
 
+class _Told(msgspec.Struct, frozen=True, gc=False, rename="camel", kw_only=True):
+    """A listed log that may be of no transaction."""
+
+    address: str
+    topics: list[str]
+    data: str | None = None
+    transaction_hash: str | None = None
+    removed: bool | None = None
+    log_index: str | int | None = None
+
+
 class Receipt(msgspec.Struct, frozen=True, gc=False, rename="camel", kw_only=True):
     """One receipt: who sent the transaction, what it created, what it logged. The deposit fields on OP-stack only."""
 
@@ -84,6 +95,7 @@ HEADER = msgspec.json.Decoder(Header)
 BLOCK = msgspec.json.Decoder(Block)
 RECEIPTS = msgspec.json.Decoder(list[Receipt])
 LOGS = msgspec.json.Decoder(list[ListedLog])
+_TOLD = msgspec.json.Decoder(list[_Told])
 RAW_RECEIPTS = msgspec.json.Decoder(list[RawReceipt])
 RAW_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -94,6 +106,26 @@ def parse(decoder: msgspec.json.Decoder[T], body: bytes, what: str) -> T:
         return decoder.decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError) as exc:
         raise MalformedRecord(f"expected {what} as the node's JSON, got {len(body)} other bytes: {exc}") from exc
+
+
+def listed_logs(body: bytes, block_hash: str) -> list[ListedLog]:
+    """The answer of eth_getLogs; a log that names no transaction is under the block's hash. Raises MalformedRecord."""
+    try:
+        return LOGS.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return [_named(log, log.transaction_hash or block_hash) for log in parse(_TOLD, body, "a list of logs")]
+
+
+def outside_logs(body: bytes, block_hash: str) -> list[ListedLog]:
+    """Logs of no transaction, whatever hash they are told under: under the block's. Raises MalformedRecord."""
+    return [_named(log, block_hash) for log in parse(_TOLD, body, "a list of logs of no transaction")]
+
+
+def _named(log: _Told, tx_hash: str) -> ListedLog:
+    return ListedLog(
+        address=log.address, topics=log.topics, data=log.data, transaction_hash=tx_hash, removed=log.removed,
+        log_index=log.log_index,
+    )  # fmt: skip
 
 
 def address(text: str, what: str) -> str:

@@ -43,8 +43,18 @@ class Parts:
         return self._raw[id(log)]
 
 
-def read(block: bytes, *, receipts: bytes | None, logs: bytes | None, state_sync: bytes | None) -> Parts:
-    """Read the parts. Raises MalformedRecord for what is no such part."""
+def read(
+    block: bytes,
+    *,
+    receipts: bytes | None,
+    logs: bytes | None,
+    state_sync: bytes | None,
+    outside: bytes | None = None,
+) -> Parts:
+    """Read the parts. ``outside``: logs of no transaction beside receipts, after those of all transactions.
+
+    Raises MalformedRecord for what is no such part.
+    """
     found: list[Receipt] = []
     if receipts is not None:
         found = model.parse(model.RECEIPTS, receipts, "a list of receipts")
@@ -56,12 +66,13 @@ def read(block: bytes, *, receipts: bytes | None, logs: bytes | None, state_sync
     block_hash = model.block_or_tx_hash(header.hash, "a block's hash")
     body, outside_receipts, extra = _outside(state_sync)
     if logs is not None:
-        listed = model.parse(model.LOGS, logs, "a list of logs")
-        told: list[Log] = [*listed]
+        told: list[Log] = [*model.listed_logs(logs, block_hash)]
         main, typed = _ordered(told, header)
     else:
         told = [log for receipt in found if receipt.logs for log in receipt.logs]
         main, typed = _by_receipts(found, told)
+    others = [] if outside is None else model.outside_logs(outside, block_hash)
+    main = [*main, *_by_index(_standing(others))] if others else main
     refused: list[Log] = []
     if typed or extra:
         pseudo = statesync.state_sync_hash(number, block_hash)
@@ -74,8 +85,8 @@ def read(block: bytes, *, receipts: bytes | None, logs: bytes | None, state_sync
         receipts=found,
         logs=main,
         refused=refused,
-        _bodies=((logs or receipts or b"[]", logs is None), (body, bool(outside_receipts))),
-        _told=[*told, *extra],
+        _bodies=((logs or receipts or b"[]", logs is None), (outside or b"[]", False), (body, bool(outside_receipts))),
+        _told=[*told, *others, *extra],
     )
 
 

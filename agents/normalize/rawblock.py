@@ -16,7 +16,7 @@ TIME_END: Final = 4_102_444_800
 """2100-01-01, unix seconds: the journal has no months from here on."""
 
 
-_EVM_PARTS: Final = ("block", "receipts", "logs", "state_sync")
+_EVM_PARTS: Final = ("block", "receipts", "logs", "state_sync", "outside")
 """What is read; parts by other names are for others."""
 
 
@@ -34,6 +34,7 @@ def _evm(record: RawBlock, listed: Listed) -> DecodedBlock:
         receipts=parts.get("receipts"),
         logs=parts.get("logs"),
         state_sync=parts.get("state_sync"),
+        outside=parts.get("outside"),
         listed=listed,
     )
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.mutations import answers, decoding, fences, meanings, order, turns
+from tests.mutations import answers, decoding, fences, meanings, order, sources, turns
 from tests.mutations.mutation import Mutation
 
 MUTATIONS: Final[tuple[Mutation, ...]] = (
@@ -11,5 +11,6 @@ MUTATIONS: Final[tuple[Mutation, ...]] = (
     *meanings.MUTATIONS,
     *decoding.MUTATIONS,
     *answers.MUTATIONS,
+    *sources.MUTATIONS,
     *turns.MUTATIONS,
 )

@@ -11,7 +11,7 @@ from ft.streams.sources import Block
 from ft.streams.sources.evm import proof
 from ft.streams.sources.evm.answers import ProofError, hex_int
 from ft.streams.sources.evm.ladder import Asked, Climb, Found, joined
-from ft.streams.sources.evm.provider import NodeRefused, NotYet, Provider, Unripe, WrongChain
+from ft.streams.sources.evm.provider import NodeRefused, NotYet, Provider, WrongChain
 from ft.streams.sources.evm.rpc import NULL, Call, ProviderFailed, RateLimited, Reply, RpcError
 
 UNPROVEN: Final = (ProofError, NodeRefused, NotYet)
@@ -26,33 +26,23 @@ async def fetch(
     """Blocks at these heights, up to the first that the node does not have, or of which nothing proves more.
 
     What is wrong with that one is in ``asked.trouble``; raised where it is the first: ProofError, NotYet, NodeRefused.
-    Behind one whose answer has to stand the others are asked for all the same, so that theirs stand from now on too.
-    Raises ProviderFailed.
+    Those whose answer has to stand are in ``asked.fewer`` too: who asks believes them or not. Raises ProviderFailed.
     """
     asked = Asked() if asked is None else asked
     replies, window = await _replies(network, provider, heights)
     blocks: list[Block] = []
-    trouble: FtError | None = None
     for height, (body, receipts) in zip(heights, replies, strict=True):
         if body == NULL or (isinstance(body, RpcError) and body.absent):
             break
         try:
             found = Found(height, *_header(provider, height, body))
             logs = None if window is None else window.get(found.header.hash.lower(), b"[]")
-            block = await Climb(network, provider, found, asked).down(receipts, logs)
-        except Unripe as exc:
-            trouble = trouble or exc
+            blocks.append(await Climb(network, provider, found, asked).down(receipts, logs))
         except UNPROVEN as exc:
-            trouble = trouble or exc
+            asked.trouble = exc
             break
-        else:
-            if trouble is None:
-                blocks.append(block)
-            elif asked.ahead is not None:
-                asked.ahead.heard(height, block.hash)
-    if trouble is not None and not blocks:
-        raise trouble
-    asked.trouble = trouble
+    if asked.trouble is not None and not blocks:
+        raise asked.trouble
     return blocks
 
 

@@ -18,14 +18,18 @@ def content_of(parts: Sequence[RawPart]) -> str:
     bodies = {part.name: part.bytes for part in parts}
     block = read_block(bodies["block"])
     logs = _of_receipts(bodies["receipts"]) if "receipts" in bodies else in_order(block, read_logs(bodies["logs"]))
+    outside = read_logs(bodies["outside"]) if "outside" in bodies else ()
     extra = _either(bodies["state_sync"]) if "state_sync" in bodies else ()
     place = f"{block.number} {block.hash} {block.parent_hash} {block.timestamp}\n"
-    return blake2b((place + digest_of((*logs, *extra))).lower().encode(), digest_size=16).hexdigest()
+    return blake2b((place + digest_of((*logs, *outside, *extra))).lower().encode(), digest_size=16).hexdigest()
 
 
 def digest_of(logs: Iterable[Log]) -> str:
-    """A digest of these logs, in this order."""
-    lines = (f"{log.transaction_hash} {log.address} {' '.join(log.topics)} {log.data or '0x'}\n" for log in logs)
+    """A digest of these logs, in this order. A log of no transaction is under its block's hash, told or not."""
+    lines = (
+        f"{log.transaction_hash or log.block_hash} {log.address} {' '.join(log.topics)} {log.data or '0x'}\n"
+        for log in logs
+    )
     return blake2b("".join(lines).lower().encode(), digest_size=16).hexdigest()
 
 

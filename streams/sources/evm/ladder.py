@@ -6,9 +6,9 @@
 4. eth_getLogs of its height                                       proof logs
 
 A rung that fails in any way leads to the next: an error, nothing, an empty or a short list, one that does not make
-the root or fit the filter. Fewer logs than the filter has bits for are kept until the end, and believed only if the
-block is final or the answer stands (standing.py); none at all, of a block with transactions, only if the receipts say
-so too.
+the root or fit the filter. Fewer logs than the filter has bits for are kept until the end; of a block that is not
+final they are handed on as such, to be believed once the answer stands (standing.py). None at all, of a block with
+transactions, are taken only if the receipts say so too.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -21,16 +21,15 @@ import msgspec
 from ft.errors import FtError
 from ft.networks import Network
 from ft.schemas.events import RawPart
-from ft.schemas.proofs import BLOOM_SUPERSET, HEADER, STATE_SYNC, STATE_SYNC_MISSING
+from ft.schemas.proofs import BLOOM_SUPERSET, HEADER, OUTSIDE_RECEIPTS, STATE_SYNC, STATE_SYNC_MISSING
 from ft.streams.sources import Block
 from ft.streams.sources.evm import proof, statesync
-from ft.streams.sources.evm.ahead import Ahead
 from ft.streams.sources.evm.answers import Lacking, ProofError, hex_int
 from ft.streams.sources.evm.content import digest_of, in_order
 from ft.streams.sources.evm.marks import is_sealed
-from ft.streams.sources.evm.provider import NodeRefused, NotYet, Provider, Unripe, WrongChain
+from ft.streams.sources.evm.outside import outside_of
+from ft.streams.sources.evm.provider import NodeRefused, NotYet, Provider, WrongChain
 from ft.streams.sources.evm.rpc import NULL, ProviderFailed, RateLimited, Reply, RpcError
-from ft.streams.sources.evm.standing import Standing
 
 Ask = Callable[[], Awaitable[bytes]]
 _RAW_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
@@ -46,30 +45,30 @@ class Found:
     header: proof.Block
 
 
-@dataclass(slots=True, kw_only=True)
-class Asked:
-    """One request for some heights at one node: what is known beside its answers, and what is learned from them."""
-
-    standing: Standing | None = None
-    """None: fewer logs than the filter has are believed of final blocks only."""
-    ahead: Ahead | None = None
-    """What is told of the blocks behind one whose answer has to stand; None: nothing."""
-    finalized: int = -1
-    """The highest final block, as far as is known."""
-    wrong: dict[int, ProofError] = field(default_factory=dict)
-    """Height -> an answer that was wrong, if the block's receiptsRoot is one of Ethereum's kind."""
-    trouble: FtError | None = None
-    """Why the heights behind the last one that came did not come, where the node has them."""
-
-
 @dataclass(frozen=True, slots=True)
-class _Fewer:
+class Fewer:
     """Logs that the filter may be made of, and more."""
 
     block: Block
     digest: str
     logs: int
     """Those under the filter."""
+    said: str
+    """Why that is no proof."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Asked:
+    """One request for some heights at one node: what is known beside its answers, and what is learned from them."""
+
+    finalized: int = -1
+    """The highest final block, as far as is known."""
+    fewer: list[Fewer] = field(default_factory=list)
+    """Of the blocks that came: those whose answer has to stand."""
+    wrong: dict[int, ProofError] = field(default_factory=dict)
+    """Height -> an answer that was wrong, if the block's receiptsRoot is one of Ethereum's kind."""
+    trouble: FtError | None = None
+    """Why the heights behind the last one that came did not come, where the node has them."""
 
 
 @dataclass(slots=True)
@@ -81,7 +80,7 @@ class Climb:
     found: Found
     asked: Asked
     _heard: list[FtError] = field(default_factory=list)
-    _fewer: "_Fewer | None" = None
+    _fewer: Fewer | None = None
     """The most logs that fit the filter without making it."""
 
     async def down(self, receipts: Reply | FtError | None, logs: bytes | None = None) -> Block:
@@ -115,36 +114,27 @@ class Climb:
         return None
 
     async def _weakest(self) -> Block:
-        """Fewer logs than the filter has bits for, if they are to be believed; else the error that all rungs make."""
-        fewer, early = self._fewer, NotYet
-        if fewer is not None and await self._may_be_all(fewer):
-            if self._is_believed(fewer):
-                return fewer.block
-            early = Unripe
-            if self.asked.ahead is not None:
-                self.asked.ahead.heard(fewer.block.height, fewer.block.hash)
+        """Fewer logs than the filter has bits for, if they may be all; else the error that all rungs make."""
+        fewer = self._fewer
         name, height = self.provider.name, self.found.height
         said = "; ".join(dict.fromkeys(str(error) for error in self._heard))
+        if fewer is not None and await self._may_be_all(fewer):
+            if height > self.asked.finalized:
+                self.asked.fewer.append(replace(fewer, said=f"{name}: block {height}: nothing proves it yet: {said}"))
+            return fewer.block
         wrong = [error for error in self._heard if isinstance(error, ProofError) and not isinstance(error, Lacking)]
         if wrong and fewer is None:
             raise ProofError(said)
         if fewer is not None or any(isinstance(error, Lacking) for error in self._heard):
-            raise early(f"{name}: block {height}: nothing proves it yet: {said}")
+            raise NotYet(f"{name}: block {height}: nothing proves it yet: {said}")
         if failed := next((error for error in self._heard if isinstance(error, ProviderFailed)), None):
             raise failed
         raise NodeRefused(f"{name}: block {height}: neither receipts nor logs: {said}")
 
-    async def _may_be_all(self, fewer: "_Fewer") -> bool:
+    async def _may_be_all(self, fewer: Fewer) -> bool:
         """None at all need the receipts' word, unless the filter is as empty."""
         is_empty = not fewer.logs and BLOOM_SUPERSET in fewer.block.reasons
         return not is_empty or await self._receipts_hold_no_logs()
-
-    def _is_believed(self, fewer: "_Fewer") -> bool:
-        """See the module."""
-        if fewer.block.height <= self.asked.finalized:
-            return True
-        standing, name = self.asked.standing, self.provider.name
-        return standing is not None and standing.settled(fewer.block.hash, name, fewer.digest, fewer.logs)
 
     async def _receipts_hold_no_logs(self) -> bool:
         """Whether the node has a receipt of every transaction, and no log in any; true too of no transaction."""
@@ -208,11 +198,42 @@ class Climb:
     async def _by_receipts(self, body: bytes) -> Block:
         receipts, header = proof.read_receipts(body), self.found.header
         split = statesync.split_receipts(self.network, header, receipts)
-        proof.verify_receipts(header, [receipts[at] for at in split.inside])
+        inside = [receipts[at] for at in split.inside]
+        unmade = proof.verify_receipts(header, inside)
         extra = await self._state_sync(_picked(body, split.outside) if split.outside else None)
         logs = sum(len(receipts[at].logs) for at in (*split.inside, *split.outside))
         whole = len(split.inside) == len(receipts)
-        return self._block("receipts", body if whole else _picked(body, split.inside), logs, extra)
+        block = self._block("receipts", body if whole else _picked(body, split.inside), logs, extra)
+        return await self._with_outside(block, inside, unmade) if unmade else block
+
+    async def _with_outside(self, block: Block, receipts: Sequence[proof.Receipt], unmade: int) -> Block:
+        """Proven receipts, of which the filter holds more: with the logs of no transaction that make it so.
+
+        1. the receipts' own logs make it after all; 2. a list of the block's logs, by its hash or height, has theirs
+        and others; 3. no list has others: one that is missing would look the same.
+        """
+        header = self.found.header
+        unmade = proof.unset_bits(unmade, (log for receipt in receipts for log in receipt.logs))
+        for query in self._queries() if unmade else ():
+            body = await self._told(partial(self._logs, query))
+            try:
+                logs = proof.read_logs(body) if body is not None else []
+                inside = statesync.split_logs(self.network, header, logs).inside
+                found = outside_of(header, receipts, [logs[at] for at in inside])
+            except ProofError:
+                continue
+            if body is not None and found:
+                places = [inside[at] for at in found]
+                left = proof.unset_bits(unmade, (logs[at] for at in places))
+                return replace(
+                    block,
+                    parts=(*block.parts, _part("outside", _picked(body, places))),
+                    logs=block.logs + len(places),
+                    reasons=(*block.reasons, OUTSIDE_RECEIPTS, *([BLOOM_SUPERSET] if left else [])),
+                )
+            if found is not None:
+                break
+        return replace(block, reasons=(*block.reasons, BLOOM_SUPERSET)) if unmade else block
 
     async def _by_logs(self, body: bytes) -> Block:
         """Raises Lacking for fewer than the filter has bits for, and keeps them."""
@@ -229,7 +250,7 @@ class Climb:
             return block
         if self._fewer is None or len(inside) > self._fewer.logs:
             reasons = (*block.reasons, BLOOM_SUPERSET) if missing else block.reasons
-            self._fewer = _Fewer(replace(block, reasons=reasons), digest_of(in_order(header, inside)), len(inside))
+            self._fewer = Fewer(replace(block, reasons=reasons), digest_of(in_order(header, inside)), len(inside), "")
         raise Lacking(
             f"{proof.name_of(header)}: expected logs that make its logsBloom, got {len(inside)} that leave {missing} "
             f"bits unset{' and no receipts yet' if late else ''}"

@@ -32,6 +32,7 @@ __all__ = [
     "ProofError",
     "Receipt",
     "block_hash",
+    "check_log",
     "check_receipt",
     "encode_receipt",
     "fits_filter",
@@ -43,6 +44,7 @@ __all__ = [
     "read_receipts",
     "receipts_root",
     "state_sync_hash",
+    "unset_bits",
     "verify_block_hash",
     "verify_logs",
     "verify_receipts",
@@ -66,10 +68,14 @@ def encode_receipt(receipt: Receipt) -> bytes:
 
     OP-stack deposits carry their nonce and version in it since Canyon, which is when the node states a version.
     """
+    return _encoded(receipt, _bloom_of(receipt))
+
+
+def _encoded(receipt: Receipt, bloom: bytes) -> bytes:
     fields = [
         _outcome(receipt),
         encode_int(hex_int(receipt.cumulative_gas_used, "cumulativeGasUsed")),
-        encode_bytes(hex_bytes(receipt.logs_bloom, "a receipt's logsBloom", BLOOM_BYTES)),
+        encode_bytes(bloom),
         encode_list([_encode_log(log) for log in receipt.logs]),
     ]
     kind = 0 if receipt.type is None else hex_int(receipt.type, "a receipt's type")
@@ -81,8 +87,10 @@ def encode_receipt(receipt: Receipt) -> bytes:
     return encode_list(fields) if kind == 0 else bytes((kind,)) + encode_list(fields)
 
 
-def verify_receipts(block: Block, receipts: Sequence[Receipt]) -> None:
+def verify_receipts(block: Block, receipts: Sequence[Receipt]) -> int:
     """Prove a block's receipts: one a transaction, in order, placed where they say, and of the header's receiptsRoot.
+
+    Returns the bits of the header's logsBloom that are in none of theirs: logs outside of them may set these.
 
     Polygon's state-sync receipt must be split off first; its transaction is not expected to have a receipt. A last one
     under the block's own hash holds what the chain itself has logged (Celo). Raises ProofError; Lacking for too few.
@@ -102,9 +110,23 @@ def verify_receipts(block: Block, receipts: Sequence[Receipt]) -> None:
         if hex_int(receipt.transaction_index, "transactionIndex") != index:
             raise ProofError(f"{name_of(block)}: expected transactionIndex {index}, got {receipt.transaction_index}")
         check_receipt(block, receipt)
-    expected, computed = hex_bytes(block.receipts_root, "receiptsRoot", 32), receipts_root(receipts)
+    blooms = [_bloom_of(receipt) for receipt in receipts]
+    expected = hex_bytes(block.receipts_root, "receiptsRoot", 32)
+    computed = ordered_root([_encoded(receipt, bloom) for receipt, bloom in zip(receipts, blooms, strict=True)])
     if computed != expected:
         raise ProofError(f"{name_of(block)}: expected receiptsRoot 0x{expected.hex()}, computed 0x{computed.hex()}")
+    made = 0
+    for bloom in set(blooms):
+        made |= int.from_bytes(bloom, "big")
+    return _filter_if_any(block) & ~made
+
+
+def unset_bits(bits: int, logs: Iterable[Log]) -> int:
+    """Those of the bits of a filter that none of these logs sets. Raises ProofError."""
+    known = dict[bytes, int]()
+    for log in logs:
+        bits &= ~_bits_of(log, known)
+    return bits
 
 
 def state_sync_hash(block: Block) -> str:
@@ -138,7 +160,7 @@ def missing_bits(block: Block, logs: Sequence[Log]) -> int:
     expected = _filter(block)
     computed, known = 0, dict[bytes, int]()
     for log in logs:
-        _check_log(block, log)
+        check_log(block, log)
         bits = _bits_of(log, known)
         if bits & ~expected:
             items = (item for item in _bloom_items(log) if known[item] & ~expected)
@@ -231,6 +253,18 @@ def _bloom_items(log: Log) -> Iterable[bytes]:
         yield hex_bytes(topic, "a topic", 32)
 
 
+def _bloom_of(receipt: Receipt) -> bytes:
+    return hex_bytes(receipt.logs_bloom, "a receipt's logsBloom", BLOOM_BYTES)
+
+
+def _filter_if_any(block: Block) -> int:
+    """0 where the node tells no filter: receipts need none, and the header does not make its hash."""
+    try:
+        return _filter(block)
+    except ProofError:
+        return 0
+
+
 def _filter(block: Block) -> int:
     return int.from_bytes(hex_bytes(block.logs_bloom, "a block's logsBloom", BLOOM_BYTES), "big")
 
@@ -251,13 +285,13 @@ def check_receipt(block: Block, receipt: Receipt) -> None:
         raise ProofError(f"{name_of(block)}: expected a receipt of this block, got one of {receipt.block_hash}")
     tx_hash = receipt.transaction_hash.lower()
     for log in receipt.logs:
-        _check_log(block, log)
+        check_log(block, log)
         if (log.transaction_hash or "").lower() != tx_hash:
             raise ProofError(f"{name_of(block)}: expected log {log.log_index} of {tx_hash}, got {log.transaction_hash}")
 
 
-def _check_log(block: Block, log: Log) -> None:
-    """The log is of this block, and not removed."""
+def check_log(block: Block, log: Log) -> None:
+    """The log is of this block, and not removed. Raises ProofError."""
     if (log.block_hash or "").lower() != block.hash.lower():
         raise ProofError(f"{name_of(block)}: expected log {log.log_index} of this block, got one of {log.block_hash}")
     if log.removed:

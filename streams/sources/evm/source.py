@@ -3,8 +3,8 @@
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
@@ -13,22 +13,19 @@ from typing import Final
 import aiohttp
 import structlog
 
-from ft.errors import ConfigError, FtError
+from ft.errors import ConfigError
 from ft.networks import Network
-from ft.schemas.proofs import HEADER, STATE_SYNC, worth
 from ft.streams.sources import Block, Marks, SourceError, SourceUnripe
-from ft.streams.sources.evm.ahead import Ahead
-from ft.streams.sources.evm.blocks import UNPROVEN, fetch
+from ft.streams.sources.evm.asking import Asking
 from ft.streams.sources.evm.content import content_of
 from ft.streams.sources.evm.hashes import Hashes, hashes_of
 from ft.streams.sources.evm.heads import HeadFeed
-from ft.streams.sources.evm.ladder import Asked
 from ft.streams.sources.evm.limits import Breaker, TokenBucket
+from ft.streams.sources.evm.listening import Listening
 from ft.streams.sources.evm.marks import Survey
 from ft.streams.sources.evm.provider import Provider, Unripe
 from ft.streams.sources.evm.providers import Providers, Work
 from ft.streams.sources.evm.rpc import RpcClient
-from ft.streams.sources.evm.standing import Standing
 
 IN_FLIGHT: Final = 8
 """Requests for blocks that are under way at once."""
@@ -37,8 +34,6 @@ _CHUNK_BYTES: Final = 4 << 20
 _HASHES_MAX: Final = 1_000
 PATIENCE_S: Final = 15.0
 """How long one request may take where there are other providers."""
-LISTEN_S: Final = 5.0
-"""How long blocks behind one that waits are asked for, at most, before it is asked for again."""
 UNTRUSTED_S: Final = 60.0
 """How long a provider whose answer was wrong is asked last."""
 log = structlog.get_logger(__name__)
@@ -56,20 +51,20 @@ class EvmSource:
         self._feed = feed
         self._block_bytes = 256 << 10  # a guess until blocks came
         self._head_seen = -1
-        self._finalized = -1
-        self._standing = Standing(time.monotonic)
-        self._ahead = Ahead(self._standing)
-        self._sealable = True
-        """Whether some provider's headers make their hashes, as far as is known."""
+        self._asking = Asking(network, providers)
+        self._listening = Listening(providers, self._asking, IN_FLIGHT)
+        self._unripe = -1
+        """The block that had to stand when it was asked for last."""
 
     async def close(self) -> None:
         """Give up what is under way."""
+        await self._listening.close()
         await self._survey.close()
 
     async def marks(self) -> Marks:
         """Head and finality as the providers together say. Raises SourceError."""
         marks = await self._survey.look()
-        self._head_seen, self._finalized = marks.head, marks.finalized
+        self._head_seen, self._asking.finalized = marks.head, marks.finalized
         return marks
 
     async def hashes(self, heights: Sequence[int], expected: Mapping[int, str] = NOTHING) -> Mapping[int, str | None]:
@@ -83,7 +78,7 @@ class EvmSource:
                 work,
                 block=min(asked),
                 height=max(asked),
-                enough=lambda got: got.known and (got.sealed_all or not self._sealable),
+                enough=lambda got: got.known and (got.sealed_all or not self._asking.sealable),
                 worth=lambda got: (got.count, got.sealed_all),
             )
             if denied := [h for h in asked if said.hashes[h] not in (None, expected.get(h, said.hashes[h]))]:
@@ -116,16 +111,20 @@ class EvmSource:
 
         Raises SourceError.
         """
-        at = first
+        at, ahead = first, self._asking.ahead
         while at <= last:
-            upto = self._ahead.up_to(at, last)
+            upto = at if at == self._unripe else ahead.up_to(at, last)
+            stood = ahead.standing(at, upto)
             try:
                 async with aclosing(self._side_by_side(at, upto)) as found:
                     async for block in found:
                         yield block
                         at = block.height + 1
             except SourceUnripe:
-                await self._listen(at, last)
+                self._unripe = at
+                if at in stood and ahead.waits(at):
+                    ahead.astray(at)
+                await self._listening.listen(at, last, self._chunk())
                 raise
             if at <= upto:
                 return
@@ -144,7 +143,7 @@ class EvmSource:
                 under_way.popleft()
                 for block in chunk.blocks:
                     self._block_bytes += (block.size - self._block_bytes) // 8
-                    final = block.height <= self._finalized
+                    final = block.height <= self._asking.finalized
                     yield block if final else replace(block, content=content_of(block.parts))
                 if chunk.error is not None:
                     raise chunk.error
@@ -154,19 +153,6 @@ class EvmSource:
             for task in under_way:
                 task.cancel()
             await asyncio.gather(*under_way, return_exceptions=True)
-
-    async def _listen(self, waits: int, last: int) -> None:
-        """Ask for some blocks behind the one that waits, so that their answers stand from now on. Raises nothing."""
-        chunks = _runs(self._ahead.unheard(waits, last), self._chunk())[:IN_FLIGHT]
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LISTEN_S):
-                await asyncio.gather(*(self._hear(chunk) for chunk in chunks))
-
-    async def _hear(self, heights: range) -> None:
-        with suppress(SourceError):
-            found, _ = await self._ask(heights)
-            for block in found:
-                self._ahead.heard(block.height, block.hash)
 
     async def wait_for_head(self, timeout_s: float) -> None:
         """By new heads where a provider pushes them; else by waiting."""
@@ -185,7 +171,7 @@ class EvmSource:
         blocks: list[Block] = []
         try:
             while len(blocks) < len(heights):
-                found, trouble = await self._ask(heights[len(blocks) :])
+                found, trouble = await self._asking.blocks(heights[len(blocks) :])
                 blocks += found
                 if trouble is None:
                     break
@@ -195,75 +181,6 @@ class EvmSource:
         except SourceError as exc:
             return _Chunk(blocks, is_short=True, error=exc)
         return _Chunk(blocks, is_short=len(blocks) < len(heights))
-
-    async def _ask(self, heights: range) -> tuple[list[Block], FtError | None]:
-        """The blocks from the first of these on; and where there are more, but nothing proves the next one, why.
-
-        Raises SourceError.
-        """
-        what = f"block {heights[0]}" if len(heights) == 1 else f"blocks {heights[0]}-{heights[-1]}"
-        tries, said, every = 0, dict[Provider, list[Block]](), dict[Provider, Asked]()
-
-        async def work(provider: Provider) -> list[Block]:
-            """All at once; after a failure half as many, and so on: the answer may have been too large or too slow."""
-            nonlocal tries
-            size = max(1, len(heights) >> tries)
-            tries += 1
-            asked = every[provider] = Asked(standing=self._standing, ahead=self._ahead, finalized=self._finalized)
-            said[provider] = blocks = await self._some(provider, heights, size, asked)
-            return blocks
-
-        chosen = await self._providers.ask(
-            what, work, block=heights[0], height=heights[-1], worth=_worth,
-            enough=lambda got: len(got) == len(heights) and self._as_good_as_any(got),
-        )  # fmt: skip
-        chosen = _best(chosen, said.values())
-        self._compare(chosen, said, every)
-        if len(chosen) == len(heights):
-            return chosen, None
-        return chosen, next((asked.trouble for asked in every.values() if asked.trouble is not None), None)
-
-    async def _some(self, provider: Provider, heights: range, size: int, asked: Asked) -> list[Block]:
-        """``size`` at a time, up to the first that one node does not have or does not prove."""
-        blocks: list[Block] = []
-        for at in range(0, len(heights), size):
-            some = heights[at : at + size]
-            try:
-                blocks += (found := await fetch(self._network, provider, some, asked))
-            except UNPROVEN as exc:
-                asked.trouble = exc
-                if not blocks:
-                    raise
-                break
-            if len(found) < len(some):
-                break
-        return blocks
-
-    def _as_good_as_any(self, blocks: Sequence[Block]) -> bool:
-        """No other provider can be expected to prove them better."""
-        usual = {STATE_SYNC} if self._sealable else {STATE_SYNC, HEADER}
-        best = not any(provider.has_receipts for provider in self._providers.all)
-        return all((best or block.proof == self._network.proof) and usual.issuperset(block.reasons) for block in blocks)
-
-    def _compare(
-        self, chosen: Sequence[Block], said: Mapping[Provider, Sequence[Block]], every: Mapping[Provider, Asked]
-    ) -> None:
-        """Who said otherwise than headers that make their hashes is not believed; where none does, none has to."""
-        if len(said) == len(self._providers.all) and not any(block.sealed for got in said.values() for block in got):
-            if self._sealable and chosen:
-                log.warning("headers do not make their hashes", network=self._network.slug, block=chosen[0].height)
-            self._sealable = self._sealable and not chosen
-        right = {block.height: block.hash for block in chosen if block.sealed}
-        for provider, got in said.items():
-            for block in got:
-                if block.height in right and (block.hash, block.sealed) != (right[block.height], True):
-                    made = block.hash if block.sealed else f"{block.hash} with a header that does not make it"
-                    provider.lied("blocks", f"block {block.height}: expected {right[block.height]}, got {made}")
-                    break
-        proven = {block.height for block in chosen if block.sealed and block.proof == "receipts"}
-        for provider, asked in every.items():
-            if (height := min(proven & asked.wrong.keys(), default=None)) is not None:
-                provider.lied("blocks", asked.wrong[height])
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,38 +192,6 @@ class _Chunk:
     """There are more heights than blocks."""
     error: SourceError | None = None
     """Why the next block cannot be had, where it exists."""
-
-
-def _worth(blocks: Sequence[Block]) -> tuple[int, ...]:
-    """How many, then how well proven they are together."""
-    each = [worth(block.proof, block.reasons) for block in blocks]
-    return len(blocks), *(sum(column) for column in zip(*each, strict=True))
-
-
-def _better(block: Block) -> tuple[int, ...]:
-    return *_worth([block]), block.logs
-
-
-def _best(chosen: Sequence[Block], said: Iterable[Sequence[Block]]) -> list[Block]:
-    """The chosen ones, or the same block from whoever proves it best; of as good proofs that with most logs."""
-    best = {block.height: block for block in chosen}
-    for blocks in said:
-        for block in blocks:
-            known = best.get(block.height)
-            if known is not None and known.hash == block.hash and _better(block) > _better(known):
-                best[block.height] = block
-    return list(best.values())
-
-
-def _runs(heights: Sequence[int], size: int) -> list[range]:
-    """Ascending heights as unbroken runs of at most ``size``."""
-    runs: list[range] = []
-    for height in heights:
-        if runs and runs[-1].stop == height and len(runs[-1]) < size:
-            runs[-1] = range(runs[-1].start, height + 1)
-        else:
-            runs.append(range(height, height + 1))
-    return runs
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """A follower of nodes that are late or tell blocks in odd ways: it stays, and the log comes to say the best."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -35,9 +36,10 @@ def chain(*blocks: MadeBlock) -> Node:
 
 
 @asynccontextmanager
-async def followed(lab: Lab, node: Node) -> AsyncIterator[Running]:
-    async with serving(node) as url:
-        follower = await lab.follow(1, url)
+async def followed(lab: Lab, node: Node, *others: Node) -> AsyncIterator[Running]:
+    """``others``: providers before this one; one at most."""
+    async with serving(node) as url, serving(others[0] if others else node) as other:
+        follower = await lab.follow(1, *([other, url] if others else [url]))
         try:
             yield follower
         finally:
@@ -187,18 +189,56 @@ async def test_state_sync_that_comes_later_fills_its_hole(lab: Lab) -> None:
     ]
 
 
+async def test_a_log_outside_of_the_receipts_that_comes_later_is_a_revert_and_an_append(lab: Lab) -> None:
+    """As Celo's chain logs by itself: receipts are proven, the filter holds more, and the log is late."""
+    own = move(9, of="0x" + "ce10" * 10)
+    blocks = [block(number, [move(number)]) for number in (1, 2, 3)]
+    blocks[1].leak(own["address"], *own["topics"])
+    node = chain(*blocks)
+    nobodys = own | {"blockHash": blocks[1].header["hash"], "transactionHash": None, "logIndex": "0x9"}
+
+    async with followed(lab, node):
+        await until(lambda: len(written(lab)) == 3, "all of them, one with something missing")
+        node.by_hash = lambda number, logs: [*logs, nobodys] if number == 2 else logs
+        await until(lambda: len(written(lab)) == 7, "the block with its log")
+
+    assert written(lab) == [
+        ("append", 1, "receipts", []),
+        ("append", 2, "receipts", ["bloom_superset"]),
+        ("append", 3, "receipts", []),
+        ("revert", 3, "", []),
+        ("revert", 2, "", []),
+        ("append", 2, "receipts", ["outside_receipts"]),
+        ("append", 3, "receipts", []),
+    ]
+    assert lab.chain().misfits == []
+
+
 def leaking(first: int, last: int) -> list[MadeBlock]:
-    """Their filter holds more than their logs make."""
-    return [block(number, [move(number)]).leak("0x" + "dead" * 10) for number in range(first, last + 1)]
+    """Their filter holds more than their two logs make."""
+    return [
+        block(number, [move(number)], [move(1_000 + number)]).leak("0x" + "dead" * 10)
+        for number in range(first, last + 1)
+    ]
 
 
-async def test_a_follower_keeps_up_where_every_answer_has_to_stand(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def logs_of(record: dict[str, Any]) -> list[Any]:
+    """The logs that an append carries, by the part that lists them."""
+    return [log for part in record["parts"] if part["name"] == "logs" for log in json.loads(part["bytes"])]
+
+
+@pytest.mark.parametrize("providers", [1, 2], ids=["one provider", "another before it that gives fewer logs"])
+async def test_a_follower_keeps_up_where_every_answer_has_to_stand(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, providers: int
+) -> None:
     """One after the other they would take a minute and a half."""
     monkeypatch.setattr("ft.streams.sources.evm.standing.STANDS_S", 2.0)
     lab.network = replace(lab.network, proof="logs")
     node = chain(block(0), *leaking(1, 30))
+    fewer = Node(chain_id=31337)
+    fewer.blocks, fewer.tells[LOGS] = node.blocks, lambda _, logs: logs[:-1]
 
-    async with followed(lab, node):
+    async with followed(lab, node, *([fewer] if providers == 2 else [])):
         await until(lambda: 10 in lab.chain().canonical, "the first of them")
         for each in leaking(31, 45):
             node.blocks[each.number] = each.reseal(parentHash=node.blocks[each.number - 1].header["hash"])
@@ -208,6 +248,7 @@ async def test_a_follower_keeps_up_where_every_answer_has_to_stand(lab: Lab, mon
 
     assert written(lab) == [("append", number, "logs", ["bloom_superset"]) for number in range(1, 46)]
     assert lab.chain().misfits == []
+    assert {len(logs_of(record)) for _, record in lab.records() if record["op"] == "append"} == {2}
 
 
 async def test_a_reorg_among_blocks_whose_answers_stand_leaves_nothing_of_them_in_the_log(
@@ -254,3 +295,45 @@ async def test_a_follower_that_starts_again_still_knows_what_was_less_proven(lab
         await until(lambda: written(lab)[-1] == ("append", 2, "receipts", []), "the better proof")
 
     assert [each[0] for each in written(lab)] == ["append", "append", "append"]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_more_logs_of_equal_proof_that_come_later_are_a_revert_and_an_append(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, restarts: bool
+) -> None:
+    """A list was believed because it had stood; the filter, which holds more than both, does not tell them apart."""
+    monkeypatch.setattr("ft.streams.sources.evm.standing.STANDS_S", 0.5)
+    lab.network = replace(lab.network, proof="logs")
+    node = chain(block(0), *leaking(1, 3))
+    node.tells[LOGS] = node.by_hash = of_block(2, lambda logs: logs[:1])
+
+    async with followed(lab, node):
+        await until(lambda: len(written(lab)) == 3, "all of them, one with fewer logs")
+        if not restarts:
+            node.tells.clear()
+            node.by_hash = lambda _, logs: logs
+            await until(lambda: len(written(lab)) == 7, "the fuller list")
+    if restarts:
+        node.tells.clear()
+        node.by_hash = lambda _, logs: logs
+        async with followed(lab, node):
+            await until(lambda: len(written(lab)) == 7, "the fuller list")
+
+    assert [each[:2] for each in written(lab)[3:]] == [("revert", 3), ("revert", 2), ("append", 2), ("append", 3)]
+    assert [len(logs_of(record)) for _, record in lab.records() if record["op"] == "append"] == [2, 1, 2, 2, 2]
+    assert lab.chain().misfits == []
+
+
+async def test_fewer_logs_that_come_later_change_nothing(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ft.streams.sources.evm.standing.STANDS_S", 0.5)
+    monkeypatch.setattr("ft.streams.sources.evm.standing.FORGOTTEN_S", 0.5)
+    lab.network = replace(lab.network, proof="logs")
+    node = chain(block(0), *leaking(1, 3))
+
+    async with followed(lab, node):
+        await until(lambda: len(written(lab)) == 3, "all of them")
+        node.tells[LOGS] = node.by_hash = of_block(2, lambda logs: logs[:1])
+        asked = node.calls[LOGS]
+        await until(lambda: node.calls[LOGS] > asked + 30, "the follower to ask again and again")
+
+    assert [each[:2] for each in written(lab)] == [("append", 1), ("append", 2), ("append", 3)]

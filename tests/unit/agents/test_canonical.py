@@ -72,6 +72,8 @@ def fold(*records: RawBlock) -> tuple[Chain, list[Outcome]]:
         (("receipts", []), ("receipts", ["header"]), False),
         (("receipts", ["header"]), ("logs", []), True),
         (("logs", ["bloom_superset"]), ("logs", []), True),
+        (("receipts", ["bloom_superset"]), ("receipts", ["outside_receipts"]), True),
+        (("receipts", ["bloom_superset"]), ("receipts", ["bloom_superset", "outside_receipts"]), False),
         (("logs", ["bloom_superset"]), ("receipts", ["state_sync"]), True),
         (("receipts", ["state_sync_missing"]), ("receipts", ["state_sync"]), True),
         (("receipts", ["state_sync_missing"]), ("logs", ["state_sync"]), True),

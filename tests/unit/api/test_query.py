@@ -48,6 +48,25 @@ async def test_a_parameter_that_is_there_twice_is_refused(query: str, field: str
     assert detail == f"{field}: expected one value, got 2"
 
 
+@pytest.mark.parametrize("second", ["polygon:7", "polygon:8", ""])
+@pytest.mark.parametrize("name", ["X-Min-Block", "x-min-block"])
+async def test_a_header_that_is_there_twice_is_refused(name: str, second: str) -> None:
+    """Whichever was read would not be the other."""
+    app: Any = build(Ledger([]))
+    sent = [("X-Min-Block", "polygon:7"), (name, second)]
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://ft") as client:
+        answer = await client.get(f"{URL}&limit=0", headers=sent)
+        joined = await client.get(URL, headers={"X-Min-Block": f"polygon:7, {second}"})
+
+    errors = [(error["field"], error["code"]) for error in answer.json()["errors"]]
+    assert (answer.status_code, errors) == (
+        422,
+        [("X-Min-Block", "repeated_parameter"), ("limit", "invalid_value")],
+    )
+    assert "X-Min-Block: expected one value, got 2" in answer.json()["detail"]
+    assert (joined.status_code, joined.json()["errors"][0]["code"]) == (422, "invalid_block")
+
+
 @pytest.mark.parametrize("text", ["1e1", "0", "101", "ten", "", "+5", "5.0", " 5", "0x5", "1_0", "05", "-1", "٣"])
 async def test_a_limit_that_is_no_whole_number_of_its_range_is_refused(text: str) -> None:
     status, detail, _ = await _errors(f"&limit={text.replace('+', '%2B')}")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ft.config import Config
+
 
 def _ft(home: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("FT_")}
@@ -81,3 +83,41 @@ def test_status_and_down_before_any_start_make_nothing(tmp_path: Path) -> None:
     assert _ft(home, "status").stdout.count("stopped") == 3
     assert _ft(home, "down").stdout == "nothing was running\n"
     assert not home.exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "got"),
+    [
+        ("garbage", "7 characters that do not begin with postgresql://"),
+        ("host=127.0.0.1 dbname=ft", "24 characters that do not begin with postgresql://"),
+        ("mysql://ft:secret@127.0.0.1/ft", "30 characters that do not begin with postgresql://"),
+        ("postgresql://ft:secret@127.0.0.1:port/ft", "the port 'port'"),
+        ("postgresql://ft:secret@127.0.0.1:99999/ft", "the port '99999'"),
+    ],
+)
+def test_a_database_address_that_is_none_is_refused_by_status_without_being_shown(
+    url: str, got: str, tmp_path: Path
+) -> None:
+    ran = _ft(tmp_path, "status", FT_POSTGRES=url, FT_KAFKA="127.0.0.1:1", FT_SCHEMA_REGISTRY="http://127.0.0.1:1")
+
+    assert ran.returncode == 1
+    assert ran.stderr.startswith(
+        "ft: FT_POSTGRES: expected a Postgres URL (postgresql://user:password@host:port/database)"
+    )
+    assert f"got {got}. Set it" in ran.stderr
+    assert "secret" not in ran.stderr + ran.stdout
+    assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://ft:p%40ss:w@127.0.0.1:5432/ft?sslmode=disable",
+        "postgres://one:5432,two:5433/ft",
+        "postgresql://[::1]:5432/ft",
+        "postgresql:///ft?host=/var/run/postgresql",
+        "postgresql://ft@localhost/ft",
+    ],
+)
+def test_every_usual_address_of_a_database_is_taken(url: str) -> None:
+    assert Config.from_env({"FT_POSTGRES": url, "FT_HOME": "/nowhere"}).postgres == url

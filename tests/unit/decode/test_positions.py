@@ -1,5 +1,6 @@
 """Where a log stands in its block: numbered by us, whatever the node says of it."""
 
+import json
 from typing import Any
 
 import pytest
@@ -135,3 +136,41 @@ def test_receipts_and_listed_logs_agree_however_the_node_numbers_and_sorts(
     random.shuffle(told)
 
     assert by_logs(told) == by_receipts(logs)
+
+
+@pytest.mark.parametrize("told", ["null", "left out", "the block's hash"])
+def test_a_listed_log_without_a_transactions_hash_is_one_of_no_transaction(told: str) -> None:
+    own = moved(2, BLOCK_HASH, "0x0")
+    if told == "left out":
+        del own["transactionHash"]
+    elif told == "null":
+        own["transactionHash"] = None
+
+    events = by_logs([own, moved(1, FIRST, "0x1")])
+
+    assert (events.token_id, events.tx_hash, events.tx_from) == (["1", "2"], [FIRST, BLOCK_HASH], [SENDER, ZERO])
+
+
+@pytest.mark.parametrize("missing", ["address", "topics"])
+def test_a_log_of_no_transaction_that_lacks_more_is_no_log(missing: str) -> None:
+    own = moved(2, FIRST, "0x0") | {"transactionHash": None}
+    del own[missing]
+
+    with pytest.raises(MalformedRecord, match="a list of logs"):
+        by_logs([own])
+
+
+@pytest.mark.parametrize("tx_hash", [None, BLOCK_HASH, "0x" + "00" * 32])
+def test_logs_outside_of_the_receipts_come_after_them_under_the_blocks_hash(tx_hash: str | None) -> None:
+    nobodys = {"transactionHash": tx_hash}
+    outside = [moved(3, FIRST, "0x9") | nobodys, moved(2, FIRST, "0x8") | nobodys]
+    odd = log(TRANSFER, [ALICE, BOB, 4], [1], logIndex="0xa") | nobodys
+    receipts = encoded([receipt([moved(1, FIRST)], transactionHash=FIRST)])
+
+    decoded = decode_block("celo", block(), receipts=receipts, outside=encoded([*outside, odd]))
+
+    events = decoded.events
+    assert (events.token_id, events.n, events.log_index) == (["1", "2", "3"], [0, 0, 1], [0, 1, 2])
+    assert (events.tx_hash, events.tx_from) == ([FIRST, BLOCK_HASH, BLOCK_HASH], [SENDER, ZERO, ZERO])
+    (quarantined,) = decoded.quarantined
+    assert (quarantined.tx_hash, json.loads(quarantined.log)) == (BLOCK_HASH, odd)

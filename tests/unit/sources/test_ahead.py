@@ -36,8 +36,8 @@ async def followed(node: Node, clock: Clock, **changes: Any) -> AsyncIterator[Ev
     """As a follower has it: no limit to its patience, and only block 0 is final."""
     node.blocks[0] = block(0)
     async with serving(node) as url, source("ethereum", url, give_up_s=None, proof="logs", **changes) as evm:
-        evm._standing = Standing(clock, 30.0)
-        evm._ahead = Ahead(evm._standing)
+        evm._asking.standing = Standing(clock, 30.0)
+        evm._asking.ahead = Ahead(evm._asking.standing)
         await evm.marks()
         yield evm
 
@@ -73,6 +73,7 @@ async def test_a_block_that_comes_later_has_to_stand_as_long() -> None:
         await read(evm, 1, 4)
         clock.now += 20.0
         node.blocks |= {each.number: each for each in leaking(5, 6)}
+        await evm.marks()
         assert await read(evm, 1, 6) == []
         clock.now += 10.0
         assert await read(evm, 1, 6) == [1, 2, 3, 4]
@@ -117,7 +118,7 @@ async def test_what_is_asked_for_ahead_has_a_bound() -> None:
     async with followed(node, clock) as evm:
         for _ in range(8):
             await read(evm, 1, last)
-        assert max(evm._ahead._hashes) == AHEAD_BLOCKS + 1
+        assert {max(told) for told in evm._asking.ahead._told.values()} == {AHEAD_BLOCKS + 1}
         clock.now += 30.0
         assert await read(evm, 1, last) == list(range(1, AHEAD_BLOCKS + 2))
 
@@ -126,9 +127,9 @@ def test_what_is_remembered_has_a_bound() -> None:
     ahead = Ahead(Standing(lambda: 0.0))
 
     for height in range(2_000):
-        ahead.heard(height, f"0x{height}")
+        ahead.heard("a", height, f"0x{height}")
 
-    assert len(ahead._hashes) <= 2 * AHEAD_BLOCKS
+    assert len(ahead._told["a"]) <= 2 * AHEAD_BLOCKS
 
 
 async def test_another_block_of_the_same_height_has_to_stand_itself_and_so_have_those_above() -> None:

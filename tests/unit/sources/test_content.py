@@ -64,3 +64,15 @@ def test_what_only_a_node_says_does_not_belong_to_it() -> None:
     made.receipts[0]["gasUsed"] = "0x9"
 
     assert content(made, receipts=made.receipts) == before
+
+
+@pytest.mark.parametrize("tx_hash", ["", None])
+def test_logs_of_no_transaction_say_the_same_beside_receipts_and_among_logs(tx_hash: str | None) -> None:
+    made = three()
+    own = made.header["hash"]
+    outside = move(4) | {"blockHash": own, "transactionHash": own if tx_hash == "" else tx_hash, "logIndex": "0x0"}
+
+    beside = content(made, receipts=made.receipts, outside=[outside])
+
+    assert beside == content(made, logs=[outside | {"transactionHash": None}, *made.logs])
+    assert beside != content(made, receipts=made.receipts)

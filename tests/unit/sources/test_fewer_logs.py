@@ -29,16 +29,12 @@ async def test_of_a_final_block_they_are_taken_and_called_unproven(items: tuple[
     assert [outcome(each) for each in found] == 2 * [("logs", ("bloom_superset",), 3)]
 
 
-async def test_under_a_root_they_need_no_filter() -> None:
-    assert outcome(await the_block(Node(leaking()), final=False)) == ("receipts", (), 3)
-
-
 async def test_of_a_fresh_block_they_wait_until_the_same_answer_has_stood(quick: None) -> None:
     now = [100.0]
     node = Node(leaking())
 
     async with read(node, final=False, proof="logs") as evm:
-        evm._standing = Standing(lambda: now[0], 30.0)
+        evm._asking.standing = Standing(lambda: now[0], 30.0)
         for seconds in (0.0, 20.0, 9.0):
             now[0] += seconds
             with pytest.raises(SourceError, match="nothing proves it yet"):
@@ -55,7 +51,7 @@ async def test_another_answer_begins_to_stand_anew(quick: None) -> None:
     node.tells[LOGS] = lambda _, logs: logs[:2]
 
     async with read(node, final=False, proof="logs") as evm:
-        evm._standing = Standing(lambda: now[0], 30.0)
+        evm._asking.standing = Standing(lambda: now[0], 30.0)
         with pytest.raises(SourceError):
             [each async for each in evm.blocks(7, 7)]
         node.tells.clear()
@@ -93,15 +89,66 @@ async def test_of_a_final_block_the_provider_with_more_logs_is_believed(order: i
     assert [outcome(each) for each in found] == 2 * [("logs", ("bloom_superset",), 3)]
 
 
-async def test_fewer_are_not_believed_while_a_provider_has_given_more(quick: None) -> None:
-    now = [0.0]
-    standing = Standing(lambda: now[0], 30.0)
+class Said:
+    """What providers say of one block, as time passes."""
 
-    assert not standing.settled("0xb", "late", "less", 1)
-    assert not standing.settled("0xb", "ahead", "more", 2)
-    now[0] += 31.0
-    assert not standing.settled("0xb", "late", "less", 1)
-    assert standing.settled("0xb", "ahead", "more", 2)
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.standing = Standing(lambda: self.now, 30.0)
+
+    def __call__(self, provider: str, logs: int) -> bool:
+        """Whether it is believed."""
+        self.standing.note("0xb", provider, f"{logs} logs", logs)
+        return self.standing.believes("0xb", provider, f"{logs} logs")
+
+
+def test_fewer_are_not_believed_while_a_provider_has_given_more() -> None:
+    said = Said()
+
+    assert not said("late", 1)
+    assert not said("ahead", 2)
+    said.now += 31.0
+    assert not said("late", 1)
+    assert said("ahead", 2)
+
+
+def test_a_provider_that_gives_now_fewer_and_now_more_is_believed_in_the_more() -> None:
+    """The answer need not stand without a break: the first time and this one are enough."""
+    said = Said()
+
+    for at in range(31):
+        said.now = float(at)
+        assert not said("flapping", 1)
+        assert said("flapping", 2) == (at >= 30)
+
+
+def test_fewer_are_not_believed_though_two_give_them_after_one_of_them_gave_more() -> None:
+    said = Said()
+
+    said("a", 2)
+    assert not said("a", 1)
+    assert not said("b", 1)
+
+
+def test_what_a_provider_has_not_given_again_for_five_minutes_is_in_nobodys_way() -> None:
+    said = Said()
+    said("gone", 2)
+    said("here", 1)
+
+    said.now = 299.0
+    assert not said("here", 1)
+    said.now = 300.0
+    assert said("here", 1)
+
+
+def test_a_block_has_a_bound_of_answers_that_are_remembered() -> None:
+    said = Said()
+
+    for logs in range(1_000):
+        said.now += 1.0
+        said("mad", logs)
+
+    assert len(said.standing._known["0xb"]) <= 16
 
 
 @pytest.mark.parametrize("final", [True, False])
@@ -145,7 +192,7 @@ async def test_none_at_all_are_not_taken_where_the_receipts_do_not_say_so(
 def test_what_is_remembered_has_a_bound() -> None:
     standing = Standing(lambda: 0.0)
 
-    for number in range(2_000):
-        standing.settled(f"0x{number}", "a", "", 1)
+    for number in range(20_000):
+        standing.note(f"0x{number}", "a", "", 1)
 
-    assert len(standing._known) <= 512
+    assert len(standing._known) <= 16_384

@@ -52,6 +52,9 @@ def test_a_lesser_block_is_asked_for_again_and_again_with_longer_pauses() -> Non
         (replace(ROW, proof="receipts", reasons=("header",)), "receipts", True),
         (replace(ROW, proof="receipts", reasons=("state_sync",)), "receipts", False),
         (replace(ROW, proof="receipts", reasons=("state_sync_missing",)), "receipts", True),
+        (replace(ROW, proof="receipts", reasons=("bloom_superset",)), "receipts", True),
+        (replace(ROW, proof="receipts", reasons=("outside_receipts",)), "receipts", False),
+        (replace(ROW, proof="receipts", reasons=("bloom_superset", "outside_receipts")), "receipts", True),
         (replace(ROW, final=True), "receipts", False),
         (replace(ROW, offset=None), "receipts", False),
         (replace(ROW, proof=""), "receipts", False),
@@ -83,3 +86,17 @@ def test_what_went_or_was_proven_is_forgotten() -> None:
 
     assert again.due([replace(ROW, proof="receipts")]) == []
     assert again._due == {}
+
+
+def test_a_block_whose_new_answer_has_to_stand_is_asked_for_first_once_it_has() -> None:
+    clock = Clock()
+    again = Again("receipts", clock)
+    others = [replace(ROW, height=at, hash=f"0x{at}") for at in range(10, 400)]
+    again.due([ROW, *others])
+    again.ripens(ROW)
+
+    clock.now = 29.9
+    assert ROW not in again.due([ROW, *others])
+    clock.now = 30.0
+    assert again.due([ROW, *others])[0] == ROW
+    assert ROW not in again.due([ROW, *others])

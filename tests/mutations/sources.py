@@ -1,0 +1,79 @@
+"""What several providers say of one block, and which of it is believed."""
+
+from typing import Final
+
+from tests.mutations.mutation import Mutation
+
+_KEEPING_UP: Final = ("tests/unit/sources/test_keeping_up.py",)
+_OUTSIDE: Final = ("tests/unit/sources/test_outside_receipts.py",)
+_ODD: Final = ("tests/integration/ingest/test_odd_nodes.py",)
+
+MUTATIONS: Final = (
+    Mutation(
+        name="what-one-provider-was-asked-all-were",
+        path="streams/sources/evm/ahead.py",
+        old="        return [height for height in behind if height not in told]\n",
+        new="        return [height for height in behind if not any(height in each for each in self._told.values())]\n",
+        tests=_KEEPING_UP,
+    ),
+    Mutation(
+        name="the-first-provider-stands-for-all",
+        path="streams/sources/evm/asking.py",
+        old="            for provider, blocks in said.items():\n"
+        "                self._note(provider, blocks, every[provider].fewer)\n",
+        new="            for provider, blocks in list(said.items())[:1]:\n"
+        "                self._note(provider, blocks, every[provider].fewer)\n",
+        tests=_KEEPING_UP,
+    ),
+    Mutation(
+        name="another-answer-begins-to-stand-anew-each-time",
+        path="streams/sources/evm/standing.py",
+        old="        answers.setdefault((provider, digest), _Answer(logs, now, now)).last = now\n",
+        new="        for key in [key for key in answers if key[0] == provider and key[1] != digest]:\n"
+        "            del answers[key]\n"
+        "        answers.setdefault((provider, digest), _Answer(logs, now, now)).last = now\n",
+        tests=("tests/unit/sources/test_fewer_logs.py",),
+    ),
+    Mutation(
+        name="a-fuller-list-that-comes-later-is-left",
+        path="streams/follow.py",
+        old="is_fuller = now == before and block.logs > row.logs >= 0\n",
+        new="is_fuller = False\n",
+        tests=_ODD,
+    ),
+    Mutation(
+        name="logs-outside-of-the-receipts-are-not-looked-for",
+        path="streams/sources/evm/ladder.py",
+        old="return await self._with_outside(block, inside, unmade) if unmade else block\n",
+        new="return block\n",
+        tests=_OUTSIDE,
+    ),
+    Mutation(
+        name="a-short-list-tells-of-logs-outside",
+        path="streams/sources/evm/outside.py",
+        old="    if digest_of(told) != digest_of(own):\n",
+        new="    if len(told) > len(own):\n",
+        tests=_OUTSIDE,
+    ),
+    Mutation(
+        name="a-filter-that-holds-more-than-receipts-is-proven",
+        path="streams/sources/evm/ladder.py",
+        old="        return replace(block, reasons=(*block.reasons, BLOOM_SUPERSET)) if unmade else block\n",
+        new="        return block\n",
+        tests=_OUTSIDE,
+    ),
+    Mutation(
+        name="logs-outside-take-their-own-hash",
+        path="agents/decode/model.py",
+        old="    return [_named(log, block_hash) for log in parse(",
+        new="    return [_named(log, log.transaction_hash or block_hash) for log in parse(",
+        tests=("tests/unit/decode/test_positions.py",),
+    ),
+    Mutation(
+        name="the-last-of-two-headers-is-read",
+        path="api/query.py",
+        old="for name, count in counts if count > 1]",
+        new="for name, count in counts if count > 2]",
+        tests=("tests/unit/api/test_query.py",),
+    ),
+)
