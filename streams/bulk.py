@@ -10,7 +10,7 @@ job is abandoned.
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -30,6 +30,8 @@ from ft.streams.topics import Topics, end_of
 
 SEEN_S: Final = 5.0
 """How often a process says that it still fills its job."""
+_LAST_SAID_S: Final = 1.0
+"""How long the last word of a process may take."""
 _PAUSES_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
 log = structlog.get_logger(__name__)
 
@@ -93,19 +95,23 @@ class BulkJobs:
     @asynccontextmanager
     async def alive(self, job: Job) -> AsyncIterator[None]:
         """Inside, the job's row says now and then that somebody fills it."""
+        ended = asyncio.Event()
 
         async def say() -> None:
-            while True:
+            while not ended.is_set():
                 try:
                     await self._run("seen", id=job.id)
                 except FtError as exc:
                     log.warning("bulk job cannot be marked as alive", job=job.id, error=str(exc))
-                await asyncio.sleep(SEEN_S)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(ended.wait(), SEEN_S)
 
         saying = asyncio.create_task(say(), name="bulk job alive")
         try:
             yield
         finally:
+            ended.set()
+            await asyncio.wait({saying}, timeout=_LAST_SAID_S)  # cancelled while it opens, a connection stays open
             saying.cancel()
             await asyncio.gather(saying, return_exceptions=True)
 
