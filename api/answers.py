@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from ft.api.found import Kind as KindWord
 from ft.api.freshness import AsOf, Finality
 from ft.api.integrity import REASONS, Level
 
@@ -28,7 +29,7 @@ Reasons = Annotated[
     ),
 ]
 Kind = Annotated[
-    Literal["mint", "transfer", "burn", "none"],
+    KindWord,
     Meta(
         description="From nobody: `mint`. To nobody: `burn`. `none`: it moves nothing, being of quantity 0 or from "
         "nobody to nobody."
@@ -150,8 +151,8 @@ class CollectionStats(Struct, frozen=True, kw_only=True):
     reason: Unwhole
 
 
-class CollectionAnswer(Struct, frozen=True, kw_only=True):
-    """One contract, and the block this is the state of."""
+class Collection(Struct, frozen=True, kw_only=True):
+    """One contract."""
 
     id: str
     network: str
@@ -165,7 +166,24 @@ class CollectionAnswer(Struct, frozen=True, kw_only=True):
     market: Later
     integrity: Integrity
     integrity_reasons: Reasons
+
+
+class CollectionAnswer(Collection, frozen=True, kw_only=True):
+    """One contract, and the block this is the state of."""
+
     as_of: AsOf
+
+
+class NetworkAnswer(Struct, frozen=True, kw_only=True):
+    """One configured network, and how far it is read."""
+
+    network: str
+    family: str
+    chain_id: int | None
+    start_block: Annotated[int, Meta(description="the lowest block that is asked for")]
+    confirmed: Annotated[str, Meta(description="what makes a block `confirmed`: a tag of the node, or a depth")]
+    finalized: Annotated[str, Meta(description="what makes a block `finalized`")]
+    as_of: Annotated[AsOf, Meta(description="the block up to which it is applied")]
 
 
 class Holder(Struct, frozen=True, kw_only=True):

@@ -1,20 +1,21 @@
 """``/api/v1/collections``: a contract, its assets, its owners."""
 
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Final, Literal, Protocol
 
 from litestar import Response, Router, get
 from litestar.di import NamedDependency
-from litestar.params import PathParameter, SkipValidation
+from litestar.params import PathParameter, QueryParameter, SkipValidation
 
 from ft.api import cursors, parameters, views
 from ft.api.answers import Asset, CollectionAnswer, CollectionOwner, Page
+from ft.api.answers import Collection as CollectionEntry
 from ft.api.assets import IfNoneMatch
-from ft.api.found import Assets, Collection, CollectionOwners
+from ft.api.found import Assets, Collection, CollectionKey, CollectionOwners, Collections
 from ft.api.freshness import as_of
 from ft.api.known import NetworkReads, require_known
 from ft.api.minimum import HeadReads, await_block
 from ft.api.parameters import CursorText, Limit, MinBlockHeader
-from ft.api.problems import Problem, not_found
+from ft.api.problems import Problem, invalid, not_found
 from ft.api.responses import CONDITIONAL, PAGED, conditional, etag_of, not_modified
 
 
@@ -22,6 +23,7 @@ class CollectionReads(HeadReads, Protocol):
     """What a collection asks the database."""
 
     async def collection(self, network: str, contract: str) -> Collection | None: ...
+    async def collections(self, network: str, sort: str, after: CollectionKey | None, rows: int) -> Collections: ...
     async def collection_assets(self, network: str, contract: str, after: str, rows: int) -> Assets | None: ...
     async def collection_owners(
         self, network: str, contract: str, after: str, rows: int
@@ -33,6 +35,42 @@ CollectionId = Annotated[
     PathParameter(description="`<network>:<contract>` in any usual spelling.", schema_extra=parameters.COLLECTION_TEXT),
 ]
 _Reads = NamedDependency[SkipValidation[CollectionReads]]
+
+
+@get("/", summary="Collections of a network", responses=PAGED)
+async def collections(
+    reads: _Reads,
+    network: Annotated[
+        str | None, QueryParameter(required=False, description="Needed.", schema_extra=parameters.NETWORK_TEXT)
+    ] = None,
+    sort: Annotated[
+        Literal["contract", "newest", "owners", "transfers"],
+        QueryParameter(
+            required=False,
+            description="`contract`: by address. `newest`: those first whose first event is in the highest block. "
+            "`owners`, `transfers`: those first that have most. Counters move while pages are read: an entry may then "
+            "come twice or not at all.",
+        ),
+    ] = "contract",
+    limit: Limit = parameters.LIMIT_DEFAULT,
+    cursor: CursorText = None,
+    min_block: MinBlockHeader = None,
+) -> Page[CollectionEntry]:
+    """Contracts of which an event is in force, as far as counters have come."""
+    if network is None:
+        raise invalid("network", "missing", "expected a network, as network=")
+    on = parameters.network_slug(network)
+    await require_known(reads, on, "network")
+    await await_block(reads, min_block, on, None, ("ledger", "project"))
+    filters = cursors.digest("collections", on, sort)
+    after = cursors.decode(cursor, filters, CollectionKey) if cursor else None
+    found = await reads.collections(on, sort, after, limit + 1)
+    return views.listed(
+        [views.collection(row) for row in found.rows],
+        limit,
+        cursors.encode(filters, found.last) if found.more and found.last else None,
+        as_of(found.head, on),
+    )
 
 
 @get("/{collection_id:str}", summary="One collection", responses=CONDITIONAL)
@@ -51,7 +89,7 @@ async def collection(
     etag = etag_of(found.row.version, "collection", network, contract)
     if if_none_match is not None and (unchanged := not_modified(if_none_match, etag)):
         return unchanged
-    return conditional(views.collection_answer(network, contract, found.row, found.held), etag)
+    return conditional(views.collection_answer(found.row, found.held), etag)
 
 
 @get("/{collection_id:str}/assets", summary="Assets of a collection", responses=PAGED)
@@ -104,7 +142,9 @@ async def owners(
     )
 
 
-router: Final = Router("/api/v1/collections", route_handlers=[collection, assets, owners], tags=["collections"])
+router: Final = Router(
+    "/api/v1/collections", route_handlers=[collections, collection, assets, owners], tags=["collections"]
+)
 
 
 async def _resolve(reads: NetworkReads, text: str) -> tuple[str, str]:

@@ -27,6 +27,12 @@ class TokenKey(NamedTuple):
     token_id: TokenText
 
 
+class NetworkKey(NamedTuple):
+    """Behind one network of a list of networks."""
+
+    network: PlainText
+
+
 class _Cursor(Struct, frozen=True, array_like=False):
     v: int
     f: str

@@ -1,7 +1,8 @@
 """What the reads are asked with, and what they find: keys of keyset pages, and one type an answer."""
 
 from collections.abc import Mapping
-from typing import Annotated, Final, NamedTuple
+from datetime import datetime
+from typing import Annotated, Final, Literal, NamedTuple, TypeAlias
 
 from msgspec import Meta, Struct
 
@@ -16,6 +17,7 @@ from ft.api.rows import (
     HeldCountersRow,
     HolderRow,
     HoldingRow,
+    NetworkRow,
     OwnerRow,
     PartitionRow,
     TransferRow,
@@ -23,6 +25,7 @@ from ft.api.rows import (
 from ft.errors import FtError
 
 END: Final = 2**63 - 1
+Kind: TypeAlias = Literal["mint", "transfer", "burn", "none"]
 Bigint = Annotated[int, Meta(ge=-1, le=END)]
 PlainText = Annotated[str, Meta(pattern=r"^[\x21-\x7e]*\Z", max_length=256)]
 TokenText = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,77})\Z")]
@@ -56,14 +59,21 @@ class RangeNotIndexed(FtError):
 
 
 class TransfersAsk(Struct, frozen=True, kw_only=True):
-    """Which transfers; bounds are inclusive heights, None where open; ``after`` is the key to go on behind."""
+    """Which transfers; bounds are inclusive, None where open; ``after`` is the key to go on behind."""
 
     network: str
     contract: str | None = None
     token_id: str | None = None
     account: str | None = None
+    """Sender or receiver."""
+    sender: str | None = None
+    receiver: str | None = None
+    tx_hash: str | None = None
+    kind: Kind | None = None
     block_from: int | None = None
     block_to: int | None = None
+    time_from: datetime | None = None
+    time_to: datetime | None = None
     newest_first: bool = True
     after: TransferKey | None = None
     rows: int
@@ -116,6 +126,29 @@ class Collection(Struct, frozen=True, kw_only=True):
 
     row: CollectionRow
     held: HeldCountersRow | None
+
+
+class CollectionKey(NamedTuple):
+    """Where a collection stands among those of a network: what they are ordered by, then its contract."""
+
+    value: Bigint
+    contract: PlainText
+
+
+class Collections(Struct, frozen=True, kw_only=True):
+    """Some of a network's, in order; ``last`` is the key of the last one (None: there is none)."""
+
+    rows: list[CollectionRow]
+    last: CollectionKey | None
+    head: HeadRow | None
+    more: bool
+
+
+class Networks(Struct, frozen=True, kw_only=True):
+    """``heads``: who speaks, by network (None: nothing read)."""
+
+    rows: list[NetworkRow]
+    heads: Mapping[str, HeadRow | None]
 
 
 class Status(Struct, frozen=True, kw_only=True):

@@ -1,11 +1,13 @@
 """What several reads of the API ask the database for, on the connection and in the snapshot of the caller."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from ft.api.database import Connection, row_of, rows_of, value_of
-from ft.api.found import RangeNotIndexed
+from ft.api.found import RangeNotIndexed, TransfersAsk
 from ft.api.freshness import speaking
 from ft.api.indexed import Span, indexed_span
 from ft.api.rows import AssetRow, BlockRow, CollectionRow, DebitRow, HeadRow, HolderRow, OwnerRow
@@ -17,6 +19,8 @@ from ft.sql.queries import load
 
 FACTS: Final = load("api_facts")
 LISTS: Final = load("api_lists")
+_INSTANT: Final = timedelta(microseconds=1)
+"""The least that two times differ by."""
 _SINGLE: Final = sorted(standard for standard, holding in HOLDING.items() if holding == "single")
 
 
@@ -73,16 +77,26 @@ async def is_live(conn: Connection, key: AssetKey, row: AssetRow) -> bool:
     return bool(await value_of(conn, FACTS["asset_is_live"], key_of(key)))
 
 
+async def collections(conn: Connection, network: str, contracts: Sequence[str], count: int) -> list[CollectionRow]:
+    """A row a contract, in their order, whether anything is known of it or not."""
+    if not contracts:
+        return []
+    parameters = {
+        "networks": [network] * len(contracts),
+        "contracts": list(contracts),
+        "partitions": [partition(network, contract, count) for contract in contracts],
+    }
+    return await rows_of(conn, FACTS["collections"], CollectionRow, parameters)
+
+
 async def known_collection(conn: Connection, network: str, contract: str, count: int) -> CollectionRow | None:
     """The collection, or None if no event of it is in force: by the ledger, by a level ``project``, by the journal."""
-    parameters = {"network": network, "contract": contract, "partition": partition(network, contract, count)}
-    row = await row_of(conn, FACTS["collection"], CollectionRow, parameters)
-    assert row is not None
+    (row,) = await collections(conn, network, [contract], count)
     if row.held or (events_of(row) > 0 and is_level(row)):
         return row
     try:
         await indexed_span(conn, network, None, None)
-        known = await value_of(conn, FACTS["contract_is_live"], parameters)
+        known = await value_of(conn, FACTS["contract_is_live"], {"network": network, "contract": contract})
     except RangeNotIndexed:
         known = events_of(row) > 0
     return row if known else None
@@ -111,6 +125,22 @@ async def debits(
         return None
     found = await rows_of(conn, span.of(LISTS["collection_debits"]), DebitRow, span.with_times(parameters))
     return {row.account: row.block_number for row in found}
+
+
+async def in_blocks(conn: Connection, ask: TransfersAsk) -> TransfersAsk | None:
+    """The same with bounds in blocks where times were named; None: no block is within them."""
+    low, high = ask.block_from, ask.block_to
+    if ask.time_to is not None:
+        last = await row_of(conn, LISTS["block_at_time"], BlockRow, {"network": ask.network, "at": ask.time_to})
+        if last is None:
+            return None
+        high = last.number if high is None else min(high, last.number)
+    if ask.time_from is not None:
+        before = ask.time_from - _INSTANT
+        last = await row_of(conn, LISTS["block_at_time"], BlockRow, {"network": ask.network, "at": before})
+        if last is not None:
+            low = max(low or 0, last.number + 1)
+    return replace(ask, block_from=low, block_to=high)
 
 
 async def resolve_moment(

@@ -11,7 +11,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp, Send
 
-from ft.api import assets, collections, document, owners, problems, query, status, transfers
+from ft.api import assets, collections, document, networks, owners, problems, query, status, transfers
 from ft.api.browsers import Browsers
 from ft.api.compressed import Compressed
 from ft.api.database import Database
@@ -19,7 +19,9 @@ from ft.api.observe import ApiMetrics, Observed
 from ft.api.reads import Reads
 from ft.config import Config
 
-_RESOURCES: Final = (assets.router, collections.router, owners.router, transfers.router, status.router, document.router)
+_RESOURCES: Final = (
+    assets.router, collections.router, networks.router, owners.router, transfers.router, status.router, document.router,
+)  # fmt: skip
 _ABOUT: Final = (
     "Who owns an NFT, since when, and how sure it is. Every answer says which block it is the state of (`as_of`), "
     "every on-chain fact how final it is, every error is a problem document (RFC 9457) with a stable `code`. "

@@ -23,7 +23,7 @@ class OwnerReads(HeadReads, Protocol):
 
     async def networks(self) -> list[NetworkRow]: ...
     async def owner_assets(
-        self, account: str, networks: Sequence[str], after: HoldingKey | None, rows: int
+        self, account: str, networks: Sequence[str], contract: str | None, after: HoldingKey | None, rows: int
     ) -> OwnerAssets: ...
 
 
@@ -43,6 +43,14 @@ async def assets(
         str | None,
         QueryParameter(required=False, description="Only this network.", schema_extra=parameters.NETWORK_TEXT),
     ] = None,
+    contract: Annotated[
+        str | None,
+        QueryParameter(
+            required=False,
+            description="Only of this collection: an address, or `<network>:<contract>`.",
+            schema_extra=parameters.ADDRESS_TEXT,
+        ),
+    ] = None,
     min_block: MinBlockHeader = None,
 ) -> Page[Asset]:
     """Everything an account holds, by network, contract and token id; `ownership` is the account's own part.
@@ -51,13 +59,16 @@ async def assets(
     """
     wanted = parameters.network_slug(network) if network is not None else None
     on, address = parameters.account_on(account, wanted)
+    of = None
+    if contract is not None:
+        on, of = parameters.contract_on(contract, on)
     if on is not None:
-        await require_known(reads, on, "network" if network else "account")
+        await require_known(reads, on, _naming(network, account))
     await await_block(reads, min_block, on)
-    filters = cursors.digest("owner_assets", on, address)
+    filters = cursors.digest("owner_assets", on, address, *([of] if of is not None else []))
     after = cursors.decode(cursor, filters, HoldingKey) if cursor else None
     networks = [on] if on is not None else await _networks(reads, address)
-    found = await reads.owner_assets(address, networks, after, limit + 1)
+    found = await reads.owner_assets(address, networks, of, after, limit + 1)
     pairs = zip(found.assets, found.holdings, strict=True)
     last = found.holdings[-1] if found.more else None
     heads = [head for head in found.heads.values() if head is not None]
@@ -70,6 +81,13 @@ async def assets(
 
 
 router: Final = Router("/api/v1/owners", route_handlers=[assets], tags=["owners"])
+
+
+def _naming(network: str | None, account: str) -> str:
+    """The parameter that names the network."""
+    if network is not None:
+        return "network"
+    return "account" if account[:1].isalpha() else "contract"
 
 
 async def _networks(reads: OwnerReads, address: str) -> list[str]:

@@ -20,6 +20,7 @@ _TEXT_MAX: Final = 256
 _PRINTABLE: Final = re.compile(r"[\x21-\x7e]+\Z")
 _HEIGHT: Final = re.compile(r"[0-9]{1,19}\Z")
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}\Z")
+_HASH: Final = re.compile(r"0[xX][0-9a-fA-F]{64}\Z")
 _BASE58: Final = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}\Z")
 
 _SLUG: Final = "[a-z][a-z0-9-]{0,31}"
@@ -36,6 +37,7 @@ NETWORK_TEXT: Final = {"pattern": f"^{_SLUG}$"}
 TIME_TEXT: Final = {
     "pattern": f"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}([.][0-9]{{1,6}})?{_OFFSET}$"
 }
+HASH_TEXT: Final = {"pattern": "^(0[xX][0-9a-fA-F]{64}|[A-Za-z0-9_+/=-]{43,64})$"}
 _CURSOR_TEXT: Final = {"pattern": "^[A-Za-z0-9_-]+={0,2}$", "min_length": 1, "max_length": 1_000}
 _MIN_BLOCK_TEXT: Final = {"pattern": f"^{_SLUG}:[0-9]{{1,19}}$"}
 
@@ -122,11 +124,35 @@ def account_on(text: str, network: str | None, field: str = "account") -> tuple[
     if sep and prefix[:1].isalpha():
         named = network_slug(prefix, field)
         if network is not None and network != named:
-            raise invalid("network", "contradiction", f"the account is on {named}, the query asks for {network}")
+            where = "network" if field == "account" else field
+            raise invalid(where, "contradiction", f"the account is on {named}, the query asks for {network}")
         return named, address(named, rest, field)
     if network is not None:
         return network, address(network, text, field)
     return None, _bare(text, field)
+
+
+def contract_on(text: str, network: str | None, field: str = "contract") -> tuple[str, str]:
+    """``<network>:<contract>``, or an address on ``network``: (network, contract)."""
+    plain(field, text)
+    if text[:1].isalpha() and ":" in text:
+        named, contract = collection_key(text, field)
+        if network is not None and network != named:
+            raise invalid(field, "contradiction", f"it is on {named}, the query asks for {network}")
+        return named, contract
+    if network is None:
+        raise invalid("network", "missing", f"expected network= beside a {field} that does not name one")
+    return network, address(network, text, field)
+
+
+def transaction(network: str, text: str, field: str = "tx_hash") -> str:
+    """A transaction's hash on a network that is known already."""
+    plain(field, text)
+    if network.startswith("ton"):
+        return text
+    if not _HASH.match(text):
+        raise invalid(field, "invalid_hash", f"expected 0x and 64 hex digits, got {text[:80]!r}")
+    return text.lower()
 
 
 def _bare(text: str, field: str) -> str:

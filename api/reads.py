@@ -3,21 +3,22 @@
 import time
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from ft.api import lookups
 from ft.api.database import Connection, Database, NotMigrated, row_of, rows_of, snapshot, value_of
 from ft.api.found import (
     END,
-    NEWEST,
     NOTHING,
-    OLDEST,
     Assets,
     Collection,
+    CollectionKey,
     CollectionOwners,
+    Collections,
     Holders,
     HoldingKey,
+    Networks,
     OwnerAssets,
     Status,
     Transfers,
@@ -27,6 +28,7 @@ from ft.api.freshness import speaking
 from ft.api.indexed import indexed_span
 from ft.api.integrity import judge
 from ft.api.lookups import FACTS, LISTS
+from ft.api.narrowed import page_of, parameters_of
 from ft.api.rows import (
     AssetRow,
     BacklogRow,
@@ -36,6 +38,7 @@ from ft.api.rows import (
     HeldCountersRow,
     HolderRow,
     HoldingRow,
+    ListedRow,
     NetworkRow,
     OwnerRow,
     PartitionRow,
@@ -45,7 +48,6 @@ from ft.schemas import ids
 from ft.schemas.ids import AssetKey
 from ft.sql.queries import load
 
-TRANSFERS: Final = load("api_transfers")
 STATUS: Final = load("api_status")
 _NETWORKS_ANEW_S: Final = 1.0
 
@@ -70,6 +72,19 @@ class Reads:
 
     async def networks(self) -> list[NetworkRow]:
         return await self._database.read(lambda conn: rows_of(conn, FACTS["networks"], NetworkRow, {}))
+
+    async def networks_page(self, after: str, rows: int) -> Networks:
+        """Configured networks behind ``after``, by slug, and how far each is read."""
+        count = await self.partitions()
+
+        async def work(conn: Connection) -> Networks:
+            async with snapshot(conn):
+                every = await rows_of(conn, FACTS["networks"], NetworkRow, {})
+                found = [row for row in every if row.network > after][:rows]
+                heads = await lookups.heads(conn, [row.network for row in found], "ledger")
+                return Networks(rows=found, heads={name: speaking(each, count) for name, each in heads.items()})
+
+        return await self._database.read(work)
 
     async def network_names(self, sought: str) -> Sequence[str]:
         """Every configured network; asked anew where ``sought`` is none that was seen before, once a second at most."""
@@ -169,6 +184,27 @@ class Reads:
 
         return await self._database.read(work)
 
+    async def collections(self, network: str, sort: str, after: CollectionKey | None, rows: int) -> Collections:
+        """Collections of a network of which ``project`` has counted an event in force, by ``sort``."""
+        count = await self.partitions()
+        query = LISTS[f"collections_by_{sort}"]
+        last = after or CollectionKey(END, "")
+        parameters = {"network": network, "value": last.value, "contract": last.contract, "rows": rows}
+
+        async def work(conn: Connection) -> Collections:
+            async with snapshot(conn):
+                listed = await rows_of(conn, query, ListedRow, parameters)
+                shown = listed[: rows - 1]
+                found = await lookups.collections(conn, network, [row.contract for row in shown], count)
+                return Collections(
+                    rows=found,
+                    last=CollectionKey(shown[-1].value, shown[-1].contract) if shown else None,
+                    head=await lookups.head(conn, network, None, "ledger", count),
+                    more=len(listed) == rows,
+                )
+
+        return await self._database.read(work)
+
     async def collection_assets(self, network: str, contract: str, after: str, rows: int) -> Assets | None:
         """Assets that somebody holds, by token id; None if nothing of the collection is in force."""
         count = await self.partitions()
@@ -209,9 +245,9 @@ class Reads:
     # accounts and flows
 
     async def owner_assets(
-        self, account: str, networks: Sequence[str], after: HoldingKey | None, rows: int
+        self, account: str, networks: Sequence[str], contract: str | None, after: HoldingKey | None, rows: int
     ) -> OwnerAssets:
-        """What ``account`` holds on ``networks``, in that order, then by contract and token id."""
+        """What ``account`` holds on ``networks``, in that order, then by contract and token id; of one contract."""
         count = await self.partitions()
         left = [name for name in networks if after is None or name >= after.network]
         behind = [after if after is not None and name == after.network else NOTHING for name in left]
@@ -220,6 +256,7 @@ class Reads:
             "contracts": [key.contract for key in behind],
             "token_ids": [key.token_id for key in behind],
             "account": account,
+            "contract": contract,
             "rows": rows,
         }
 
@@ -244,10 +281,13 @@ class Reads:
 
         async def work(conn: Connection) -> Transfers:
             async with snapshot(conn):
-                span = await indexed_span(conn, ask.network, ask.block_from, ask.block_to)
-                query, parameters = span.of(TRANSFERS[_transfers_query(ask)]), _transfers_parameters(ask)
-                found = await rows_of(conn, query, TransferRow, span.with_times(parameters))
-                return Transfers(rows=found, head=await lookups.head(conn, ask.network, ask.contract, "ledger", count))
+                head = await lookups.head(conn, ask.network, ask.contract, "ledger", count)
+                within = await lookups.in_blocks(conn, ask)
+                if within is None:
+                    return Transfers(rows=[], head=head)
+                span = await indexed_span(conn, ask.network, within.block_from, within.block_to)
+                query, parameters = span.of(page_of(within)), parameters_of(within)
+                return Transfers(rows=await rows_of(conn, query, TransferRow, span.with_times(parameters)), head=head)
 
         return await self._database.read(work)
 
@@ -279,32 +319,3 @@ class Reads:
                 )
 
         return await self._database.read(work)
-
-
-def _transfers_query(ask: TransfersAsk) -> str:
-    """By the narrowest index: an account's, an asset's, a contract's, else the network's blocks."""
-    direction = "newest" if ask.newest_first else "oldest"
-    if ask.account is not None:
-        return f"account_{direction}"
-    if ask.token_id is not None:
-        return f"asset_{direction}"
-    return f"contract_{direction}" if ask.contract is not None else f"network_{direction}"
-
-
-def _transfers_parameters(ask: TransfersAsk) -> dict[str, Any]:
-    key = ask.after or (NEWEST if ask.newest_first else OLDEST)
-    low, high = ask.block_from or 0, END if ask.block_to is None else ask.block_to
-    if ask.newest_first:
-        high = min(high, key.block_number)  # implied by the key, but this the planner looks up in the index
-    else:
-        low = max(low, key.block_number)
-    return {
-        **key._asdict(),
-        "network": ask.network,
-        "contract": ask.contract,
-        "token_id": ask.token_id,
-        "account": ask.account,
-        "block_from": low,
-        "block_to": high,
-        "rows": ask.rows,
-    }

@@ -95,6 +95,7 @@ class CollectionRow(StandingRow, frozen=True, kw_only=True):
     """A collection's counters, which are of ``project``'s head. Null: `project` has not reached it."""
 
     network: str
+    contract: str
     standard: str | None
     owners: int | None
     assets: int | None
@@ -105,6 +106,13 @@ class CollectionRow(StandingRow, frozen=True, kw_only=True):
     first_block: int | None
     last_block: int | None
     held: bool
+
+
+class ListedRow(Struct, frozen=True, kw_only=True):
+    """A collection's place in a list; ``value`` is what the list is ordered by."""
+
+    contract: str
+    value: int
 
 
 class HeldCountersRow(Struct, frozen=True, kw_only=True):

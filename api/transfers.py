@@ -10,7 +10,7 @@ from msgspec import Struct
 from ft.api import cursors, parameters, views
 from ft.api.answers import Page, Transfer
 from ft.api.assets import UuidReads, resolve
-from ft.api.found import TransferKey, Transfers, TransfersAsk
+from ft.api.found import Kind, TransferKey, Transfers, TransfersAsk
 from ft.api.known import require_known
 from ft.api.minimum import HeadReads, await_block
 from ft.api.parameters import CursorText, Height, Limit, MinBlockHeader, Order
@@ -32,6 +32,8 @@ class Where(Struct, frozen=True, kw_only=True):
     contract: str | None = None
     token_id: str | None = None
     account: str | None = None
+    sender: str | None = None
+    receiver: str | None = None
 
 
 @get("/", summary="Transfers of a network", responses=PAGED)
@@ -61,8 +63,33 @@ async def transfers(
             schema_extra=parameters.ADDRESS_TEXT,
         ),
     ] = None,
+    sender: Annotated[
+        str | None,
+        QueryParameter(required=False, description="Who gave, as `account`.", schema_extra=parameters.ADDRESS_TEXT),
+    ] = None,
+    receiver: Annotated[
+        str | None,
+        QueryParameter(required=False, description="Who received, as `account`.", schema_extra=parameters.ADDRESS_TEXT),
+    ] = None,
+    tx_hash: Annotated[
+        str | None,
+        QueryParameter(required=False, description="Of one transaction.", schema_extra=parameters.HASH_TEXT),
+    ] = None,
+    kind: Annotated[Kind | None, QueryParameter(required=False, description="Only what is of this kind.")] = None,
     block_from: Height = None,
     block_to: Height = None,
+    time_from: Annotated[
+        str | None,
+        QueryParameter(
+            required=False, description="Of the block, RFC 3339 with an offset.", schema_extra=parameters.TIME_TEXT
+        ),
+    ] = None,
+    time_to: Annotated[
+        str | None,
+        QueryParameter(
+            required=False, description="Of the block, RFC 3339 with an offset.", schema_extra=parameters.TIME_TEXT
+        ),
+    ] = None,
     order: Order = "desc",
     limit: Limit = parameters.LIMIT_DEFAULT,
     cursor: CursorText = None,
@@ -73,21 +100,34 @@ async def transfers(
     A range with months that are not indexed yet: 503 `range_not_indexed`.
     """
     key = await resolve(reads, asset, "asset") if asset is not None else None
-    where = narrow(network, contract, key, account)
-    named = {"network": network, "asset": asset, "contract": contract, "account": account}
+    where = narrow(network, contract, key, account, sender, receiver)
+    named = {
+        "network": network, "asset": asset, "contract": contract, "account": account, "sender": sender,
+        "receiver": receiver,
+    }  # fmt: skip
     await require_known(reads, where.network, next(name for name, text in named.items() if text is not None))
     await await_block(reads, min_block, where.network, where.contract)
+    tx = parameters.transaction(where.network, tx_hash) if tx_hash is not None else None
+    since = parameters.instant(time_from, "time_from") if time_from is not None else None
+    until = parameters.instant(time_to, "time_to") if time_to is not None else None
     filters = cursors.digest(
-        "transfers", where.network, where.contract, where.token_id, where.account, block_from, block_to, order
-    )
+        "transfers", where.network, where.contract, where.token_id, where.account, block_from, block_to, order,
+        *_digested(sender=where.sender, receiver=where.receiver, tx=tx, kind=kind, since=since, until=until),
+    )  # fmt: skip
     found = await reads.transfers(
         TransfersAsk(
             network=where.network,
             contract=where.contract,
             token_id=where.token_id,
             account=where.account,
+            sender=where.sender,
+            receiver=where.receiver,
+            tx_hash=tx,
+            kind=kind,
             block_from=block_from,
             block_to=block_to,
+            time_from=since,
+            time_to=until,
             newest_first=order == "desc",
             after=cursors.decode(cursor, filters, TransferKey) if cursor else None,
             rows=limit + 1,
@@ -99,33 +139,39 @@ async def transfers(
 router: Final = Router("/api/v1/transfers", route_handlers=[transfers], tags=["transfers"])
 
 
-def narrow(network: str | None, contract: str | None, asset: AssetKey | None, account: str | None) -> Where:
+def narrow(
+    network: str | None,
+    contract: str | None,
+    asset: AssetKey | None,
+    account: str | None,
+    sender: str | None = None,
+    receiver: str | None = None,
+) -> Where:
     """Canonical filters. Raises Problem 422 where they name no network, or two."""
     on = parameters.network_slug(network) if network is not None else None
     of = token = None
     if asset is not None:
         on, of, token = _same(on, asset.network, "asset"), asset.contract, asset.token_id
     if contract is not None:
-        on, named = _contract(contract, on)
+        on, named = parameters.contract_on(contract, on)
         if of is not None and of != named:
             raise invalid("contract", "contradiction", f"the asset is of {of}, the contract is {named}")
         of = named
-    holder = None
-    if account is not None:
-        on, holder = parameters.account_on(account, on)
+    accounts: dict[str, str] = {}
+    for field, text in (("account", account), ("sender", sender), ("receiver", receiver)):
+        if text is not None:
+            on, accounts[field] = parameters.account_on(text, on, field)
     if on is None:
-        raise invalid("network", "missing", "expected a network, as network= or in contract=, asset= or account=")
-    return Where(network=on, contract=of, token_id=token, account=holder)
+        raise invalid(
+            "network", "missing",
+            "expected a network, as network= or in contract=, asset=, account=, sender= or receiver=",
+        )  # fmt: skip
+    return Where(network=on, contract=of, token_id=token, **accounts)
 
 
-def _contract(text: str, network: str | None) -> tuple[str, str]:
-    parameters.plain("contract", text)
-    if text[:1].isalpha() and ":" in text:
-        named, address = parameters.collection_key(text, "contract")
-        return _same(network, named, "contract"), address
-    if network is None:
-        raise invalid("network", "missing", "expected network= beside a contract that does not name one")
-    return network, parameters.address(network, text, "contract")
+def _digested(**filters: object) -> list[str]:
+    """Those that are set, by name: cursors of before a filter existed go on being those of pages without it."""
+    return [f"{name}={value}" for name, value in filters.items() if value is not None]
 
 
 def _same(network: str | None, named: str, field: str) -> str:

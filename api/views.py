@@ -7,11 +7,13 @@ from ft.api import answers, cursors
 from ft.api.answers import (
     Asset,
     AssetAnswer,
+    Collection,
     CollectionAnswer,
     CollectionOwner,
     CollectionRef,
     CollectionStats,
     Holder,
+    NetworkAnswer,
     Ownership,
     Page,
     PageInfo,
@@ -28,6 +30,7 @@ from ft.api.rows import (
     HeldCountersRow,
     HolderRow,
     HoldingRow,
+    NetworkRow,
     OwnerRow,
     TransferRow,
 )
@@ -130,26 +133,43 @@ def held_asset(account: str, row: AssetRow, holding: HoldingRow, head: HeadRow |
     return Asset(**_asset_fields(row), ownership=ownership)
 
 
-def collection_answer(
-    network: str, contract: str, row: CollectionRow, held: HeldCountersRow | None
-) -> CollectionAnswer:
+def collection_answer(row: CollectionRow, held: HeldCountersRow | None) -> CollectionAnswer:
     """A collection by ``project``'s counters, or by the ledger's holdings where those are missing."""
-    head = head_of(row)
+    return CollectionAnswer(**_collection_fields(row, held), as_of=as_of(head_of(row), row.network))
+
+
+def collection(row: CollectionRow) -> Collection:
+    """A collection among others, by ``project``'s counters."""
+    return Collection(**_collection_fields(row, None))
+
+
+def _collection_fields(row: CollectionRow, held: HeldCountersRow | None) -> dict[str, Any]:
     integrity, reasons = judge(row)
-    return CollectionAnswer(
-        id=f"{network}:{contract}",
-        network=network,
-        contract=contract,
-        standard=held.standard if held else row.standard,
-        name=None,
-        slug=None,
-        image=None,
-        is_stub=True,
-        stats=_held_stats(held, row) if held else _stats(row),
-        market=None,
-        integrity=integrity,
-        integrity_reasons=reasons,
-        as_of=as_of(head, network),
+    return {
+        "id": f"{row.network}:{row.contract}",
+        "network": row.network,
+        "contract": row.contract,
+        "standard": held.standard if held else row.standard,
+        "name": None,
+        "slug": None,
+        "image": None,
+        "is_stub": True,
+        "stats": _held_stats(held, row) if held else _stats(row),
+        "market": None,
+        "integrity": integrity,
+        "integrity_reasons": reasons,
+    }
+
+
+def network(row: NetworkRow, head: HeadRow | None) -> NetworkAnswer:
+    return NetworkAnswer(
+        network=row.network,
+        family=row.family,
+        chain_id=row.chain_id,
+        start_block=row.start_block,
+        confirmed=row.confirmed,
+        finalized=row.finalized,
+        as_of=as_of(head, row.network),
     )
 
 

@@ -46,6 +46,11 @@ class AssetKey:
         return asset_id(self.network, self.contract, self.token_id)
 
 
+def nobody(network: str) -> str:
+    """The account of that network that holds nothing, as its events name it."""
+    return "addr_none" if network.startswith("ton") else EVM_ZERO
+
+
 def network_slug(text: str) -> str:
     """Return ``text`` if it is a slug (lower-case letters, digits, dashes). Raises InvalidId."""
     if not _SLUG.match(text):

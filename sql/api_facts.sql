@@ -162,13 +162,13 @@ SELECT EXISTS (
     WHERE t.network = %(network)s AND t.contract = %(contract)s
 ) AS live;
 
--- name: collection
--- Counters as `project` keeps them, with the head that they are the state of (counted_*); whether the ledger knows a
+-- name: collections
+-- Of some collections, in their order: counters as `project` keeps them, with the head that they are the state of (counted_*); whether the ledger knows a
 -- holding; and what the contract rests on, up to the ledger's head.
 SELECT s.standard, s.owners, s.assets, s.supply, s.transfers, s.mints, s.burns, s.first_block, s.last_block,
        EXISTS (SELECT FROM projection.ownership_view o
                WHERE o.network = c.network AND o.contract = c.contract) AS held,
-       c.network, c.partition, h.position, h.head_number, h.head_hash, h.head_time, h.safe, h.finalized,
+       c.network, c.contract, c.partition, h.position, h.head_number, h.head_hash, h.head_time, h.safe, h.finalized,
        least(p.head_number, p.open_block - 1) AS counted_number,
        CASE WHEN p.open_block <= p.head_number THEN '' ELSE p.head_hash END AS counted_hash,
        CASE WHEN p.open_block <= p.head_number THEN NULL ELSE p.head_time END AS counted_time,
@@ -182,7 +182,8 @@ SELECT s.standard, s.owners, s.assets, s.supply, s.transfers, s.mints, s.burns, 
                  (SELECT max(m.next_seq) FROM projection.consumers m
                   WHERE m.consumer = 'project' AND m.partition = c.partition),
                  e.out_of_order, e.contradicted) AS version
-FROM (SELECT %(network)s::text AS network, %(contract)s::text AS contract, %(partition)s::integer AS partition) c
+FROM unnest((SELECT %(networks)s::text[]), (SELECT %(contracts)s::text[]), (SELECT %(partitions)s::integer[]))
+     WITH ORDINALITY AS c (network, contract, partition, place)
 LEFT JOIN projection.collection_stats s ON s.network = c.network AND s.contract = c.contract
 LEFT JOIN projection.heads h ON h.consumer = 'ledger' AND h.partition = c.partition AND h.network = c.network
 LEFT JOIN projection.heads p ON p.consumer = 'project' AND p.partition = c.partition AND p.network = c.network
@@ -220,7 +221,8 @@ LEFT JOIN LATERAL (
                FILTER (WHERE g.proof <> 'receipts' OR g.reasons <> '') AS reasons
     FROM projection.coverage g
     WHERE g.network = c.network AND g."to" >= span.low AND g."from" <= span.high
-) covered ON true;
+) covered ON true
+ORDER BY c.place;
 
 -- name: collection_from_holdings
 -- Counters of a collection that `project` has not reached yet.

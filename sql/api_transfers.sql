@@ -1,118 +1,14 @@
 -- The API's pages of transfers: live events by chain position, partition and seq (a total order), from behind a
--- key that is one end of all keys on the first page. One query a filter and direction, so each has its own plan.
+-- key that is one end of all keys on the first page.
 
--- name: network_newest
--- A whole network, newest first.
+-- name: page
+-- Newest first. What narrows it stands in place of "true" (api/narrowed.py), so that each filter has its own plan.
 SELECT t.*
 FROM projection.transfers t
-WHERE t.network = %(network)s
+WHERE t.network = %(network)s AND true
   AND t.block_number BETWEEN %(block_from)s AND %(block_to)s
   AND (t.block_number, t.log_index, t.sub_index, t.partition, t.seq) < (%(block_number)s, %(log_index)s, %(sub_index)s, %(partition)s, %(seq)s)
 ORDER BY t.block_number DESC, t.log_index DESC, t.sub_index DESC, t.partition DESC, t.seq DESC
-LIMIT %(rows)s;
-
--- name: contract_newest
--- One collection, newest first.
-SELECT t.*
-FROM projection.transfers t
-WHERE t.network = %(network)s AND t.contract = %(contract)s
-  AND t.block_number BETWEEN %(block_from)s AND %(block_to)s
-  AND (t.block_number, t.log_index, t.sub_index, t.partition, t.seq) < (%(block_number)s, %(log_index)s, %(sub_index)s, %(partition)s, %(seq)s)
-ORDER BY t.block_number DESC, t.log_index DESC, t.sub_index DESC, t.partition DESC, t.seq DESC
-LIMIT %(rows)s;
-
--- name: asset_newest
--- One asset, newest first.
-SELECT t.*
-FROM projection.transfers t
-WHERE t.network = %(network)s AND t.contract = %(contract)s AND t.token_id = %(token_id)s::numeric
-  AND t.block_number BETWEEN %(block_from)s AND %(block_to)s
-  AND (t.block_number, t.log_index, t.sub_index, t.partition, t.seq) < (%(block_number)s, %(log_index)s, %(sub_index)s, %(partition)s, %(seq)s)
-ORDER BY t.block_number DESC, t.log_index DESC, t.sub_index DESC, t.partition DESC, t.seq DESC
-LIMIT %(rows)s;
-
--- name: account_newest
--- What one account sent and received, newest first: each side by its own index.
-SELECT t.*
-FROM (
-    (SELECT t.*
-    FROM projection.transfers t
-    WHERE t.network = %(network)s AND t."from" = %(account)s
-      AND (%(contract)s::text IS NULL OR t.contract = %(contract)s)
-      AND (%(token_id)s::numeric IS NULL OR t.token_id = %(token_id)s::numeric)
-      AND t.block_number BETWEEN %(block_from)s AND %(block_to)s
-      AND (t.block_number, t.log_index, t.sub_index, t.partition, t.seq) < (%(block_number)s, %(log_index)s, %(sub_index)s, %(partition)s, %(seq)s)
-    ORDER BY t.block_number DESC, t.log_index DESC, t.sub_index DESC, t.partition DESC, t.seq DESC
-    LIMIT %(rows)s)
-    UNION ALL
-    (SELECT t.*
-    FROM projection.transfers t
-    WHERE t.network = %(network)s AND t."to" = %(account)s AND t."from" <> %(account)s
-      AND (%(contract)s::text IS NULL OR t.contract = %(contract)s)
-      AND (%(token_id)s::numeric IS NULL OR t.token_id = %(token_id)s::numeric)
-      AND t.block_number BETWEEN %(block_from)s AND %(block_to)s
-      AND (t.block_number, t.log_index, t.sub_index, t.partition, t.seq) < (%(block_number)s, %(log_index)s, %(sub_index)s, %(partition)s, %(seq)s)
-    ORDER BY t.block_number DESC, t.log_index DESC, t.sub_index DESC, t.partition DESC, t.seq DESC
-    LIMIT %(rows)s)
-) t
-ORDER BY t.block_number DESC, t.log_index DESC, t.sub_index DESC, t.partition DESC, t.seq DESC
-LIMIT %(rows)s;
-
--- name: network_oldest
--- A whole network, oldest first.
-SELECT t.*
-FROM projection.transfers t
-WHERE t.network = %(network)s
-  AND t.block_number BETWEEN %(block_from)s AND %(block_to)s
-  AND (t.block_number, t.log_index, t.sub_index, t.partition, t.seq) > (%(block_number)s, %(log_index)s, %(sub_index)s, %(partition)s, %(seq)s)
-ORDER BY t.block_number, t.log_index, t.sub_index, t.partition, t.seq
-LIMIT %(rows)s;
-
--- name: contract_oldest
--- One collection, oldest first.
-SELECT t.*
-FROM projection.transfers t
-WHERE t.network = %(network)s AND t.contract = %(contract)s
-  AND t.block_number BETWEEN %(block_from)s AND %(block_to)s
-  AND (t.block_number, t.log_index, t.sub_index, t.partition, t.seq) > (%(block_number)s, %(log_index)s, %(sub_index)s, %(partition)s, %(seq)s)
-ORDER BY t.block_number, t.log_index, t.sub_index, t.partition, t.seq
-LIMIT %(rows)s;
-
--- name: asset_oldest
--- One asset, oldest first.
-SELECT t.*
-FROM projection.transfers t
-WHERE t.network = %(network)s AND t.contract = %(contract)s AND t.token_id = %(token_id)s::numeric
-  AND t.block_number BETWEEN %(block_from)s AND %(block_to)s
-  AND (t.block_number, t.log_index, t.sub_index, t.partition, t.seq) > (%(block_number)s, %(log_index)s, %(sub_index)s, %(partition)s, %(seq)s)
-ORDER BY t.block_number, t.log_index, t.sub_index, t.partition, t.seq
-LIMIT %(rows)s;
-
--- name: account_oldest
--- What one account sent and received, oldest first: each side by its own index.
-SELECT t.*
-FROM (
-    (SELECT t.*
-    FROM projection.transfers t
-    WHERE t.network = %(network)s AND t."from" = %(account)s
-      AND (%(contract)s::text IS NULL OR t.contract = %(contract)s)
-      AND (%(token_id)s::numeric IS NULL OR t.token_id = %(token_id)s::numeric)
-      AND t.block_number BETWEEN %(block_from)s AND %(block_to)s
-      AND (t.block_number, t.log_index, t.sub_index, t.partition, t.seq) > (%(block_number)s, %(log_index)s, %(sub_index)s, %(partition)s, %(seq)s)
-    ORDER BY t.block_number, t.log_index, t.sub_index, t.partition, t.seq
-    LIMIT %(rows)s)
-    UNION ALL
-    (SELECT t.*
-    FROM projection.transfers t
-    WHERE t.network = %(network)s AND t."to" = %(account)s AND t."from" <> %(account)s
-      AND (%(contract)s::text IS NULL OR t.contract = %(contract)s)
-      AND (%(token_id)s::numeric IS NULL OR t.token_id = %(token_id)s::numeric)
-      AND t.block_number BETWEEN %(block_from)s AND %(block_to)s
-      AND (t.block_number, t.log_index, t.sub_index, t.partition, t.seq) > (%(block_number)s, %(log_index)s, %(sub_index)s, %(partition)s, %(seq)s)
-    ORDER BY t.block_number, t.log_index, t.sub_index, t.partition, t.seq
-    LIMIT %(rows)s)
-) t
-ORDER BY t.block_number, t.log_index, t.sub_index, t.partition, t.seq
 LIMIT %(rows)s;
 
 -- name: bare_months

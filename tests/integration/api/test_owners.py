@@ -51,6 +51,27 @@ async def test_a_bare_address_is_looked_up_on_every_network(world: World, client
     assert {asset["network"] for asset in one["data"]} == {"base"}
 
 
+async def test_an_accounts_assets_of_one_collection(world: World, client: httpx.AsyncClient) -> None:
+    for contract, token in ((FIRST, 1), (FIRST, 2), (SECOND, 1)):
+        world.mint(contract, token, ALICE, 10)
+    world.heads(20)
+
+    found = [
+        await client.get(f"/api/v1/owners/{ALICE}/assets?{query}")
+        for query in (
+            f"contract={NETWORK}:{FIRST}&limit=1",
+            f"network={NETWORK}&contract={SECOND}",
+            f"contract={SECOND}",
+        )
+    ]
+
+    cursor = found[0].json()["page"]["next_cursor"]
+    rest = await client.get(f"/api/v1/owners/{ALICE}/assets?contract={NETWORK}:{FIRST}&cursor={cursor}")
+    shown = [[(row["contract"], row["token_id"]) for row in answer.json()["data"]] for answer in (*found[:2], rest)]
+    assert shown == [[(FIRST, "1")], [(SECOND, "1")], [(FIRST, "2")]]
+    assert (found[2].status_code, found[2].json()["errors"][0]["field"]) == (422, "network")
+
+
 async def test_an_account_of_nothing_is_an_empty_page(world: World, client: httpx.AsyncClient) -> None:
     world.heads(100)
 

@@ -1,19 +1,31 @@
 """What moved on a network, page by page."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import psycopg
 import pytest
 
+from ft.api.found import TransfersAsk
 from ft.api.indexed import indexed_span
+from ft.api.narrowed import page_of, parameters_of
 from ft.config import Config
-from ft.sql.queries import load
 from tests.integration.api.world import NETWORK, START, TOPIC0, ZERO, World, address, block_hash, block_time
 
 CONTRACT, OTHER, ALICE, BOB, CAROL = address(0xC0), address(0xC1), address(0xA), address(0xB), address(0xD)
 URL = f"/api/v1/transfers?network={NETWORK}"
+
+
+def tx_hash(block: int) -> str:
+    """Of the block's first log."""
+    return f"0x{block:x}".ljust(60, "0") + "000000"
+
+
+def shown(block: int, **later: int) -> str:
+    """A block's time as a parameter."""
+    return (block_time(block) + timedelta(**later)).isoformat().replace("+00:00", "Z")
 
 
 async def walk(client: httpx.AsyncClient, url: str, between: Any = lambda: None) -> list[dict[str, Any]]:
@@ -84,6 +96,22 @@ async def test_a_transfer_has_everything_the_chain_said(world: World, client: ht
         (f"&account={ALICE}&asset={NETWORK}:{CONTRACT}:7&contract={CONTRACT}", [11, 10]),
         (f"&account={BOB}&order=asc", [11, 13]),
         ("&block_from=15", []),
+        (f"&sender={ALICE}", [11]),
+        (f"&receiver={NETWORK}:{BOB.upper()}&order=asc", [11, 13]),
+        (f"&sender={CAROL}&receiver={CAROL}", [14]),
+        (f"&account={CAROL}&receiver={CAROL}&contract={CONTRACT}", [12]),
+        (f"&account={BOB}&sender={ALICE}", [11]),
+        ("&kind=mint", [13, 12, 10]),
+        ("&kind=transfer&order=asc", [11, 14]),
+        (f"&kind=mint&receiver={BOB}", [13]),
+        ("&kind=burn", []),
+        (f"&tx_hash={tx_hash(11).upper()}", [11]),
+        (f"&tx_hash={tx_hash(11)}&kind=mint", []),
+        (f"&time_from={shown(11)}&time_to={shown(13)}", [13, 12, 11]),
+        (f"&time_from={shown(11, milliseconds=1)}&block_to=13", [13, 12]),
+        (f"&time_to={shown(12, milliseconds=1999)}&order=asc", [10, 11, 12]),
+        (f"&time_to={shown(9)}", []),
+        (f"&time_from={shown(15)}", []),
     ],
 )
 async def test_filters_narrow_and_order_turns(
@@ -95,6 +123,7 @@ async def test_filters_narrow_and_order_turns(
     world.event(OTHER, 7, ZERO, BOB, 13)
     world.event(OTHER, 8, CAROL, CAROL, 14)
     world.event(CONTRACT, 9, ZERO, CAROL, 14, network="base")
+    world.blocks(10, 14)
 
     data = (await client.get(URL + query)).raise_for_status().json()["data"]
 
@@ -102,7 +131,14 @@ async def test_filters_narrow_and_order_turns(
 
 
 @pytest.mark.parametrize(
-    "filters", ["", f"&contract={CONTRACT}", f"&account={ALICE}", f"&asset={NETWORK}:{CONTRACT}:1"]
+    "filters",
+    [
+        "",
+        f"&contract={CONTRACT}",
+        f"&account={ALICE}",
+        f"&asset={NETWORK}:{CONTRACT}:1",
+        f"&sender={ALICE}&kind=transfer",
+    ],
 )
 @pytest.mark.parametrize("order", ["desc", "asc"])
 async def test_a_walk_meets_every_row_exactly_once_while_rows_arrive(
@@ -159,6 +195,37 @@ async def test_a_retraction_takes_the_row_away_and_a_return_brings_the_next_revi
     assert (taken, [event["revision"] for event in back]) == ([], [3])
 
 
+async def test_what_one_transaction_did_in_two_blocks_is_of_that_transaction(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    world.event(CONTRACT, 7, ZERO, ALICE, 10)
+    world.event(CONTRACT, 7, ALICE, BOB, 12)
+    world.run("UPDATE ledger.events SET tx_hash = %s WHERE block_number = 12", f"{tx_hash(10)}~2")
+
+    data = (await client.get(f"{URL}&tx_hash={tx_hash(10)}")).raise_for_status().json()["data"]
+
+    assert [(event["block_number"], event["tx_hash"]) for event in data] == [(12, tx_hash(10)), (10, tx_hash(10))]
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "code"),
+    [
+        ("&tx_hash=0x12", "tx_hash", "invalid_hash"),
+        ("&kind=sale", "kind", "invalid_value"),
+        (f"&sender=base:{ALICE}", "sender", "contradiction"),
+        ("&receiver=alice", "receiver", "invalid_address"),
+        ("&time_from=2024-05-01", "time_from", "invalid_time"),
+    ],
+)
+async def test_a_filter_that_cannot_be_read_is_named(
+    world: World, client: httpx.AsyncClient, query: str, field: str, code: str
+) -> None:
+    answer = await client.get(URL + query)
+
+    assert answer.status_code == 422
+    assert [(error["field"], error["code"]) for error in answer.json()["errors"]] == [(field, code)]
+
+
 async def test_an_asset_may_be_named_by_its_uuid(world: World, client: httpx.AsyncClient) -> None:
     world.event(CONTRACT, 7, ZERO, ALICE, 10)
     world.event(CONTRACT, 8, ZERO, ALICE, 10, log_index=1)
@@ -175,7 +242,10 @@ async def test_a_cursor_is_refused_with_other_filters(world: World, client: http
     cursor = (await client.get(f"{URL}&limit=1")).json()["page"]["next_cursor"]
 
     same = await client.get(f"{URL}&limit=2&cursor={cursor}")
-    for more in (f"&contract={CONTRACT}", "&order=asc", "&block_from=0"):
+    for more in (
+        f"&contract={CONTRACT}", "&order=asc", "&block_from=0", f"&sender={ALICE}", f"&receiver={ALICE}",
+        "&kind=transfer", f"&tx_hash={tx_hash(1)}", f"&time_from={shown(1)}", f"&time_to={shown(1)}",
+    ):  # fmt: skip
         other = await client.get(f"{URL}{more}&cursor={cursor}")
         assert (other.status_code, other.json()["code"]) == (400, "cursor_filter_mismatch")
     elsewhere = await client.get(f"/api/v1/assets/{NETWORK}:{CONTRACT}:1/history?cursor={cursor}")
@@ -228,11 +298,9 @@ async def test_months_without_indexes_beside_the_range_are_not_read(
     answer = await client.get(f"{URL}&contract={CONTRACT}&{bounds}")
     async with await psycopg.AsyncConnection.connect(config.postgres_as("ft_api")) as conn:
         span = await indexed_span(conn, NETWORK, int(asked["block_from"]) if "block_from" in asked else None, 20)
-        key = {"block_number": 0, "log_index": 0, "sub_index": 0, "partition": 0, "seq": 0, "rows": 9}
-        bound = {"network": NETWORK, "contract": CONTRACT, "block_from": 0, "block_to": 20}
-        plan = await conn.execute(
-            ("EXPLAIN " + span.of(load("api_transfers")["contract_oldest"])).encode(), span.with_times(key | bound)
-        )
+        ask = TransfersAsk(network=NETWORK, contract=CONTRACT, block_to=20, newest_first=False, rows=9)
+        query, parameters = span.of(page_of(ask)), span.with_times(parameters_of(ask))
+        plan = await conn.execute(("EXPLAIN " + query).encode(), parameters)
         text = " ".join([row[0] for row in await plan.fetchall()])
 
     assert [entry["to"] for entry in answer.raise_for_status().json()["data"]] == [BOB, ALICE]

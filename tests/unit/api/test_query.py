@@ -12,7 +12,10 @@ from ft.api.query import taken_by
 from tests.unit.api.test_transfers import Ledger
 
 URL = "/api/v1/transfers?network=polygon"
-TAKEN = "network, contract, asset, account, block_from, block_to, order, limit, cursor"
+TAKEN = (
+    "network, contract, asset, account, sender, receiver, tx_hash, kind, block_from, block_to, time_from, time_to, "
+    "order, limit, cursor"
+)
 
 
 async def _errors(query: str, path: str = URL) -> tuple[int, str, list[dict[str, str]]]:

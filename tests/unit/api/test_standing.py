@@ -12,6 +12,7 @@ from ft.api.standing import counted_head, head_of, is_amid_block, is_level
 
 ROW = CollectionRow(
     network="polygon",
+    contract="0xc0",
     standard="erc721",
     owners=2,
     assets=3,
@@ -88,7 +89,7 @@ def test_each_head_is_its_own() -> None:
 def test_counters_amid_a_block_are_null_with_the_reason() -> None:
     row = replace(ROW, open_block=100, counted_number=99)
 
-    stats = views.collection_answer("polygon", "0xc0", row, None).stats
+    stats = views.collection_answer(row, None).stats
 
     counters = (stats.owners, stats.assets, stats.supply, stats.transfers, stats.mints, stats.burns, stats.last_block)
     assert counters == (None,) * 7
@@ -98,6 +99,6 @@ def test_counters_amid_a_block_are_null_with_the_reason() -> None:
 
 
 def test_counters_that_are_level_have_no_as_of_of_their_own() -> None:
-    stats = views.collection_answer("polygon", "0xc0", ROW, None).stats
+    stats = views.collection_answer(ROW, None).stats
 
     assert (stats.supply, stats.as_of, stats.reason) == ("3", None, None)

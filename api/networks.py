@@ -1,0 +1,48 @@
+"""``/api/v1/networks``: which networks are configured, and how far each is read."""
+
+from typing import Final, Protocol
+
+from litestar import Router, get
+from litestar.di import NamedDependency
+from litestar.params import SkipValidation
+
+from ft.api import cursors, parameters, views
+from ft.api.answers import NetworkAnswer, Page
+from ft.api.found import Networks
+from ft.api.freshness import as_of, oldest
+from ft.api.minimum import HeadReads
+from ft.api.parameters import CursorText, Limit
+from ft.api.responses import PAGED
+
+
+class NetworksReads(HeadReads, Protocol):
+    """What the list of networks asks the database."""
+
+    async def networks_page(self, after: str, rows: int) -> Networks: ...
+
+
+@get("/", summary="Networks", responses=PAGED)
+async def networks(
+    reads: NamedDependency[SkipValidation[NetworksReads]],
+    limit: Limit = parameters.LIMIT_DEFAULT,
+    cursor: CursorText = None,
+) -> Page[NetworkAnswer]:
+    """Every configured network by name; one that nobody reads yet has an `as_of` of nulls.
+
+    `as_of` of the page is the one whose head is oldest.
+    """
+    filters = cursors.digest("networks")
+    after = cursors.decode(cursor, filters, cursors.NetworkKey).network if cursor else ""
+    found = await reads.networks_page(after, limit + 1)
+    heads = [head for row in found.rows[:limit] if (head := found.heads.get(row.network)) is not None]
+    return views.page(
+        found.rows,
+        limit,
+        filters,
+        lambda row: (row.network,),
+        lambda row: views.network(row, found.heads.get(row.network)),
+        as_of(oldest(heads), None),
+    )
+
+
+router: Final = Router("/api/v1/networks", route_handlers=[networks], tags=["networks"])
