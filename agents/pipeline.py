@@ -154,6 +154,7 @@ class NewNetworks(Service):
                 await self._pipeline.add_networks()
             except FtError as exc:
                 log.warning("new networks wait", error=str(exc))
+            self._pipeline.app.ask_for_missing()
 
 
 def build(config: Config) -> App:

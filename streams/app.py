@@ -101,6 +101,13 @@ class App(faust.App):
         running = self._running.get(topic)
         return running is not None and running.idle.is_set() and bool(running.queue.empty())
 
+    def ask_for_missing(self) -> None:
+        """Subscribe to the topics of agents that were made amid a rebalance: Faust forgets to, for good."""
+        conductor: Any = self.topics
+        wanted = {name for channel in conductor for name in channel.topics}
+        if not self.rebalancing and not wanted <= conductor._topic_name_index.keys():
+            conductor._flag_changes()
+
     def _is_current(self, event: Any) -> bool:
         consumer: Any = self.consumer
         return bool(consumer.is_current(event.message))

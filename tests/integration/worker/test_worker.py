@@ -122,6 +122,29 @@ async def test_a_network_that_is_added_is_picked_up_without_a_restart(raw: RawTo
     assert worker.process.poll() is None
 
 
+async def test_a_network_that_is_added_amid_a_rebalance_is_picked_up_after_it(
+    raw: RawTopic, start_worker: StartWorker
+) -> None:
+    """One worker stands still, so that the rebalance for the first network lasts until its session is over."""
+    worker = start_worker(FT_SESSION_TIMEOUT_S="8")
+    other = start_worker(FT_SESSION_TIMEOUT_S="8")
+    await raw.until(lambda: raw.rows("SELECT count(*) FROM system.workers") == [(2,)])
+    other.process.send_signal(signal.SIGSTOP)
+    file = raw.config.networks_file
+    assert file is not None
+    for number, slug in enumerate(("later", "latest"), 1):
+        file.write_text(file.read_text() + f"[{slug}]\nchain_id = {4242 + number}\n")
+        await asyncio.to_thread(prepare, raw.config)
+        await raw.until(lambda slug=slug: any(said["network"] == slug for said in worker.said("network added")))
+    latest = RawTopic(raw.config, raw.facts, network="latest")
+    chain = Chain(seed=5, network="latest", logs=8, contracts=12)
+    await latest.write(replace(claim(), network="latest"))
+    await latest.write(*[replace(r, network="latest") for r in appends(chain, 3, lease=0, first=True)])
+
+    await latest.until(lambda: latest.next_offset() == 4, 60)
+    assert worker.process.poll() is None
+
+
 async def test_a_worker_without_progress_exits(raw: RawTopic, start_worker: StartWorker) -> None:
     worker = start_worker(FT_WATCHDOG_S="4")
     await raw.until(lambda: raw.rows("SELECT count(*) FROM system.workers") == [(1,)])
