@@ -210,8 +210,7 @@ class Climb:
         """Proven receipts, of which the filter holds more: with the logs of no transaction that make it so.
 
         1. the receipts' own logs make it after all; 2. a list of the block's logs, by its hash or height, has theirs
-        and others; 3. it has theirs and no others: the root proves all of them; 4. no list has theirs, so that none
-        tells whether there are others.
+        and others; 3. no list has others: one that is missing would look the same.
         """
         header = self.found.header
         unmade = proof.unset_bits(unmade, (log for receipt in receipts for log in receipt.logs))
@@ -233,7 +232,7 @@ class Climb:
                     reasons=(*block.reasons, OUTSIDE_RECEIPTS, *([BLOOM_SUPERSET] if left else [])),
                 )
             if found is not None:
-                return block
+                break
         return replace(block, reasons=(*block.reasons, BLOOM_SUPERSET)) if unmade else block
 
     async def _by_logs(self, body: bytes) -> Block:

@@ -128,13 +128,32 @@ async def test_of_a_list_that_is_not_whole_nothing_is_taken_and_the_block_says_s
     assert "outside" not in parts(found)
 
 
-async def test_what_a_failed_transaction_left_in_the_filter_takes_nothing_from_proven_receipts() -> None:
-    """The root proves every log of every transaction, and the node's list of the block's logs has no others."""
+async def test_of_two_providers_the_one_that_tells_of_it_is_taken() -> None:
+    node, other = celo(), celo()
+    other.tells.clear()
+
+    for nodes in ([node, other], [other, node]):
+        assert outcome(await the_block(*nodes)) == ("receipts", ("outside_receipts",), 4)
+
+
+async def test_of_two_providers_the_one_that_tells_of_it_is_taken_though_the_filter_holds_more() -> None:
+    """Both are as well proven, and the one has more logs."""
+    made = two_moves()
+    outside = by_itself(made, move(5, of=CELO), tx_hash=None)
+    made.leak()
+    node, other = Node(made), Node(made)
+    node.tells[LOGS] = lambda _, logs: [*logs, *(log | {"blockHash": made.header["hash"]} for log in outside)]
+
+    assert (await the_block(other, node)).logs == 4
+
+
+async def test_what_nobody_tells_of_does_not_wait_and_is_not_proven() -> None:
+    """The receipts are, and nothing else may be there."""
     made = two_moves().leak(FAILED)
 
     found = await the_block(Node(made), final=False)
 
-    assert outcome(found) == ("receipts", (), 3)
+    assert outcome(found) == ("receipts", ("bloom_superset",), 3)
 
 
 async def test_a_filter_that_the_receipts_make_is_nothing_to_ask_about() -> None:
