@@ -12,6 +12,8 @@ REASONS: Final = {
     "quarantine": "something in those blocks could not be decoded",
     "state_sync_missing": "a block lists a state sync whose receipt no provider has",
     "contract_contradicts": "events of another token of the contract contradict each other",
+    "implicit": "no event in force names the holder: a reorg took the last one away, and its sender is taken for the "
+    "holder",
     "order": "events were applied out of the chain's order and not recounted yet",
     "logs": "some blocks were checked against their logs bloom only",
     "none": "some blocks were not checked at all",
@@ -36,7 +38,8 @@ def judge(grounds: GroundsRow) -> tuple[Level, list[str]]:
     1. nonconserving: the asset's own events (a collection: any token's) contradict each other
     2. partial_history: blocks of its span were not read, or are quarantined, or lack a state sync that they announce
     3. unproven: a stretch of the span, or the creation that it begins with, is no more than what a provider said;
-       events were applied out of the chain's order and not recounted yet; another token's events contradict
+       events were applied out of the chain's order and not recounted yet; another token's events contradict; nothing
+       but a retraction names a holder
     4. proven: none of it
     """
     reasons = reasons_of(grounds)
@@ -56,5 +59,6 @@ def reasons_of(grounds: GroundsRow) -> frozenset[str]:
         "blocks_missing": not grounds.gapless,
         "quarantine": grounds.quarantined,
         "order": grounds.out_of_order,
+        "implicit": grounds.implicit,
     }
     return told | {word for word, holds in found.items() if holds}

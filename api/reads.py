@@ -44,6 +44,7 @@ from ft.api.rows import (
     PartitionRow,
     TransferRow,
 )
+from ft.api.standing import is_level
 from ft.schemas import ids
 from ft.schemas.ids import AssetKey
 from ft.sql.queries import load
@@ -176,7 +177,7 @@ class Reads:
         async def work(conn: Connection) -> Collection | None:
             async with snapshot(conn):
                 row = await lookups.known_collection(conn, network, contract, count)
-                if row is None or lookups.events_of(row) > 0:
+                if row is None or lookups.events_of(row) > 0 or (row.transfers is not None and is_level(row)):
                     return None if row is None else Collection(row=row, held=None)
                 parameters = {"network": network, "contract": contract}
                 held = await row_of(conn, FACTS["collection_from_holdings"], HeldCountersRow, parameters)

@@ -46,6 +46,8 @@ class GroundsRow(Struct, frozen=True, kw_only=True):
     gapless: bool
     quarantined: bool
     out_of_order: bool
+    implicit: bool
+    """Whether some account holds something by a retraction alone, that no event in force names."""
     reasons: str
     created_reasons: str
 

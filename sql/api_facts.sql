@@ -98,6 +98,7 @@ SELECT k.network, k.contract, k.token_id, a.uuid, coalesce(a.is_stub, true) AS i
        CASE WHEN one.network IS NULL THEN c.last_time END AS card_time, held.holders > 1000 AS counted,
        c.last_block AS card_block, coalesce(c.transfers, 0) AS transfers,
        f.contradicted, f.contract_contradicts, g.gapless, g.quarantined, g.reasons, g.created_reasons, g.out_of_order,
+       coalesce(one.block_number < 0 AND held.holders > 0, false) AS implicit,
        g.partition, g.position, g.head_number, g.head_hash, g.head_time, g.safe, g.finalized,
        g.counted_number, g.counted_hash, g.counted_time, g.counted_safe, g.counted_finalized, g.open_block,
        concat_ws('-', g.partition, g.position, g.chain_position, g.counted_seq, g.out_of_order, f.contradicted,
@@ -178,6 +179,8 @@ SELECT s.standard, s.owners, s.assets, s.supply, s.transfers, s.mints, s.burns, 
                WHERE q.network = c.network AND q.contract IN (c.contract, '')
                  AND q.block_number BETWEEN span.low AND h.head_number) AS quarantined,
        coalesce(covered.reasons, '') AS reasons, coalesce(span.created_reasons, '') AS created_reasons, e.out_of_order,
+       EXISTS (SELECT FROM projection.implicit_holdings i
+               WHERE i.network = c.network AND i.contract = c.contract) AS implicit,
        concat_ws('-', c.partition, h.position, span.chain_position, s.version,
                  (SELECT max(m.next_seq) FROM projection.consumers m
                   WHERE m.consumer = 'project' AND m.partition = c.partition),
@@ -227,6 +230,7 @@ ORDER BY c.place;
 -- name: collection_from_holdings
 -- Counters of a collection that `project` has not reached yet.
 SELECT max(standard) AS standard, count(DISTINCT account) AS owners, count(DISTINCT token_id) AS assets,
-       sum(quantity) AS supply, min(block_number) AS first_block, max(block_number) AS last_block
+       sum(quantity) AS supply, min(block_number) FILTER (WHERE block_number >= 0) AS first_block,
+       max(block_number) FILTER (WHERE block_number >= 0) AS last_block
 FROM projection.ownership_view
 WHERE network = %(network)s AND contract = %(contract)s;

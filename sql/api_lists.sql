@@ -108,11 +108,12 @@ ORDER BY k.place, p.contract, p.token_id
 LIMIT %(rows)s;
 
 -- name: collections_by_contract
--- Collections of a network of which an event is in force, as far as `project` has counted; by contract.
+-- Collections of a network of which an event is in force or somebody holds something, as far as `project` has counted;
+-- by contract.
 SELECT s.contract, 0::bigint AS value
 FROM projection.collection_stats s
 WHERE s.network = %(network)s AND s.contract > %(contract)s AND %(value)s::bigint >= 0
-  AND s.transfers + s.mints + s.burns > 0
+  AND (s.transfers + s.mints + s.burns > 0 OR s.assets > 0)
 ORDER BY s.contract
 LIMIT %(rows)s;
 
@@ -120,7 +121,7 @@ LIMIT %(rows)s;
 -- The same, those first that were first seen in the highest block.
 SELECT s.contract, s.first_block AS value
 FROM projection.collection_stats s
-WHERE s.network = %(network)s AND s.transfers + s.mints + s.burns > 0
+WHERE s.network = %(network)s AND (s.transfers + s.mints + s.burns > 0 OR s.assets > 0)
   AND (s.first_block < %(value)s OR (s.first_block = %(value)s AND s.contract > %(contract)s))
 ORDER BY s.first_block DESC, s.contract
 LIMIT %(rows)s;
@@ -129,7 +130,7 @@ LIMIT %(rows)s;
 -- The same, those first that most accounts hold something of. All of the network's are read.
 SELECT s.contract, s.owners AS value
 FROM projection.collection_stats s
-WHERE s.network = %(network)s AND s.transfers + s.mints + s.burns > 0
+WHERE s.network = %(network)s AND (s.transfers + s.mints + s.burns > 0 OR s.assets > 0)
   AND (s.owners < %(value)s OR (s.owners = %(value)s AND s.contract > %(contract)s))
 ORDER BY s.owners DESC, s.contract
 LIMIT %(rows)s;
@@ -138,7 +139,7 @@ LIMIT %(rows)s;
 -- The same, those first of which most was transferred.
 SELECT s.contract, s.transfers AS value
 FROM projection.collection_stats s
-WHERE s.network = %(network)s AND s.transfers + s.mints + s.burns > 0
+WHERE s.network = %(network)s AND (s.transfers + s.mints + s.burns > 0 OR s.assets > 0)
   AND (s.transfers < %(value)s OR (s.transfers = %(value)s AND s.contract > %(contract)s))
 ORDER BY s.transfers DESC, s.contract
 LIMIT %(rows)s;

@@ -24,6 +24,7 @@ PROVEN = GroundsRow(
     gapless=True,
     quarantined=False,
     out_of_order=False,
+    implicit=False,
     reasons="",
     created_reasons="",
 )
@@ -33,6 +34,7 @@ HELD: dict[str, dict[str, Any]] = {
     "quarantine": {"quarantined": True},
     "contract_contradicts": {"contract_contradicts": True},
     "order": {"out_of_order": True},
+    "implicit": {"implicit": True},
 }
 
 

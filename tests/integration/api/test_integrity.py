@@ -233,3 +233,29 @@ async def test_blocks_that_normalize_has_not_committed_yet_are_no_gap(world: Wor
     world.head("ledger", world.partition(CONTRACT), 103)
 
     assert (await client.get(f"/api/v1/assets/{NETWORK}:{CONTRACT}:7")).json()["integrity"] == "proven"
+
+
+async def test_a_holder_whom_only_a_retraction_names_is_not_proven_and_everything_is_counted(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    world.event(CONTRACT, 7, OTHER, ALICE, 20)
+    world.event(CONTRACT, 7, OTHER, ALICE, 20, op="revert", revision=2)
+    world.owns(CONTRACT, 7, OTHER, -1)
+    world.run("UPDATE market.ownership_current SET since = NULL, implicit = true")
+    world.counted(CONTRACT, owners=1, assets=1, supply=1, first_block=20, last_block=20)
+    world.mint(OTHER, 1, ALICE, 20)
+    world.covered(0, 100)
+    world.heads(100, finalized=90)
+
+    asset = (await client.get(f"/api/v1/assets/{NETWORK}:{CONTRACT}:7")).raise_for_status().json()
+    collection = (await client.get(f"/api/v1/collections/{NETWORK}:{CONTRACT}")).raise_for_status().json()
+    other = (await client.get(f"/api/v1/assets/{NETWORK}:{OTHER}:1")).json()
+
+    for answer in (asset, collection):
+        assert (answer["integrity"], answer["integrity_reasons"]) == ("unproven", ["implicit"])
+    assert (asset["ownership"]["holder"], other["integrity"]) == (OTHER, "proven")
+    stats = collection["stats"]
+    assert [stats[name] for name in ("owners", "supply", "transfers", "mints", "first_block", "last_block")] == [
+        1, "1", 0, 0, 20, 20
+    ]  # fmt: skip
+    assert (stats["reason"], stats["as_of"]) == (None, None)

@@ -16,6 +16,7 @@ PROVEN = GroundsRow(
     gapless=True,
     quarantined=False,
     out_of_order=False,
+    implicit=False,
     reasons="receipts,",
     created_reasons="",
 )
@@ -28,6 +29,7 @@ GROUNDS = st.builds(
     gapless=st.booleans(),
     quarantined=st.booleans(),
     out_of_order=st.booleans(),
+    implicit=st.booleans(),
     reasons=WORDS,
     created_reasons=WORDS,
 )
@@ -44,6 +46,7 @@ GROUNDS = st.builds(
         ({"reasons": "receipts,state_sync_missing"}, "partial_history", ["state_sync_missing"]),
         ({"contract_contradicts": True}, "unproven", ["contract_contradicts"]),
         ({"out_of_order": True}, "unproven", ["order"]),
+        ({"implicit": True}, "unproven", ["implicit"]),
         ({"reasons": "receipts,,logs,,none,"}, "unproven", ["logs", "none"]),
         ({"reasons": "logs,bloom_superset,receipts,header"}, "unproven", ["bloom_superset", "header", "logs"]),
         ({"created_reasons": "header,transactions_root"}, "unproven", ["header", "transactions_root"]),
@@ -68,6 +71,7 @@ def test_more_reasons_never_make_an_answer_better(one: GroundsRow, other: Ground
         gapless=one.gapless and other.gapless,
         quarantined=one.quarantined or other.quarantined,
         out_of_order=one.out_of_order or other.out_of_order,
+        implicit=one.implicit or other.implicit,
         reasons=f"{one.reasons},{other.reasons}",
         created_reasons=f"{one.created_reasons},{other.created_reasons}",
     )

@@ -28,6 +28,7 @@ ROW = CollectionRow(
     gapless=True,
     quarantined=False,
     out_of_order=False,
+    implicit=False,
     reasons="receipts,",
     created_reasons="",
     version="1",
