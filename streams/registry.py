@@ -10,8 +10,8 @@ from confluent_kafka.schema_registry.common._httpx_compat import httpx  # httpx 
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from ft.errors import MalformedRecord, SchemaError, ServerError
-from ft.schemas.codec import Codec, schema_text
 from ft.schemas.meaning import difference, meaning, name_of
+from ft.schemas.registered import Registered
 
 log = structlog.get_logger(__name__)
 
@@ -46,16 +46,10 @@ class Registry:
         """Give the connections back."""
         self._client.close()
 
-    def codec(self, name: str, topic: str) -> Codec:
-        """Register ``schemas/<name>.avsc`` for the topic (idempotent) and return its codec.
+    def register(self, subject: str, text: str) -> int:
+        """Register a schema under FULL_TRANSITIVE; returns its id.
 
         Raises SchemaError if the registry holds an incompatible version, RegistryUnavailable if it does not answer.
-        """
-        subject = f"{topic}-value"
-        return Codec(name, self.register(subject, schema_text(name)), self.schema)
-
-    def register(self, subject: str, text: str) -> int:
-        """Register a schema under FULL_TRANSITIVE; returns its id. Raises as :meth:`codec`.
 
         1. the level is set before the subject has its first schema, and set right where it is another one
         2. the schema is registered, unless the registry knows it
@@ -74,6 +68,15 @@ class Registry:
         except SchemaRegistryError as exc:
             if exc.http_status_code == _CONFLICT:
                 raise _incompatible(subject, exc.error_message) from exc
+            raise self._unavailable(f"{subject}: {exc}") from exc
+        except (httpx.HTTPError, OSError) as exc:
+            raise self._unavailable(f"{subject}: expected an answer, got: {exc}") from exc
+
+    def hold_level(self, subject: str) -> None:
+        """Set a subject's level right. Raises RegistryUnavailable."""
+        try:
+            self._hold_level(subject)
+        except SchemaRegistryError as exc:
             raise self._unavailable(f"{subject}: {exc}") from exc
         except (httpx.HTTPError, OSError) as exc:
             raise self._unavailable(f"{subject}: expected an answer, got: {exc}") from exc
@@ -100,6 +103,31 @@ class Registry:
                 f"which differs {difference(kept, wanted)}. It takes schemas for the same that differ in aliases or "
                 "an enum's default only: change it together with a new optional field."
             )
+
+    def versions(self, subject: str) -> list[Registered]:
+        """Every version of a subject that is an Avro record of its own, as it was registered; none of one that is new.
+
+        Raises RegistryUnavailable.
+        """
+        try:
+            found = [self._client.get_version(subject, version) for version in self._client.get_versions(subject)]
+            # What is kept under a version may be answered in another form than it was given: the look-up has that one.
+            looked_up = [
+                self._client.lookup_schema(subject, Schema(each.schema.schema_str, "AVRO"))
+                for each in found
+                if each.schema is not None and each.schema.schema_type in (None, "AVRO") and not each.schema.references
+            ]
+        except SchemaRegistryError as exc:
+            if exc.http_status_code == _NOT_FOUND:
+                return []
+            raise self._unavailable(f"{subject}: {exc}") from exc
+        except (httpx.HTTPError, OSError) as exc:
+            raise self._unavailable(f"{subject}: expected an answer, got: {exc}") from exc
+        return [
+            Registered(id=each.schema_id or 0, subject=subject, version=each.version or 0, schema=text)
+            for each in looked_up
+            if each.schema is not None and (text := each.schema.schema_str)
+        ]
 
     def schema(self, schema_id: int) -> Mapping[str, Any]:
         """The writer's schema of an id.
