@@ -114,7 +114,10 @@ def _say(config: Config, codec: Codec, record: dict[str, Any]) -> None:
 
 def stored_id(config: Config) -> str | None:
     """The deployment's, as the database says; None: it names none yet. Raises DatabaseUnavailable."""
-    row = _stored(config)[1]
+    sql = load("deployment", LIVE)
+    with looking(config) as conn:
+        knows = conn.execute(sql["knows_deployments"]).fetchone() == (True,)
+        row = conn.execute(sql["stored"]).fetchone() if knows else None
     return None if row is None else str(row[0])
 
 

@@ -11,7 +11,6 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from ft.errors import MalformedRecord, SchemaError, ServerError
 from ft.schemas.meaning import difference, meaning, name_of
-from ft.schemas.registered import Registered
 
 log = structlog.get_logger(__name__)
 
@@ -73,9 +72,9 @@ class Registry:
             raise self._unavailable(f"{subject}: expected an answer, got: {exc}") from exc
 
     def hold_level(self, subject: str) -> None:
-        """Set a subject's level right. Raises RegistryUnavailable."""
+        """Set the level of a subject that was put back. Raises RegistryUnavailable."""
         try:
-            self._hold_level(subject)
+            self._client.set_config(subject, ServerConfig(compatibility=COMPATIBILITY))
         except SchemaRegistryError as exc:
             raise self._unavailable(f"{subject}: {exc}") from exc
         except (httpx.HTTPError, OSError) as exc:
@@ -103,31 +102,6 @@ class Registry:
                 f"which differs {difference(kept, wanted)}. It takes schemas for the same that differ in aliases or "
                 "an enum's default only: change it together with a new optional field."
             )
-
-    def versions(self, subject: str) -> list[Registered]:
-        """Every version of a subject that is an Avro record of its own, as it was registered; none of one that is new.
-
-        Raises RegistryUnavailable.
-        """
-        try:
-            found = [self._client.get_version(subject, version) for version in self._client.get_versions(subject)]
-            # What is kept under a version may be answered in another form than it was given: the look-up has that one.
-            looked_up = [
-                self._client.lookup_schema(subject, Schema(each.schema.schema_str, "AVRO"))
-                for each in found
-                if each.schema is not None and each.schema.schema_type in (None, "AVRO") and not each.schema.references
-            ]
-        except SchemaRegistryError as exc:
-            if exc.http_status_code == _NOT_FOUND:
-                return []
-            raise self._unavailable(f"{subject}: {exc}") from exc
-        except (httpx.HTTPError, OSError) as exc:
-            raise self._unavailable(f"{subject}: expected an answer, got: {exc}") from exc
-        return [
-            Registered(id=each.schema_id or 0, subject=subject, version=each.version or 0, schema=text)
-            for each in looked_up
-            if each.schema is not None and (text := each.schema.schema_str)
-        ]
 
     def schema(self, schema_id: int) -> Mapping[str, Any]:
         """The writer's schema of an id.

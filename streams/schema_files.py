@@ -8,7 +8,7 @@ from ft.errors import ConfigError, SchemaError
 from ft.schemas.registered import Agreement, Registered, contradictions, file_of, of_file
 from ft.streams.deployment import stored_id
 from ft.streams.identity import OtherDeployment, other_ids
-from ft.streams.restoring import Ids
+from ft.streams.registry_ids import Ids
 from ft.streams.schema_ids import Schemas
 
 

@@ -22,7 +22,7 @@ from ft.sql.queries import LIVE, load
 from ft.streams.database import looking
 from ft.streams.identity import OtherDeployment, other_ids
 from ft.streams.registry import Registry, RegistryUnavailable
-from ft.streams.restoring import Ids
+from ft.streams.registry_ids import Ids
 
 log = structlog.get_logger(__name__)
 
@@ -81,13 +81,14 @@ class Schemas:
             self._require_agreement()
             schema_id = self._registry.register(subject, text)
         except RegistryUnavailable as exc:
-            self._away_until = time.monotonic() + _AWAY_S
             if not known:
                 raise RegistryUnavailable(f"{subject} has a schema that is new and must be registered. {exc}") from exc
-            log.warning("registry is away: the id is the one that the database keeps", subject=subject, id=known[-1])
+            if time.monotonic() >= self._away_until:
+                log.warning("registry is away: ids are those that the database keeps", error=str(exc))
+                self._away_until = time.monotonic() + _AWAY_S
             return Codec(name, known[-1], self.schema)
         if schema_id not in known:
-            self.keep(self._registry.versions(subject))
+            self.keep(self._versions(subject))
         return Codec(name, schema_id, self.schema)
 
     def schema(self, schema_id: int) -> Mapping[str, Any]:
@@ -107,7 +108,7 @@ class Schemas:
         have = {row.subject for row in self._kept}
         for subject in (f"{topic}-value" for topic in topics):
             if subject not in have:
-                self.keep(self._registry.versions(subject))
+                self.keep(self._versions(subject))
 
     def keep(self, rows: Sequence[Registered]) -> None:
         """Write what is new into the database.
@@ -167,6 +168,10 @@ class Schemas:
     @cached_property
     def _registry(self) -> Registry:
         return Registry(self._config.schema_registry)
+
+    def _versions(self, subject: str) -> list[Registered]:
+        with Ids(self._config.schema_registry) as ids:
+            return ids.versions(subject)
 
     def _require_agreement(self) -> None:
         """Before it gives out an id, it must know those that it gave out. Raises as :meth:`restore`."""

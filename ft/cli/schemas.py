@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ft.config import Config
+from ft.cli.configured import configured
 from ft.errors import FtError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def list_() -> None:
 
     from ft.streams.schema_ids import Schemas
 
-    with Schemas(Config.from_env()) as schemas:
+    with Schemas(configured()) as schemas:
         found = schemas.agreement()
         kept = schemas.kept
     if not kept:
@@ -82,7 +82,7 @@ def export(path: Path | None) -> None:
     """
     from ft.streams.schema_files import exported
 
-    text, count = exported(Config.from_env())
+    text, count = exported(configured())
     if path is None:
         click.echo(text, nl=False)
         return
@@ -111,7 +111,7 @@ def import_(path: Path | None, dry_run: bool) -> None:
     """
     from ft.streams.schema_files import put_back
 
-    done = put_back(Config.from_env(), path, dry_run=dry_run)
+    done = put_back(configured(), path, dry_run=dry_run)
     if not done.ids:
         click.echo("no schema is kept, and no file was named: nothing to put back")
     elif done.lost and dry_run:
@@ -134,7 +134,7 @@ def check() -> None:
     from ft.streams.schema_files import checked
 
     try:
-        found = checked(Config.from_env())
+        found = checked(configured())
     except FtError as exc:
         click.echo(f"ft: {exc}", err=True)
         sys.exit(CANNOT_RUN)

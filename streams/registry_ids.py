@@ -61,25 +61,44 @@ class Ids:
         known = {row: self._known_as(row) for row in kept if said[row.id] is None}
         return compare(self._url, kept, said, {row: found for row, found in known.items() if found is not None})
 
+    def versions(self, subject: str) -> list[Registered]:
+        """Every version of a subject that is an Avro record of its own, as it was registered; none of one that is new.
+
+        Raises RegistryUnavailable. A version may be answered in another form than it was given; a look-up has that one.
+        """
+        found = []
+        for version in self._ask("GET", f"{self._subject(subject)}/versions") or ():
+            answer = self._ask("GET", f"{self._subject(subject)}/versions/{version}")
+            if answer is None or answer.get("schemaType", "AVRO") != "AVRO" or answer.get("references"):
+                continue
+            given = self._ask("POST", self._subject(subject), json={"schema": answer["schema"]}) or answer
+            text = given["schema"] if given["id"] == answer["id"] else answer["schema"]
+            found.append(Registered(id=answer["id"], subject=subject, version=answer["version"], schema=text))
+        return found
+
     def put_back(self, rows: Sequence[Registered]) -> None:
         """Register ``rows``, none of which it knows, under their ids. Raises RegistryUnavailable, ServerError."""
         rows = sorted(rows, key=_place)
         if (own := self._apicurio()) is not None:
-            self._import(own, rows)
+            self._import(*own, rows)
         else:
             for subject, versions in groupby(rows, lambda row: row.subject):
                 self._register(subject, list(versions))
 
     def _schema(self, schema_id: int) -> str | None:
         answer = self._ask("GET", f"{self._url}/schemas/ids/{schema_id}")
-        return None if answer is None else str(answer.get("schema") or "")
+        if answer is None:
+            return None
+        if not isinstance(answer, dict) or not isinstance(answer.get("schema"), str):
+            raise self._unavailable(f"no schema for id {schema_id}: {str(answer)[:_TOLD_MAX]}")
+        return str(answer["schema"])
 
     def _known_as(self, row: Registered) -> int | None:
-        answer = self._ask("POST", f"{self._url}/subjects/{quote(row.subject, '')}", json={"schema": row.schema})
+        answer = self._ask("POST", self._subject(row.subject), json={"schema": row.schema})
         return None if answer is None else int(answer["id"])
 
-    def _apicurio(self) -> str | None:
-        """Root of the registry's own API, of an Apicurio Registry."""
+    def _apicurio(self) -> tuple[str, str] | None:
+        """Root of the registry's own API and its version, of an Apicurio Registry."""
         root, found, _ = self._url.partition(_CONFLUENT_API)
         if not found:
             return None
@@ -87,15 +106,16 @@ class Ids:
             answer = self._http.get(f"{root}{_APICURIO}/system/info")
         except httpx.HTTPError as exc:
             raise self._unavailable(exc) from exc
-        if answer.status_code != httpx.codes.OK or "Apicurio" not in answer.text:
+        version = _object(answer).get("version")
+        if not isinstance(version, str):
             raise ServerError(
                 f"schema registry {self._url}: expected an Apicurio Registry 3 with its own API at {root}{_APICURIO}, "
                 f"got {answer.status_code}. Ids cannot be put back by way of it: let FT_SCHEMA_REGISTRY name its "
                 "address without a proxy that hides that API, or import what `ft schemas export` writes by its means."
             )
-        return f"{root}{_APICURIO}"
+        return f"{root}{_APICURIO}", version
 
-    def _import(self, own: str, rows: Sequence[Registered]) -> None:
+    def _import(self, own: str, version: str, rows: Sequence[Registered]) -> None:
         """1. whichever id it hands out by the Confluent API; 2. the import."""
         answer = self._ask("GET", f"{own}/admin/config/properties/{_GLOBAL_IDS}")  # 1
         global_ids = answer is not None and answer.get("value") == "true"
@@ -103,7 +123,7 @@ class Ids:
         try:
             done = self._http.post(  # 2
                 f"{own}/admin/import?requireEmptyRegistry=false",
-                content=_zip(rows, new, global_ids=global_ids),
+                content=_zip(rows, new, version, global_ids=global_ids),
                 headers={
                     "Content-Type": "application/zip",
                     "X-Registry-Preserve-GlobalId": str(global_ids).lower(),
@@ -117,7 +137,10 @@ class Ids:
             raise self._refused("its import", done)
 
     def _has_subject(self, subject: str) -> bool:
-        return self._ask("GET", f"{self._url}/subjects/{quote(subject, '')}/versions") is not None
+        return self._ask("GET", f"{self._subject(subject)}/versions") is not None
+
+    def _subject(self, subject: str) -> str:
+        return f"{self._url}/subjects/{quote(subject, '')}"
 
     def _register(self, subject: str, versions: Sequence[Registered]) -> None:
         place = quote(subject, "")
@@ -143,14 +166,14 @@ class Ids:
             raise self._refused(f"{method} {path}", answer)
         return _object(answer)
 
-    def _ask(self, method: str, url: str, **kwargs: Any) -> dict[str, Any] | None:
-        """Its answer, an empty one for a list; None: it knows no such thing."""
+    def _ask(self, method: str, url: str, **kwargs: Any) -> Any:
+        """Its answer; None: it knows no such thing."""
         try:
             answer = self._http.request(method, url, **kwargs)
         except httpx.HTTPError as exc:
             raise self._unavailable(exc) from exc
-        if answer.is_success:
-            return _object(answer)
+        if answer.is_success and (found := _json(answer)) is not None:
+            return found
         if answer.status_code == httpx.codes.NOT_FOUND and _object(answer).get("error_code") in _NO_SUCH:
             return None
         raise self._unavailable(f"{answer.status_code} {answer.text[:_TOLD_MAX]}")
@@ -164,20 +187,25 @@ class Ids:
     def _refused(self, what: str, answer: httpx.Response) -> ServerError:
         return ServerError(
             f"schema registry {self._url}: expected it to take ids that are put back ({what}), got "
-            f"{answer.status_code} {answer.text[:_TOLD_MAX]}. Allow that there (Apicurio: the role of an admin; others: "
+            f"{answer.status_code} {answer.text[:_TOLD_MAX]}. Allow it there (Apicurio: the role of an admin; others: "
             "mode.mutability=true), or restore its own backup."
         )
 
 
-def _object(answer: httpx.Response) -> dict[str, Any]:
+def _json(answer: httpx.Response) -> Any:
+    """None: it is none."""
     try:
-        found = answer.json()
+        return answer.json()
     except ValueError:
-        return {}
+        return None
+
+
+def _object(answer: httpx.Response) -> dict[str, Any]:
+    found = _json(answer)
     return found if isinstance(found, dict) else {}
 
 
-def _zip(rows: Iterable[Registered], new: Iterable[str], *, global_ids: bool) -> bytes:
+def _zip(rows: Iterable[Registered], new: Iterable[str], system: str, *, global_ids: bool) -> bytes:
     """The archive of Apicurio's import: contents, then subjects that are ``new`` to it, then their versions."""
     now, out = int(time.time() * 1000), io.BytesIO()
     told = {"owner": "", "createdOn": now, "modifiedBy": "", "modifiedOn": now, "groupId": None, "description": None}
@@ -188,7 +216,7 @@ def _zip(rows: Iterable[Registered], new: Iterable[str], *, global_ids: bool) ->
 
         entity(
             "manifest-ft.Manifest.json",
-            {"exportVersion": "3.0", "systemName": "ft", "exportedOn": now, "exportedBy": ""},
+            {"exportVersion": "3.0", "systemVersion": system, "exportedOn": now, "exportedBy": "ft"},
         )
         contents: dict[str, int] = {}
         for row in rows:
