@@ -16,6 +16,7 @@ from ft.config import Config
 from ft.errors import BrokerUnavailable, MalformedRecord
 from ft.schemas.codec import Codec
 from ft.schemas.events import DeploymentSaid, to_record
+from ft.schemas.registered import Registered, contradictions
 from ft.sql.queries import LIVE, load
 from ft.streams.database import looking
 from ft.streams.identity import Deployment, Found, Verdict, judge
@@ -41,10 +42,18 @@ def require_one(config: Config) -> Verdict:
 
 
 def settle(config: Config) -> None:
-    """As :func:`require_one`; and a registry that lost ids gets them back. Blocking. For whoever writes."""
-    if require_one(config) == "restore":
+    """As :func:`require_one`; and what was lost is given back. Blocking. For whoever writes.
+
+    1. to the database the schemas that its topic names
+    2. to the registry the ids that the database keeps
+    """
+    found = look(config)
+    verdict = judge(found)
+    if found.unkept or verdict == "restore":
         with Schemas(config) as schemas:
-            schemas.restore()
+            schemas.keep(found.unkept)  # 1
+            if verdict == "restore":
+                schemas.restore()  # 2
 
 
 class Same:
@@ -127,7 +136,9 @@ def look(config: Config) -> Found:
     read, row = _stored(config)
     with Schemas(config) as schemas:
         told, records = _last(config, schemas.reader(_RECORD))
-        registry = schemas.agreement()
+        registry, kept = schemas.agreement(), schemas.kept
+    named = [] if told is None else [Registered(**row) for row in told["schemas"]]
+    places = {(row.id, row.subject) for row in kept}
     return Found(
         prefix=config.topic_prefix,
         cluster_id=cluster_id(config),
@@ -137,6 +148,8 @@ def look(config: Config) -> Found:
         unreadable=told is None and records > 0,
         ledger_topic=read,
         normalized=topics.normalized,
+        unkept=tuple(row for row in named if (row.id, row.subject) not in places),
+        contradicted=tuple(contradictions([*kept, *named])),
         registry=registry,
     )
 

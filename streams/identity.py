@@ -6,7 +6,7 @@ deployment: it is known by the ids that it gave out, which the database keeps wi
 
 1. the prefix is the one that the database was filled under
 2. the database names the deployment that the topic names, in the Kafka that it names
-3. both are of the same epoch
+3. both are of the same epoch, and name the same schemas for an id
 4. the registry says nothing else for an id that was given out; what it lost can be given back to it
 """
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from ft.errors import ConfigError
-from ft.schemas.registered import Agreement, Difference
+from ft.schemas.registered import Agreement, Difference, Registered
 
 Verdict: TypeAlias = Literal["one", "new", "unsaid", "restore"]
 """``one``: they are of one deployment. ``new``: neither database nor topic names one yet. ``unsaid``: the database
@@ -65,6 +65,10 @@ class Found:
     """What the ledger of a database of an earlier version has read; None: nothing yet."""
     normalized: str = ""
     """What the ledger reads under the prefix."""
+    unkept: tuple[Registered, ...] = ()
+    """Schemas that the topic names and the database does not keep: it was restored from an older state."""
+    contradicted: tuple[Difference, ...] = ()
+    """Ids for which the topic says something else than the database."""
     registry: Agreement | None = None
     """What the registry at FT_SCHEMA_REGISTRY says of the ids that the database keeps; None: it does not answer."""
 
@@ -111,6 +115,12 @@ def judge(found: Found) -> Verdict:
             f"(`export FT_POSTGRES=…`). {_ASK}"
         )
     _check_epoch(stored, told)  # 3
+    if found.contradicted:
+        raise OtherDeployment(
+            f"the database is that of {stored}: expected its topic to name the schemas that it keeps, got another "
+            f"meaning: {found.contradicted[0]}. The database is likely an older state: restore the newer one, or point "
+            f"at it (`export FT_POSTGRES=…`). {_ASK}"
+        )
     return _with_registry(found, "one")
 
 

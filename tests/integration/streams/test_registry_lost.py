@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from confluent_kafka import Producer
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
@@ -25,6 +26,7 @@ from ft.streams.identity import OtherDeployment
 from ft.streams.prepare import admit, prepare
 from ft.streams.raw import RawLog
 from ft.streams.registry import Registry, RegistryUnavailable
+from ft.streams.registry_ids import Ids
 from ft.streams.schema_files import exported, put_back
 from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics
@@ -66,6 +68,15 @@ def said(config: Config) -> list[dict[str, Any]]:
     with Schemas(config) as schemas:
         codec = schemas.reader("deployment")
         return [codec.decode(message.value) for message in read_all(config, topic, 0)]
+
+
+def say_as_before(config: Config) -> None:
+    """What the deployment says of itself, as a version that kept no schemas said it."""
+    topic, producer = Topics(config.topic_prefix).deployment, Producer({"bootstrap.servers": config.kafka})
+    record = said(config)[-1] | {"schemas": []}
+    with Schemas(config) as schemas:
+        producer.produce(topic, schemas.codec("deployment", topic).encode(record), record["id"].encode(), 0)
+    assert producer.flush(20) == 0
 
 
 def by_the_registry_alone(config: Config, topic: str) -> list[Any]:
@@ -191,6 +202,7 @@ def test_the_first_migration_of_a_deployment_of_an_earlier_version_keeps_what_th
     with Registry(deployed.schema_registry) as registry:
         second = registry.register(subject, later)
     before = kept(deployed)
+    say_as_before(deployed)
     rows(deployed, "DELETE FROM system.schemas RETURNING 1")
 
     prepare(deployed)
@@ -198,6 +210,22 @@ def test_the_first_migration_of_a_deployment_of_an_earlier_version_keeps_what_th
     assert [row for row in kept(deployed) if row[0] != second] == before
     assert [row[1:] for row in kept(deployed) if row[0] == second] == [(subject, 2, later)]
     assert [row["id"] for row in said(deployed)[-1]["schemas"]] == [row[0] for row in kept(deployed)]
+
+
+def test_a_database_of_an_older_state_keeps_again_what_its_topic_names_and_the_registry_gets_it_too(
+    deployed: Config, own: OwnRegistry
+) -> None:
+    before = kept(deployed)
+    rows(
+        deployed, "DELETE FROM system.schemas WHERE subject LIKE '%finality%' OR subject LIKE '%arbitrum%' RETURNING 1"
+    )
+    own.empty()
+
+    settle(deployed)
+
+    assert kept(deployed) == before
+    with Ids(own.url) as asked, Schemas(deployed) as schemas:
+        assert (asked.agreement(schemas.kept).lost, asked.agreement(schemas.kept).different) == ((), ())
 
 
 def test_a_deployment_of_an_earlier_version_whose_registry_is_lost_is_refused_until_its_ids_are_imported(

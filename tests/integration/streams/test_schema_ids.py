@@ -124,6 +124,18 @@ def test_a_registry_that_lost_its_last_ids_only_gets_those_back(with_own: Config
         registry.register(f"{FINALITY}-value", later("finality").replace('["null", "string"]', '["null", "long"]'))
 
 
+def test_what_a_registry_leaves_out_of_an_import_that_it_calls_done_is_told(with_own: Config, own: OwnRegistry) -> None:
+    written(with_own)
+    own.empty()
+    with Registry(own.url) as registry:
+        registry.register(f"{FINALITY}-value", schema_text("finality"))
+    with psycopg.connect(with_own.postgres) as conn:
+        conn.execute("UPDATE system.schemas SET version = 1 WHERE version = 2")
+
+    with pytest.raises(ServerError, match=r"expected ids 2, 3 after they were put back, got none for 3"):
+        restored(with_own)
+
+
 def test_others_subjects_in_the_registry_stay_as_they_are(with_own: Config, own: OwnRegistry) -> None:
     with Registry(own.url) as registry:
         for number in range(3):

@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from ft.schemas.registered import Registered, compare
+from ft.schemas.registered import Registered, compare, contradictions
 from ft.streams.identity import Deployment, Found, OtherDeployment, judge
 
 ME = Deployment(id="me", topic_prefix="p.", cluster_id="mine")
@@ -208,6 +208,14 @@ def test_a_registry_that_does_not_answer_says_nothing_about_identity() -> None:
 def test_a_registry_that_says_something_else_is_named_with_id_subject_and_both_schemas() -> None:
     with pytest.raises(OtherDeployment, match=r"id 1 of p\.one-value: expected One, got Two; id 2 of p\.two-value"):
         judge(pointed_at("right", "right", "right", "other"))
+
+
+def test_a_topic_that_says_something_else_than_the_database_for_an_id_is_refused() -> None:
+    one, two = KEPT
+    found = contradictions([one, two, replace(one, schema=TWO)])
+    what = replace(pointed_at("right", "right", "right", "right"), contradicted=tuple(found))
+
+    assert verdict(what) == "older database"
 
 
 def test_a_migration_that_was_cut_off_restores_a_registry_too() -> None:
