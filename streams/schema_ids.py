@@ -33,6 +33,8 @@ _NO_ID: Final = 2**32 - 1
 _AWAY_S: Final = 10.0
 _LOOKED_S: Final = 5.0
 """So long a registry that did not answer is not asked again to register, and one that agreed is believed to."""
+_READ_AGAIN_S: Final = 1.0
+"""So long after an id that is not kept the database is not read again for another one."""
 
 
 class Schemas:
@@ -45,7 +47,7 @@ class Schemas:
         """Whether the database is of a version that keeps them."""
         self._kept: list[Registered] = []
         self._read()
-        self._away_until = self._agreed_until = 0.0
+        self._away_until = self._agreed_until = self._unread_until = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -98,9 +100,11 @@ class Schemas:
         where none is set, for one that is not kept: the same question may be asked again.
         """
         found = self._find(schema_id)
-        if found is None:
+        if found is None and time.monotonic() >= self._unread_until:
             self._read()
             found = self._find(schema_id)
+            if found is None:  # many records of somebody else may follow
+                self._unread_until = time.monotonic() + _READ_AGAIN_S
         return self._registry.schema(schema_id) if found is None else found
 
     def fill(self, topics: Iterable[str]) -> None:
