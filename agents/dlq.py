@@ -18,9 +18,8 @@ import psycopg
 
 from ft.config import Config
 from ft.errors import DatabaseUnavailable, FtError, MalformedRecord
-from ft.schemas.codec import Codec
 from ft.sql.queries import load
-from ft.streams.registry import Registry
+from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics
 
 REPLAYED: Final = "replayed"
@@ -28,8 +27,6 @@ DROPPED: Final = "dropped"
 WAIT_S: Final = 15.0
 """How long a replay waits for the publisher to announce the row."""
 _POLL_S: Final = 0.2
-_NO_ID: Final = 2**32 - 1
-"""Of a codec that only reads: every schema is asked from the registry, none is registered."""
 _READ_AS: Final = {"normalize": "raw_block", "ledger": "normalized_batch", "project": "ownership_changed"}
 
 Connection = psycopg.Connection[Any]
@@ -97,13 +94,16 @@ def letter(conn: Connection, letter_id: int) -> Letter:
 
 
 def decoded(config: Config, refused: Letter) -> tuple[dict[str, Any] | None, str]:
-    """The record, if its bytes are one of its topic; else None and why not. Raises ServerError (registry away)."""
+    """The record, if its bytes are one of its topic; else None and why not.
+
+    Raises RegistryUnavailable where its schema is not kept, and the registry is away.
+    """
     name = _READ_AS.get(refused.consumer) or Topics(config.topic_prefix).records([]).get(refused.topic)
     if name is None:
         return None, f"{refused.topic}: expected one of ft's topics"
     try:
-        with Registry(config.schema_registry) as registry:
-            return Codec(name, _NO_ID, registry.schema).decode(refused.payload), name
+        with Schemas(config) as schemas:
+            return schemas.reader(name).decode(refused.payload), name
     except MalformedRecord as exc:
         return None, str(exc)
 

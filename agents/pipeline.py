@@ -76,7 +76,7 @@ class Pipeline:
             log.warning("network is not normalized: no decoder for its family", network=slug, family=family)
             return None
         topic = self.facts.topics.raw(slug)
-        codec = await asyncio.to_thread(self.facts.registry.codec, "raw_block", topic)
+        codec = await asyncio.to_thread(self.facts.schemas.codec, "raw_block", topic)
         self.app.holding.pace(topic, slug)
         network = Network(slug=slug, family=family, raw_topic=topic)
         hop = Normalize(self.config, self.app.claims, network, codec, self._sender, self.app.fail)

@@ -16,7 +16,7 @@ from ft.schemas import ids
 from ft.schemas.ids import NO_ACCOUNTS
 from ft.schemas.standards import HOLDING
 from ft.streams.belonging import begins
-from ft.streams.registry import Registry
+from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics
 from ft.streams.whole import WholeTopic
 
@@ -90,14 +90,14 @@ class Subscriber:
         self._config = config
         self._on_records = on_records
         self._names = Topics(config.topic_prefix)
-        self._registry = Registry(config.schema_registry)
-        self._codecs = {topic: self._registry.codec(topic, self._name(topic)) for topic in TOPICS}
+        self._schemas = Schemas(config)
+        self._codecs = {topic: self._schemas.reader(topic) for topic in TOPICS}
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._registry.close()
+        self._schemas.close()
 
     def read(self, topic: str, cursors: Mapping[int, int], take: Callable[[int, Told, Holdings], None]) -> None:
         """Read each partition up to the seq of ``cursors`` and hand over what came of it.

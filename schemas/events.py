@@ -6,8 +6,10 @@ are unix seconds; 256-bit numbers are decimal strings.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final, TypeVar, get_args
+
+from ft.schemas.registered import Registered
 
 SCHEMA_VERSION: Final = 1
 _RENAMED: Final = {"from_account": "from", "to_account": "to", "from_block": "from", "to_block": "to"}
@@ -208,7 +210,7 @@ class DeadLetter:
 class DeploymentSaid:
     """``system.deployment``: whose topics those under the prefix are.
 
-    ``made_at``: unix seconds; ``schema_ids``: subject -> id that the registry gave out.
+    ``made_at``: unix seconds; ``schema_ids``: subject -> id of its last version; ``schemas``: every version of them.
     """
 
     id: str
@@ -219,6 +221,7 @@ class DeploymentSaid:
     epoch: int = 0
     networks: list[str] = field(default_factory=list)
     schema_ids: dict[str, int] = field(default_factory=dict)
+    schemas: list[Registered] = field(default_factory=list)
     schema_version: int = SCHEMA_VERSION
 
 
@@ -246,6 +249,8 @@ def to_record(event: Event) -> dict[str, Any]:
     record = {avro: getattr(event, name) for name, avro in _NAMES[type(event)]}
     if isinstance(event, RawBlock):
         record["parts"] = [{"name": p.name, "encoding": p.encoding, "bytes": p.bytes} for p in event.parts]
+    if isinstance(event, DeploymentSaid):
+        record["schemas"] = [asdict(row) for row in event.schemas]
     return record
 
 
@@ -254,4 +259,6 @@ def from_record(kind: type[E], record: Mapping[str, Any]) -> E:
     values = {name: record[avro] for name, avro in _NAMES[kind]}
     if kind is RawBlock:
         values["parts"] = [RawPart(**part) for part in values["parts"]]
+    if kind is DeploymentSaid:
+        values["schemas"] = [Registered(**row) for row in values["schemas"]]
     return kind(**values)

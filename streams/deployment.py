@@ -1,4 +1,4 @@
-"""What a deployment says of itself, in its database and on its topic; and whether the two this process finds agree.
+"""What a deployment says of itself, in its database and on its topic; and whether what this process finds is of one.
 
 Asked by whatever runs, before it does anything else. The rule is in ``identity``. `ft migrate` names a deployment that
 has no name yet, also one of an earlier version: first in the database, then on the topic, so that a migration that is
@@ -16,11 +16,12 @@ from ft.config import Config
 from ft.errors import BrokerUnavailable, MalformedRecord
 from ft.schemas.codec import Codec
 from ft.schemas.events import DeploymentSaid, to_record
+from ft.schemas.registered import Registered, contradictions
 from ft.sql.queries import LIVE, load
 from ft.streams.database import looking
 from ft.streams.identity import Deployment, Found, Verdict, judge
 from ft.streams.producer import Refusal, opened, settings
-from ft.streams.registry import Registry
+from ft.streams.schema_ids import Schemas, holds
 from ft.streams.topics import Topics, cluster_id, create_topics, end_of, topic_identities, topic_names
 from ft.streams.whole import WholeTopic
 
@@ -32,12 +33,27 @@ _RECORDS: Final = 100
 
 
 def require_one(config: Config) -> Verdict:
-    """Compare what the settings point at. Blocking.
+    """Compare what the settings point at, and change nothing. Blocking.
 
-    Raises OtherDeployment, ConfigError for a database that is not migrated, DatabaseUnavailable, BrokerUnavailable,
-    RegistryUnavailable.
+    Raises OtherDeployment, DatabaseUnavailable, BrokerUnavailable, RegistryUnavailable where its topic can be read with
+    the registry's help only.
     """
-    return judge(_found(config))
+    return judge(look(config))
+
+
+def settle(config: Config) -> None:
+    """As :func:`require_one`; and what was lost is given back. Blocking. For whoever writes.
+
+    1. to the database the schemas that its topic names
+    2. to the registry the ids that the database keeps
+    """
+    found = look(config)
+    verdict = judge(found)
+    if found.unkept or verdict == "restore":
+        with Schemas(config) as schemas:
+            schemas.keep(found.unkept)  # 1
+            if verdict == "restore":
+                schemas.restore()  # 2
 
 
 class Same:
@@ -46,13 +62,18 @@ class Same:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._seen: object = None
+        self._turn = 0
+        """Which of the registry's ids is looked at: the next one, once it is right."""
 
     def look(self) -> None:
-        """Raises as :func:`require_one`. Blocking."""
+        """Raises as :func:`settle`. Blocking."""
         place = self._place()
         if place != self._seen:
-            require_one(self._config)
+            settle(self._config)
             self._seen = place
+        if not holds(self._config, self._turn):
+            settle(self._config)
+        self._turn += 1
 
     def _place(self) -> object:
         topic = Topics(self._config.topic_prefix).deployment
@@ -62,29 +83,30 @@ class Same:
         return row, topic_identities(self._config, [topic])[topic], end_of(self._config, topic, 0)
 
 
-def name_it(config: Config, networks: Sequence[str], partitions: int, schema_ids: Mapping[str, int]) -> None:
+def name_it(config: Config, networks: Sequence[str], partitions: int, schemas: Schemas) -> None:
     """Name a deployment that has no name yet, and say on its topic what it consists of, where that is new. Blocking.
 
     Raises as :func:`require_one`, and BrokerError.
     """
-    if judge(found := _found(config)) == "new":
+    if judge(found := look(config)) == "new":
         with looking(config) as conn:
             values = {"id": str(uuid.uuid4()), "topic_prefix": config.topic_prefix, "cluster_id": found.cluster_id}
             conn.execute(load("deployment", LIVE)["put"], values)
-        judge(found := _found(config))  # another one may have been quicker
+        judge(found := look(config))  # another one may have been quicker
     stored = found.stored
     assert stored is not None
-    with Registry(config.schema_registry) as registry:
-        codec = registry.codec(_RECORD, Topics(config.topic_prefix).deployment)
-        said = DeploymentSaid(
-            id=stored.id, epoch=stored.epoch, topic_prefix=stored.topic_prefix, cluster_id=stored.cluster_id,
-            partitions=partitions, made_at=int(time.time()), networks=sorted(networks), schema_ids=dict(schema_ids),
-        )  # fmt: skip
-        record = to_record(said)
-        before = _last(config, codec)
-        if before is None or {**before, "made_at": 0} != {**record, "made_at": 0}:
-            create_topics(config, (), partitions)
-            _say(config, codec, record)
+    codec = schemas.codec(_RECORD, Topics(config.topic_prefix).deployment)
+    latest = {row.subject: row.id for row in sorted(schemas.kept, key=lambda row: row.version)}
+    said = DeploymentSaid(
+        id=stored.id, epoch=stored.epoch, topic_prefix=stored.topic_prefix, cluster_id=stored.cluster_id,
+        partitions=partitions, made_at=int(time.time()), networks=sorted(networks), schema_ids=latest,
+        schemas=list(schemas.kept),
+    )  # fmt: skip
+    record = to_record(said)
+    before = _last(config, codec)[0]
+    if before is None or {**before, "made_at": 0} != {**record, "made_at": 0}:
+        create_topics(config, (), partitions)
+        _say(config, codec, record)
     with looking(config) as conn:
         conn.execute(load("deployment", LIVE)["announced"])
 
@@ -99,19 +121,36 @@ def _say(config: Config, codec: Codec, record: dict[str, Any]) -> None:
         raise refusal.error
 
 
-def _found(config: Config) -> Found:
+def stored_id(config: Config) -> str | None:
+    """The deployment's, as the database says; None: it names none yet. Raises DatabaseUnavailable."""
+    sql = load("deployment", LIVE)
+    with looking(config) as conn:
+        knows = conn.execute(sql["knows_deployments"]).fetchone() == (True,)
+        row = conn.execute(sql["stored"]).fetchone() if knows else None
+    return None if row is None else str(row[0])
+
+
+def look(config: Config) -> Found:
+    """Where the settings point, and what is there. Blocking. Raises as :func:`require_one`."""
     topics = Topics(config.topic_prefix)
     read, row = _stored(config)
-    with Registry(config.schema_registry) as registry:
-        told = _last(config, Codec(_RECORD, 0, registry.schema))
+    with Schemas(config) as schemas:
+        told, records = _last(config, schemas.reader(_RECORD))
+        registry, kept = schemas.agreement(), schemas.kept
+    named = [] if told is None else [Registered(**row) for row in told["schemas"]]
+    places = {(row.id, row.subject) for row in kept}
     return Found(
         prefix=config.topic_prefix,
         cluster_id=cluster_id(config),
         stored=None if row is None else Deployment(id=row[0], epoch=row[1], topic_prefix=row[2], cluster_id=row[3]),
         announced=row is not None and row[4],
         told=None if told is None else _deployment(told),
+        unreadable=told is None and records > 0,
         ledger_topic=read,
         normalized=topics.normalized,
+        unkept=tuple(row for row in named if (row.id, row.subject) not in places),
+        contradicted=tuple(contradictions([*kept, *named])),
+        registry=registry,
     )
 
 
@@ -131,18 +170,19 @@ def _deployment(record: Mapping[str, Any]) -> Deployment:
     )
 
 
-def _last(config: Config, codec: Codec) -> dict[str, Any] | None:
-    """The last record of the topic that can be read; None: there is none, or no topic."""
+def _last(config: Config, codec: Codec) -> tuple[dict[str, Any] | None, int]:
+    """The last record of the topic that can be read (None: there is none, or no topic), and how many it has."""
     topic = Topics(config.topic_prefix).deployment
     if topic not in topic_names(config):
-        return None
-    last = None
+        return None, 0
+    last, records = None, 0
     with WholeTopic(config, topic, [0]) as whole:
         first, end = whole.bounds()[0]
         for messages in whole.read({0: first}, {0: end}, _RECORDS):
             for message in messages:
+                records += 1
                 try:
                     last = codec.decode(message.value)
                 except MalformedRecord as exc:
                     log.warning("record is put aside", topic=topic, offset=message.offset, error=str(exc))
-    return last
+    return last, records

@@ -12,8 +12,8 @@ from ft.schemas.codec import Codec
 from ft.sql.migrate import stored_partitions
 from ft.sql.queries import load
 from ft.streams.belonging import require_announced, require_same_cluster, tell_changed_settings
-from ft.streams.deployment import require_one
-from ft.streams.registry import Registry
+from ft.streams.deployment import settle
+from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics, verify_topics
 
 
@@ -26,7 +26,7 @@ class Facts:
     """Of the normalized and the ledger's topics."""
     networks: Mapping[str, str]
     """Slug -> family, of ref.networks."""
-    registry: Registry
+    schemas: Schemas
     codecs: Mapping[str, Codec]
     """Topic -> codec, of every topic but the raw ones."""
 
@@ -39,25 +39,25 @@ def verify(config: Config) -> Facts:
     """
     config.schema_registry  # noqa: B018 - a missing address is told before anything else is tried
     partitions, networks = _read(config)
-    require_one(config)
+    settle(config)
     require_same_cluster(config)
     verify_topics(config, networks, partitions)
-    topics, registry = Topics(config.topic_prefix, config.generation), Registry(config.schema_registry)
+    topics, schemas = Topics(config.topic_prefix, config.generation), Schemas(config)
     try:
-        codecs = _codecs(config, topics, registry)
+        codecs = _codecs(config, topics, schemas)
         if not config.generation:  # which has a journal of its own, and begins with it
             require_announced(config, codecs[topics.ownership_changed], partitions)
         tell_changed_settings(config, topics, networks)
     except BaseException:
-        registry.close()
+        schemas.close()
         raise
-    return Facts(topics=topics, partitions=partitions, networks=networks, registry=registry, codecs=codecs)
+    return Facts(topics=topics, partitions=partitions, networks=networks, schemas=schemas, codecs=codecs)
 
 
-def _codecs(config: Config, topics: Topics, registry: Registry) -> dict[str, Codec]:
+def _codecs(config: Config, topics: Topics, schemas: Schemas) -> dict[str, Codec]:
     served = Topics(config.topic_prefix).records(())  # a generation's records have the schemas of those
     subjects = zip(topics.records(()), served.items(), strict=True)
-    return {topic: registry.codec(record, subject) for topic, (subject, record) in subjects}
+    return {topic: schemas.codec(record, subject) for topic, (subject, record) in subjects}
 
 
 def known_networks(config: Config) -> dict[str, str]:

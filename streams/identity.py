@@ -1,22 +1,31 @@
-"""Pure: whether a database, a Kafka and a topic prefix are of one deployment, and which of them is likely wrong.
+"""Pure: whether a database, a Kafka, a topic prefix and a registry are of one deployment, and which is likely wrong.
 
 A deployment names itself twice, by the same id: in its database (system.deployment), and on a topic beside its own
-(<prefix>system.deployment). Whoever runs is pointed at both by its settings, and compares.
+(<prefix>system.deployment). Whoever runs is pointed at both by its settings, and compares. Its registry names no
+deployment: it is known by the ids that it gave out, which the database keeps with their schemas.
+
+1. the prefix is the one that the database was filled under
+2. the database names the deployment that the topic names, in the Kafka that it names
+3. both are of the same epoch, and name the same schemas for an id
+4. the registry says nothing else for an id that was given out; what it lost can be given back to it
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from ft.errors import ConfigError
+from ft.schemas.registered import Agreement, Difference, Registered
 
-Verdict: TypeAlias = Literal["one", "new", "unsaid"]
-"""``one``: they are of one deployment. ``new``: neither names one yet. ``unsaid``: the database does, and its topic has
-not said so yet."""
-_ASK: Final = "Nothing was changed."
+Verdict: TypeAlias = Literal["one", "new", "unsaid", "restore"]
+"""``one``: they are of one deployment. ``new``: neither database nor topic names one yet. ``unsaid``: the database
+does, and its topic has not said so yet. ``restore``: of one, and the registry has lost ids that it gave out."""
+_ASK: Final = "`ft status` tells when it is right. Nothing was changed."
+_LISTED_MAX: Final = 3
 
 
 class OtherDeployment(ConfigError):
-    """Database, Kafka and prefix are not of one deployment; the message says which is likely wrong."""
+    """Database, Kafka, prefix and registry are not of one deployment; the message says which is likely wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,33 +59,50 @@ class Found:
     """Whether the database knows that its topic has said so."""
     told: Deployment | None
     """As the topic says; None: there is none, or it is empty."""
+    unreadable: bool = False
+    """Whether the topic has records, none of which can be read."""
     ledger_topic: str | None = None
     """What the ledger of a database of an earlier version has read; None: nothing yet."""
     normalized: str = ""
     """What the ledger reads under the prefix."""
+    unkept: tuple[Registered, ...] = ()
+    """Schemas that the topic names and the database does not keep: it was restored from an older state."""
+    contradicted: tuple[Difference, ...] = ()
+    """Ids for which the topic says something else than the database."""
+    registry: Agreement | None = None
+    """What the registry at FT_SCHEMA_REGISTRY says of the ids that the database keeps; None: it does not answer."""
 
 
 def judge(found: Found) -> Verdict:
-    """What the three come to. Raises OtherDeployment."""
+    """What they come to. Raises OtherDeployment."""
     stored, told = found.stored, found.told
-    _check_prefix(found)
+    _check_prefix(found)  # 1
+    if told is None and found.unreadable:
+        raise OtherDeployment(
+            f"the topic {found.prefix}system.deployment has records: expected one that says whose topics those under "
+            f"FT_TOPIC_PREFIX {found.prefix!r} are, got none that can be read. FT_SCHEMA_REGISTRY is likely wrong, or "
+            "that registry lost its data, and this database does not keep its schemas: point it at the registry that "
+            "the records were written with (`export FT_SCHEMA_REGISTRY=…`), start that one with the data it had, or "
+            f"`ft schemas import` what `ft schemas export` has written. {_ASK}"
+        )
     if stored is None:
         if told is not None:
             raise OtherDeployment(
                 f"the topics under FT_TOPIC_PREFIX {found.prefix!r} are those of {told}: expected its database, got "
-                "one that names no deployment. FT_POSTGRES is likely wrong: point it at that deployment's database, or "
-                f"restore it there. For a deployment of its own, choose another FT_TOPIC_PREFIX. {_ASK}"
+                "one that names no deployment. FT_POSTGRES is likely wrong: point it at that deployment's database "
+                "(`export FT_POSTGRES=…`), or restore it there. For a deployment of its own, choose another "
+                f"FT_TOPIC_PREFIX and `ft migrate`. {_ASK}"
             )
         return "new"
-    if stored.cluster_id != found.cluster_id:
+    if stored.cluster_id != found.cluster_id:  # 2
         raise OtherDeployment(
             f"the database is that of {stored}: expected that Kafka, got cluster {found.cluster_id}. FT_KAFKA is "
-            "likely wrong: point it at the cluster that the database was filled from. Where that one lost its data and "
-            f"was set up anew, start it with the data it had. {_ASK}"
+            "likely wrong: point it at the cluster that the database was filled from (`export FT_KAFKA=…`). Where that "
+            f"one lost its data and was set up anew, start it with the data it had. {_ASK}"
         )
     if told is None:
         if not found.announced:
-            return "unsaid"
+            return _with_registry(found, "unsaid")
         raise OtherDeployment(
             f"the database is that of {stored}: expected its topic {found.prefix}system.deployment to say so, got "
             "nothing. Kafka has likely lost its data, or that topic was deleted. Start Kafka with the data it had. "
@@ -85,11 +111,38 @@ def judge(found: Found) -> Verdict:
     if stored.id != told.id:
         raise OtherDeployment(
             f"the database is that of {stored}, the topics under FT_TOPIC_PREFIX {found.prefix!r} are those of {told}: "
-            "expected the same. FT_POSTGRES is likely wrong, or FT_TOPIC_PREFIX: point both at the same deployment. "
-            f"{_ASK}"
+            "expected the same. FT_POSTGRES is likely wrong, or FT_TOPIC_PREFIX: point both at the same deployment "
+            f"(`export FT_POSTGRES=…`). {_ASK}"
         )
-    _check_epoch(stored, told)
-    return "one"
+    _check_epoch(stored, told)  # 3
+    if found.contradicted:
+        raise OtherDeployment(
+            f"the database is that of {stored}: expected its topic to name the schemas that it keeps, got another "
+            f"meaning: {found.contradicted[0]}. The database is likely an older state: restore the newer one, or point "
+            f"at it (`export FT_POSTGRES=…`). {_ASK}"
+        )
+    return _with_registry(found, "one")
+
+
+def other_ids(url: str, ids: int, differences: Sequence[Difference]) -> str:
+    """What is said of a registry that says something else than the ``ids`` that a deployment keeps."""
+    listed = "; ".join(map(str, differences[:_LISTED_MAX]))
+    more = f"; and {len(differences) - _LISTED_MAX} more" if len(differences) > _LISTED_MAX else ""
+    return (
+        f"the registry {url} says something else for some of {ids} schema ids that this deployment's records are "
+        f"written under: {listed}{more}. FT_SCHEMA_REGISTRY is likely wrong, or that registry lost its data and gave "
+        "the ids out anew: point it at the deployment's registry (`export FT_SCHEMA_REGISTRY=…`), or at an empty one, "
+        f"which `ft migrate` fills with the same ids. `ft schemas check` lists them all. {_ASK}"
+    )
+
+
+def _with_registry(found: Found, verdict: Verdict) -> Verdict:
+    registry = found.registry
+    if registry is None:
+        return verdict
+    if registry.different:  # 4
+        raise OtherDeployment(other_ids(registry.url, registry.ids, registry.different))
+    return "restore" if registry.lost else verdict
 
 
 def _check_prefix(found: Found) -> None:
@@ -97,14 +150,14 @@ def _check_prefix(found: Found) -> None:
     if stored is not None and stored.topic_prefix != found.prefix:
         raise OtherDeployment(
             f"the database is that of {stored}: expected its prefix, got FT_TOPIC_PREFIX {found.prefix!r}. "
-            f"FT_TOPIC_PREFIX is likely wrong: set it to {stored.topic_prefix!r}. A second deployment needs a database "
-            f"of its own. {_ASK}"
+            f"FT_TOPIC_PREFIX is likely wrong: set it to {stored.topic_prefix!r} "
+            f"(`export FT_TOPIC_PREFIX={stored.topic_prefix}`). A second deployment needs a database of its own. {_ASK}"
         )
     if stored is None and found.ledger_topic not in (None, found.normalized):
         raise OtherDeployment(
             f"the database's ledger has read {found.ledger_topic}: expected {found.normalized}, by FT_TOPIC_PREFIX "
             f"{found.prefix!r}. FT_TOPIC_PREFIX is likely wrong: set it to what stands before 'ledger.normalized' "
-            f"there. A second deployment needs a database of its own. {_ASK}"
+            f"there (`export FT_TOPIC_PREFIX=…`). A second deployment needs a database of its own. {_ASK}"
         )
 
 
@@ -112,7 +165,8 @@ def _check_epoch(stored: Deployment, told: Deployment) -> None:
     if stored.epoch < told.epoch:
         raise OtherDeployment(
             f"the database is that of {stored}, of epoch {stored.epoch}: expected epoch {told.epoch}, which its topic "
-            f"says. The database is likely an older state: restore the newer one. {_ASK}"
+            "says. The database is likely an older state: restore the newer one, or point at it (`export "
+            f"FT_POSTGRES=…`). {_ASK}"
         )
     if stored.epoch > told.epoch:
         raise OtherDeployment(

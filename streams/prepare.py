@@ -1,5 +1,6 @@
 """What must stand before the first record flows: the database, the topics, the schemas."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import psycopg
@@ -8,9 +9,11 @@ from ft.config import Config
 from ft.errors import DatabaseUnavailable
 from ft.networks import Network, load_networks
 from ft.sql.migrate import ensure_network, migrate, stored_partitions
+from ft.sql.queries import load
 from ft.streams.belonging import require_same_cluster
-from ft.streams.deployment import name_it, require_one
-from ft.streams.registry import Registry
+from ft.streams.database import looking
+from ft.streams.deployment import name_it, settle
+from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics, create_topics
 
 
@@ -30,19 +33,30 @@ def prepare(config: Config) -> Prepared:
 
     Raises OtherDeployment where database, Kafka and prefix are not of one, OffsetMismatch where the database was filled
     from another Kafka, and what :func:`ft.sql.migrate.migrate`, :func:`ft.streams.topics.create_topics` and
-    :meth:`ft.streams.registry.Registry.codec` raise.
+    :meth:`ft.streams.schema_ids.Schemas.codec` raise.
     """
     networks = load_networks(config.networks_file)
     migrations = migrate(config.postgres, config)
     partitions = partitions_of(config)
-    require_one(config)
+    settle(config)
     require_same_cluster(config)
     topics = create_topics(config, networks, partitions)
-    records = Topics(config.topic_prefix).records(networks)
-    with Registry(config.schema_registry) as registry:
-        ids = {f"{topic}-value": registry.codec(record, topic).schema_id for topic, record in records.items()}
-    name_it(config, list(networks), partitions, ids)
-    return Prepared(partitions=partitions, migrations=migrations, topics=topics, subjects=list(ids))
+    subjects = _register(config, networks, partitions)
+    return Prepared(partitions=partitions, migrations=migrations, topics=topics, subjects=subjects)
+
+
+def _register(config: Config, networks: Mapping[str, Network], partitions: int) -> list[str]:
+    """Register and keep the schemas, those of networks that are configured no more too, and name the deployment."""
+    names = Topics(config.topic_prefix)
+    records = names.records(networks)
+    with Schemas(config) as schemas:
+        for topic, record in records.items():
+            schemas.codec(record, topic)
+        with looking(config) as conn:
+            known = [row[0] for row in conn.execute(load("checkpoint")["networks"]).fetchall()]
+        schemas.fill([names.raw(network) for network in known])
+        name_it(config, list(networks), partitions, schemas)
+    return [f"{topic}-value" for topic in records]
 
 
 def admit(config: Config, network: Network) -> None:
@@ -51,11 +65,11 @@ def admit(config: Config, network: Network) -> None:
     Safe to run again. Raises ConfigError where the database is not migrated, and what :func:`prepare` raises.
     """
     partitions = partitions_of(config)
-    require_one(config)
+    settle(config)
     create_topics(config, [network.slug], partitions)
     ensure_network(config.postgres, network)
-    with Registry(config.schema_registry) as registry:
-        registry.codec("raw_block", Topics(config.topic_prefix).raw(network.slug))
+    with Schemas(config) as schemas:
+        schemas.codec("raw_block", Topics(config.topic_prefix).raw(network.slug))
 
 
 def partitions_of(config: Config) -> int:

@@ -17,7 +17,7 @@ from ft.schemas.events import RawBlock, to_record
 from ft.streams import reader
 from ft.streams.linking import Row
 from ft.streams.producer import Headers, Producer
-from ft.streams.registry import Registry
+from ft.streams.schema_ids import Schemas
 from ft.streams.sources import Block, Marks
 from ft.streams.topics import Topics, passes, topic_identities
 from ft.streams.tracing import HEADER, traceparent
@@ -37,21 +37,21 @@ class RawLog:
     """Writes ``chain.<network>.raw``. Make it with :meth:`open`."""
 
     def __init__(
-        self, network: str, topic: str, topic_id: str, registry: Registry, producer: Producer, kafka: str
+        self, network: str, topic: str, topic_id: str, schemas: Schemas, producer: Producer, kafka: str
     ) -> None:
         self.network = network
         self.topic = topic
         self.topic_id = topic_id
         self.last_offset = -1
         """Highest offset that a record of ours has landed at."""
-        self._registry = registry
-        self._codec = registry.codec("raw_block", topic)
+        self._schemas = schemas
+        self._codec = schemas.codec("raw_block", topic)
         self._producer = producer
         self._kafka = kafka
 
     def close(self) -> None:
-        """Close what asks the registry. What was not acknowledged by now is lost."""
-        self._registry.close()
+        """Close what asks for schemas. What was not acknowledged by now is lost."""
+        self._schemas.close()
 
     @classmethod
     async def open(cls, config: Config, network: str) -> Self:
@@ -59,14 +59,14 @@ class RawLog:
         topic = Topics(config.topic_prefix).raw(network)
 
         identities = await asyncio.to_thread(topic_identities, config, [topic])
-        registry = Registry(config.schema_registry)
+        schemas = await asyncio.to_thread(Schemas, config)
         try:
             producer = Producer(config.kafka, offsets=True)
             return await asyncio.to_thread(
-                cls, network, topic, identities[topic].topic_id, registry, producer, config.kafka
+                cls, network, topic, identities[topic].topic_id, schemas, producer, config.kafka
             )
         except BaseException:  # also where the caller stops waiting
-            registry.close()
+            schemas.close()
             raise
 
     async def claim(self, owner: str) -> int:

@@ -10,7 +10,6 @@ from confluent_kafka.schema_registry.common._httpx_compat import httpx  # httpx 
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from ft.errors import MalformedRecord, SchemaError, ServerError
-from ft.schemas.codec import Codec, schema_text
 from ft.schemas.meaning import difference, meaning, name_of
 
 log = structlog.get_logger(__name__)
@@ -46,16 +45,10 @@ class Registry:
         """Give the connections back."""
         self._client.close()
 
-    def codec(self, name: str, topic: str) -> Codec:
-        """Register ``schemas/<name>.avsc`` for the topic (idempotent) and return its codec.
+    def register(self, subject: str, text: str) -> int:
+        """Register a schema under FULL_TRANSITIVE; returns its id.
 
         Raises SchemaError if the registry holds an incompatible version, RegistryUnavailable if it does not answer.
-        """
-        subject = f"{topic}-value"
-        return Codec(name, self.register(subject, schema_text(name)), self.schema)
-
-    def register(self, subject: str, text: str) -> int:
-        """Register a schema under FULL_TRANSITIVE; returns its id. Raises as :meth:`codec`.
 
         1. the level is set before the subject has its first schema, and set right where it is another one
         2. the schema is registered, unless the registry knows it
@@ -74,6 +67,15 @@ class Registry:
         except SchemaRegistryError as exc:
             if exc.http_status_code == _CONFLICT:
                 raise _incompatible(subject, exc.error_message) from exc
+            raise self._unavailable(f"{subject}: {exc}") from exc
+        except (httpx.HTTPError, OSError) as exc:
+            raise self._unavailable(f"{subject}: expected an answer, got: {exc}") from exc
+
+    def hold_level(self, subject: str) -> None:
+        """Set the level of a subject that was put back. Raises RegistryUnavailable."""
+        try:
+            self._client.set_config(subject, ServerConfig(compatibility=COMPATIBILITY))
+        except SchemaRegistryError as exc:
             raise self._unavailable(f"{subject}: {exc}") from exc
         except (httpx.HTTPError, OSError) as exc:
             raise self._unavailable(f"{subject}: expected an answer, got: {exc}") from exc

@@ -19,7 +19,7 @@ from ft.errors import DatabaseUnavailable, MalformedRecord
 from ft.schemas.codec import Codec
 from ft.schemas.events import RawBlock, from_record
 from ft.sql.queries import load
-from ft.streams.registry import Registry
+from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics
 from ft.streams.whole import WholeTopic
 
@@ -67,8 +67,8 @@ def prove_again(config: Config, tell: Tell) -> int:
 
 def _network(config: Config, conn: psycopg.Connection[Any], network: str, count: int, tell: Tell) -> int:
     topic, sql, done, after = Topics(config.topic_prefix).raw(network), load("created"), 0, -1
-    with Registry(config.schema_registry) as registry, WholeTopic(config, topic, [0]) as raw:
-        codec = registry.codec("raw_block", topic)
+    with Schemas(config) as schemas, WholeTopic(config, topic, [0]) as raw:
+        codec = schemas.reader("raw_block")
         first, end = raw.bounds()[0]
         while rows := conn.execute(sql["blocks"], {"network": network, "after": after, "limit": BLOCKS_MAX}).fetchall():
             noted = [_Noted(raw_offset=row[0], number=row[1], hash=row[2], contracts=row[3]) for row in rows]

@@ -31,7 +31,7 @@ from ft.streams.checkpoint import Claim, Move, process_name
 from ft.streams.deployment import require_one
 from ft.streams.hop import Message, process
 from ft.streams.prepare import partitions_of
-from ft.streams.registry import Registry
+from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics, topic_identities
 from ft.streams.whole import WholeTopic
 
@@ -64,10 +64,10 @@ async def rebuild_project(config: Config, report: Report) -> Rebuilt:
     topic = Topics(config.topic_prefix).ownership_changed
     partitions = range(await asyncio.to_thread(partitions_of, config))
     await asyncio.to_thread(require_one, config)
-    with Registry(config.schema_registry) as registry, Shadow(config, "project") as shadow:
+    with Schemas(config) as schemas, Shadow(config, "project") as shadow:
         if shadow.left_over:
             report(f"deleted what {len(shadow.left_over)} unfinished rebuilds had left")
-        codec = await asyncio.to_thread(registry.codec, "ownership_changed", topic)
+        codec = schemas.reader("ownership_changed")
         with WholeTopic(config, topic, partitions) as whole:
             work = _Rebuild(config, shadow, whole, codec, report)
             try:

@@ -12,8 +12,9 @@ def command() -> None:
 
     Applies the numbered SQL files that are missing, fills the reference tables from the built-in networks and
     the file named by FT_NETWORKS, creates missing topics with their settings, and registers every Avro schema
-    under FULL_TRANSITIVE compatibility. Then proves again, from the raw log, what an older version noted with
-    less proof; stopped, it goes on there the next time. Running it again changes nothing.
+    under FULL_TRANSITIVE compatibility; a registry that lost ids gets the same ones back (`ft schemas --help`). Then
+    proves again, from the raw log, what an older version noted with less proof; stopped, it goes on there the next
+    time. Running it again changes nothing.
 
     A database of a version whose journal did not say who holds a token is brought there, and announced anew: stop
     workers and ingestion before. However it is ended, the next run goes on from there; workers start once it is done.

@@ -57,7 +57,7 @@ async def _run(
     config: Config, network: Network, urls: tuple[str, ...], first: int, last: int, dry_run: bool, wait_s: float
 ) -> int:
     from ft.streams.checkpoint import process_name
-    from ft.streams.deployment import require_one
+    from ft.streams.deployment import settle
     from ft.streams.raw import RawLog
     from ft.streams.replace import Replace
     from ft.streams.sources.evm.source import open_evm
@@ -66,7 +66,7 @@ async def _run(
 
     stopping = Stopping()
     stop_on_signals(stopping.stop)
-    await asyncio.to_thread(require_one, config)
+    await asyncio.to_thread(settle, config)
     raw = await RawLog.open(config, network.slug)
     tail = Tail(config, network.slug, raw.topic_id, process_name())
     try:

@@ -17,7 +17,8 @@ from ft.cli.status_proofs import LISTED_MAX, lacking_lines, lesser_lines, waitin
 from ft.config import Config
 from ft.errors import FtError
 from ft.sql.queries import load
-from ft.streams.deployment import require_one
+from ft.streams.deployment import look
+from ft.streams.identity import judge
 from ft.streams.topics import Topics, admin_of
 
 _TIMEOUT_S: Final = 5.0
@@ -63,11 +64,20 @@ def show(config: Config, console: Console) -> None:
 
 
 def deployment_lines(config: Config) -> Iterable[str]:
-    """What is wrong with the deployment as a whole; nothing where database, Kafka and prefix belong together."""
+    """What is wrong with the deployment as a whole; nothing where all belong together."""
     try:
-        require_one(config)
+        found = look(config)
+        judge(found)
     except FtError as exc:
         yield f"[red]deployment: {escape(str(exc))}[/]"
+        return
+    if found.registry is None:
+        yield "[yellow]registry: it does not answer; what is read is decoded by the schemas that the database keeps[/]"
+    elif found.registry.lost:
+        yield (
+            f"[red]registry: {escape(found.registry.url)} has lost {len(found.registry.lost_ids)} of "
+            f"{found.registry.ids} schema ids; workers restore them, or `ft migrate`[/]"
+        )
 
 
 def read(config: Config) -> Status:

@@ -10,7 +10,7 @@ from confluent_kafka import Consumer
 from ft.config import Config
 from ft.demo.recording import Recording
 from ft.schemas.events import ReorgDetected, from_record
-from ft.streams.registry import Registry
+from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics
 
 _PAGE = 100
@@ -120,8 +120,8 @@ def announced_reorgs(config: Config) -> list[ReorgDetected]:
     reorgs: list[ReorgDetected] = []
     try:
         consumer.subscribe([topic])
-        with Registry(config.schema_registry) as registry:
-            codec = registry.codec("reorg_detected", topic)
+        with Schemas(config) as schemas:
+            codec = schemas.reader("reorg_detected")
             while message := consumer.poll(_SILENCE_S):
                 if message.error() is None:
                     reorgs.append(from_record(ReorgDetected, codec.decode(message.value())))

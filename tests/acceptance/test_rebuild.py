@@ -18,7 +18,7 @@ from confluent_kafka.admin import AdminClient
 from ft.children import FT
 from ft.schemas.events import RawBlock, RawPart, to_record
 from ft.streams.producer import Producer
-from ft.streams.registry import Registry
+from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics, topic_names
 from tests.acceptance.pipeline import STEP_S, Pipeline
 from tests.synthetic.chain import TRANSFER_SINGLE, Block, append
@@ -39,8 +39,8 @@ class Deployment:
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
         self._topic = Topics(pipeline.config.topic_prefix).raw(NETWORK)
-        with Registry(pipeline.config.schema_registry) as registry:
-            self._codec = registry.codec("raw_block", self._topic)
+        with Schemas(pipeline.config) as schemas:
+            self._codec = schemas.codec("raw_block", self._topic)
         self.log = written(seed=5, network=NETWORK, events=1_200, logs=12, contracts=20)
         mended, hole = self.log.chain.blocks[2], self.log.chain.blocks[4]
         self.log.records += [*replaced(mended, bad=True), *replaced(mended), *replaced(hole, bad=True)]

@@ -18,7 +18,7 @@ from ft.children import Child
 from ft.config import Config
 from ft.schemas.codec import Codec
 from ft.streams.bulk import BulkJobs
-from ft.streams.registry import Registry
+from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics
 from tests.bench.feed import NETWORK, make, write
 from tests.bench.watching import CLAIMED, READY_S, RUN_S, cpu, hops, is_applied, one, sound
@@ -54,8 +54,8 @@ def run_bulk(config: Config, workers: Sequence[Child], *, events: int, seed: int
     """
     topic = Topics(config.topic_prefix).raw(NETWORK)
     chain = Chain(seed=seed, network=NETWORK)
-    with Registry(config.schema_registry) as registry:
-        codec: Codec = registry.codec("raw_block", topic)
+    with Schemas(config) as schemas:
+        codec: Codec = schemas.codec("raw_block", topic)
     records, slices = make(chain, codec, events)
     figures = BulkFigures(events=events)
     with psycopg.connect(config.postgres, autocommit=True) as conn:

@@ -24,7 +24,7 @@ from ft.config import Config
 from ft.schemas.codec import Codec
 from ft.schemas.events import to_record
 from ft.schemas.ids import partition_of
-from ft.streams.registry import Registry
+from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics
 from tests.bench.deployment import deployed, servers
 from tests.bench.feed import NETWORK, TABLE, write
@@ -82,8 +82,8 @@ def _slower(early: Sequence[Window], late: Sequence[Window], cost: Callable[[Win
 def _windows(config: Config, worker: Child, size: int, last: int) -> Iterator[Window]:
     topic = Topics(config.topic_prefix).raw(NETWORK)
     chain = Chain(seed=1, network=NETWORK)
-    with Registry(config.schema_registry) as registry:
-        codec = registry.codec("raw_block", topic)
+    with Schemas(config) as schemas:
+        codec = schemas.codec("raw_block", topic)
     print(f"{'ledger holds':>14}{'events/s':>10}{'ledger us':>11}{'worker CPU':>12}{'backend CPU':>13}{'RSS MiB':>9}")
     with psycopg.connect(config.postgres, autocommit=True) as conn:
         claimed = lambda: one(conn, CLAIMED, topic=topic) >= 9  # noqa: E731

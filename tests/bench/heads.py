@@ -22,7 +22,7 @@ from ft.children import Child
 from ft.config import Config
 from ft.schemas.codec import Codec
 from ft.schemas.events import to_record
-from ft.streams.registry import Registry
+from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics
 from tests.bench.deployment import deployed, servers
 from tests.bench.feed import NETWORK, TABLE, make, write
@@ -117,8 +117,8 @@ async def _asked(conn: Any, query: str, **values: object) -> int:
 
 
 def _codec(config: Config, network: str) -> Codec:
-    with Registry(config.schema_registry) as registry:
-        return registry.codec("raw_block", Topics(config.topic_prefix).raw(network))
+    with Schemas(config) as schemas:
+        return schemas.codec("raw_block", Topics(config.topic_prefix).raw(network))
 
 
 if __name__ == "__main__":

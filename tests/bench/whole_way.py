@@ -12,7 +12,7 @@ import psycopg
 from ft import children
 from ft.children import Child
 from ft.config import Config
-from ft.streams.registry import Registry
+from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics
 from tests.bench.feed import NETWORK, make, write
 from tests.bench.watching import CLAIMED, READY_S, RUN_S, cpu, hops, is_applied, one, sound
@@ -48,8 +48,8 @@ def run(config: Config, workers: Sequence[Child], *, events: int, seed: int) -> 
     """Make the chain, wait for the workers, write it, wait, compare. Raises ServerError if a worker ends."""
     topics = Topics(config.topic_prefix)
     chain = Chain(seed=seed, network=NETWORK)
-    with Registry(config.schema_registry) as registry:
-        codec = registry.codec("raw_block", topics.raw(NETWORK))
+    with Schemas(config) as schemas:
+        codec = schemas.codec("raw_block", topics.raw(NETWORK))
     records, slices = make(chain, codec, events)
     figures = Figures(events=events, blocks=len(records), raw_bytes=sum(map(len, records)))
     with psycopg.connect(config.postgres, autocommit=True) as conn:

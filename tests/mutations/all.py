@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.mutations import answers, decoding, fences, meanings, order, sources, turns
+from tests.mutations import answers, decoding, fences, meanings, order, schemas, sources, turns
 from tests.mutations.mutation import Mutation
 
 MUTATIONS: Final[tuple[Mutation, ...]] = (
@@ -13,4 +13,5 @@ MUTATIONS: Final[tuple[Mutation, ...]] = (
     *answers.MUTATIONS,
     *sources.MUTATIONS,
     *turns.MUTATIONS,
+    *schemas.MUTATIONS,
 )

@@ -101,7 +101,7 @@ MUTATIONS: Final = (
     Mutation(
         name="any-prefix-may-have-the-database",
         path="streams/identity.py",
-        old="    _check_prefix(found)\n",
+        old="    _check_prefix(found)  # 1\n",
         new="",
         tests=(IDENTITY,),
     ),

@@ -12,7 +12,7 @@ from ft.schemas.codec import Codec
 from ft.schemas.events import RawBlock, to_record
 from ft.streams.prepare import prepare
 from ft.streams.producer import Producer
-from ft.streams.registry import Registry
+from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics
 from tests.synthetic.script import CHAIN_ID, FINAL_DEPTH, SAFE_DEPTH
 from tests.topic_ends import end_of, read_all, reader
@@ -56,15 +56,15 @@ class World:
         self.config = config
         self.topics = Topics(config.topic_prefix)
         self.raw = self.topics.raw(NETWORK)
-        self._registry = Registry(config.schema_registry)
-        self.codec = self._registry.codec("raw_block", self.raw)
+        self._schemas = Schemas(config)
+        self.codec = self._schemas.codec("raw_block", self.raw)
         self._producer = Producer(config.kafka)
         self.claims = 2 * PARTITIONS + len(load_networks(config.networks_file))
         """Partitions that the workers read: raw, normalized, ownership_changed."""
         self.written = 0
 
     def close(self) -> None:
-        self._registry.close()
+        self._schemas.close()
 
     def encoded(self, records: Sequence[RawBlock]) -> list[bytes]:
         return [self.codec.encode(to_record(record)) for record in records]
@@ -93,7 +93,7 @@ class World:
         return row is not None and not any(flag is None or flag for flag in row)
 
     def codec_of(self, name: str, topic: str) -> Codec:
-        return self._registry.codec(name, topic)
+        return self._schemas.codec(name, topic)
 
     def raw_end(self) -> int:
         """How many records the raw topic holds now."""

@@ -11,7 +11,7 @@ import pytest
 from ft.schemas.codec import Codec
 from ft.schemas.events import RawBlock, to_record
 from ft.streams.producer import Headers, Producer
-from ft.streams.registry import Registry
+from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics
 from tests.acceptance.conftest import deployment
 from tests.acceptance.hostile import normalized_storm, ownership_storm, raw_storm
@@ -38,11 +38,11 @@ class Storm:
 
     def __post_init__(self) -> None:
         self.topics = Topics(self.pipeline.config.topic_prefix)
-        self.registry = Registry(self.pipeline.config.schema_registry)
+        self.schemas = Schemas(self.pipeline.config)
         self._producer = Producer(self.pipeline.config.kafka, offsets=True)
 
     def codec(self, name: str, topic: str) -> Codec:
-        return self.registry.codec(name, topic)
+        return self.schemas.codec(name, topic)
 
     def send(self, topic: str, partition: int, values: Sequence[bytes | None], headers: Headers | None = None) -> int:
         """Returns the offset of the last one."""
@@ -86,7 +86,7 @@ def storm(servers: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) 
         _normalized(made)
         _ownership_changed(made)
         yield made
-        made.registry.close()
+        made.schemas.close()
 
 
 def _raw(storm: Storm) -> None:

@@ -86,7 +86,7 @@ def flood(servers: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory, 
         pipeline.until(lambda: _good(storm) == len(storm.lane.good), "the blocks around", timeout_s=200)
         storm.caught_up()
         yield storm
-        storm.registry.close()
+        storm.schemas.close()
 
 
 def _too_large_to_repeat(storm: Storm) -> None:

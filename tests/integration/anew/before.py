@@ -21,7 +21,7 @@ from ft.sql import migrate
 from ft.streams import checkpoint
 from ft.streams.hop import Message, select
 from ft.streams.producer import Producer
-from ft.streams.registry import Registry
+from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics, create_topics, topic_identities
 from ft.streams.whole import WholeTopic
 
@@ -108,8 +108,8 @@ def _register(config: Config, subject: str, schema: str) -> int:
 
 def codecs(config: Config) -> dict[Topic, Codec]:
     """Of this version, by topic."""
-    with Registry(config.schema_registry) as registry:
-        return {topic: registry.codec(topic, getattr(Topics(config.topic_prefix), topic)) for topic in TOPICS}
+    with Schemas(config) as schemas:
+        return {topic: schemas.codec(topic, getattr(Topics(config.topic_prefix), topic)) for topic in TOPICS}
 
 
 def messages(config: Config, topic: Topic, partition: int) -> list[Message]:

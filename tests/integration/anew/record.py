@@ -38,7 +38,7 @@ from ft.sql.databases import drop_database
 from ft.sql.migrate import migrate
 from ft.streams import checkpoint
 from ft.streams.hop import Batch
-from ft.streams.registry import Registry
+from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics, create_topics, topic_identities
 from tests.integration.ledger.harness import NETWORK, TOPIC, Block, Event, LedgerHarness, Log
 from tests.integration.ledger.harness import account as address
@@ -194,10 +194,10 @@ class _Claims:
         return list(self._harness.claims.values())
 
 
-async def announce(config: Config, registry: Registry) -> dict[str, list[list[bytes]]]:
+async def announce(config: Config, schemas: Schemas) -> dict[str, list[list[bytes]]]:
     """Topic -> the values of each partition."""
     names = Topics(config.topic_prefix)
-    codecs = {topic: registry.codec(topic, getattr(names, topic)) for topic in TOPICS}
+    codecs = {topic: schemas.codec(topic, getattr(names, topic)) for topic in TOPICS}
     harness = await LedgerHarness.open(config, owner="announcing", partitions=PARTITIONS)
     publisher = Publisher(config, _Claims(harness), codecs, topic=TOPIC)
     while await publisher.round():
@@ -210,9 +210,9 @@ async def announce(config: Config, registry: Registry) -> dict[str, list[list[by
     }
 
 
-async def project(config: Config, registry: Registry) -> None:
+async def project(config: Config, schemas: Schemas) -> None:
     topic = Topics(config.topic_prefix).ownership_changed
-    hop = Project(config, "recording", registry.codec("ownership_changed", topic))
+    hop = Project(config, "recording", schemas.codec("ownership_changed", topic))
     identity = topic_identities(config, [topic])[topic]
     conn = await checkpoint.connect_writer(config)
     for partition in range(PARTITIONS):
@@ -226,9 +226,9 @@ async def project(config: Config, registry: Registry) -> None:
     await hop.stop()
 
 
-def half_read(registry: Registry, config: Config, values: list[list[bytes]]) -> list[dict[str, Any]]:
+def half_read(schemas: Schemas, config: Config, values: list[list[bytes]]) -> list[dict[str, Any]]:
     """What a subscriber by that version's rule has of each partition once it has read half of it."""
-    codec = registry.codec("ownership_changed", Topics(config.topic_prefix).ownership_changed)
+    codec = schemas.codec("ownership_changed", Topics(config.topic_prefix).ownership_changed)
     found = []
     for partition in values:
         holdings: Any = Holdings()  # that version's
@@ -271,15 +271,15 @@ def _text(value: Any, config: Config) -> Any:
 async def record(config: Config) -> dict[str, Any]:
     """Everything that the tests need."""
     create_topics(config, [], PARTITIONS)
-    with Registry(config.schema_registry) as registry:
+    with Schemas(config) as schemas:
         chain, teller = await fill(config)
         store_chain(config, chain, teller)
-        values = await announce(config, registry)
-        await project(config, registry)
+        values = await announce(config, schemas)
+        await project(config, schemas)
         return {
             "schemas": {topic: schema_text(topic) for topic in TOPICS},
             "records": {topic: [[value[5:].hex() for value in p] for p in values[topic]] for topic in TOPICS},
-            "half_read": half_read(registry, config, values["ownership_changed"]),
+            "half_read": half_read(schemas, config, values["ownership_changed"]),
             "tables": dump(config),
         }
 

@@ -21,7 +21,7 @@ from ft.streams.hop import Message
 from ft.streams.ingest import Ingest
 from ft.streams.producer import Producer
 from ft.streams.raw import RawLog
-from ft.streams.registry import Registry
+from ft.streams.schema_ids import Schemas
 from ft.streams.sources import Source
 from ft.streams.sources.evm.source import open_evm
 from ft.streams.stopping import Stopped, Stopping
@@ -216,8 +216,8 @@ def recording() -> Recording:
 @pytest.fixture
 def lab(config: Config) -> Iterator[Lab]:
     create_topics(config, ["devnet"], 1)
-    with Registry(config.schema_registry) as registry:
-        yield Lab(config, registry.codec("raw_block", f"{config.topic_prefix}chain.devnet.raw"))
+    with Schemas(config) as schemas:
+        yield Lab(config, schemas.codec("raw_block", f"{config.topic_prefix}chain.devnet.raw"))
 
 
 @pytest.fixture

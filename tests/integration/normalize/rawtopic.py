@@ -42,7 +42,7 @@ class RawTopic:
         self.config = config
         self.facts = facts
         self.topic = facts.topics.raw(network)
-        self.codec: Codec = facts.registry.codec("raw_block", self.topic)
+        self.codec: Codec = facts.schemas.codec("raw_block", self.topic)
         self._producer = Producer(config.kafka, offsets=True)
 
     async def write(self, *records: RawBlock | bytes | None, headers: Any = None) -> list[int]:
@@ -123,7 +123,7 @@ def open_raw(config: Config, folder: Path, *, partitions: int | None = None) -> 
             conn.execute("UPDATE system.settings SET value = %s WHERE name = 'partitions'", [str(partitions)])
     prepare(config)
     facts = verify(config)
-    with closing(facts.registry):
+    with closing(facts.schemas):
         yield RawTopic(config, facts)
 
 

@@ -14,7 +14,7 @@ from ft.streams import checkpoint
 from ft.streams.checkpoint import Claim
 from ft.streams.hop import Message, select
 from ft.streams.producer import Producer
-from ft.streams.registry import Registry
+from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics, create_topics, topic_identities
 from tests.topic_ends import read_all
 
@@ -40,8 +40,8 @@ _KEYS = {"holdings": 4, "cards": 3, "holders": 3, "stats": 2, "activity": 3, "as
 def codec_of(config: Config) -> Codec:
     """The codec of ownership_changed, registered; the topics are made on the way."""
     create_topics(config, [], config.partitions)
-    with Registry(config.schema_registry) as registry:
-        return registry.codec("ownership_changed", Topics(config.topic_prefix).ownership_changed)
+    with Schemas(config) as schemas:
+        return schemas.codec("ownership_changed", Topics(config.topic_prefix).ownership_changed)
 
 
 async def publish(config: Config, values: Iterable[bytes]) -> None:

@@ -21,7 +21,7 @@ from ft.schemas.events import OwnershipChanged, to_record
 from ft.streams.belonging import require_announced, require_same_cluster, tell_changed_settings
 from ft.streams.prepare import prepare
 from ft.streams.producer import Producer
-from ft.streams.registry import Registry
+from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics, cluster_id
 
 PARTITIONS = 2
@@ -43,8 +43,8 @@ def deployed(config: Config) -> Config:
 
 @pytest.fixture
 def codec(deployed: Config) -> Iterator[Codec]:
-    with Registry(deployed.schema_registry) as registry:
-        yield registry.codec("ownership_changed", Topics(deployed.topic_prefix).ownership_changed)
+    with Schemas(deployed) as schemas:
+        yield schemas.codec("ownership_changed", Topics(deployed.topic_prefix).ownership_changed)
 
 
 def execute(config: Config, statement: str, *values: object) -> None:

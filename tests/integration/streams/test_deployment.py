@@ -20,7 +20,7 @@ from ft.streams.facts import verify as facts
 from ft.streams.guard import BELIEVED, Guard, beside
 from ft.streams.identity import OtherDeployment
 from ft.streams.prepare import admit, prepare
-from ft.streams.registry import Registry
+from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics, delete_topics, topic_names
 from tests.topic_ends import read_all
 
@@ -49,8 +49,8 @@ def rows(config: Config, query: str) -> list[tuple[Any, ...]]:
 
 def said(config: Config) -> list[dict[str, Any]]:
     topic = Topics(config.topic_prefix).deployment
-    with Registry(config.schema_registry) as registry:
-        codec = registry.codec("deployment", topic)
+    with Schemas(config) as schemas:
+        codec = schemas.codec("deployment", topic)
         return [codec.decode(message.value) for message in read_all(config, topic, 0)]
 
 

@@ -13,7 +13,7 @@ from ft.config import Config
 from ft.schemas.codec import Codec
 from ft.streams.checkpoint import Claim
 from ft.streams.producer import Producer
-from ft.streams.registry import Registry
+from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics, create_topics
 from ft.streams.whole import WholeTopic
 from tests.integration.ledger.harness import TOPIC, LedgerHarness
@@ -26,8 +26,8 @@ Doctor = Callable[[list[bytes]], list[bytes]]
 def codecs(config: Config) -> dict[Topic, Codec]:
     """The codecs of the topics, under their own names."""
     names = Topics(config.topic_prefix)
-    with Registry(config.schema_registry) as registry:
-        return {topic: registry.codec(topic, getattr(names, topic)) for topic in TOPICS}
+    with Schemas(config) as schemas:
+        return {topic: schemas.codec(topic, getattr(names, topic)) for topic in TOPICS}
 
 
 async def announce(config: Config) -> None:

@@ -1,10 +1,13 @@
-"""Whether a database, a Kafka and a prefix are of one deployment: every combination of what they may be."""
+"""Whether a database, a Kafka, a prefix and a registry are of one deployment: every combination of what they may be."""
 
+import json
+import re
 from dataclasses import replace
 from itertools import product
 
 import pytest
 
+from ft.schemas.registered import Registered, compare, contradictions
 from ft.streams.identity import Deployment, Found, OtherDeployment, judge
 
 ME = Deployment(id="me", topic_prefix="p.", cluster_id="mine")
@@ -17,6 +20,7 @@ DATABASES = {
     "other prefix": Deployment(id="me", topic_prefix="q.", cluster_id="mine"),
     "other Kafka": Deployment(id="me", topic_prefix="p.", cluster_id="theirs"),
 }
+SETTINGS = ("FT_POSTGRES", "FT_KAFKA", "FT_TOPIC_PREFIX", "FT_SCHEMA_REGISTRY")
 TOPICS = {
     "right": ME,
     "other": ANOTHER,
@@ -41,7 +45,7 @@ def verdict(what: Found) -> str:
     try:
         return judge(what)
     except OtherDeployment as exc:
-        likely = [name for name in ("FT_POSTGRES", "FT_KAFKA", "FT_TOPIC_PREFIX") if f"{name} is likely" in str(exc)]
+        likely = [name for name in SETTINGS if f"{name} is likely" in str(exc)]
         likely += ["older database"] if "database is likely an older state" in str(exc) else []
         likely += ["Kafka's data"] if "Kafka has likely lost" in str(exc) or "Kafka likely holds" in str(exc) else []
         (one,) = likely
@@ -109,3 +113,120 @@ def test_no_advice_destroys_anything() -> None:
     assert len(said) > 10
     assert not any(word in text for text in said for word in ("delete every", "delete the", "drop"))
     assert all("expected" in text and "Nothing was changed" in text for text in said)
+
+
+STATES = ("right", "other", "older", "empty")
+GONE = Deployment(id="given up", topic_prefix="o.", cluster_id="mine")
+THEIRS = Deployment(id="a stranger's", topic_prefix="p.", cluster_id="theirs")
+SECOND = Deployment(id="another", topic_prefix="q.", cluster_id="mine")
+PREFIXES = {"right": "p.", "other": "q.", "older": "o.", "empty": ""}
+KAFKAS = {
+    "right": ("mine", 2, (ME, SECOND, GONE)),
+    "other": ("theirs", 2, (THEIRS,)),
+    "older": ("mine", 1, (ME, SECOND, GONE)),
+    "empty": ("mine", 0, ()),
+}
+"""Cluster id, epoch, and the deployments whose topics are there."""
+STORED = {"right": (ME, 2), "other": (SECOND, 2), "older": (ME, 1), "empty": (None, 0)}
+"""What the database names, and its epoch."""
+ONE, TWO = (json.dumps({"type": "record", "name": name, "fields": []}) for name in ("One", "Two"))
+KEPT = [
+    Registered(id=1, subject="p.one-value", version=1, schema=ONE),
+    Registered(id=2, subject="p.two-value", version=1, schema=TWO),
+]
+REGISTRIES = {"right": {1: ONE, 2: TWO}, "other": {1: TWO, 2: ONE}, "older": {1: ONE}, "empty": {}}
+"""Id -> schema."""
+
+PREFIX, DATA = "FT_TOPIC_PREFIX", "Kafka's data"
+WITHOUT_REGISTRY = {
+    # prefix, Kafka: with a database that is right, other, older, empty
+    ("right", "right"): ("one", PREFIX, "older database", "FT_POSTGRES"),
+    ("right", "other"): ("FT_KAFKA", PREFIX, "FT_KAFKA", "FT_POSTGRES"),
+    ("right", "older"): (DATA, PREFIX, "one", "FT_POSTGRES"),
+    ("right", "empty"): (DATA, PREFIX, DATA, "new"),
+    ("other", "right"): (PREFIX, "one", PREFIX, "FT_POSTGRES"),
+    ("other", "other"): (PREFIX, "FT_KAFKA", PREFIX, "new"),
+    ("other", "older"): (PREFIX, DATA, PREFIX, "FT_POSTGRES"),
+    ("other", "empty"): (PREFIX, DATA, PREFIX, "new"),
+    ("older", "right"): (PREFIX, PREFIX, PREFIX, "FT_POSTGRES"),
+    ("older", "other"): (PREFIX, PREFIX, PREFIX, "new"),
+    ("older", "older"): (PREFIX, PREFIX, PREFIX, "FT_POSTGRES"),
+    ("older", "empty"): (PREFIX, PREFIX, PREFIX, "new"),
+    ("empty", "right"): (PREFIX, PREFIX, PREFIX, "new"),
+    ("empty", "other"): (PREFIX, PREFIX, PREFIX, "new"),
+    ("empty", "older"): (PREFIX, PREFIX, PREFIX, "new"),
+    ("empty", "empty"): (PREFIX, PREFIX, PREFIX, "new"),
+}
+WITH_REGISTRY = {"right": "one", "other": "FT_SCHEMA_REGISTRY", "older": "restore", "empty": "restore"}
+"""What becomes of those that are one."""
+
+
+def pointed_at(prefix: str, kafka: str, database: str, registry: str) -> Found:
+    cluster, epoch, there = KAFKAS[kafka]
+    stored, stored_epoch = STORED[database]
+    told = next((each for each in there if each.topic_prefix == PREFIXES[prefix]), None)
+    kept, schemas = (KEPT if stored is not None else []), REGISTRIES[registry]
+    return Found(
+        prefix=PREFIXES[prefix],
+        cluster_id=cluster,
+        stored=of_epoch(stored, stored_epoch),
+        announced=True,
+        told=of_epoch(told, epoch),
+        normalized=f"{PREFIXES[prefix]}ledger.normalized",
+        registry=compare("http://registry", kept, {row.id: schemas.get(row.id) for row in kept}, {}),
+    )
+
+
+@pytest.mark.parametrize(("prefix", "kafka", "database", "registry"), list(product(STATES, repeat=4)))
+def test_prefix_kafka_database_and_registry_each_right_other_older_or_empty(
+    prefix: str, kafka: str, database: str, registry: str
+) -> None:
+    alone = WITHOUT_REGISTRY[prefix, kafka][STATES.index(database)]
+    expected = WITH_REGISTRY[registry] if alone == "one" else alone
+
+    assert verdict(pointed_at(prefix, kafka, database, registry)) == expected
+
+
+def test_each_refusal_says_what_it_found_and_expected_and_names_a_command() -> None:
+    said = []
+    for states in product(STATES, repeat=4):
+        try:
+            judge(pointed_at(*states))
+        except OtherDeployment as exc:
+            said.append(str(exc))
+
+    assert len(said) > 100
+    assert all("expected" in text and "Nothing was changed" in text for text in said)
+    assert all(re.search(r"`(export FT_[A-Z_]+=|ft )[^`]*`", text) for text in said)
+    assert not any(word in text for text in said for word in ("delete the", "delete every", "drop"))
+
+
+def test_a_registry_that_does_not_answer_says_nothing_about_identity() -> None:
+    assert verdict(replace(pointed_at("right", "right", "right", "right"), registry=None)) == "one"
+
+
+def test_a_registry_that_says_something_else_is_named_with_id_subject_and_both_schemas() -> None:
+    with pytest.raises(OtherDeployment, match=r"id 1 of p\.one-value: expected One, got Two; id 2 of p\.two-value"):
+        judge(pointed_at("right", "right", "right", "other"))
+
+
+def test_a_topic_that_says_something_else_than_the_database_for_an_id_is_refused() -> None:
+    one, two = KEPT
+    found = contradictions([one, two, replace(one, schema=TWO)])
+    what = replace(pointed_at("right", "right", "right", "right"), contradicted=tuple(found))
+
+    assert verdict(what) == "older database"
+
+
+def test_a_migration_that_was_cut_off_restores_a_registry_too() -> None:
+    cut_off = replace(pointed_at("right", "empty", "right", "empty"), announced=False)
+
+    assert verdict(cut_off) == "restore"
+    assert verdict(replace(cut_off, registry=None)) == "unsaid"
+
+
+@pytest.mark.parametrize("database", ["right", "empty"])
+def test_a_topic_none_of_whose_records_can_be_read_is_not_taken_for_an_empty_one(database: str) -> None:
+    garbled = replace(pointed_at("right", "empty", database, "right"), unreadable=True)
+
+    assert verdict(garbled) == "FT_SCHEMA_REGISTRY"

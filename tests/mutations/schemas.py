@@ -1,0 +1,50 @@
+"""Schema ids that are handed out, lost or contradicted without anybody's noticing."""
+
+from typing import Final
+
+from tests.mutations.mutation import IDENTITY, SCHEMA_IDS, Mutation
+
+MUTATIONS: Final = (
+    Mutation(
+        name="a-registry-may-say-something-else",
+        path="streams/identity.py",
+        old="    if registry.different:  # 4\n",
+        new="    if False:\n",
+        tests=(IDENTITY,),
+    ),
+    Mutation(
+        name="a-registry-that-lost-ids-is-right",
+        path="streams/identity.py",
+        old='    return "restore" if registry.lost else verdict\n',
+        new="    return verdict\n",
+        tests=(IDENTITY,),
+    ),
+    Mutation(
+        name="ids-are-given-out-before-they-are-compared",
+        path="streams/schema_ids.py",
+        old="            self._require_agreement()\n",
+        new="",
+        tests=(SCHEMA_IDS,),
+    ),
+    Mutation(
+        name="an-import-is-believed-unseen",
+        path="streams/schema_ids.py",
+        old="        if after.lost:\n",
+        new="        if False:\n",
+        tests=(SCHEMA_IDS,),
+    ),
+    Mutation(
+        name="whatever-is-not-found-was-lost",
+        path="streams/registry_ids.py",
+        old=' and _object(answer).get("error_code") in _NO_SUCH:\n',
+        new=":\n",
+        tests=(SCHEMA_IDS,),
+    ),
+    Mutation(
+        name="an-id-may-get-another-meaning",
+        path="streams/schema_ids.py",
+        old="        if found := contradictions([*self._kept, *rows]):\n",
+        new="        if found := contradictions([]):\n",
+        tests=(SCHEMA_IDS,),
+    ),
+)
