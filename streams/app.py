@@ -51,7 +51,7 @@ class App(faust.App):
         """Run before anything else starts: checks, and agents that depend on what is found."""
         self.told_to_stop = False
         """By a signal: the one reason to end with code 0."""
-        self.holding = Holding(config, self.claims, self._end_of, self._wake)
+        self.holding = Holding(config, self.claims, self._end_of)
         self._running: dict[str, _Running] = {}
         """Topic -> its agent's hop, once that has started."""
         self._failed = False
@@ -187,10 +187,10 @@ class _Running:
         self._hop = hop
         self._idles = idles
 
-    async def process(self, batch: Batch) -> None:
+    async def process(self, batch: Batch) -> float | None:
         self.idle.clear()
         try:
-            await self._hop.process(batch)
+            return await self._hop.process(batch)
         finally:
             self.idle.set()
             self._idles()
