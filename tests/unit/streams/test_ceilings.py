@@ -51,6 +51,7 @@ class World:
         behind = self.ceilings.is_project_behind(self.stages)
         self.room.most = self.ceilings.of_backlog("busy", self.room, self.stages, is_project_behind=behind)
         while self.room.is_open():
+            assert self.room.before_ledger < 1_000_000, "there is no end to the room"
             self._position += 1
             self.room.send(self._position, self._record)
         return self.room.most
