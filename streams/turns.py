@@ -21,6 +21,12 @@ PIECES_MAX: Final = 64
 """Bundles that are handed over in one go, at most: the loop that takes them has other work too."""
 
 
+def most_of_a_turn(records_max: int) -> int:
+    """Bundles that one turn of a partition comes to, at most, whatever there is room for: records that were taken out
+    of the driver's buffer cannot be put back, and each of its last step may be too large to travel with others."""
+    return 1 + max(1, records_max // _STEPS)
+
+
 class Turns:
     """Remembers which partition was served last. Pure."""
 
@@ -51,7 +57,8 @@ def take(
     records_max: Callable[[TP], int],
     hungry: Callable[[str], bool] = lambda _: True,
 ) -> dict[TP, list[Cut]]:
-    """A bundle of each partition in turn, until queues are full or nothing is left of what was fetched.
+    """A bundle of each partition in turn, until queues are full or nothing is left of what was fetched. The last turn
+    of a topic may be of more bundles than there was room for: see :func:`most_of_a_turn`.
 
     ``room``: bundles that may be handed out of a partition, which partitions of one topic share. ``hungry``: whether a
     topic's agent waits for records; else it gets some only where a whole bundle lies in one of its partitions.

@@ -10,6 +10,7 @@ from tests.mutations.mutation import (
     IDENTITY,
     NORMALIZE_ROOM,
     PROGRESS,
+    QUEUES,
     REGISTRY,
     ROOM,
     TURNS,
@@ -32,6 +33,13 @@ MUTATIONS: Final = (
         old=_FULL + "                continue\n",
         new=_FULL + "                return found\n",
         tests=(TURNS,),
+    ),
+    Mutation(
+        name="a-turn-that-is-too-long-keeps-others-waiting",
+        path="streams/app.py",
+        old="        channel.maxsize = 2 * bundles + most_of_a_turn(bundle)\n",
+        new="        channel.maxsize = 2 * bundles\n",
+        tests=(QUEUES,),
     ),
     Mutation(
         name="small-bundles-are-handed-to-an-agent-at-work",

@@ -11,7 +11,9 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from ft.streams.bundles import BYTES_MAX, Cut
-from ft.streams.turns import PIECES_MAX, Turns, take
+from ft.streams.turns import PIECES_MAX, Turns, most_of_a_turn, take
+
+_LARGE = memoryview(bytes(BYTES_MAX))
 
 
 @dataclass
@@ -19,7 +21,7 @@ class Record:
     """As the driver fetches it."""
 
     offset: int
-    value: bytes | None = b"v"
+    value: bytes | memoryview | None = b"v"
 
 
 class Fetched(FetchResult):  # type: ignore[misc]
@@ -173,6 +175,21 @@ def test_of_large_records_behind_small_ones_one_is_taken() -> None:
     fetcher.fetched("t0", [Record(n, b"x" * (BYTES_MAX if n > 2 else 1)) for n in range(20)])
 
     assert taken(fetcher, room=2) == [("t0", 4)]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 500))
+def test_more_bundles_than_there_is_room_for_are_of_one_turn(seed: int, most: int) -> None:
+    note(f"seed {seed}")
+    random, room = Random(seed), 4
+    fetcher = Fetcher()
+    for partition in range(3):
+        sizes = (random.choice((1, BYTES_MAX // 40, BYTES_MAX)) for _ in range(600))
+        fetcher.fetched(f"t{partition}", [Record(n, _LARGE[:size]) for n, size in enumerate(sizes)])
+
+    found = take(fetcher, set(fetcher._records), Turns(), lambda _: room, lambda _: most)
+
+    assert sum(map(len, found.values())) < room + most_of_a_turn(most)
 
 
 def test_an_error_in_the_place_of_records_is_left_to_the_driver() -> None:
