@@ -80,7 +80,7 @@ class Pipeline:
         room = self.app.holding.pace(topic, slug)
         network = Network(slug=slug, family=family, raw_topic=topic)
         hop = Normalize(self.config, self.app.claims, network, codec, self._sender, self.app.fail, room)
-        return self.app.run(hop, topic, name=f"normalize-{slug}", bundle=32, bundles=8, within_s=_LATENCY_S)
+        return self.app.run(hop, topic, name=f"normalize-{slug}", bundle=32, bundles=16, within_s=_LATENCY_S)
 
     def ledger(self) -> None:
         """normalized -> journal and ownership. Every slice takes effect exactly once; a partition is one process's.

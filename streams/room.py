@@ -5,12 +5,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-EVENTS_MIN: Final = 2_000
+EVENTS_MIN: Final = 5_000
 """Events that may lie before the ledger whatever its rate, so that one can be measured at all."""
 PAIR_MAX: Final = 20_000
 """Events of two records that may lie before the ledger whatever its rate, so that one is normalized while the other is
 applied; where two have more, one has to do."""
-REVERT_EVENTS: Final = 250
+REVERT_EVENTS: Final = 500
 """What a retracted block counts as: how many events the ledger has of it is not known here."""
 _LOOK_S: Final = 0.05
 _OF_NEW: Final = 0.1

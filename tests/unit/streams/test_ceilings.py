@@ -75,7 +75,7 @@ def test_a_few_records_of_many_events_are_a_backlog_too() -> None:
         heavy.apply(position)
 
     assert not has_backlog(AT_HEAD, light)
-    assert has_backlog(replace(AT_HEAD, end=501), heavy)
+    assert has_backlog(replace(AT_HEAD, end=502), heavy)
     assert not has_backlog(replace(AT_HEAD, end=500), heavy)
 
 
