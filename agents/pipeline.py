@@ -77,9 +77,9 @@ class Pipeline:
             return None
         topic = self.facts.topics.raw(slug)
         codec = await asyncio.to_thread(self.facts.schemas.codec, "raw_block", topic)
-        self.app.holding.pace(topic, slug)
+        room = self.app.holding.pace(topic, slug)
         network = Network(slug=slug, family=family, raw_topic=topic)
-        hop = Normalize(self.config, self.app.claims, network, codec, self._sender, self.app.fail)
+        hop = Normalize(self.config, self.app.claims, network, codec, self._sender, self.app.fail, room)
         return self.app.run(hop, topic, name=f"normalize-{slug}", bundle=32, bundles=16, within_s=_LATENCY_S)
 
     def ledger(self) -> None:

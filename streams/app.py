@@ -29,6 +29,7 @@ from ft.streams.hop import Batch, Hop, run_hop  # noqa: E402
 from ft.streams.log import configure, logging_config  # noqa: E402
 from ft.streams.metrics import exposition  # noqa: E402
 from ft.streams.topics import Topics  # noqa: E402
+from ft.streams.turns import most_of_a_turn  # noqa: E402
 from ft.streams.watch import Watch  # noqa: E402
 
 log = structlog.get_logger(__name__)
@@ -51,7 +52,7 @@ class App(faust.App):
         """Run before anything else starts: checks, and agents that depend on what is found."""
         self.told_to_stop = False
         """By a signal: the one reason to end with code 0."""
-        self.holding = Holding(config, self.claims, self._end_of, self._wake)
+        self.holding = Holding(config, self.claims, self._end_of)
         self._running: dict[str, _Running] = {}
         """Topic -> its agent's hop, once that has started."""
         self._failed = False
@@ -65,16 +66,17 @@ class App(faust.App):
         """
         self.claims.serve(topic, hop.consumer)
         self.bundle_sizes[topic] = bundle
-        channel = self.topic(
-            topic, value_type=bytes, key_type=bytes, value_serializer="raw", key_serializer="raw", maxsize=2 * bundles
-        )
+        channel: Any = self.topic(topic, value_type=bytes, key_type=bytes, value_serializer="raw", key_serializer="raw")
+        # Whoever fills its queue fills those of all topics, and waits where one of them is full: it must never be.
+        # Faust's App.topic() takes a ``maxsize`` and forgets it.
+        channel.maxsize = 2 * bundles + most_of_a_turn(bundle)
 
         async def agent(stream: Any) -> None:
             try:
                 await hop.start()
             except Exception as exc:  # noqa: BLE001 - the process cannot work without
                 await self.fail(exc)
-            running = self._running[topic] = _Running(hop, stream.channel.queue, self._wake)
+            running = self._running[topic] = _Running(hop, stream.channel.queue, 2 * bundles, self._wake)
             try:
                 await run_hop(
                     stream,
@@ -94,7 +96,7 @@ class App(faust.App):
     def room(self, tp: TP) -> int:
         """Bundles that the queue of the partition's agent has room for; none until the agent has started."""
         running = self._running.get(tp.topic)
-        return 0 if running is None else int(running.queue.maxsize - running.queue.qsize())
+        return 0 if running is None else max(0, running.queue_max - int(running.queue.qsize()))
 
     def hungry(self, topic: str) -> bool:
         """Whether the topic's agent has nothing in hand, and nothing waits for it."""
@@ -183,24 +185,27 @@ class App(faust.App):
 class _Running:
     """A hop, the queue of bundles before it, and whether it has a batch in hand."""
 
-    def __init__(self, hop: Hop, queue: Any, idles: Callable[[], None]) -> None:
-        """``idles`` is called when the hop has nothing in hand any more."""
+    def __init__(self, hop: Hop, queue: Any, queue_max: int, moves: Callable[[], None]) -> None:
+        """``queue_max``: bundles that may wait in the queue. ``moves`` is called when the hop has taken a batch out of
+        it, and when it has nothing in hand any more."""
         self.queue = queue
+        self.queue_max = queue_max
         self.consumer = hop.consumer
         self.start = hop.start
         self.stop = hop.stop
         self.idle = asyncio.Event()
         self.idle.set()
         self._hop = hop
-        self._idles = idles
+        self._moves = moves
 
-    async def process(self, batch: Batch) -> None:
+    async def process(self, batch: Batch) -> float | None:
         self.idle.clear()
+        self._moves()
         try:
-            await self._hop.process(batch)
+            return await self._hop.process(batch)
         finally:
             self.idle.set()
-            self._idles()
+            self._moves()
 
 
 def group_of(config: Config) -> str:

@@ -1,9 +1,10 @@
-"""How far the raw logs may be read for now, pure: a backlog is not read faster than what follows works it off.
+"""How many events of a network may lie before the ledger, pure: a backlog is read no faster than it is worked off.
 
 All networks share the partitions behind normalize. If a backlog were normalized as fast as it can be, a head of another
 network would lie behind all of it; so only two seconds of work may lie between a backlog and the ledger, and two
-between the ledger and project. Networks at their head are never held back. Where no other network has a head that
-somebody waits for, ten seconds may lie there: short queues make small batches, which cost more.
+between the ledger and project. What counts are events: a raw record is a block, and holds none or a hundred thousand.
+Where no other network has a head that somebody waits for, ten seconds may lie there: short queues make small batches,
+which cost more.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ft.streams.pace import UNREAD_S, Pace
+from ft.streams.room import EVENTS_MIN, Room
 
 HEAD_RECORDS: Final = 64
-"""A network with no more unread raw records is at its head; so many may be read before a rate is known."""
+"""A network with more unread raw records is not at its head."""
 ALIVE_S: Final = 10.0
 """A project that moved nothing for so long is down or has nothing to do: nobody waits for it."""
 UNBOUNDED: Final = 1 << 62
@@ -28,6 +30,7 @@ class Raw:
     """One raw log: where normalize stands in it, and where it ends."""
 
     network: str
+    topic: str
     next_offset: int
     end: int
 
@@ -74,33 +77,24 @@ class Ceilings:
 
     clock: Callable[[], float]
     _paces: dict[str, Pace] = field(default_factory=dict)
-    _given: dict[str, int] = field(default_factory=dict)
     _project: Pace | None = None
     _projected: tuple[int, float] | None = None
 
-    def at_head(self, raw: Raw) -> int:
-        """The ceiling of a network without a backlog."""
-        self._paces.pop(raw.network, None)
-        self._given.pop(raw.network, None)
-        return raw.next_offset + HEAD_RECORDS
+    def at_head(self, network: str) -> int:
+        """Events that may lie before the ledger, of a network that has fewer there and no backlog."""
+        self._paces.pop(network, None)
+        return EVENTS_MIN
 
-    def of_backlog(self, raw: Raw, stages: Stages, *, is_project_behind: bool, unread_s: float = UNREAD_S) -> int:
-        """The first offset that may not be read yet, of a network with a backlog; ``unread_s``: work before the ledger.
-
-        It rises by a quarter of what may be unread at least, so that normalize gets batches worth their transaction.
-        """
+    def of_backlog(
+        self, network: str, room: Room, stages: Stages, *, is_project_behind: bool, unread_s: float = UNREAD_S
+    ) -> int:
+        """The same of any other network; ``unread_s``: seconds of work that may lie before the ledger."""
         if not stages.ledger:
             return UNBOUNDED
-        if is_project_behind:
-            return 0
-        applied = stages.applied.get(raw.network, -1)
-        pace = self._paces.setdefault(raw.network, Pace(self.clock))
-        pace.observe(applied, raw.next_offset - 1)
-        unread_max = HEAD_RECORDS if pace.rate is None else pace.unread_max(unread_s)
-        ceiling, given = applied + 1 + unread_max, self._given.get(raw.network, 0)
-        if not given <= ceiling < given + unread_max // 4:
-            self._given[raw.network] = ceiling
-        return self._given[raw.network]
+        pace = self._paces.setdefault(network, Pace(self.clock, least=EVENTS_MIN))
+        pace.least = room.least
+        pace.observe(room.applied, room.sent)
+        return 0 if is_project_behind else pace.unread_max(unread_s)
 
     def is_project_behind(self, stages: Stages, *, unread_s: float = UNREAD_S) -> bool:
         """Whether project works, and has more than ``unread_s`` seconds of work before it."""
@@ -118,6 +112,13 @@ class Ceilings:
         return self._project.rate is not None and not self._project.may_append(stages.projected, end, unread_s)
 
 
-def has_backlog(raw: Raw) -> bool:
-    """Whether more is unread than a network at its head can have."""
+def is_behind(raw: Raw) -> bool:
+    """Whether more records are unread than a network at its head can have."""
     return raw.end - raw.next_offset > HEAD_RECORDS
+
+
+def has_backlog(raw: Raw, room: Room) -> bool:
+    """Whether it is behind, or more events are on their way than a network at its head can have: those that lie before
+    the ledger, and those that the unread records are likely to hold."""
+    unread = max(0, raw.end - raw.next_offset)
+    return is_behind(raw) or room.before_ledger + unread * room.events_a_record >= EVENTS_MIN

@@ -73,7 +73,6 @@ class Thread(driver.AIOKafkaConsumerThread):
             self._turns,
             room=app.room,
             records_max=lambda tp: app.bundle_sizes.get(tp.topic, 1),
-            ceiling=lambda tp: app.holding.ceiling(tp.topic),
             hungry=app.hungry,
         )
         return {tp: [Cut(cut.records, assignment) for cut in cuts] for tp, cuts in found.items()}

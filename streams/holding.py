@@ -1,7 +1,7 @@
 """Backlogs are held back while what follows normalize is busy: see :mod:`ft.streams.ceilings` for the rule."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import psycopg
@@ -11,55 +11,52 @@ from mode import Service
 from ft.config import Config
 from ft.errors import FtError
 from ft.sql.queries import load
-from ft.streams.ceilings import ALONE_S, Ceilings, Heads, Raw, Stages, has_backlog
+from ft.streams.ceilings import ALONE_S, Ceilings, Heads, Raw, Stages, has_backlog, is_behind
 from ft.streams.checkpoint import Connection, connect_writer
 from ft.streams.claims import Claims
 from ft.streams.pace import UNREAD_S
+from ft.streams.room import Room
 
 log = structlog.get_logger(__name__)
 
 LOOK_S: Final = 0.2
 """How often it is looked how far what follows has got."""
 LOOK_ALONE_S: Final = 1.0
-"""The same while no other network has a head: there is more before them, and looking costs."""
+"""The same while no other network has a head and rates are known: there is more before them, and looking costs."""
 
 
 class Holding(Service):
-    """Says how far each raw log may be read. Asks the database only while there is a backlog."""
+    """Says how many events of each network may be sent on. Asks the database only while there is a backlog, or enough
+    lies before the ledger."""
 
     def __init__(
         self,
         config: Config,
         claims: Claims,
         end: Callable[[str], int],
-        changed: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
         **kwargs: Any,
     ) -> None:
-        """``end``: where the raw log ends, as far as it was heard. ``changed``: more may be read now."""
+        """``end``: where the raw log ends, as far as it was heard."""
         super().__init__(**kwargs)
         self._config = config
         self._claims = claims
         self._end = end
-        self._changed = changed
         self._networks: dict[str, str] = {}
-        self._ceilings: dict[str, int] = {}
+        self._rooms: dict[str, Room] = {}
         self._rule = Ceilings(clock)
         self._heads = Heads(clock)
-        self._is_alone = False
+        self._looks_seldom = False
         self._conn: Connection | None = None
         self._held_back: frozenset[str] = frozenset()
 
-    def pace(self, topic: str, network: str) -> None:
-        """Hold back what lies in this raw log."""
+    def pace(self, topic: str, network: str) -> Room:
+        """Hold back what lies in this raw log: whoever normalizes it asks the room that is returned."""
         self._networks[topic] = network
-
-    def ceiling(self, topic: str) -> int | None:
-        """The first offset that may not be read yet; None for a topic that is never held back."""
-        return self._ceilings.get(topic, 0) if topic in self._networks else None
+        return self._rooms.setdefault(topic, Room())
 
     def held_back(self) -> frozenset[str]:
-        """Topics with a backlog of which nothing may be read for now."""
+        """Topics of which nothing may be sent on for now."""
         return self._held_back
 
     @Service.task
@@ -69,38 +66,59 @@ class Holding(Service):
                 await self.look()
             except (psycopg.Error, FtError) as exc:
                 log.warning("backlogs wait", error=str(exc) or type(exc).__name__)
-            await self.sleep(LOOK_ALONE_S if self._is_alone else LOOK_S)
+            await self.sleep(LOOK_ALONE_S if self._looks_seldom else LOOK_S)
 
     async def look(self) -> None:
-        """Set every ceiling anew."""
-        raws = {
-            claim.topic: Raw(
-                network=self._networks[claim.topic], next_offset=claim.next_offset, end=self._end(claim.topic)
+        """Say anew how much of each network may lie before the ledger."""
+        raws = [
+            Raw(
+                network=self._networks[claim.topic],
+                topic=claim.topic,
+                next_offset=claim.next_offset,
+                end=self._end(claim.topic),
             )
             for claim in self._claims.held("normalize")
             if claim.topic in self._networks
-        }
-        backlogs = {topic: raw for topic, raw in raws.items() if has_backlog(raw)}
-        found = {topic: self._rule.at_head(raw) for topic, raw in raws.items() if topic not in backlogs}
-        self._heads.observe({raw.network: raw.end for raw in raws.values()})
-        self._is_alone = False
-        if backlogs:
-            stages = await self._stages()
-            self._is_alone = not self._heads_beside(backlogs.values(), raws.values(), stages)
-            unread_s = ALONE_S if self._is_alone else UNREAD_S
-            behind = self._rule.is_project_behind(stages, unread_s=unread_s)
-            for topic, raw in backlogs.items():
-                found[topic] = self._rule.of_backlog(raw, stages, is_project_behind=behind, unread_s=unread_s)
-        self._held_back = frozenset(topic for topic, raw in backlogs.items() if found[topic] <= raw.next_offset)
-        if found != self._ceilings:
-            self._ceilings = found
-            self._changed()
+        ]
+        self._heads.observe({raw.network: raw.end for raw in raws})
+        stages = await self._stages() if any(map(self._is_paced, raws)) else None
+        if stages is not None:
+            self._apply(raws, stages)
+        paced = [raw for raw in raws if self._is_paced(raw)]
+        for raw in raws:
+            if raw not in paced:
+                self._rooms[raw.topic].most = self._rule.at_head(raw.network)
+        self._looks_seldom = stages is not None and self._pace(paced, raws, stages)
+        self._held_back = frozenset(raw.topic for raw in raws if not self._rooms[raw.topic].is_open())
 
-    def _heads_beside(self, backlogs: Iterable[Raw], raws: Iterable[Raw], stages: Stages) -> frozenset[str]:
+    def _is_paced(self, raw: Raw) -> bool:
+        return has_backlog(raw, self._rooms[raw.topic])
+
+    def _apply(self, raws: Iterable[Raw], stages: Stages) -> None:
+        for raw in raws:
+            room = self._rooms[raw.topic]
+            if stages.ledger:
+                room.apply(stages.applied.get(raw.network, -1))
+            else:  # there is nobody to wait for
+                room.forget()
+
+    def _pace(self, paced: Sequence[Raw], raws: Iterable[Raw], stages: Stages) -> bool:
+        """Say it of those that do not stand at their head. Returns whether that lasts for a while: nobody else waits,
+        and there is more before them than what needs no rate."""
+        heads = self._heads_of(raws, stages)
+        is_alone = not any(heads - {raw.network} for raw in paced)
+        unread_s = ALONE_S if is_alone else UNREAD_S
+        behind = self._rule.is_project_behind(stages, unread_s=unread_s)
+        rooms = {raw.network: self._rooms[raw.topic] for raw in paced}
+        for network, room in rooms.items():
+            room.most = self._rule.of_backlog(network, room, stages, is_project_behind=behind, unread_s=unread_s)
+        return bool(rooms) and is_alone and all(room.most > room.least for room in rooms.values())
+
+    def _heads_of(self, raws: Iterable[Raw], stages: Stages) -> frozenset[str]:
         """Networks at their head of which somebody waits for the next block: followed now, or moving lately."""
         here = {raw.network for raw in raws}
         self._heads.observe({network: at for network, at in stages.applied.items() if network not in here})
-        return (stages.followed | self._heads.moving()) - {raw.network for raw in backlogs}
+        return (stages.followed | self._heads.moving()) - {raw.network for raw in raws if is_behind(raw)}
 
     async def _stages(self) -> Stages:
         if self._conn is None or self._conn.closed:

@@ -73,8 +73,9 @@ class Hop(Protocol):
     async def start(self) -> None:
         """Open connections, start timers. Called once, before the first batch."""
 
-    async def process(self, batch: Batch) -> None:
-        """Commit the effects of every record, then count them in metrics.EVENTS_PROCESSED."""
+    async def process(self, batch: Batch) -> float | None:
+        """Commit the effects of every record, then count them in metrics.EVENTS_PROCESSED. Returns for how many seconds
+        it waited for others on purpose; None: for none."""
 
     async def stop(self) -> None:
         """Stop timers, close connections. Nothing that must be durable may wait for this."""
@@ -168,8 +169,8 @@ async def process(messages: Sequence[Message], hop: Hop, claims: HeldClaims) -> 
     while (batch := select(messages, claims)).messages:
         try:
             began_ns = time.time_ns()
-            await hop.process(batch)
-            _report(hop, batch, began_ns, time.time_ns())
+            waited_s = await hop.process(batch)
+            _report(hop, batch, began_ns, time.time_ns(), waited_s or 0.0)
             return
         except Superseded as exc:
             log.info("batch dropped", agent=hop.consumer, **_places(batch.messages), reason=str(exc))
@@ -192,8 +193,8 @@ def _places(messages: Sequence[Any]) -> dict[str, Any]:
     return {"records": len(messages), "offsets": {at: [min(found), max(found)] for at, found in offsets.items()}}
 
 
-def _report(hop: Hop, batch: Batch, began_ns: int, ended_ns: int) -> None:
-    BUSY_SECONDS.labels(hop.consumer).inc((ended_ns - began_ns) / 1e9)
+def _report(hop: Hop, batch: Batch, began_ns: int, ended_ns: int, waited_s: float) -> None:
+    BUSY_SECONDS.labels(hop.consumer).inc(max(0.0, (ended_ns - began_ns) / 1e9 - waited_s))
     parents = (message.headers[tracing.HEADER] for message in batch.messages if tracing.HEADER in message.headers)
     tracing.record(hop.consumer, parents, began_ns, ended_ns, records=len(batch.messages))
 

@@ -1,4 +1,4 @@
-"""How many records may lie unread before the ledger, pure, so that heads never wait behind a backlog."""
+"""How much may lie unread before the ledger, pure, so that heads never wait behind a backlog: records, or events."""
 
 from collections import deque
 from collections.abc import Callable
@@ -16,9 +16,13 @@ _LEAST_S = 0.5
 
 @dataclass(slots=True)
 class Pace:
-    """Measures how fast the ledger reads, from its position now and then."""
+    """Measures how fast the ledger reads, from its position now and then.
+
+    ``least``: what may be unread whatever the rate.
+    """
 
     clock: Callable[[], float]
+    least: int = UNREAD_MIN
     rate: float | None = None
     """Records a second that the ledger applies; None until measured."""
     _seen: deque[tuple[float, int]] = field(default_factory=deque)
@@ -43,4 +47,4 @@ class Pace:
 
     def unread_max(self, seconds: float = UNREAD_S) -> int:
         """Records that may be unread."""
-        return max(UNREAD_MIN, int(seconds * (self.rate or 0)))
+        return max(self.least, int(seconds * (self.rate or 0)))

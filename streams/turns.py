@@ -21,6 +21,12 @@ PIECES_MAX: Final = 64
 """Bundles that are handed over in one go, at most: the loop that takes them has other work too."""
 
 
+def most_of_a_turn(records_max: int) -> int:
+    """Bundles that one turn of a partition comes to, at most, whatever there is room for: records that were taken out
+    of the driver's buffer cannot be put back, and each of its last step may be too large to travel with others."""
+    return 1 + max(1, records_max // _STEPS)
+
+
 class Turns:
     """Remembers which partition was served last. Pure."""
 
@@ -49,14 +55,13 @@ def take(
     turns: Turns,
     room: Callable[[TP], int],
     records_max: Callable[[TP], int],
-    ceiling: Callable[[TP], int | None],
     hungry: Callable[[str], bool] = lambda _: True,
 ) -> dict[TP, list[Cut]]:
-    """A bundle of each partition in turn, until queues are full or nothing is left of what was fetched.
+    """A bundle of each partition in turn, until queues are full or nothing is left of what was fetched. The last turn
+    of a topic may be of more bundles than there was room for: see :func:`most_of_a_turn`.
 
-    ``room``: bundles that may be handed out of a partition, which partitions of one topic share. ``ceiling``: the first
-    offset of a partition that may not be read yet. ``hungry``: whether a topic's agent waits for records; else it gets
-    some only where a whole bundle lies in one of its partitions.
+    ``room``: bundles that may be handed out of a partition, which partitions of one topic share. ``hungry``: whether a
+    topic's agent waits for records; else it gets some only where a whole bundle lies in one of its partitions.
     """
     found: dict[TP, list[Cut]] = {}
     free: dict[str, int] = {}
@@ -68,7 +73,7 @@ def take(
         for tp in turns.order(tp for tp in fetcher._records if tp in wanted):
             if free.setdefault(tp.topic, room(tp)) <= 0 or pieces >= PIECES_MAX:
                 continue
-            taken = list(cut(list(_records(fetcher, tp, records_max(tp), ceiling(tp))), records_max(tp)))
+            taken = list(cut(list(_records(fetcher, tp, records_max(tp))), records_max(tp)))
             if taken:
                 turns.served(tp)
                 found.setdefault(tp, []).extend(taken)
@@ -88,7 +93,7 @@ def _unread(fetcher: Any, tp: TP) -> int:
     return int(state.highwater - state.position)
 
 
-def _records(fetcher: Any, tp: TP, most: int, ceiling: int | None) -> Iterator[Any]:
+def _records(fetcher: Any, tp: TP, most: int) -> Iterator[Any]:
     """The next records of what was fetched of the partition, up to ``most``, or up to a bundle's bytes and a step more.
 
     An error that the driver keeps in the place of records is left there: it is raised where nothing else is to be had.
@@ -96,10 +101,6 @@ def _records(fetcher: Any, tp: TP, most: int, ceiling: int | None) -> Iterator[A
     fetched = fetcher._records.get(tp)
     if not isinstance(fetched, FetchResult):
         return
-    if ceiling is not None:
-        # Where the partition is read, not where its buffer begins: after a seek that is worthless, and is dropped.
-        state = fetched._assignment.state_value(tp)
-        most = min(most, ceiling - state.position) if state is not None and state.has_valid_position else most
     size, count, step = 0, 0, max(1, most // _STEPS)
     while count < most and size < BYTES_MAX:
         records = fetched.getall(max_records=min(step, most - count)) if fetched.has_more() else ()

@@ -17,6 +17,7 @@ from ft.agents.normalize.canonical import (
     Finalized,
     Ignored,
     Misfit,
+    Outcome,
     Repeated,
     Reverted,
 )
@@ -29,6 +30,7 @@ from ft.schemas.codec import Codec
 from ft.schemas.events import SCHEMA_VERSION, RawBlock, from_record
 from ft.schemas.proofs import joined
 from ft.streams.hop import Message
+from ft.streams.room import REVERT_EVENTS
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +47,14 @@ class Network:
     raw_topic: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """What is no raw record of the network: a dead letter once its turn comes."""
+
+    reason: str
+    error: str
+
+
 @dataclass(slots=True, kw_only=True)
 class Fold:
     """One chunk's way through the rule: what it changes is in ``chain`` and ``harvest``, what follows is sent."""
@@ -55,28 +65,31 @@ class Fold:
     harvest: Harvest
     sender: Sender
 
-    def read(self, message: Message, codec: Codec) -> RawBlock | None:
-        """The record, or None for one that is dead-lettered."""
+    def read(self, message: Message, codec: Codec) -> RawBlock | Unreadable:
+        """The record, or why there is none."""
         try:
             record = from_record(RawBlock, codec.decode(message.value))
         except MalformedRecord as exc:
-            self.sender.refuse(message, "malformed", str(exc), self.harvest)
-            return None
+            return Unreadable(reason="malformed", error=str(exc))
         if record.schema_version != SCHEMA_VERSION:
             error = f"schema_version: expected {SCHEMA_VERSION}, got {record.schema_version}: update this worker"
-            self.sender.refuse(message, "unknown_schema_version", error, self.harvest)
-            return None
+            return Unreadable(reason="unknown_schema_version", error=error)
         if record.network != self.network.slug:
             error = f"network: expected {self.network.slug}, whose topic this is, got {record.network!r:.100}"
-            self.sender.refuse(message, "other_network", error, self.harvest)
-            return None
+            return Unreadable(reason="other_network", error=error)
         return record
 
-    async def take(self, message: Message, record: RawBlock | None) -> None:
-        """Take one record through the rule and send what follows."""
-        if record is None:
+    async def take(self, message: Message, record: RawBlock | Unreadable) -> int:
+        """Take one record through the rule and send what follows. Returns how many events that is for the ledger."""
+        if isinstance(record, Unreadable):
+            self.sender.refuse(message, record.reason, record.error, self.harvest)
             self.chain.position = message.offset
-            return
+            return 0
+        before = self.harvest.events
+        outcome = await self._step(message, record)
+        return REVERT_EVENTS if isinstance(outcome, Reverted) else self.harvest.events - before
+
+    async def _step(self, message: Message, record: RawBlock) -> Outcome:
         outcome = self.chain.step(replace(record, time=clamped(record.time)), message.offset)
         if not isinstance(outcome, Reverted) or outcome.reason == REPLACE:
             self.harvest.end_reorg()
@@ -98,6 +111,7 @@ class Fold:
                 log.debug("no change", network=record.network, op=record.op, block=record.height, offset=message.offset)
             case _:
                 assert_never(outcome)
+        return outcome
 
     async def _append(self, block: Block, record: RawBlock, message: Message) -> None:
         marks, known_holes = self.chain.marks(), len(self.harvest.quarantine)

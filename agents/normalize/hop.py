@@ -3,9 +3,9 @@
 Guarantee: every record that follows from a raw record carries the raw offset as its position, in raw order, with no
 gap; repeats are possible, and are dropped by their position. Unit of parallelism: a network.
 
-For a batch of raw records:
+For a batch of raw records, as soon as there is room before the ledger for the events of one:
 1. read them, and the canonical rows that they name
-2. take each through the chain's rule, and send what follows: slices, reverts, watermarks
+2. take each through the chain's rule, and send what follows: slices, reverts, watermarks; as far as there is room
 3. wait until all of it is acknowledged
 4. write blocks, coverage, holes, dead letters and the head together with the fence, in one transaction
 5. keep the chain for the next batch, and have the RocksDB table follow
@@ -14,6 +14,7 @@ Between batches a timer tells partitions that got nothing how far the network is
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
@@ -27,7 +28,7 @@ from ft.agents.normalize.canonical import (
 )
 from ft.agents.normalize.contracts import NO_CONTRACTS, Contracts, contracts_of
 from ft.agents.normalize.dedup import REFILL_MAX, Dedup
-from ft.agents.normalize.fold import Fold, Network
+from ft.agents.normalize.fold import Fold, Network, Unreadable
 from ft.agents.normalize.harvest import Harvest
 from ft.agents.normalize.sender import Sender
 from ft.config import Config
@@ -38,6 +39,7 @@ from ft.streams.checkpoint import Claim, Connection, Move, Writer
 from ft.streams.claims import Claims
 from ft.streams.hop import Batch, Message
 from ft.streams.metrics import EVENTS_PROCESSED, REORG_DEPTH, REORGS_DETECTED
+from ft.streams.room import Room
 
 log = structlog.get_logger(__name__)
 
@@ -61,13 +63,16 @@ class Normalize:
         codec: Codec,
         make_sender: Callable[[str], Sender],
         fail: Callable[[BaseException], Awaitable[None]],
+        room: Room | None = None,
     ) -> None:
+        """``room``: how much may be sent for now; None: anything."""
         self._config = config
         self._network = network
         self._claims = claims
         self._codec = codec
         self._make_sender = make_sender
         self._fail = fail
+        self._room = room
         self._writer = Writer(config, claims.owner, application=f"ft normalize {network.slug}")
         self._sender: Sender | None = None
         self._held: tuple[Claim, Chain] | None = None
@@ -82,11 +87,26 @@ class Normalize:
         """Start the timer; what costs a connection waits for a claim that has something to say."""
         self._timer = asyncio.create_task(self._tell_heads(), name=f"watermarks {self._network.slug}")
 
-    async def process(self, batch: Batch) -> None:
-        """Take the records of the network's one partition, a transaction for each chunk."""
+    async def process(self, batch: Batch) -> float:
+        """Take the records of the network's one partition, a transaction for each chunk, or for what there is room for.
+        Where none comes as long as the partition is held, the rest is left: it is read again by whoever holds it next.
+        """
+        waited_s = 0.0
         for chunk in _chunks(batch.messages):
-            async with self._lock:
-                await self._take_chunk(batch.claims[chunk[0].partition], chunk)
+            claim, rest = batch.claims[chunk[0].partition], chunk
+            while rest:
+                began = time.monotonic()
+                has_room = await self._has_room(claim)
+                waited_s += time.monotonic() - began
+                if not has_room:
+                    return waited_s
+                async with self._lock:
+                    rest = rest[await self._take_chunk(claim, rest) :]
+        return waited_s
+
+    async def _has_room(self, claim: Claim) -> bool:
+        """Waits for it; False once the partition is not held any more."""
+        return self._room is None or await self._room.opens(lambda: claim.held)
 
     async def stop(self) -> None:
         """Stop the timer and disconnect."""
@@ -97,7 +117,8 @@ class Normalize:
         await self._writer.close()
         self._let_go()
 
-    async def _take_chunk(self, claim: Claim, chunk: Sequence[Message]) -> None:
+    async def _take_chunk(self, claim: Claim, chunk: Sequence[Message]) -> int:
+        """Take its records as far as there is room, one at least; returns how many."""
         known, sender = await self._chain(claim)
         chain = known.copy()
         fresh = (self._contracts.fresh, claim.next_offset)
@@ -109,12 +130,10 @@ class Normalize:
         )
         work = Fold(network=self._network, contracts=self._contracts, chain=chain, harvest=harvest, sender=sender)
         records = [(message, work.read(message, self._codec)) for message in chunk]  # 1
-        await self._load_rows(chain, [record for _, record in records if record is not None])
-        for message, record in records:  # 2
-            await work.take(message, record)
-            await asyncio.sleep(0)
+        await self._load_rows(chain, [record for _, record in records if not isinstance(record, Unreadable)])
+        taken = await self._take(work, records)  # 2
         await sender.acknowledged()  # 3
-        move = Move(claim=claim, next_offset=chunk[-1].offset + 1, next_seq=claim.next_seq)
+        move = Move(claim=claim, next_offset=chunk[taken - 1].offset + 1, next_seq=claim.next_seq)
 
         async def write(conn: Connection) -> Sequence[Move]:
             await store.write(conn, harvest, chain)
@@ -128,6 +147,17 @@ class Normalize:
         if self._dedup is not None:
             self._dedup.take(harvest, claim)
         self._report(harvest, chain)
+        return taken
+
+    async def _take(self, work: Fold, records: Sequence[tuple[Message, RawBlock | Unreadable]]) -> int:
+        for taken, (message, record) in enumerate(records, start=1):
+            events = await work.take(message, record)
+            await asyncio.sleep(0)
+            if self._room is not None:
+                self._room.send(message.offset, events)
+                if not self._room.is_open():
+                    return taken
+        return len(records)
 
     async def _chain(self, claim: Claim) -> tuple[Chain, Sender]:
         """The chain as the claim's last transaction left it; read from Postgres for a claim that is new here."""
@@ -150,6 +180,8 @@ class Normalize:
             if not self._dedup.fits:
                 self._dedup.refill(await store.newest_rows(conn, self._network.slug, REFILL_MAX), claim)
         chain.position = claim.next_offset - 1
+        if self._room is not None:
+            self._room.begin(chain.position)
         return chain
 
     def _let_go(self) -> None:

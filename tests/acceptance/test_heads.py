@@ -12,7 +12,8 @@ from ft.config import AGENTS, Config
 from ft.streams.prepare import prepare
 from tests.bench.heads import TABLES, backlog, heads
 
-EVENTS: Final = 40_000
+BACKLOG: Final = ((10_000, 100), (80_000, 5_000))
+"""Events, and in blocks of how many."""
 WITHIN_S: Final = 5.0
 """From a block's record to the answers of the API, while the backlog is read."""
 
@@ -28,12 +29,12 @@ def deployed(config: Config, tmp_path: Path) -> Config:
 
 
 async def test_a_head_stays_within_five_seconds_while_a_backlog_of_another_network_is_read(deployed: Config) -> None:
-    await backlog(deployed, EVENTS)
+    blocks = await backlog(deployed, *BACKLOG)
 
     worker = children.start(deployed, "worker", children.WORKER)
     with children.running([worker]):
         began = time.monotonic()
-        found = await heads(deployed, EVENTS, [worker])
+        found = await heads(deployed, blocks, [worker])
         took_s = time.monotonic() - began
 
     waited = max(head.project_s for head in found)

@@ -23,7 +23,8 @@ def make(chain: Chain, codec: Codec, events: int) -> tuple[list[bytes], int]:
     for number in range(events // chain.logs):
         block = chain.grow()
         slices += len({partition_of(f"{chain.network}:{move.contract}", 8) for move in block.moves})
-        record = append(block, chain.network, finalized=chain.start + events, starts_range=number == 0)
+        is_first = block.number == chain.start
+        record = append(block, chain.network, finalized=chain.start + events, starts_range=is_first)
         records.append(codec.encode(to_record(record)))
         if number % 200 == 199:
             print(f"\rmaking the chain: {number + 1} blocks", end="", flush=True)

@@ -1,10 +1,11 @@
 """How long a head of one network waits while a backlog of another is read.
 
-    python -m tests.bench.heads [events of the backlog]
+    python -m tests.bench.heads [events of the backlog] [events of each of its blocks]
 
-A backlog (default 1,000,000 events) lies in the raw topic of one network when the workers start; a second network gets
-a small block now and then until the backlog is read. A block's time goes from its record's acknowledgement to when the
-ledger has its events, and to when project has them, which is when the API answers with them.
+A backlog (default 1,000,000 events in blocks of 100) lies in the raw topic of one network when the workers start; a
+second network gets a small block now and then until the backlog is read. A block's time goes from its record's
+acknowledgement to when the ledger has its events, and to when project has them, which is when the API answers with
+them.
 """
 
 import asyncio
@@ -58,34 +59,38 @@ class Head:
     project_s: float
 
 
-def main(events: int = 1_000_000) -> None:
+def main(events: int = 1_000_000, block_events: int = 100) -> None:
     """Bring servers up, run, tell."""
     with servers() as given:
         config = deployed(given, TABLES)
-        asyncio.run(backlog(config, events))
+        blocks = asyncio.run(backlog(config, (events, block_events)))
         workers = [
             children.start(replace(config, agents=agents), f"bench-heads-{number}", children.WORKER)
             for number, agents in enumerate((_FIRST, _SECOND))
         ]
         with children.running(workers):
             began = time.monotonic()
-            found = asyncio.run(heads(config, events, workers))
+            found = asyncio.run(heads(config, blocks, workers))
         print(f"{events:,} events in {time.monotonic() - began:.0f} s, {len(found)} heads of another network meanwhile")
         for name, seconds in (("ledger", [h.ledger_s for h in found]), ("project", [h.project_s for h in found])):
             p95 = sorted(seconds)[int(len(seconds) * 0.95)]
             print(f"{name}: median {median(seconds):.2f} s, p95 {p95:.2f} s, at most {max(seconds):.2f} s")
 
 
-async def backlog(config: Config, events: int) -> None:
-    """Write the first network's raw records."""
-    records, _ = make(Chain(seed=1, network=NETWORK), _codec(config, NETWORK), events)
-    await write(config, Topics(config.topic_prefix).raw(NETWORK), records)
+async def backlog(config: Config, *stretches: tuple[int, int]) -> int:
+    """Write the first network's raw records: so many events, in blocks of so many, one stretch after the other. Returns
+    how many blocks that are."""
+    chain, codec = Chain(seed=1, network=NETWORK), _codec(config, NETWORK)
+    for events, chain.logs in stretches:
+        records, _ = make(chain, codec, events)
+        await write(config, Topics(config.topic_prefix).raw(NETWORK), records)
+    return len(chain.blocks)
 
 
-async def heads(config: Config, events: int, workers: Sequence[Child]) -> list[Head]:
-    """Write heads of the quiet network while the backlog is read; each is waited for before the next."""
+async def heads(config: Config, blocks: int, workers: Sequence[Child]) -> list[Head]:
+    """Write heads of the quiet network while the backlog's blocks are read; each is waited for before the next."""
     chain, codec = Chain(seed=2, network=QUIET, logs=10, contracts=20), _codec(config, QUIET)
-    topic, last = Topics(config.topic_prefix).raw(QUIET), events // Chain(seed=1).logs - 1
+    topic, last = Topics(config.topic_prefix).raw(QUIET), blocks - 1
     found: list[Head] = []
     async with await psycopg.AsyncConnection.connect(config.postgres, autocommit=True) as conn:
         await _until(conn, CLAIMED, 17, workers, topic=Topics(config.topic_prefix).raw(NETWORK))

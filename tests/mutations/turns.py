@@ -2,7 +2,20 @@
 
 from typing import Final
 
-from tests.mutations.mutation import CEILINGS, CONSUMER, HOLDING, HOP, IDENTITY, PROGRESS, REGISTRY, TURNS, Mutation
+from tests.mutations.mutation import (
+    CEILINGS,
+    CONSUMER,
+    HOLDING,
+    HOP,
+    IDENTITY,
+    NORMALIZE_ROOM,
+    PROGRESS,
+    QUEUES,
+    REGISTRY,
+    ROOM,
+    TURNS,
+    Mutation,
+)
 
 _FULL: Final = "            if free.setdefault(tp.topic, room(tp)) <= 0 or pieces >= PIECES_MAX:\n"
 
@@ -20,6 +33,13 @@ MUTATIONS: Final = (
         old=_FULL + "                continue\n",
         new=_FULL + "                return found\n",
         tests=(TURNS,),
+    ),
+    Mutation(
+        name="a-turn-that-is-too-long-keeps-others-waiting",
+        path="streams/app.py",
+        old="        channel.maxsize = 2 * bundles + most_of_a_turn(bundle)\n",
+        new="        channel.maxsize = 2 * bundles\n",
+        tests=(QUEUES,),
     ),
     Mutation(
         name="small-bundles-are-handed-to-an-agent-at-work",
@@ -52,16 +72,44 @@ MUTATIONS: Final = (
     Mutation(
         name="a-backlog-is-held-back-for-nobody",
         path="streams/holding.py",
-        old="            self._is_alone = not self._heads_beside(backlogs.values(), raws.values(), stages)\n",
-        new="",
+        old="        is_alone = not any(heads - {raw.network} for raw in paced)\n",
+        new="        is_alone = False\n",
         tests=(HOLDING,),
     ),
     Mutation(
         name="a-head-behind-a-backlog-is-not-seen",
         path="streams/holding.py",
-        old="        return (stages.followed | self._heads.moving()) - {raw.network for raw in backlogs}\n",
-        new="        return stages.followed - {raw.network for raw in backlogs}\n",
+        old="        return (stages.followed | self._heads.moving()) - ",
+        new="        return stages.followed - ",
         tests=(HOLDING,),
+    ),
+    Mutation(
+        name="a-block-counts-as-one-whatever-it-holds",
+        path="streams/room.py",
+        old="            self.sent += events\n",
+        new="            self.sent += 1\n",
+        tests=(ROOM,),
+    ),
+    Mutation(
+        name="a-few-heavy-blocks-are-no-backlog",
+        path="streams/ceilings.py",
+        old="    return is_behind(raw) or room.before_ledger + unread * room.events_a_record >= EVENTS_MIN\n",
+        new="    return is_behind(raw) or room.before_ledger + unread >= EVENTS_MIN\n",
+        tests=(CEILINGS,),
+    ),
+    Mutation(
+        name="what-has-no-room-is-sent",
+        path="agents/normalize/hop.py",
+        old="                    return taken\n",
+        new="                    continue\n",
+        tests=(NORMALIZE_ROOM,),
+    ),
+    Mutation(
+        name="a-retraction-takes-no-room",
+        path="agents/normalize/fold.py",
+        old="        return REVERT_EVENTS if isinstance(outcome, Reverted) else self.harvest.events - before\n",
+        new="        return self.harvest.events - before\n",
+        tests=(NORMALIZE_ROOM,),
     ),
     Mutation(
         name="a-dead-project-stops-backlogs",

@@ -11,6 +11,7 @@ from ft.agents.normalize.hop import Normalize
 from ft.config import Config
 from ft.streams.claims import Claims
 from ft.streams.hop import Message, select
+from ft.streams.room import Room
 from tests.integration.normalize.rawtopic import NETWORK, RawTopic, open_raw
 from tests.topic_ends import read_all
 
@@ -24,13 +25,13 @@ def raw(config: Config, tmp_path: Path) -> Iterator[RawTopic]:
 class Normalizer:
     """One process's normalizer: reads what is there, when told to."""
 
-    def __init__(self, raw: RawTopic, owner: str) -> None:
+    def __init__(self, raw: RawTopic, owner: str, room: Room | None = None) -> None:
         self.raw = raw
         self.claims = Claims(raw.config, owner)
         self.claims.serve(raw.topic, "normalize")
         self.failures: list[BaseException] = []
         network = Network(slug=NETWORK, family="evm", raw_topic=raw.topic)
-        self.hop = Normalize(raw.config, self.claims, network, raw.codec, raw.sender, self._failed)
+        self.hop = Normalize(raw.config, self.claims, network, raw.codec, raw.sender, self._failed, room)
 
     async def take_over(self) -> None:
         """Claim the partition, as an assignment does."""

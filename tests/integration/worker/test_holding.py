@@ -6,10 +6,11 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from ft.streams.ceilings import HEAD_RECORDS, UNBOUNDED
+from ft.streams.ceilings import UNBOUNDED
 from ft.streams.checkpoint import Claim
 from ft.streams.claims import Claims
 from ft.streams.holding import Holding
+from ft.streams.room import EVENTS_MIN
 from tests.integration.normalize.rawtopic import NETWORK, RawTopic
 
 BACKLOG = 10_000
@@ -30,18 +31,15 @@ class Held:
         claims = Claims(raw.config, "here:1:1")
         claim = Claim(consumer="normalize", topic=raw.topic, partition=0, epoch=1, next_offset=next_offset, next_seq=1)
         monkeypatch.setattr(claims, "held", lambda consumer: [claim] if consumer == "normalize" else [])
-        self.topic, self.changes = raw.topic, 0
+        self.topic = raw.topic
         self.end = BACKLOG
-        self.holding = Holding(raw.config, claims, lambda _: self.end, self._changed)
-        self.holding.pace(raw.topic, NETWORK)
+        self.holding = Holding(raw.config, claims, lambda _: self.end)
+        self.room = self.holding.pace(raw.topic, NETWORK)
 
-    def _changed(self) -> None:
-        self.changes += 1
-
-    async def ceiling(self) -> int | None:
-        """The ceiling after one more look."""
+    async def most(self) -> int:
+        """Events that may lie before the ledger after one more look."""
         await self.holding.look()
-        return self.holding.ceiling(self.topic)
+        return self.room.most
 
     async def close(self) -> None:
         await self.holding.on_stop()
@@ -53,47 +51,68 @@ def written(raw: RawTopic) -> Iterator[psycopg.Connection[object]]:
         yield conn
 
 
-async def test_nothing_is_read_before_the_first_look_and_other_topics_always(
-    raw: RawTopic, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    held = Held(raw, monkeypatch)
-
-    assert held.holding.ceiling(raw.topic) == 0
-    assert held.holding.ceiling("another") is None
+async def test_before_the_first_look_there_is_little_room(raw: RawTopic, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Held(raw, monkeypatch).room.most == EVENTS_MIN
 
 
 async def test_a_backlog_is_unbounded_where_no_ledger_ever_worked(
     raw: RawTopic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = Held(raw, monkeypatch)
+    held.room.send(5, 100_000)
 
-    assert await held.ceiling() == UNBOUNDED
+    assert await held.most() == UNBOUNDED
     assert held.holding.held_back() == frozenset()
+    assert held.room.before_ledger == 0
     await held.close()
 
 
-async def test_a_backlog_is_read_on_from_where_the_slowest_partition_of_the_ledger_is(
+async def test_what_the_slowest_partition_of_the_ledger_has_not_applied_lies_before_it(
     raw: RawTopic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = Held(raw, monkeypatch, next_offset=500)
+    for position in (420, 421, 450, 499):
+        held.room.send(position, EVENTS_MIN)
     with written(raw) as conn:
         for partition, position in ((0, 450), (1, 420), (2, 499)):
             conn.execute(_OWNER, [partition, 1])
             conn.execute(_HEAD, [partition, NETWORK, position])
 
-    assert await held.ceiling() == 421 + HEAD_RECORDS
+    await held.most()
+
+    assert held.room.before_ledger == 3 * EVENTS_MIN
     assert held.holding.held_back() == {raw.topic}
+    await held.close()
+
+
+async def test_a_network_at_its_head_is_held_back_for_what_it_has_before_the_ledger(
+    raw: RawTopic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held(raw, monkeypatch, next_offset=500)
+    held.end = 500
+    held.room.send(498, 10)
+    held.room.send(499, EVENTS_MIN)
+    with written(raw) as conn:
+        conn.execute(_OWNER, [0, 1])
+        conn.execute(_HEAD, [0, NETWORK, 498])
+        await held.most()
+        before = held.holding.held_back()
+        conn.execute("UPDATE system.partition_head SET position = 499")
+
+    assert await held.most() == EVENTS_MIN
+    assert before == {raw.topic}
+    assert held.holding.held_back() == frozenset()
     await held.close()
 
 
 async def test_at_the_head_the_database_is_not_asked(raw: RawTopic, monkeypatch: pytest.MonkeyPatch) -> None:
     held = Held(raw, monkeypatch, next_offset=500)
     held.end = 503
+    held.room.send(499, EVENTS_MIN - 1_000)
     monkeypatch.setattr(held.holding, "_stages", None)
 
-    assert await held.ceiling() == 500 + HEAD_RECORDS
-    assert await held.ceiling() == 500 + HEAD_RECORDS
-    assert held.changes == 1
+    assert await held.most() == EVENTS_MIN
+    assert await held.most() == EVENTS_MIN
 
 
 async def test_rows_of_a_partition_that_waits_for_an_operator_are_nobodys_work(

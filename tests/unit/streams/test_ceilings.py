@@ -2,9 +2,21 @@
 
 from dataclasses import dataclass, replace
 
-from ft.streams.ceilings import ALIVE_S, HEAD_RECORDS, HEADS_S, UNBOUNDED, Ceilings, Heads, Raw, Stages, has_backlog
+from ft.streams.ceilings import (
+    ALIVE_S,
+    HEAD_RECORDS,
+    HEADS_S,
+    UNBOUNDED,
+    Ceilings,
+    Heads,
+    Raw,
+    Stages,
+    has_backlog,
+    is_behind,
+)
+from ft.streams.room import EVENTS_MIN, Room
 
-BACKLOG = Raw(network="busy", next_offset=0, end=1_000_000)
+AT_HEAD = Raw(network="busy", topic="raw", next_offset=500, end=500 + HEAD_RECORDS)
 STAGES = Stages(applied={}, ledger=True)
 
 
@@ -17,81 +29,114 @@ class Clock:
 
 
 class World:
-    """A ledger and a project that work at so many records a second."""
+    """A ledger and a project that work at so many events a second; a normalizer that fills all the room there is."""
 
-    def __init__(self, *, applied: int = -1, projected: int = 0) -> None:
+    def __init__(self, *, record: int = 1_000, projected: int = 0) -> None:
+        """``record``: events of each raw record."""
         self.clock = Clock()
-        self.ceilings = Ceilings(self.clock)
-        self.raw, self.stages = BACKLOG, replace(STAGES, applied={"busy": applied}, projected=projected)
+        self.ceilings, self.room = Ceilings(self.clock), Room()
+        self.stages = replace(STAGES, projected=projected)
+        self._record, self._position = record, -1
+        self._applied = 0.0
 
     def pass_s(self, seconds: float, *, applied: int = 0, projected: int = 0, unprojected: int = 0) -> int:
-        """Time passes, records are applied and projected; the ceiling then."""
+        """Time passes, events are applied and projected; how many may lie before the ledger then."""
         self.clock.now += seconds
-        self.stages = replace(
-            self.stages,
-            applied={"busy": self.stages.applied["busy"] + applied},
-            projected=self.stages.projected + projected,
-            unprojected=unprojected,
-        )
-        return self.ceiling()
+        self._applied += applied
+        self.room.apply(int(self._applied) // self._record - 1)
+        self.stages = replace(self.stages, projected=self.stages.projected + projected, unprojected=unprojected)
+        return self.most()
 
-    def ceiling(self) -> int:
+    def most(self) -> int:
         behind = self.ceilings.is_project_behind(self.stages)
-        found = self.ceilings.of_backlog(self.raw, self.stages, is_project_behind=behind)
-        self.raw = replace(self.raw, next_offset=max(self.raw.next_offset, min(found, self.raw.end)))
-        return found
+        self.room.most = self.ceilings.of_backlog("busy", self.room, self.stages, is_project_behind=behind)
+        while self.room.is_open():
+            assert self.room.before_ledger < 1_000_000, "there is no end to the room"
+            self._position += 1
+            self.room.send(self._position, self._record)
+        return self.room.most
 
 
 def test_what_no_head_can_have_unread_is_a_backlog() -> None:
-    assert not has_backlog(replace(BACKLOG, end=HEAD_RECORDS))
-    assert has_backlog(replace(BACKLOG, end=HEAD_RECORDS + 1))
+    behind = replace(AT_HEAD, end=AT_HEAD.end + 1)
+
+    assert not is_behind(AT_HEAD)
+    assert not has_backlog(AT_HEAD, Room())
+    assert is_behind(behind)
+    assert has_backlog(behind, Room())
 
 
-def test_a_network_at_its_head_may_be_read_further_than_its_head_goes() -> None:
-    at_head = Raw(network="quiet", next_offset=500, end=503)
+def test_a_few_records_of_many_events_are_a_backlog_too() -> None:
+    light, heavy = Room(), Room()
+    for position in range(500):
+        light.send(position, 10)
+        heavy.send(position, 5_000)
+        light.apply(position)
+        heavy.apply(position)
 
-    assert Ceilings(Clock()).at_head(at_head) == 500 + HEAD_RECORDS
+    assert not has_backlog(AT_HEAD, light)
+    assert has_backlog(replace(AT_HEAD, end=502), heavy)
+    assert not has_backlog(replace(AT_HEAD, end=500), heavy)
 
 
-def test_a_backlog_whose_rate_is_unknown_is_read_a_little() -> None:
-    assert World(applied=99).ceiling() == 100 + HEAD_RECORDS
+def test_many_events_before_the_ledger_are_a_backlog() -> None:
+    caught_up, room = replace(AT_HEAD, end=500), Room()
+
+    room.send(498, EVENTS_MIN - 1)
+    assert not has_backlog(caught_up, room)
+    room.send(499, 1)
+    assert has_backlog(caught_up, room)
 
 
-def test_a_backlog_is_read_two_seconds_ahead_of_the_ledger() -> None:
-    world = World()
-    world.ceiling()
+def test_a_network_at_its_head_has_room_for_more_than_a_head_holds() -> None:
+    assert Ceilings(Clock()).at_head("quiet") == EVENTS_MIN
 
-    assert world.pass_s(1.0, applied=50) == 50 + 100
-    assert world.pass_s(1.0, applied=50) == 100 + 100
+
+def test_a_backlog_whose_rate_is_unknown_has_little_room() -> None:
+    assert World().most() == EVENTS_MIN
+
+
+def test_a_backlog_has_room_for_two_seconds_of_the_ledgers_work_whatever_its_records_hold() -> None:
+    for record in (10, 100, 1_000, 5_000):
+        world = World(record=record)
+        world.most()
+
+        for _ in range(20):
+            world.pass_s(1.0, applied=min(10_000, world.room.before_ledger))
+
+        assert 18_000 <= world.room.most <= 20_000, record
+        assert world.room.before_ledger < 20_000 + record
 
 
 def test_a_ledger_that_stands_still_stops_a_backlog() -> None:
     world = World()
-    world.ceiling()
-    reached = world.pass_s(1.0, applied=50)
+    world.most()
+    world.pass_s(1.0, applied=2_000)
+    before = world.room.before_ledger
 
     for _ in range(60):
-        assert world.pass_s(1.0) <= reached
+        world.pass_s(1.0)
+
+    assert world.room.before_ledger == before
 
 
-def test_a_ceiling_rises_in_steps() -> None:
-    world = World()
-    world.ceiling()
-    world.pass_s(1.0, applied=100)
+def test_a_ledger_that_works_on_one_record_at_a_time_is_given_the_next() -> None:
+    world = World(record=5_000)
+    for _ in range(50):
+        world.pass_s(1.0, applied=1_000)  # what it does in two seconds is less than a record
 
-    seen = [world.pass_s(0.1, applied=10) for _ in range(20)]
-
-    assert len(set(seen)) <= 5
-    assert seen[-1] >= 300 + 150
+    assert world.room.before_ledger > 5_000
 
 
 def test_without_a_ledger_there_is_nobody_to_wait_for() -> None:
-    assert Ceilings(Clock()).of_backlog(BACKLOG, replace(STAGES, ledger=False), is_project_behind=False) == UNBOUNDED
+    none = replace(STAGES, ledger=False)
+
+    assert Ceilings(Clock()).of_backlog("busy", Room(), none, is_project_behind=False) == UNBOUNDED
 
 
 def test_a_project_with_more_than_two_seconds_of_work_stops_a_backlog_until_it_has_less() -> None:
     world = World()
-    world.ceiling()
+    world.most()
     world.pass_s(1.0, applied=10, projected=1_000, unprojected=500)
 
     assert world.pass_s(1.0, applied=10, projected=1_000, unprojected=1_999) > 0

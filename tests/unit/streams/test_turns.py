@@ -11,7 +11,9 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from ft.streams.bundles import BYTES_MAX, Cut
-from ft.streams.turns import PIECES_MAX, Turns, take
+from ft.streams.turns import PIECES_MAX, Turns, most_of_a_turn, take
+
+_LARGE = memoryview(bytes(BYTES_MAX))
 
 
 @dataclass
@@ -19,7 +21,7 @@ class Record:
     """As the driver fetches it."""
 
     offset: int
-    value: bytes | None = b"v"
+    value: bytes | memoryview | None = b"v"
 
 
 class Fetched(FetchResult):  # type: ignore[misc]
@@ -69,10 +71,6 @@ class Fetcher:
         self.asked_again += 1
 
 
-def unbounded(at: TP) -> None:
-    """No ceiling."""
-
-
 def tp(name: str) -> TP:
     return TP(name[0], int(name[1:]))
 
@@ -82,7 +80,7 @@ def taken(
 ) -> list[tuple[str, int]]:
     """What is taken in the order in which partitions come first: partition, records."""
     active = {at for at in fetcher._records if f"{at.topic}{at.partition}" not in without}
-    found = take(fetcher, active, turns or Turns(), lambda _: room, lambda _: most, unbounded)
+    found = take(fetcher, active, turns or Turns(), lambda _: room, lambda _: most)
     return [(f"{at.topic}{at.partition}", records_of(pieces)) for at, pieces in found.items()]
 
 
@@ -115,31 +113,15 @@ def test_a_partition_that_had_nothing_comes_before_those_that_were_served() -> N
 def test_a_topic_whose_queue_is_full_keeps_no_other_from_being_read() -> None:
     fetcher = Fetcher(t0=100, u0=100)
 
-    found = take(
-        fetcher, set(fetcher._records), Turns(), lambda at: 0 if at.topic == "t" else 2, lambda _: 10, unbounded
-    )
+    found = take(fetcher, set(fetcher._records), Turns(), lambda at: 0 if at.topic == "t" else 2, lambda _: 10)
 
     assert {at.topic: records_of(pieces) for at, pieces in found.items()} == {"u": 20}
 
 
-def test_a_partition_is_read_up_to_its_ceiling_and_on_where_that_rises() -> None:
-    fetcher, turns = Fetcher(t0=100, t1=100), Turns()
-
-    def read(ceiling: int) -> dict[int, int]:
-        bound = lambda at: ceiling if at.partition == 0 else None  # noqa: E731
-        found = take(fetcher, set(fetcher._records), turns, lambda _: 4, lambda _: 10, bound)
-        return {at.partition: records_of(pieces) for at, pieces in found.items()}
-
-    assert [read(ceiling) for ceiling in (0, 15, 15, 18)] == [{1: 40}, {0: 15, 1: 20}, {1: 40}, {0: 3}]
-
-
-def test_a_buffer_that_a_seek_made_worthless_is_dropped_though_it_begins_above_the_ceiling() -> None:
+def test_a_buffer_that_a_seek_made_worthless_is_dropped() -> None:
     fetcher = Fetcher(t0=0)
-    sought = Fetched([])
-    sought._assignment = SimpleNamespace(state_value=lambda _: SimpleNamespace(position=5, has_valid_position=True))
-    fetcher._records[tp("t0")] = sought
 
-    assert take(fetcher, {tp("t0")}, Turns(), lambda _: 4, lambda _: 10, lambda _: 8) == {}
+    assert take(fetcher, {tp("t0")}, Turns(), lambda _: 4, lambda _: 10) == {}
     assert (fetcher._records, fetcher.asked_again) == ({}, 1)
 
 
@@ -151,9 +133,7 @@ def test_an_agent_at_work_gets_whole_bundles_and_what_is_small_gathers() -> None
     fetcher = Fetcher(t0=9, t1=3, u0=9)
 
     def read(*hungry: str) -> dict[str, int]:
-        found = take(
-            fetcher, set(fetcher._records), Turns(), lambda _: 4, lambda _: 10, unbounded, lambda topic: topic in hungry
-        )
+        found = take(fetcher, set(fetcher._records), Turns(), lambda _: 4, lambda _: 10, lambda topic: topic in hungry)
         return {f"{at.topic}{at.partition}": records_of(pieces) for at, pieces in found.items()}
 
     assert read("u") == {"u0": 9}
@@ -197,6 +177,21 @@ def test_of_large_records_behind_small_ones_one_is_taken() -> None:
     assert taken(fetcher, room=2) == [("t0", 4)]
 
 
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 500))
+def test_more_bundles_than_there_is_room_for_are_of_one_turn(seed: int, most: int) -> None:
+    note(f"seed {seed}")
+    random, room = Random(seed), 4
+    fetcher = Fetcher()
+    for partition in range(3):
+        sizes = (random.choice((1, BYTES_MAX // 40, BYTES_MAX)) for _ in range(600))
+        fetcher.fetched(f"t{partition}", [Record(n, _LARGE[:size]) for n, size in enumerate(sizes)])
+
+    found = take(fetcher, set(fetcher._records), Turns(), lambda _: room, lambda _: most)
+
+    assert sum(map(len, found.values())) < room + most_of_a_turn(most)
+
+
 def test_an_error_in_the_place_of_records_is_left_to_the_driver() -> None:
     fetcher = Fetcher(t1=3)
     fetcher._records[tp("t0")] = FetchError(error=ValueError(), backoff=0)
@@ -226,7 +221,7 @@ def test_nobody_is_read_twice_while_another_waits_and_every_record_comes_in_orde
     since = dict.fromkeys(read, 0)
 
     while any(len(read[at]) < sizes[f"t{at.partition}"] for at in read):
-        found = take(fetcher, set(read), turns, lambda _: room, lambda _: 5, unbounded)
+        found = take(fetcher, set(read), turns, lambda _: room, lambda _: 5)
         assert 0 < sum(map(len, found.values())) <= room
         for at in read:
             read[at] += [record.offset for piece in found.get(at, []) for record in piece.records]
