@@ -18,6 +18,7 @@ from ft.config import ADDRESSES, Config
 from ft.contracts import LAYOUTS
 from ft.networks import Mark, Network, load_networks
 from ft.streams import metrics
+from ft.streams.limiting import LIMITS
 from ft.streams.topics import RECORD_BYTES_MAX, Topics
 from tests.unit.pages import CHECKOUT, PAGES, blocks, names, page, prose, rows, section
 
@@ -165,6 +166,12 @@ def test_every_metric_is_described_and_no_other() -> None:
     listed = names(section(page("operating.md"), "## Metrics"))
 
     assert {name.removesuffix("_total") for name in listed} == {name.removesuffix("_total") for name in worker | api}
+
+
+def test_everything_that_can_limit_an_ingestion_is_described_as_the_code_describes_it() -> None:
+    listed = rows(section(page("operating.md"), "### Ingestion is slow"))
+
+    assert {word.strip("`"): what for word, what in listed} == LIMITS
 
 
 def test_every_topic_is_described() -> None:
