@@ -14,8 +14,8 @@ def command(delete_data: bool) -> None:
     from ft.demo.stage import stop_api
 
     config = Config.from_env()
-    stop_api(config)
     with shown() as progress:
+        stop_api(config, progress)
         stopped = (embedded.remove if delete_data else embedded.stop)(config, progress)
     click.echo(f"stopped {', '.join(stopped)}" if stopped else "nothing was running")
     if delete_data:
