@@ -69,7 +69,9 @@ def stop_api(config: Config, progress: Progress | None = None) -> None:
         left = json.loads(note.read_text())
         process = psutil.Process(left["pid"])
         if abs(process.create_time() - left["started"]) < 1:
-            with (progress or Quiet()).doing(f"waiting for the demo's API (pid {process.pid}) to end"):
+            progress = progress or Quiet()
+            progress.say(f"stopping the demo's API (pid {process.pid})")
+            with progress.doing("waiting for the demo's API to answer what it was asked"):
                 os.killpg(process.pid, signal.SIGTERM)
                 psutil.wait_procs([process], timeout=10)
     note.unlink(missing_ok=True)
