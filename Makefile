@@ -1,10 +1,11 @@
-# Everything runs from .venv, which `make setup` makes: it needs python3 >= 3.11 (or PYTHON=...) and make, nothing else.
+# Everything runs from .venv, which `make setup` makes: it needs python3 >= 3.11 (or PYTHON=...) and make, nothing else
+# where every locked package has a wheel (requirements-built.txt lists what has none).
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-PYTHON ?= $(firstword $(shell for p in python3 python3.13 python3.12 python3.11; do \
+PYTHON ?= $(firstword $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p; done))
 BIN := .venv/bin
 STAMP := .venv/.set-up
@@ -13,6 +14,9 @@ JOBS ?= 3
 UV := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock" --quiet
 
+# $(call told,words,command): the command, and every two seconds what it is about.
+told = (trap 'kill $$!; exit' TERM; while sleep 2 & wait $$!; do echo "  $(1): $$SECONDS s"; done) & teller=$$!; trap "kill $$teller" EXIT; echo "$(1)"; $(2)
+
 .PHONY: help setup up down demo check test test-faults test-crashes test-mutations bench lock clean
 
 help: ## This list
@@ -20,11 +24,15 @@ help: ## This list
 
 setup: $(STAMP) ## Make .venv with the locked dependencies and ft itself; quick when it is up to date
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock requirements-built.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "make: expected python3 of at least 3.11, found none: install one or name it, PYTHON=..." >&2; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@$(call told,making .venv,test -x $(BIN)/python || $(PYTHON) -m venv .venv)
+	@here="$$(uname -s)-$$(uname -m) $$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')"; \
+		while read -r system python package takes; do \
+			if [ "$$system $$python" = "$$here" ]; then echo "$$package has no wheel for $$here, pip builds it: $$takes"; fi; \
+		done < requirements-built.txt
+	@$(call told,installing the locked packages,$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock)
+	@$(call told,installing ft itself,$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .)
 	@touch $@
 
 up: setup ## Start the embedded Kafka, Postgres and schema registry
@@ -57,9 +65,11 @@ test-mutations: setup ## Errors made in a copy of the code, each of which a test
 bench: setup ## Measure throughput and latency on this machine
 	$(BIN)/python -m tests.bench $(ARGS)
 
-lock: setup ## Resolve the dependencies and the server archives anew
+lock: setup ## Resolve the dependencies and the server archives anew, and say which have no wheel where
 	$(UV) --upgrade --extra dev -o requirements.lock
 	$(UV) --upgrade --constraint requirements.lock -o requirements-run.lock
+	$(UV) --extra dev --constraint requirements.lock --format pylock.toml -o .venv/pylock.toml
+	$(BIN)/python -m tests.wheels .venv/pylock.toml > requirements-built.txt
 	$(BIN)/python -m ft.embedded.lock
 
 clean: ## Stop the embedded servers and delete what was built, with their data; the download cache stays

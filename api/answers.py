@@ -93,7 +93,9 @@ class Asset(Struct, frozen=True, kw_only=True):
     collection: CollectionRef
     name: str | None
     image: Later
-    is_stub: Annotated[bool, Meta(description="true until metadata came")]
+    is_stub: Annotated[
+        bool, Meta(description="a stub: ft knows from an event that it exists; true until metadata came")
+    ]
     supply: Annotated[
         str | None,
         Meta(
@@ -161,7 +163,9 @@ class Collection(Struct, frozen=True, kw_only=True):
     name: str | None
     slug: str | None
     image: Later
-    is_stub: bool
+    is_stub: Annotated[
+        bool, Meta(description="a stub: ft knows from an event that it exists; true until metadata came")
+    ]
     stats: CollectionStats
     market: Later
     integrity: Integrity

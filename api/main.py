@@ -25,6 +25,7 @@ _RESOURCES: Final = (
 _ABOUT: Final = (
     "Who owns an NFT, since when, and how sure it is. Every answer says which block it is the state of (`as_of`), "
     "every on-chain fact how final it is, every error is a problem document (RFC 9457) with a stable `code`. "
+    "An event is in force as long as its block counts: what a reorg has retracted is not. "
     "Quantities and token ids are decimal strings; times are RFC 3339 in UTC."
 )
 

@@ -48,8 +48,8 @@ class Network:
     """Blocks that one eth_getLogs of the fallback may span; 1 asks by block hash."""
     state_sync: bool = False
     """Whether blocks carry a receipt outside of receiptsRoot (Polygon's state sync)."""
-    requests_per_s: float = 50.0
-    """Token bucket of one provider, requests a second."""
+    requests_per_s: float | None = None
+    """Requests a second that one provider is asked at most; 0: no limit; None: no limit on loopback, else 50."""
     batch_max: int = 20
     """JSON-RPC requests in one HTTP request, at most; 1 turns batches off."""
     transaction_hashes_repeat: bool = True
@@ -124,7 +124,7 @@ def _network(slug: str, table: object, source: str) -> Network:
         proof=_one_of(table, "proof", "receipts", ("receipts", "logs"), where),
         logs_window=_above_zero(table, "logs_window", (int,), 1, where),
         state_sync=_typed(table, "state_sync", (bool,), False, where),
-        requests_per_s=float(_typed(table, "requests_per_s", (int, float), 50.0, where)),
+        requests_per_s=_typed(table, "requests_per_s", (int, float), None, where),
         batch_max=_above_zero(table, "batch_max", (int,), 20, where),
         transaction_hashes_repeat=_typed(table, "transaction_hashes_repeat", (bool,), True, where),
         marketplaces=_marketplaces(table.get("marketplaces", {}), where),

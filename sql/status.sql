@@ -1,12 +1,14 @@
 -- What `ft status` shows of the pipeline (ft/cli/status_pipeline.py).
 
 -- name: networks
--- Each network's head as normalized, what is covered, and how far the partitions behind have read it.
+-- Each network's head as normalized, what is covered, and how far the partitions behind have read it. Holes: blocks
+-- from the lowest that was read to the head that were not read, or without a state sync that they list.
 SELECT n.network, h.head_number, h.safe, h.finalized, extract(epoch FROM now() - h.head_time)::bigint,
        coalesce(c.heights, 0), coalesce(c.stretches, 0), c.low, c.high, l.head, p.head, h.broken,
-       (SELECT count(*) FROM ingest.quarantine q WHERE q.network = n.network AND q.state = 'open')
+       coalesce(greatest(c.high, h.head_number) - c.low + 1 - c.heights, 0)::bigint
        + (SELECT coalesce(sum(g."to" - g."from" + 1), 0)::bigint FROM ingest.coverage g
           WHERE g.network = n.network AND 'state_sync_missing' = ANY(string_to_array(g.reasons, ','))),
+       (SELECT count(*) FROM ingest.quarantine q WHERE q.network = n.network AND q.state = 'open'),
        (SELECT count(*) FROM system.findings f WHERE f.network = n.network)
 FROM ref.networks n
 JOIN ingest.heads h USING (network)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from ft.streams.limiting import Waits
 from ft.streams.linking import Row, check_final
 from ft.streams.pace import Pace
 from ft.streams.raw import NO_LEASE, RawLog
@@ -34,6 +35,8 @@ class Progress:
     logs: int = 0
     bytes: int = 0
     next_height: int = 0
+    """What follows the block last written; 0: none was."""
+    waits: Waits = field(default_factory=Waits)
 
     def add(self, block: Block) -> None:
         self.blocks += 1
@@ -66,7 +69,8 @@ class Backfill:
         known: dict[int, str] = {}
         known_to, waiting, size, expected = first - 1, 0, 0, first
         await self._follower()
-        async for block in self._stopping.until(self._source.blocks(first, last)):
+        blocks = self._stopping.until(self._source.blocks(first, last))
+        async for block in self._progress.waits.each("provider", blocks):
             if block.height > known_to:
                 known_to = min(last, block.height + _KNOWN_AHEAD - 1)
                 known = await self._tail.known_final(block.height, known_to, _KNOWN_AHEAD)
@@ -78,7 +82,8 @@ class Backfill:
             if waiting >= (BESIDE_FOLLOWER_BLOCKS if self._beside else ACKNOWLEDGE_BLOCKS) or size >= ACKNOWLEDGE_BYTES:
                 await self._acknowledged(expected, marks)
                 waiting = size = 0
-                await self._room()
+                with self._progress.waits.on("ledger"):
+                    await self._room()
         await self._acknowledged(expected, marks)
         self._stopping.check()
         if expected <= last:
@@ -101,8 +106,10 @@ class Backfill:
             )
 
     async def _acknowledged(self, next_height: int, marks: Marks) -> None:
-        await self._raw.acknowledged()
-        await self._tail.save_cursor(self._job, next_height, marks)
+        with self._progress.waits.on("kafka"):
+            await self._raw.acknowledged()
+        with self._progress.waits.on("postgres"):
+            await self._tail.save_cursor(self._job, next_height, marks)
         self._progress.next_height = next_height
         self._progress.report(self._progress)
 

@@ -65,6 +65,11 @@ class Chain:
         """Whether it was taken over; somebody else may have claimed it since."""
         return self._lease >= 0
 
+    @property
+    def written(self) -> int | None:
+        """The highest block that is known to be in the log."""
+        return max((height for height, row in self.rows.items() if row.final or row.offset is not None), default=None)
+
     async def claim(self, marks: Marks, below: Row | None = None) -> None:
         """Take the network over, then make the log agree with the node. Raises LeaseLost, FinalityContradicted.
 
@@ -201,7 +206,8 @@ class Chain:
 
     async def _ask_hashes(self, rows: Sequence[Row]) -> Mapping[int, str | None]:
         """What the node has where these rows are."""
-        return await self._source.hashes([row.height for row in rows], {row.height: row.hash for row in rows})
+        with self._progress.waits.on("provider"):
+            return await self._source.hashes([row.height for row in rows], {row.height: row.hash for row in rows})
 
     def _linked_below(self, height: int) -> bool:
         at = height
@@ -243,7 +249,7 @@ class Chain:
         size, covers_from, fits, following = 0, first, True, first
         trouble: SourceError | None = None
         blocks = _until_trouble(self._stopping.until(self._source.blocks(first, last)))
-        async for block in blocks:
+        async for block in self._progress.waits.each("provider", blocks):
             if isinstance(block, SourceError):
                 trouble = block
                 break
@@ -279,7 +285,8 @@ class Chain:
         """Final blocks need no row and no lease; the last of them becomes what the tail stands on."""
         if not chunk:
             return
-        await self._tail.add(block for block, _ in chunk if block.height > marks.finalized)
+        with self._progress.waits.on("postgres"):
+            await self._tail.add(block for block, _ in chunk if block.height > marks.finalized)
         offsets: dict[int, int] = {}
         for block, starts in chunk:
             self._raw.append(
@@ -295,8 +302,10 @@ class Chain:
             self._progress.add(block)
         landed = [replace(self.rows[block.height], offset=offsets[block.height]) for block, _ in chunk]
         self.rows |= {row.height: row for row in landed}
-        await self._stand_on([row for row in landed if row.height <= marks.finalized])
-        await self._tail.acknowledge(row for row in landed if row.height > marks.finalized)
+        with self._progress.waits.on("postgres"):
+            await self._stand_on([row for row in landed if row.height <= marks.finalized])
+            await self._tail.acknowledge(row for row in landed if row.height > marks.finalized)
+        self._progress.next_height = landed[-1].height + 1
         self._progress.report(self._progress)
 
     async def _stand_on(self, final: Sequence[Row]) -> None:
@@ -315,8 +324,9 @@ class Chain:
 
     async def _sealed(self) -> None:
         """What was sent is in the log, and nobody else's claim before it. Raises LeaseLost."""
-        await self._raw.acknowledged()
-        await self._watch.clear_up_to(self._raw.last_offset)
+        with self._progress.waits.on("kafka"):
+            await self._raw.acknowledged()
+            await self._watch.clear_up_to(self._raw.last_offset)
 
 
 def _row(block: Block) -> Row:

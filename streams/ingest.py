@@ -134,7 +134,8 @@ class Ingest:
             if before != following or now - saved > _CURSOR_EVERY_S:
                 saved = now
                 await self._tail.save_cursor(job, following, marks)
-                self._progress.next_height = following
+                if chain.written is not None:
+                    self._progress.next_height = chain.written + 1
                 self._progress.report(self._progress)
             if chain.is_claimed and now - doubted > _DOUBT_EVERY_S:
                 doubted = now
@@ -142,12 +143,14 @@ class Ingest:
             if self._trouble is not None:
                 if chain.is_claimed:
                     await chain.alive()
-                await self._stopping.sleep(await waiting.for_block(following, self._trouble))
+                with self._progress.waits.on("provider"):
+                    await self._stopping.sleep(await waiting.for_block(following, self._trouble))
                 continue
             await waiting.no_longer()
             if before == following:
                 await chain.alive()
-                await self._stopping.unless(self._source.wait_for_head(poll_s))
+                with self._progress.waits.on("head"):
+                    await self._stopping.unless(self._source.wait_for_head(poll_s))
 
     async def _doubt(self, chain: Chain, marks: Marks) -> None:
         """Claim anew where what was appended and read did not become canonical."""
@@ -242,7 +245,8 @@ class Ingest:
                 self._stopping.check()
 
     async def _marks(self) -> Marks:
-        return await self._stopping.unless(self._source.marks())
+        with self._progress.waits.on("provider"):
+            return await self._stopping.unless(self._source.marks())
 
     def _chain(self) -> Chain:
         return Chain(self._source, self._raw, self._tail, self._owner, self._stopping, self._progress)

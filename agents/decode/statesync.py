@@ -4,15 +4,14 @@ Until the Madhugiri fork they are logged by a pseudo-transaction whose receipt l
 then by a transaction of a type of its own under the root. Some nodes tell both, with the same logs.
 """
 
-import sha3
-
 from ft.agents.decode.model import Log
+from ft.schemas.keccak import keccak
 
 
 def state_sync_hash(number: int, block_hash: str) -> str:
     """The hash of the pseudo-transaction of a block: it follows from the block's number and hash."""
     text = b"matic-bor-receipt-" + number.to_bytes(8, "big") + bytes.fromhex(block_hash[2:])
-    return f"0x{sha3.keccak_256(text).hexdigest()}"
+    return f"0x{keccak(text).hex()}"
 
 
 def without(logs: list[Log], pseudo: str) -> list[Log]:

@@ -3,6 +3,7 @@
 import click
 
 from ft.config import Config
+from ft.embedded.progress import shown
 
 
 @click.command()
@@ -16,10 +17,12 @@ def command(rpc: str | None, network: str | None) -> None:
 
     The demo has a database (ft_demo) and topics of its own, made anew each time. Its API goes on until `ft down`.
     """
-    from rich.console import Console
-
-    from ft.demo.run import demo
-
     if network and not rpc:
         raise click.UsageError("--network needs --rpc: the recorded chain is a network of its own")
-    demo(Config.from_env(), rpc=rpc, network=network, console=Console())
+    with shown() as progress:
+        progress.say("servers, an empty database, a chain, and what ft makes of it: about a minute")
+        with progress.doing("loading"):
+            from rich.console import Console
+
+            from ft.demo.run import demo
+        demo(Config.from_env(), rpc=rpc, network=network, console=Console(), progress=progress)

@@ -100,7 +100,7 @@ async def _run(
     tail = Tail(config, network.slug, raw.topic_id, owner)
     try:
         async with open_evm(network, urls, give_up_s=None if follow else _GIVE_UP_S) as source:
-            with progress_of(network.slug, first, last) as progress:
+            with progress_of(network, first, last, source.held_s) as progress:
                 if bulk:
                     jobs = BulkJobs(config, network.slug)
                     filled = await Bulk(network, source, raw, tail, jobs, stopping, progress).run(first, last)

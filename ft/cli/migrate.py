@@ -16,8 +16,9 @@ def command() -> None:
     proves again, from the raw log, what an older version noted with less proof; stopped, it goes on there the next
     time. Running it again changes nothing.
 
-    A database of a version whose journal did not say who holds a token is brought there, and announced anew: stop
-    workers and ingestion before. However it is ended, the next run goes on from there; workers start once it is done.
+    A database of a version whose journal (the ledger's events, in order) did not say who holds a token is brought
+    there, and announced anew: stop workers and ingestion before. However it is ended, the next run goes on from there;
+    workers start once it is done.
 
     \b
     Reads: FT_POSTGRES, FT_KAFKA, FT_SCHEMA_REGISTRY (default: the servers of `ft up`), FT_NETWORKS,

@@ -16,6 +16,7 @@ from ft.networks import Network, load_networks
 
 if TYPE_CHECKING:
     from ft.streams.backfill import Progress
+    from ft.streams.limiting import Limit
 
 RPC = click.option(
     "--rpc",
@@ -54,12 +55,18 @@ def stop_on_signals(stop: Callable[[int | None], None]) -> None:
 
 
 @contextmanager
-def progress_of(network: str, first: int | None, last: int | None) -> Iterator["Progress"]:
-    """A bar with rate and time left on a terminal; else a log line every ten seconds."""
+def progress_of(
+    network: Network, first: int | None, last: int | None, held_s: Callable[[], float]
+) -> Iterator["Progress"]:
+    """A bar with rate and time left on a terminal; else a log line every ten seconds, with what limits the job.
+
+    ``held_s``: seconds so far in which ``requests_per_s`` held requests back.
+    """
     from ft.streams.backfill import Progress
 
+    lines = Lines(network, last, held_s)
     if not sys.stderr.isatty() or first is None or last is None:
-        yield Progress(report=_Lines(network, last))
+        yield Progress(report=lines)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -70,48 +77,97 @@ def progress_of(network: str, first: int | None, last: int | None) -> Iterator["
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
+        TextColumn("{task.fields[limit]}"),
         TimeRemainingColumn(),
     )
     with Bar(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(network, total=last - first + 1, rate="")
+        task = bar.add_task(network.slug, total=last - first + 1, rate="", limit="")
         began = time.monotonic()
 
         def report(progress: "Progress") -> None:
-            rate = _rate(progress, time.monotonic() - began)
+            rate = _rate(progress.blocks, progress.logs, time.monotonic() - began)
             done = max(progress.next_height - first, progress.blocks)
             bar.update(task, completed=min(done, last - first + 1), rate=rate)
+            if (limit := lines.limit_now(progress)) is not None:
+                bar.update(task, limit=f"limit: {limit}")
 
         yield Progress(report=report)
 
 
-class _Lines:
-    """One structured line now and then."""
+class Lines:
+    """One structured line every ten seconds, about the time since the one before."""
 
-    def __init__(self, network: str, last: int | None) -> None:
+    def __init__(
+        self,
+        network: Network,
+        last: int | None,
+        held_s: Callable[[], float],
+        clock: Callable[[], float] = time.monotonic,
+        cpu_s: Callable[[], float] = time.process_time,
+    ) -> None:
         self._network = network
         self._last = last
-        self._began = self._said = time.monotonic()
+        self._held_s = held_s
+        self._clock = clock
+        self._cpu_s = cpu_s
+        self._said = clock()
+        self._before = (0, 0)
+        self._limit: Limit | None = None
+        self._told = False
 
     def __call__(self, progress: "Progress") -> None:
-        now = time.monotonic()
-        if now - self._said < _LINE_EVERY_S:
+        elapsed_s = self._clock() - self._said
+        limit = self.limit_now(progress)
+        if limit is None:
             return
-        self._said = now
         import structlog
 
-        per_s = progress.blocks / max(now - self._began, 1e-6)
-        left = None if self._last is None or per_s == 0 else round((self._last + 1 - progress.next_height) / per_s)
+        blocks, logs = progress.blocks - self._before[0], progress.logs - self._before[1]
+        self._before = progress.blocks, progress.logs
+        left_s = None
+        if self._last is not None and blocks > 0:
+            left_s = round((self._last + 1 - progress.next_height) * elapsed_s / blocks)
         structlog.get_logger(__name__).info(
             "ingested",
-            network=self._network,
-            block=progress.next_height - 1,
+            network=self._network.slug,
+            block=progress.next_height - 1 if progress.next_height > 0 else None,
             blocks=progress.blocks,
             logs=progress.logs,
-            rate=_rate(progress, now - self._began),
-            seconds_left=left,
+            rate=_rate(blocks, logs, elapsed_s),
+            limited_by=limit,
+            seconds_left=left_s,
+        )
+
+    def limit_now(self, progress: "Progress") -> str | None:
+        """What limited the job in the last ten seconds; None before they are over. The setting is named once."""
+        from ft.streams.limiting import Limit
+
+        if self._limit is None:
+            self._limit = Limit(progress.waits, self._held_s, self._clock, self._cpu_s)
+        if self._clock() - self._said < _LINE_EVERY_S:
+            return None
+        self._said = self._clock()
+        limit = self._limit.look()
+        if limit == "requests_per_s" and not self._told:
+            self._told = True
+            self._tell()
+        return limit
+
+    def _tell(self) -> None:
+        import structlog
+
+        from ft.streams.sources.evm.limits import REQUESTS_PER_S
+
+        now = self._network.requests_per_s
+        structlog.get_logger(__name__).info(
+            "requests_per_s limits this",
+            network=self._network.slug,
+            requests_per_s=REQUESTS_PER_S if now is None else now,
+            remedy=f"where the nodes take more, raise requests_per_s of {self._network.slug} in the file that "
+            "FT_NETWORKS names (0: no limit)",
         )
 
 
-def _rate(progress: "Progress", elapsed_s: float) -> str:
+def _rate(blocks: int, logs: int, elapsed_s: float) -> str:
     elapsed_s = max(elapsed_s, 1e-6)
-    return f"{progress.blocks / elapsed_s:,.0f} blocks/s, {progress.logs / elapsed_s:,.0f} logs/s"
+    return f"{blocks / elapsed_s:,.0f} blocks/s, {logs / elapsed_s:,.0f} logs/s"

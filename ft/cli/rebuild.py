@@ -30,8 +30,8 @@ def command() -> None:
 
 @command.command("project", short_help="Projections from the topic's beginning, then served.")
 def project() -> None:
-    """Rebuild what `project` keeps (holdings, asset cards, holders, figures, activity, the catalog's stubs, heads, dead
-    letters) from the first record of ledger.ownership_changed, and serve it.
+    """Rebuild what `project` keeps (holdings, asset cards, holders, figures, activity, the catalog's stubs (assets
+    without metadata), heads, dead letters) from the first record of ledger.ownership_changed, and serve it.
 
     The served tables are read and written meanwhile. When the new ones have everything, they take the place of the old
     in one transaction, which readers wait for (some tenths of a second). Running workers need no restart: they go on
@@ -63,9 +63,10 @@ def project() -> None:
 def ledger(networks: tuple[str, ...], keep: bool, level_s: float) -> None:
     """Read the raw topics from their beginning with a second normalize and ledger, and compare what comes of it.
 
-    The proof that Kafka is the log: events in force, ownership, sums, block slices, heads, the canonical chain,
-    coverage and quarantine must be equal. A partition is compared in one snapshot, when both have read it to the same
-    raw offset; until then it is waited for. Needs a running worker, and no backfill that never pauses.
+    The proof that Kafka is the log: events in force (those whose blocks count), ownership, sums, slices (a block's
+    events in one partition), heads, the canonical chain, coverage and quarantine must be equal. A partition is compared
+    in one snapshot, when both have read it to the same raw offset; until then it is waited for. Needs a running worker,
+    and no backfill that never pauses.
 
     Exit code: 0 equal; 1 different; 2 the comparison could not be made, or not all of it.
 

@@ -71,7 +71,7 @@ async def _run(
     tail = Tail(config, network.slug, raw.topic_id, process_name())
     try:
         async with open_evm(network, urls, give_up_s=_GIVE_UP_S) as source:
-            with progress_of(network.slug, first, last) as progress:
+            with progress_of(network, first, last, source.held_s) as progress:
                 job = Replace(config, network, source, raw, tail, stopping, wait_s=wait_s, progress=progress)
                 try:
                     done = await job.run(first, last, dry_run=dry_run)

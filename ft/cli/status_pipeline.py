@@ -110,15 +110,18 @@ def lines(status: Status) -> Iterable[str | Table]:
 
 
 def _networks(rows: Sequence[Row]) -> Table:
-    table = _table("network", "head", "safe", "final", "age", "covered", "ledger", "project", "holes", "findings")
-    for network, head, safe, final, age_s, heights, stretches, low, high, ledger, project, broken, holes, found in rows:
+    headings = ("network", "head", "safe", "final", "age", "covered", "holes", "ledger", "project", "quarantined")
+    table = _table(*headings, "findings")
+    for network, head, safe, final, age_s, heights, stretches, low, high, ledger, project, *rest in rows:
+        broken, holes, quarantined, found = rest
         covered = f"{heights:,} of {low}-{high}, {stretches} stretches" if stretches > 1 else f"{low}-{high}"
         table.add_row(
             f"[red]{network} (waits for a claim)[/]" if broken else network,
             *(str(head), _height(safe), _height(final), _age(age_s)),
             covered if stretches else "",
+            _bad(holes),
             *(_behind(ledger, head), _behind(project, head)),
-            *(_bad(holes), _bad(found)),
+            *(_bad(quarantined), _bad(found)),
         )
     return table
 

@@ -13,18 +13,19 @@ PROVEN, DIFFERENT, CANNOT_RUN = 0, 1, 2
 
 @click.command()
 @click.option("--wait", "wait_s", default=10.0, show_default=True, help="Seconds to wait for `project` to catch up.")
-@click.option("--allow-lag", is_flag=True, help="Exit 0 although `project` has not read the whole journal.")
+@click.option("--allow-lag", is_flag=True, help="Exit 0 although `project` has not read all that the ledger applied.")
 @click.option("--no-topics", is_flag=True, help="Leave the topics out: nothing is read from Kafka.")
 @click.option("--strict", is_flag=True, help="Exit 1 for findings too: tokens whose events do not add up.")
 def command(wait_s: float, allow_lag: bool, no_topics: bool, strict: bool) -> None:
     """Prove that journal, ownership and projections agree; list what does not.
 
-    Everything is recounted from the journal, in one snapshot; a running pipeline may go on meanwhile:
+    Everything is recounted from the journal (every event that the ledger applied or took back, in that order), in one
+    snapshot; a running pipeline may go on meanwhile:
 
     \b
     journal      seq has no gap and no repeat, and ends where its owner says
     ids          no event is live twice; revisions alternate apply, revert, apply
-    slices       each block's slice holds its rows, applied or retracted whole
+    slices       each block's slice (its events in one partition) holds its rows, applied or retracted whole
     chain        canonical blocks are linked; the ledger's partitions agree with them
     ownership    each token is where its last live event put it; balances are sums
     conservation no negative sum and no second holder, where the whole history is known

@@ -12,6 +12,7 @@ from ft import children
 from ft.children import FT, Child
 from ft.config import Config
 from ft.demo import compare
+from ft.embedded.progress import Progress
 from ft.errors import ServerError
 from ft.networks import Network
 
@@ -37,29 +38,40 @@ _SAMPLE: Final = """
 """
 
 
-def show(config: Config, worker: Child, url: str, *, rpc: str, network: Network, console: Console) -> None:
+def show(
+    config: Config, worker: Child, url: str, progress: Progress, *, rpc: str, network: Network, console: Console
+) -> None:
     """Ingest the node's last blocks and print what moved. Raises ServerError where a step fails."""
-    head = int(_call(rpc, "eth_blockNumber"), 16)
+    with progress.doing("asking the node for its head"):
+        head = int(_call(rpc, "eth_blockNumber"), 16)
     low = max(head - BLOCKS + 1, 0)
     console.print(f"{network.slug}: blocks {low} to {head} from the node")
     command = (*FT, "ingest", network.slug, "--rpc", rpc, "--from", str(low), "--to", str(head))
     ingest = children.start(config, "demo-ingest", command)
-    if ingest.wait(_INGEST_S):
+    with progress.doing("reading the blocks"):
+        code = ingest.wait(_INGEST_S)
+    if code:
         raise ServerError(f"ingestion failed; {ingest.log}:\n{ingest.log_end()}")
     with psycopg.connect(config.postgres, autocommit=True) as conn:
-        children.wait_for(
-            lambda: bool(_rows(conn, _CAUGHT_UP, head, network.slug)[0][0]),
-            "ledger and projections to reach the head",
-            timeout_s=_CAUGHT_UP_S,
-            children=[worker],
-        )
+        with progress.doing("waiting for ledger and projections to reach the head"):
+            children.wait_for(
+                lambda: bool(_rows(conn, _CAUGHT_UP, head, network.slug)[0][0]),
+                "ledger and projections to reach the head",
+                timeout_s=_CAUGHT_UP_S,
+                children=[worker],
+            )
         reader = compare.Reader(url)
         try:
             busiest = [str(row[0]) for row in _rows(conn, _BUSIEST, network.slug, _COLLECTIONS)]
             _table(reader, network.slug, busiest, console)
         finally:
             reader.close()
-        _ask_owners(rpc, head, _rows(conn, _SAMPLE, network.slug, _ASKED), console)
+        with progress.doing("asking the contracts for owners"):
+            agreed, asked = _ask_owners(rpc, head, _rows(conn, _SAMPLE, network.slug, _ASKED))
+    if asked:
+        console.print(f"owners asked of the contracts at block {head}: {agreed} of {asked} agree")
+    else:
+        console.print("the node answered no eth_call: owners were not compared with the contracts")
 
 
 def _table(reader: compare.Reader, network: str, contracts: list[str], console: Console) -> None:
@@ -72,8 +84,8 @@ def _table(reader: compare.Reader, network: str, contracts: list[str], console: 
     console.print(table)
 
 
-def _ask_owners(rpc: str, head: int, sample: list[tuple[Any, ...]], console: Console) -> None:
-    """Compare some ERC-721 owners with what the contracts say at the same block."""
+def _ask_owners(rpc: str, head: int, sample: list[tuple[Any, ...]]) -> tuple[int, int]:
+    """Compare some ERC-721 owners with what the contracts say at the same block: how many agree, of how many."""
     agreed = asked = 0
     for contract, token_id, account in sample:
         call = {"to": contract, "data": f"{_OWNER_OF}{int(token_id):064x}"}
@@ -83,10 +95,7 @@ def _ask_owners(rpc: str, head: int, sample: list[tuple[Any, ...]], console: Con
             continue
         asked += 1
         agreed += said == account
-    if asked:
-        console.print(f"owners asked of the contracts at block {head}: {agreed} of {asked} agree")
-    else:
-        console.print("the node answered no eth_call: owners were not compared with the contracts")
+    return agreed, asked
 
 
 def _call(rpc: str, method: str, *params: Any) -> str:

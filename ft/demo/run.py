@@ -7,7 +7,6 @@ from typing import Final
 
 import psycopg
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from ft import children, embedded
@@ -16,7 +15,7 @@ from ft.config import ADDRESSES, Config
 from ft.demo import compare, live, stage
 from ft.demo.node import ReplayNode, replaying
 from ft.demo.recording import Recording, load_recording
-from ft.embedded.progress import shown
+from ft.embedded.progress import Progress
 from ft.errors import ConfigError, ServerError
 from ft.networks import Network, load_networks
 from ft.streams.prepare import prepare
@@ -37,7 +36,7 @@ _BEHIND: Final = """
 """
 
 
-def demo(config: Config, *, rpc: str | None, network: str | None, console: Console) -> None:
+def demo(config: Config, *, rpc: str | None, network: str | None, console: Console, progress: Progress) -> None:
     """Run the demo on the recorded chain, or on ``network`` read from ``rpc``.
 
     Raises ServerError where a process fails or the result is not what the contracts said.
@@ -45,32 +44,40 @@ def demo(config: Config, *, rpc: str | None, network: str | None, console: Conso
     began = time.monotonic()
     missing = [name for name in ADDRESSES if name not in config.addresses]
     if missing or config.home.joinpath("servers.json").is_file():
-        with shown() as progress:
-            embedded.start(config, progress)
+        embedded.start(config, progress)
         config = Config.from_env()
     networks_file = None if rpc else Path(__file__).with_name("networks.toml")
-    config = stage.fresh(config, networks_file)
-    prepare(config)
+    with progress.doing("deleting what an earlier demo left"):
+        config = stage.fresh(config, networks_file)
+    with progress.doing("making tables, topics and schemas (`ft migrate`)"):
+        prepare(config)
     console.print(f"database {stage.DATABASE}, topics {config.topic_prefix}*; logs in {config.home / 'logs'}")
     worker = stage.start_worker(config)
     with children.running([worker]):
-        _, url = stage.start_api(config)
+        with progress.doing("waiting for the API to answer"):
+            _, url = stage.start_api(config)
         if rpc:
-            live.show(config, worker, url, rpc=rpc, network=_known(config, network or "polygon"), console=console)
+            live.show(
+                config, worker, url, progress, rpc=rpc, network=_known(config, network or "polygon"), console=console
+            )
         else:
-            _recorded(config, worker, url, console)
+            _recorded(config, worker, url, console, progress)
+        with progress.doing("stopping the worker"):
+            worker.stop()
     console.print(f"{time.monotonic() - began:.0f} s. Open [bold]{url}/schema[/bold] (stop it all: `ft down`)")
 
 
-def _recorded(config: Config, worker: Child, url: str, console: Console) -> None:
+def _recorded(config: Config, worker: Child, url: str, console: Console, progress: Progress) -> None:
     recording = load_recording()
     with replaying(ReplayNode(recording)) as node, psycopg.connect(config.postgres, autocommit=True) as conn:
         ingest = children.start(config, "demo-ingest", (*FT, "ingest", NETWORK, "--rpc", node.url, "--follow"))
         with children.running([ingest]):
-            _walk(node, recording, conn, [worker, ingest], console)
+            _walk(node, recording, conn, [worker, ingest], progress)
+            with progress.doing("stopping the follower"):
+                ingest.stop()
     reader = compare.Reader(url)
     try:
-        _show(config, reader, recording, url, console)
+        _show(config, reader, recording, url, console, progress)
     finally:
         reader.close()
 
@@ -82,18 +89,17 @@ def _known(config: Config, slug: str) -> Network:
     return networks[slug]
 
 
-def _walk(node: ReplayNode, recording: Recording, conn: Connection, processes: list[Child], console: Console) -> None:
+def _walk(node: ReplayNode, recording: Recording, conn: Connection, processes: list[Child], progress: Progress) -> None:
     """Let the node go on, block by block, as soon as the source has read where it stands."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=not console.is_terminal) as progress:
-        task = progress.add_task("chain, as a follower sees it", total=len(recording.steps))
+    with progress.doing("waiting for the follower's first block") as now:
         for stop in _stops(recording):
             node.advance(stop - node.view.step)
             height = node.view.head
             seen = partial(_exists, conn, _SEEN, NETWORK, node.view.canonical[height])
             children.wait_for(seen, f"block {height} in the raw topic", timeout_s=_STEP_S, children=processes)
-            progress.update(task, completed=stop + 1)
-        head = node.view.canonical[node.view.head]
+            now(f"the chain, as a follower sees it: look {stop + 1} of {len(recording.steps)}, block {height}")
+    head = node.view.canonical[node.view.head]
+    with progress.doing("waiting for ledger and projections to reach the head"):
         children.wait_for(
             lambda: not _exists(conn, _BEHIND, NETWORK, head),
             "ledger and projections to reach the head",
@@ -110,8 +116,11 @@ def _stops(recording: Recording) -> list[int]:
     return sorted(before_reorgs | set(range(0, len(recording.steps), _STRIDE)) | {len(recording.steps) - 1})
 
 
-def _show(config: Config, reader: compare.Reader, recording: Recording, url: str, console: Console) -> None:
-    wrong = compare.differences(reader, NETWORK, recording)
+def _show(
+    config: Config, reader: compare.Reader, recording: Recording, url: str, console: Console, progress: Progress
+) -> None:
+    with progress.doing("asking the API for every balance"):
+        wrong = compare.differences(reader, NETWORK, recording)
     table = Table(title=f"{len(recording.steps)} looks at a recorded devnet, {len(recording.blocks)} blocks")
     for heading in ("collection", "standard", "supply", "assets", "owners", "events", "as the contracts say"):
         table.add_column(heading, justify="left" if heading in ("collection", "standard") else "right")
@@ -120,7 +129,9 @@ def _show(config: Config, reader: compare.Reader, recording: Recording, url: str
         verdict = "yes" if not wrong[name] else f"NO: {len(wrong[name])}"
         table.add_row(row.name, row.standard, row.supply, str(row.assets), str(row.owners), str(row.transfers), verdict)
     console.print(table)
-    announced = {(r.from_block, r.to_block, r.ancestor) for r in compare.announced_reorgs(config)}
+    with progress.doing("reading the reorgs that were announced"):
+        reorgs = compare.announced_reorgs(config)
+    announced = {(r.from_block, r.to_block, r.ancestor) for r in reorgs}
     recorded = {(r.from_block, r.to_block, r.ancestor) for r in recording.expected.reorgs}
     for top, low, ancestor in sorted(announced):
         console.print(f"reorg undone: blocks {top} to {low}, {top - low + 1} deep, back to {ancestor}")

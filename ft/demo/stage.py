@@ -18,6 +18,7 @@ from psycopg import sql
 from ft import children
 from ft.children import FT, WORKER, Child
 from ft.config import Config
+from ft.embedded.progress import Progress, Quiet
 from ft.sql.databases import drop_database
 from ft.streams.topics import delete_topics, topic_names
 
@@ -61,15 +62,18 @@ def start_api(config: Config) -> tuple[Child, str]:
     return api, url
 
 
-def stop_api(config: Config) -> None:
+def stop_api(config: Config, progress: Progress | None = None) -> None:
     """Stop the API that a demo left running, if one did."""
     note = _note(config)
     with suppress(OSError, ValueError, KeyError, psutil.NoSuchProcess):
         left = json.loads(note.read_text())
         process = psutil.Process(left["pid"])
         if abs(process.create_time() - left["started"]) < 1:
-            os.killpg(process.pid, signal.SIGTERM)
-            psutil.wait_procs([process], timeout=10)
+            progress = progress or Quiet()
+            progress.say(f"stopping the demo's API (pid {process.pid})")
+            with progress.doing("waiting for the demo's API to answer what it was asked"):
+                os.killpg(process.pid, signal.SIGTERM)
+                psutil.wait_procs([process], timeout=10)
     note.unlink(missing_ok=True)
 
 

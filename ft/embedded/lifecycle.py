@@ -5,8 +5,10 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+
+import psutil
 
 from ft.config import ADDRESSES, Config
 from ft.embedded import ports, processes
@@ -24,6 +26,11 @@ _PORTS = {
     "kafka": ("kafka", "kafka_controller"),
     "postgres": ("postgres",),
     "registry": ("registry", "registry_management"),
+}
+_STOPPING = {
+    "kafka": " to write its topics to disk",
+    "postgres": " to write its last pages to disk",
+    "registry": " to finish its requests",
 }
 
 
@@ -70,9 +77,10 @@ def start_missing(config: Config, progress: Progress | None = None) -> tuple[Con
     places = Places.of(config)
     places.create()
     with _lock(places, progress):
-        before = Fleet.of(config, known_ports(places), progress)
-        missing = frozenset(server.name for server in before.ours if server.process() is None)
-        _end_strays([server for server in before.ours if server.name in missing], progress)
+        with progress.doing("looking which servers run"):
+            before = Fleet.of(config, known_ports(places), progress)
+            missing = frozenset(server.name for server in before.ours if server.process() is None)
+            _end_strays([server for server in before.ours if server.name in missing], progress)
         needed = frozenset(port for name in missing for port in _PORTS[name])
         fleet = Fleet.of(config, ports.choose(places, needed, progress.say), progress)
         _release_registry(before, fleet)
@@ -98,11 +106,17 @@ def stop(config: Config, progress: Progress | None = None, *, in_order: bool = T
     with _lock(places, progress):
         fleet = Fleet.of(config, known_ports(places), progress)
         running = [(server, process) for server in fleet.servers if (process := server.process() or server.stray())]
+
+        def end(server: Server, process: psutil.Process) -> None:
+            progress.say(f"stopping {server.name} (pid {process.pid})")
+            with progress.doing(f"waiting for {server.name}{_STOPPING[server.name] if in_order else ' to end'}"):
+                server.stop(process, in_order=in_order)
+
         # The registry keeps its schemas in Postgres: it leaves first.
         for names in (("registry", "kafka"), ("postgres",)):
             leaving = [pair for pair in running if pair[0].name in names]
             with ThreadPoolExecutor() as pool:
-                list(pool.map(lambda pair: pair[0].stop(pair[1], in_order=in_order), leaving))
+                list(pool.map(lambda pair: end(*pair), leaving))
         places.servers_file.unlink(missing_ok=True)
     return [server.name for server, _ in running]
 
@@ -114,6 +128,12 @@ def remove(config: Config, progress: Progress | None = None) -> list[str]:
     """
     stopped = stop(config, progress, in_order=False)
     places = Places.of(config)
+    with (progress or Quiet()).doing("deleting the servers' data"):
+        _delete(places)
+    return stopped
+
+
+def _delete(places: Places) -> None:
     data = places.data("postgres")
     if data.is_symlink():
         elsewhere = data.readlink()
@@ -122,7 +142,6 @@ def remove(config: Config, progress: Progress | None = None) -> list[str]:
         data.unlink()
     for folder in ("kafka", "postgres", "registry", "logs", "run", "secrets"):
         shutil.rmtree(places.home / folder, ignore_errors=True)
-    return stopped
 
 
 def _end_strays(servers: list[Server], progress: Progress) -> None:
@@ -148,7 +167,8 @@ def _start_all(fleet: Fleet, missing: frozenset[str], config: Config, progress: 
             return
         if server.name in missing:
             progress.say(f"starting {server.name} {server.version}")
-        go()
+        with progress.doing(f"waiting for {server.name} to answer"):
+            go()
         if server.name in missing:
             progress.say(f"{server.name} answers")
 
@@ -208,7 +228,10 @@ def _write_servers_file(fleet: Fleet) -> None:
 
 @contextmanager
 def _lock(places: Places, progress: Progress) -> Iterator[None]:
-    with locked(
+    held = locked(
         places.run / "lock", progress.say, f"another `ft up` or `ft down` is at work in {places.home}: waiting"
-    ):
+    )
+    with ExitStack() as stack:
+        with progress.doing("waiting for the other command"):
+            stack.enter_context(held)
         yield

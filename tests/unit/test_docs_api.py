@@ -49,6 +49,19 @@ def test_every_path_is_in_the_table_and_no_other() -> None:
     assert set(listed) == set(openapi()["paths"])
 
 
+def test_the_document_says_what_in_force_means_and_what_a_stub_is() -> None:
+    document = openapi()
+    described = [
+        schema["properties"]["is_stub"]["description"]
+        for schema in document["components"]["schemas"].values()
+        if "is_stub" in schema.get("properties", {})
+    ]
+
+    assert "An event is in force as long as its block counts" in document["info"]["description"]
+    assert len(described) >= 2
+    assert all("ft knows from an event that it exists" in each for each in described)
+
+
 def test_every_filter_of_transfers_is_named() -> None:
     parameters = openapi()["paths"]["/api/v1/transfers"]["get"]["parameters"]
     filters = {each["name"] for each in parameters if each["in"] == "query"} - {"limit", "cursor"}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from ft.streams.sources.evm.rlp import keccak
+from ft.schemas.keccak import keccak
 
 BLOOM_BYTES = 256
 

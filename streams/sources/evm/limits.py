@@ -6,9 +6,30 @@ Token bucket (its rate limit), circuit breaker (whether it is worth asking), bac
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import Final
+from urllib.parse import urlsplit
 
 Clock = Callable[[], float]
 """Seconds, never going back."""
+REQUESTS_PER_S: Final = 50.0
+"""Of a provider elsewhere, where the network does not say."""
+
+
+def rate_of(url: str, requests_per_s: float | None) -> float:
+    """Requests a second that this provider is asked at most, 0: no limit. None: no limit on loopback, else 50."""
+    if requests_per_s is not None:
+        return requests_per_s
+    return 0.0 if _is_loopback(urlsplit(url).hostname or "") else REQUESTS_PER_S
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 @dataclass(slots=True)
@@ -19,10 +40,16 @@ class TokenBucket:
     clock: Clock
     _tokens: float = field(init=False)
     _at: float = field(init=False)
+    _held_s: float = field(init=False, default=0.0)
+    _held_until: float = field(init=False)
 
     def __post_init__(self) -> None:
         self._tokens = max(1.0, self.rate)
-        self._at = self.clock()
+        self._at = self._held_until = self.clock()
+
+    def held_s(self) -> float:
+        """Seconds so far in which at least one request was held back."""
+        return self._held_s - max(0.0, self._held_until - self.clock())
 
     def take(self, count: int) -> float:
         """Take ``count`` requests and return the seconds to wait before sending them.
@@ -35,7 +62,11 @@ class TokenBucket:
         self._tokens = min(max(1.0, self.rate), self._tokens + (now - self._at) * self.rate)
         self._at = now
         self._tokens -= count
-        return max(0.0, -self._tokens / self.rate)
+        wait_s = max(0.0, -self._tokens / self.rate)
+        if now + wait_s > self._held_until:
+            self._held_s += now + wait_s - max(now, self._held_until)
+            self._held_until = now + wait_s
+        return wait_s
 
 
 @dataclass(slots=True)

@@ -5,18 +5,12 @@ Only what the receipts trie is: written once from a complete list, never read, n
 
 from collections.abc import Iterable, Sequence
 
-import sha3
+from ft.schemas.keccak import keccak
 
 EMPTY_ROOT = bytes.fromhex("56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421")
 """The root of a trie with nothing in it."""
 
 _Entry = tuple[str, bytes]
-
-
-def keccak(data: bytes) -> bytes:
-    """Keccak-256, the one Ethereum uses (not SHA3-256)."""
-    digest: bytes = sha3.keccak_256(data).digest()
-    return digest
 
 
 def encode_bytes(value: bytes) -> bytes:

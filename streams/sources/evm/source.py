@@ -20,7 +20,7 @@ from ft.streams.sources.evm.asking import Asking
 from ft.streams.sources.evm.content import content_of
 from ft.streams.sources.evm.hashes import Hashes, hashes_of
 from ft.streams.sources.evm.heads import HeadFeed
-from ft.streams.sources.evm.limits import Breaker, TokenBucket
+from ft.streams.sources.evm.limits import Breaker, TokenBucket, rate_of
 from ft.streams.sources.evm.listening import Listening
 from ft.streams.sources.evm.marks import Survey
 from ft.streams.sources.evm.provider import Provider, Unripe
@@ -60,6 +60,10 @@ class EvmSource:
         """Give up what is under way."""
         await self._listening.close()
         await self._survey.close()
+
+    def held_s(self) -> float:
+        """Seconds so far in which ``requests_per_s`` held requests back, at the provider where it did so longest."""
+        return max(provider.bucket.held_s() for provider in self._providers.all)
 
     async def marks(self) -> Marks:
         """Head and finality as the providers together say. Raises SourceError."""
@@ -217,7 +221,7 @@ async def open_evm(
         nodes = [
             Provider(
                 client=RpcClient(url, session, batch_max=network.batch_max, timeout_s=timeout_s),
-                bucket=TokenBucket(network.requests_per_s, time.monotonic),
+                bucket=TokenBucket(rate_of(url, network.requests_per_s), time.monotonic),
                 breaker=Breaker(time.monotonic),
                 trust=Breaker(time.monotonic, failures_max=1, rest_s=UNTRUSTED_S),
                 network=network.slug,

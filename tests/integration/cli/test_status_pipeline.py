@@ -92,7 +92,29 @@ def test_blocks_without_the_receipt_of_their_state_sync_are_holes_and_are_named_
 
     assert status.lacking == [("polygon", 48, 48)]
     assert [(row[1], row[2]) for row in status.lesser] == [(32, 32)]
-    assert [row[-2] for row in status.networks if row[0] == "polygon"] == [2]
+    assert [row[-3] for row in status.networks if row[0] == "polygon"] == [2 + 12]
+
+
+def test_holes_are_blocks_that_were_not_read_and_quarantine_is_none_of_them(config: Config) -> None:
+    with psycopg.connect(config.postgres) as conn:
+        conn.execute(
+            "INSERT INTO ingest.heads (network, head_number) VALUES ('polygon', 70), ('base', 9), ('cronos', 3)"
+        )
+        conn.cursor().executemany(
+            'INSERT INTO ingest.coverage (network, "from", "to", proof, raw_offset) VALUES (%s, %s, %s, %s, 0)',
+            [
+                ("polygon", 10, 19, "receipts"), ("polygon", 20, 29, "logs"), ("polygon", 31, 40, "receipts"),
+                ("polygon", 51, 70, "receipts"), ("base", 5, 9, "receipts"),
+            ],
+        )  # fmt: skip
+        conn.execute(
+            "INSERT INTO ingest.quarantine (network, block_number, block_hash, reason, error, payload, raw_offset)"
+            " VALUES ('polygon', 12, '0x1', 'bad_value', '', '', 0)"
+        )
+
+    told = {row[0]: row[-3:-1] for row in read(config).networks}
+
+    assert told == {"polygon": (11, 1), "base": (0, 0), "cronos": (0, 0)}
 
 
 def test_a_database_without_tables_says_what_to_do(config: Config) -> None:

@@ -38,10 +38,15 @@ def _pids(config: Config) -> dict[str, int]:
 
 
 def _finish(process: "subprocess.Popen[str]") -> str:
-    """What a command printed; it must have succeeded."""
+    """What a command printed on stdout; it must have succeeded."""
+    return _told(process)[0]
+
+
+def _told(process: "subprocess.Popen[str]") -> tuple[str, str]:
+    """What a command printed on stdout and on stderr; it must have succeeded."""
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
-    return out
+    return out, err
 
 
 def _lives(pid: int) -> bool:
@@ -118,7 +123,12 @@ def test_up_status_env_down_tell_the_same_story(home: Config, ft: Ft) -> None:
     assert [line.split()[:2] for line in status[1:4]] == [[name, "running"] for name in NAMES]
     assert str(home.home / "logs" / "kafka.log") in status[1]
 
-    assert _finish(ft("down")) == "stopped kafka, postgres, registry\n"
+    out, err = _told(ft("down"))
+    stopping = [line for line in err.splitlines() if line.startswith("stopping")]
+
+    assert out == "stopped kafka, postgres, registry\n"
+    assert set(stopping) == {f"stopping {name} (pid {pid})" for name, pid in stored["pids"].items()}
+    assert "postgres" in stopping[-1]
     assert _states(home) == dict.fromkeys(NAMES, "stopped")
     assert not (home.home / "servers.json").exists()
     assert not any(_lives(pid) for pid in stored["pids"].values())

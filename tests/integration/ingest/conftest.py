@@ -16,6 +16,7 @@ from ft.demo.recording import Recording, load_recording
 from ft.networks import Mark, Network
 from ft.schemas.codec import Codec
 from ft.schemas.events import RawBlock, from_record, to_record
+from ft.streams.backfill import Progress
 from ft.streams.checkpoint import process_name
 from ft.streams.hop import Message
 from ft.streams.ingest import Ingest
@@ -147,7 +148,7 @@ class Lab:
         async with self.job(*urls, network=network) as job:
             await job.range(first, last)
 
-    async def follow(self, first: int | None, *urls: str) -> Running:
+    async def follow(self, first: int | None, *urls: str, progress: Progress | None = None) -> Running:
         """Begin to follow."""
         self._owners += 1
         owner, stopping = f"{process_name()}#{self._owners}", Stopping()
@@ -157,7 +158,7 @@ class Lab:
             tail = Tail(self.config, self.network.slug, raw.topic_id, owner)
             try:
                 async with open_evm(self.network, urls, timeout_s=5.0) as source:
-                    await Ingest(self.network, source, raw, tail, owner, stopping).follow(first)
+                    await Ingest(self.network, source, raw, tail, owner, stopping, progress).follow(first)
             finally:
                 await tail.close()
                 raw.close()

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from ft.demo.replay import View
+from ft.streams.backfill import Progress
 from ft.streams.ingest import Ingest
 from ft.streams.linking import FinalityContradicted
 from ft.streams.raw import LeaseLost
@@ -44,6 +45,23 @@ async def test_a_follower_writes_every_block_and_every_reorg(lab: Lab, node: Fau
     chain = lab.chain()
     assert chain.misfits == []
     assert max(chain.final) == node.view.finalized
+
+
+async def test_a_follower_tells_the_block_last_written_and_waits_for_the_head(lab: Lab, node: FaultyNode) -> None:
+    at_step(node, 40)
+    told: list[tuple[int, set[str]]] = []
+
+    def report(progress: Progress) -> None:
+        written = max(lab.tail(), default=-1)
+        told.append((progress.next_height - 1 - written, set(progress.waits.seconds)))
+
+    follower = await lab.follow(0, node.url, progress=Progress(report=report))
+    await until(lambda: agrees(lab, node, 0), "the log has the chain")
+    await until(lambda: "head" in told[-1][1], "the follower waits for the head, and says so")
+    await follower.stop()
+
+    assert {behind for behind, _ in told} == {0}
+    assert told[-1][1] == {"provider", "kafka", "postgres", "head"}
 
 
 @pytest.mark.parametrize("steps", [REORG_5_DEEP, REORG_SAME_HEIGHT])

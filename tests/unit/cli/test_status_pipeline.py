@@ -9,7 +9,7 @@ from rich.console import Console
 from ft.cli.status_pipeline import Status, lines
 
 EMPTY = Status(networks=[], consumers=[], outbox=[], dead_letters=[], workers=[], ends={})
-NETWORK = ("polygon", 120, 110, 100, 3, 101, 1, 20, 120, 120, 118, False, 0, 0)
+NETWORK = ("polygon", 120, 110, 100, 3, 101, 1, 20, 120, 120, 118, False, 0, 0, 0)
 
 
 def printed(status: Status) -> str:
@@ -34,7 +34,18 @@ def test_an_empty_pipeline_says_what_to_do_next() -> None:
 def test_a_network_shows_its_marks_and_who_is_behind() -> None:
     row = row_of(replace(EMPTY, networks=[NETWORK]), "polygon")
 
-    assert row == ["polygon", "120", "110", "100", "3", "s", "20-120", "120", "118", "(-2)", "0", "0"]
+    assert row == ["polygon", "120", "110", "100", "3", "s", "20-120", "0", "120", "118", "(-2)", "0", "0"]
+
+
+def test_holes_stand_beside_coverage_and_apart_from_what_is_quarantined() -> None:
+    spoiled = (*NETWORK[:12], 7, 5, 3)
+
+    headings = row_of(replace(EMPTY, networks=[spoiled]), "network")
+    row = row_of(replace(EMPTY, networks=[spoiled]), "polygon")
+
+    shown = {heading: row[at + (at > 4) + (at > 8)] for at, heading in enumerate(headings)}
+    assert headings[5:7] == ["covered", "holes"]
+    assert (shown["holes"], shown["quarantined"], shown["findings"]) == ("7", "5", "3")
 
 
 def test_coverage_with_gaps_is_counted() -> None:

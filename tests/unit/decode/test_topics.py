@@ -1,14 +1,14 @@
 """The topic table is what keccak says it is."""
 
 import pytest
-import sha3
 
 from ft.agents.decode.topics import EVENT_TOPICS, EventTopic
+from ft.schemas.keccak import keccak
 
 
 @pytest.mark.parametrize("event", EVENT_TOPICS, ids=lambda event: event.name)
 def test_a_topic_is_the_keccak_of_its_signature(event: EventTopic) -> None:
-    computed = sha3.keccak_256(event.signature.encode()).hexdigest()
+    computed = keccak(event.signature.encode()).hex()
 
     assert event.topic0 == f"0x{computed}"
 

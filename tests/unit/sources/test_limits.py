@@ -3,7 +3,7 @@
 import pytest
 
 from ft.streams.pace import Pace
-from ft.streams.sources.evm.limits import Breaker, TokenBucket, backoff_s
+from ft.streams.sources.evm.limits import Breaker, TokenBucket, backoff_s, rate_of
 
 
 class Clock:
@@ -43,6 +43,45 @@ def test_a_batch_larger_than_the_bucket_passes_and_makes_the_next_wait() -> None
 
 def test_rate_zero_is_no_limit() -> None:
     assert TokenBucket(0, Clock()).take(1_000_000) == 0.0
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8545", "127.8.9.1", "localhost:1", "anvil.localhost", "[::1]:8545"])
+def test_a_node_on_loopback_is_asked_without_limit(host: str) -> None:
+    assert rate_of(f"http://user:word@{host}/key", None) == 0
+
+
+@pytest.mark.parametrize("host", ["node.example", "10.0.0.7", "localhost.example", "[::2]", "128.0.0.1"])
+def test_a_node_elsewhere_is_asked_fifty_times_a_second(host: str) -> None:
+    assert rate_of(f"https://{host}/127.0.0.1", None) == 50
+
+
+@pytest.mark.parametrize("stated", [0.0, 7.0])
+def test_a_stated_rate_counts_everywhere(stated: float) -> None:
+    assert rate_of("http://127.0.0.1:8545", stated) == rate_of("https://node.example", stated) == stated
+
+
+def test_time_in_which_several_requests_were_held_back_counts_once() -> None:
+    clock = Clock()
+    bucket = TokenBucket(10, clock)
+    bucket.take(10)
+    for _ in range(5):
+        bucket.take(2)
+
+    clock.now += 0.6
+    assert bucket.held_s() == pytest.approx(0.6)
+    clock.now += 100
+    assert bucket.held_s() == pytest.approx(1.0)
+
+
+def test_nothing_was_held_back_where_all_went_at_once() -> None:
+    clock = Clock()
+    bucket, unlimited = TokenBucket(10, clock), TokenBucket(0, clock)
+    for _ in range(50):
+        bucket.take(1)
+        unlimited.take(1_000)
+        clock.now += 0.1
+
+    assert (bucket.held_s(), unlimited.held_s()) == (0, 0)
 
 
 def test_a_breaker_opens_after_failures_in_a_row_and_lets_one_trial_through() -> None:

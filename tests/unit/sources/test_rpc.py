@@ -1,5 +1,6 @@
 """What nodes do instead of answering, and what the client makes of it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -8,11 +9,13 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from ft.networks import load_networks
 from ft.streams.sources import SourceUnavailable
 from ft.streams.sources.evm.limits import Breaker, TokenBucket
 from ft.streams.sources.evm.provider import Provider
 from ft.streams.sources.evm.providers import Providers
 from ft.streams.sources.evm.rpc import ProviderFailed, RateLimited, RpcClient, RpcError
+from ft.streams.sources.evm.source import open_evm
 from tests.unit.sources.nodes import Handler, serving
 
 CALLS: list[tuple[str, list[Any]]] = [("eth_a", []), ("eth_b", [1]), ("eth_c", [])]
@@ -202,3 +205,18 @@ async def test_where_all_are_away_it_tries_again_with_longer_pauses_until_it_giv
 
     assert world.slept == sorted(world.slept)
     assert 20 <= world.now < 120
+
+
+@pytest.mark.parametrize(("requests_per_s", "is_held"), [(None, False), (0.0, False), (100.0, True)])
+async def test_a_source_on_loopback_says_whether_a_stated_rate_held_it_back(
+    requests_per_s: float | None, is_held: bool
+) -> None:
+    def node(calls: Any) -> Any:
+        return [{"id": c["id"], "result": "0x89" if c["method"] == "eth_chainId" else None} for c in calls]
+
+    async with serving(node) as url:
+        polygon = replace(load_networks()["polygon"], requests_per_s=requests_per_s, batch_max=200)
+        async with open_evm(polygon, [url], give_up_s=5) as source:
+            await source.hashes(range(120))
+
+            assert (source.held_s() > 0.15) is is_held
