@@ -13,7 +13,7 @@ import pytest
 from ft.config import Config
 from ft.schemas.events import OwnershipChanged, to_record
 from ft.streams.producer import Producer
-from ft.streams.registry import Registry
+from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics, create_topics
 from tests import npm
 from tests.unit.pages import CHECKOUT, blocks, page
@@ -41,8 +41,8 @@ async def announced(config: Config) -> Config:
     """40 records in two partitions, and one of them again."""
     topic = Topics(config.topic_prefix).ownership_changed
     create_topics(config, [], config.partitions)
-    with Registry(config.schema_registry) as registry:
-        codec = registry.codec("ownership_changed", topic)
+    with Schemas(config) as schemas:
+        codec = schemas.codec("ownership_changed", topic)
     producer = Producer(config.kafka)
     for partition in (0, 1):
         for record in [*RECORDS, RECORDS[-1]]:
