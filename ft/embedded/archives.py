@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ft.embedded.places import Places, locked, private_folder
 from ft.embedded.progress import Progress
+from ft.embedded.refusals import CLOSED, FULL
 from ft.errors import ServerError
 
 _TRIES = 3
@@ -116,7 +117,9 @@ def _download(archive: Archive, staging: Path, progress: Progress) -> Path:
         component = maven.project(archive.group, archive.artifact).at_version(archive.version)
         try:
             return component.artifact(archive.classifier, archive.packaging).resolve()
-        except Exception as exc:  # noqa: BLE001 - whatever the network does is tried again, then reported
+        except Exception as exc:
+            if isinstance(exc, OSError) and exc.errno in (*FULL, *CLOSED):
+                raise
             failure = exc
     raise ServerError(
         f"{archive.coordinates} could not be fetched in {_TRIES} tries: {failure}. "

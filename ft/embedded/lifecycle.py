@@ -16,6 +16,7 @@ from ft.embedded.kafka import Kafka
 from ft.embedded.places import Places, locked, write_private
 from ft.embedded.postgres import REGISTRY, Postgres
 from ft.embedded.progress import Progress, Quiet
+from ft.embedded.refusals import told
 from ft.embedded.registry import Registry, Storage
 from ft.errors import FtError, ServerError
 
@@ -75,8 +76,7 @@ def start_missing(config: Config, progress: Progress | None = None) -> tuple[Con
     """As :func:`start`; also returns the names of the servers that this call has started."""
     progress = progress or Quiet()
     places = Places.of(config)
-    places.create()
-    with _lock(places, progress):
+    with told(config), _lock(places, progress):
         with progress.doing("looking which servers run"):
             before = Fleet.of(config, known_ports(places), progress)
             missing = frozenset(server.name for server in before.ours if server.process() is None)
@@ -102,8 +102,7 @@ def stop(config: Config, progress: Progress | None = None, *, in_order: bool = T
     places = Places.of(config)
     if not places.home.exists():
         return []
-    places.create()
-    with _lock(places, progress):
+    with told(config), _lock(places, progress):
         fleet = Fleet.of(config, known_ports(places), progress)
         running = [(server, process) for server in fleet.servers if (process := server.process() or server.stray())]
 
@@ -115,7 +114,7 @@ def stop(config: Config, progress: Progress | None = None, *, in_order: bool = T
         # The registry keeps its schemas in Postgres: it leaves first.
         for names in (("registry", "kafka"), ("postgres",)):
             leaving = [pair for pair in running if pair[0].name in names]
-            with ThreadPoolExecutor() as pool:
+            with _at_once() as pool:
                 list(pool.map(lambda pair: end(*pair), leaving))
         places.servers_file.unlink(missing_ok=True)
     return [server.name for server, _ in running]
@@ -178,7 +177,7 @@ def _start_all(fleet: Fleet, missing: frozenset[str], config: Config, progress: 
         postgres.result()
         begin(fleet.registry, lambda: fleet.registry.start(_storage(fleet, config)))
 
-    with ThreadPoolExecutor() as pool:
+    with _at_once() as pool:
         kafka = pool.submit(begin, fleet.kafka, fleet.kafka.start)
         postgres = pool.submit(begin, fleet.postgres, fleet.postgres.start)
         registry = pool.submit(begin_registry)
@@ -188,6 +187,17 @@ def _start_all(fleet: Fleet, missing: frozenset[str], config: Config, progress: 
             raise failure
     if failures:
         raise ServerError("\n".join(str(failure) for failure in failures.values()))
+
+
+@contextmanager
+def _at_once() -> Iterator[ThreadPoolExecutor]:
+    """Threads that are waited for, unless this process is told to end meanwhile: servers take their time."""
+    pool = ThreadPoolExecutor()
+    try:
+        yield pool
+        pool.shutdown()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _storage(fleet: Fleet, config: Config) -> Storage:
@@ -228,6 +238,7 @@ def _write_servers_file(fleet: Fleet) -> None:
 
 @contextmanager
 def _lock(places: Places, progress: Progress) -> Iterator[None]:
+    places.create()
     held = locked(
         places.run / "lock", progress.say, f"another `ft up` or `ft down` is at work in {places.home}: waiting"
     )
