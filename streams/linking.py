@@ -13,6 +13,11 @@ from ft.errors import FtError
 class FinalityContradicted(FtError):
     """The node denies a block that is final: nothing is written, and the operator decides."""
 
+    def __init__(self, message: str, height: int = -1) -> None:
+        """``height``: of the block."""
+        super().__init__(message)
+        self.height = height
+
 
 class Fit(Enum):
     """What a block is to the tail."""
@@ -95,8 +100,8 @@ def check_final(network: str, final: Mapping[int, str], node: Mapping[int, str |
         if got not in (None, block_hash):
             raise FinalityContradicted(
                 f"{network}: block {height} is final as {block_hash}, the node now says {got}: a reorg deeper than "
-                f"finality. Nothing was written. If the node is wrong, give another --rpc; if it is right, "
-                f"`ft replace {network}` makes the log agree: --from where the chains part, --to {height} or more."
+                "finality. Nothing was written. If the node is wrong, give another --rpc.",
+                height,
             )
 
 

@@ -11,7 +11,7 @@ Killed anywhere, the same command again comes to the same state: what is canonic
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +28,7 @@ from ft.streams.backfill import ACKNOWLEDGE_BLOCKS, ACKNOWLEDGE_BYTES, Progress
 from ft.streams.checkpoint import Connection, connect_writer, translated
 from ft.streams.correcting import CannotReplace, Canonical, Fetched, Plan, check_final, plan
 from ft.streams.linking import anchor
+from ft.streams.parting import parts_at
 from ft.streams.raw import NO_LEASE, PARTITION, RawLog
 from ft.streams.sources import Marks, Source, SourceError
 from ft.streams.spool import Spool
@@ -38,8 +39,6 @@ from ft.streams.topics import end_of
 REASON: Final = "replace"
 _REVERTS: Final = 512
 _POLL_S: Final = 0.2
-_LOOK_BELOW: Final = 1_000
-"""Hashes asked at once for where the chains part."""
 log = structlog.get_logger(__name__)
 
 
@@ -136,16 +135,14 @@ class Replace:
 
     async def _parts_within(self, first: int) -> None:
         """The chains part nowhere below ``first``. Raises CannotReplace with the height where they do."""
-        top, parted = first - 1, first
-        while top >= 0:
-            low = top if top == first - 1 else max(top - _LOOK_BELOW + 1, 0)
-            known = {block.height: block.hash for block in await self._canonical("canonical", first=low, last=top)}
-            says = await self._stopping.unless(self._source.hashes(list(known), known))
-            denied = [height for height, found in known.items() if says[height] not in (None, found)]
-            parted = min(denied, default=parted)
-            if len(denied) < top - low + 1:
-                break
-            top = low - 1
+
+        async def in_log(low: int, high: int) -> Mapping[int, str]:
+            return {block.height: block.hash for block in await self._canonical("canonical", first=low, last=high)}
+
+        async def at_node(heights: Sequence[int], known: Mapping[int, str]) -> Mapping[int, str | None]:
+            return await self._stopping.unless(self._source.hashes(heights, known))
+
+        parted = await parts_at(in_log, at_node, first - 1)
         if parted < first:
             raise CannotReplace(
                 f"{self._network}: the chains part further down, at block {parted}, the first that the node has "
