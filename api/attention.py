@@ -1,25 +1,38 @@
 """Pure: what the database tells of the system -> why an operator is needed."""
 
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Final, Literal, get_args
 
 from msgspec import Meta, Struct
 
-from ft.api.found import Status
-from ft.api.rows import BacklogRow, FollowerRow
+from ft.api.rows import BacklogRow, FailureRow, FollowerRow
 
 _FOLLOWER_SEEN_S: Final = 60.0
 """A follower says that it lives every few seconds."""
 _HEAD_AGE_S: Final = 300.0
 _HEAD_AGE_BLOCKS: Final = 20
 
+_LOOP: Final = 3
+"""Ends by an error within a quarter of an hour that nobody takes for an accident."""
+_ABOUT: Final[Mapping[str, tuple[str, ...]]] = {
+    "identity": ("OtherDeployment", "OffsetMismatch"),
+    "registry": ("RegistryUnavailable", "SchemaError"),
+}
+
 Word = Literal[
+    "broker",
     "bulk_stalled",
+    "crash_loop",
     "dead_letters",
+    "finality_contradicted",
     "findings",
     "head_old",
+    "identity",
     "no_follower",
     "no_worker",
     "outbox_blocked",
+    "registry",
     "stopped",
     "waiting",
 ]
@@ -39,9 +52,15 @@ class Reason(Struct, frozen=True, kw_only=True):
     detail: Annotated[str, Meta(description="for people")]
 
 
-def reasons(found: Status) -> list[Reason]:
-    """All that hold: of the whole system first, then network by network."""
-    return [*_of_all(found.backlog), *(each for row in found.followers for each in _of_network(row))]
+def reasons(
+    backlog: BacklogRow, followers: Sequence[FollowerRow], failures: Sequence[FailureRow], *, errors: bool = False
+) -> list[Reason]:
+    """All that hold: of the whole system first, then network by network.
+
+    ``errors``: with what processes said as they ended; it names servers, and is not for everybody.
+    """
+    of_networks = (each for row in followers for each in _of_network(row))
+    return [*_of_all(backlog), *_of_ends(failures, errors), *of_networks]
 
 
 def _of_all(backlog: BacklogRow) -> list[Reason]:
@@ -52,6 +71,28 @@ def _of_all(backlog: BacklogRow) -> list[Reason]:
         ("findings", backlog.findings > 0, f"{backlog.findings} findings: events contradict each other"),
     )
     return [Reason(reason=word, network=None, detail=detail) for word, holds, detail in held if holds]
+
+
+def _of_ends(failures: Sequence[FailureRow], errors: bool) -> Iterator[Reason]:
+    """Of processes that ended by an error: until it is settled, or for a quarter of an hour."""
+    lately: Counter[tuple[str, str]] = Counter()
+    for row in failures:
+        lately[row.role, row.what] += row.lately
+        network = row.what if row.role == "ingest" else None
+        said = f"{row.role} {row.what} ended by {row.kind} {row.last_s:.0f} s ago{f': {row.error}' if errors else ''}"
+        if row.kind == "FinalityContradicted" and not row.settled:
+            yield Reason(reason="finality_contradicted", network=network, detail=said)
+        for word, kinds in _ABOUT.items():
+            if row.kind in kinds and row.lately:
+                yield Reason(reason=word, network=network, detail=said)
+    for (role, what), count in lately.items():
+        if count >= _LOOP:
+            newest = min((row for row in failures if (row.role, row.what) == (role, what)), key=lambda row: row.last_s)
+            yield Reason(
+                reason="crash_loop",
+                network=what if role == "ingest" else None,
+                detail=f"{role} {what} ended {count} times in 15 minutes, by {newest.kind} {newest.last_s:.0f} s ago",
+            )
 
 
 def _of_network(row: FollowerRow) -> list[Reason]:

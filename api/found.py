@@ -12,6 +12,7 @@ from ft.api.rows import (
     BlockRow,
     ChainRow,
     CollectionRow,
+    FailureRow,
     FollowerRow,
     HeadRow,
     HeldCountersRow,
@@ -157,3 +158,4 @@ class Status(Struct, frozen=True, kw_only=True):
     backlog: BacklogRow
     heads: list[HeadRow]
     followers: list[FollowerRow]
+    failures: list[FailureRow]

@@ -33,6 +33,7 @@ from ft.api.rows import (
     AssetRow,
     BacklogRow,
     ChainRow,
+    FailureRow,
     FollowerRow,
     HeadRow,
     HeldCountersRow,
@@ -308,6 +309,7 @@ class Reads:
                 partitions = await rows_of(conn, STATUS["partition_heads"], PartitionRow, {})
                 backlog = await row_of(conn, STATUS["backlog"], BacklogRow, {})
                 followers = await rows_of(conn, STATUS["followers"], FollowerRow, {})
+                failures = await rows_of(conn, STATUS["failures"], FailureRow, {})
                 heads = await lookups.heads(conn, [chain.network for chain in chains], "ledger")
                 assert backlog is not None
                 spoken = [speaking(of_network, count) for of_network in heads.values()]
@@ -317,6 +319,7 @@ class Reads:
                     backlog=backlog,
                     heads=[each for each in spoken if each],
                     followers=followers,
+                    failures=failures,
                 )
 
         return await self._database.read(work)

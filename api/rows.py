@@ -244,6 +244,18 @@ class FollowerRow(Struct, frozen=True, kw_only=True):
     bulk_stalled: bool
 
 
+class FailureRow(Struct, frozen=True, kw_only=True):
+    """Processes of one kind that ended by one kind of error."""
+
+    role: str
+    what: str
+    kind: str
+    error: str
+    lately: int
+    settled: bool
+    last_s: float
+
+
 class BacklogRow(Struct, frozen=True, kw_only=True):
     """What waits somewhere in the system."""
 

@@ -86,7 +86,7 @@ async def status(reads: _Reads) -> StatusAnswer:
     found = await reads.status()
     backlog = found.backlog
     spoken = {head.network: head for head in found.heads}
-    needed = reasons(found)
+    needed = reasons(found.backlog, found.followers, found.failures)
     return StatusAnswer(
         status="attention" if needed else "ok",
         reasons=needed,

@@ -32,6 +32,13 @@ SELECT (SELECT coalesce(sum(p.unpublished), 0) FROM projection.publishing p) AS 
        (SELECT count(*) FROM projection.months m WHERE NOT m.indexed) AS months_unindexed,
        (SELECT count(*) FROM projection.workers w WHERE w.seen_at > now() - interval '1 minute') AS workers;
 
+-- name: failures
+-- How processes ended lately, and errors that nobody has settled; ages in seconds.
+SELECT role, what, kind, error, lately, settled, extract(epoch FROM now() - last_at)::double precision AS last_s
+FROM projection.failures
+WHERE lately > 0 OR (kind = 'FinalityContradicted' AND NOT settled)
+ORDER BY role, what, kind;
+
 -- name: followers
 -- Who is at each network, for what moves an operator; ages in seconds.
 SELECT f.network, f.followed, f.broken, f.waits_for, f.block_time_s,

@@ -36,6 +36,14 @@ SELECT count(*) FROM system.dlq WHERE state = 'open';
 -- Assets that are known by their existence only.
 SELECT count(*) FROM catalog.assets WHERE is_stub;
 
+-- name: failures
+-- Processes that ended by an error in the last quarter of an hour.
+SELECT role, what, sum(lately) FROM projection.failures WHERE lately > 0 GROUP BY role, what;
+
+-- name: contradicted
+-- Networks whose node denies what is final, until they were followed again.
+SELECT DISTINCT what FROM projection.failures WHERE kind = 'FinalityContradicted' AND NOT settled;
+
 -- name: say_doing
 -- What a worker does that takes long, for `ft status`.
 UPDATE system.workers SET doing = %(doing)s WHERE worker = %(worker)s;

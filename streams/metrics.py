@@ -32,6 +32,12 @@ EVENTS_PROCESSED: Final = Gauge("events_processed", "Records that an agent has c
 BUSY_SECONDS: Final = Gauge("busy_seconds", "Seconds that an agent has spent on its batches", ["agent"])
 REORGS_DETECTED: Final = Gauge("reorgs_detected", "Runs of reverted blocks that normalize has read", ["network"])
 REORG_DEPTH: Final = Gauge("reorgs_detected_depth", "Blocks that the last reorg reverted", ["network"])
+PROCESS_FAILURES: Final = Gauge(
+    "process_failures", "Ends by an error in the last 15 minutes, of workers and ingestions", ["role", "what"]
+)
+FINALITY_CONTRADICTED: Final = Gauge(
+    "finality_contradicted", "1 where the node denies a final block, until the network is followed again", ["network"]
+)
 STUB_ASSETS: Final = Gauge("stub_assets_total", "Assets known by their existence only")
 
 

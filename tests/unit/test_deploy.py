@@ -24,8 +24,8 @@ DEPLOY = CHECKOUT / "deploy"
 # They depend on the machine: where it listens, where its data are.
 OF_THE_PLACE = {"controller.quorum.voters", "listeners", "advertised.listeners", "log.dirs", "node.id"}
 _FUNCTIONS = {
-    "absent", "by", "delta", "deriv", "histogram_quantile", "max", "max_over_time", "min_over_time", "on", "rate",
-    "sum", "and", "le", "unless",
+    "absent", "by", "changes", "delta", "deriv", "histogram_quantile", "max", "max_over_time", "min_over_time", "on",
+    "rate", "sum", "and", "le", "or", "unless",
 }  # fmt: skip
 
 
@@ -43,12 +43,13 @@ def metric_names() -> set[str]:
     api = ApiMetrics()
     api.begin()
     api.end("GET", "/health", 500, 0.1)
+    worker.add("process_start_time_seconds")  # of every process, by Prometheus' own client
     return worker | {line.split("{")[0].split(" ")[0] for line in api.text().decode().splitlines() if line[0] != "#"}
 
 
 def labels() -> set[str]:
     worker = {label for gauge in vars(metrics).values() if isinstance(gauge, Gauge) for label in gauge._labelnames}
-    return worker | {"route", "status", "method", "instance"}
+    return worker | {"route", "status", "method", "instance", "job"}
 
 
 def unknown_words(expression: str) -> set[str]:
@@ -61,7 +62,9 @@ def test_every_alert_asks_for_metrics_that_exist() -> None:
     rules = [rule for group in load("alerts.yml")["groups"] for rule in group["rules"]]
 
     assert {rule["alert"]: words for rule in rules if (words := unknown_words(rule["expr"]))} == {}
-    assert {"DeadLetters", "OutboxStuck", "IngestBehind"} <= {rule["alert"] for rule in rules}
+    assert {"DeadLetters", "OutboxStuck", "IngestBehind", "CrashLoop", "FinalityContradicted"} <= {
+        rule["alert"] for rule in rules
+    }
 
 
 def test_every_panel_asks_for_metrics_that_exist() -> None:

@@ -6,8 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from ft.api.attention import WORDS, reasons
-from ft.api.found import Status
-from ft.api.rows import BacklogRow, FollowerRow
+from ft.api.rows import BacklogRow, FailureRow, FollowerRow
 
 BACKLOG = BacklogRow(outbox_unpublished="0", outbox_blocked=0, dlq_depth="0", findings=0, months_unindexed=0, workers=1)
 FOLLOWED = FollowerRow(
@@ -20,6 +19,9 @@ FOLLOWED = FollowerRow(
     waits_s=None,
     head_age_s=4.0,
     bulk_stalled=False,
+)
+FAILED = FailureRow(
+    role="worker", what="ledger", kind="Stalled", error="at db.internal", lately=1, settled=False, last_s=5.0
 )
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "bulk_stalled": ({}, {"bulk_stalled": True}),
@@ -34,20 +36,47 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-def told(backlog: dict[str, Any], follower: dict[str, Any]) -> list[str]:
-    found = Status(
-        chains=[],
-        partitions=[],
-        backlog=replace(BACKLOG, **backlog),
-        heads=[],
-        followers=[replace(FOLLOWED, **follower)],
-    )
-    return [each.reason for each in reasons(found)]
+ENDS: dict[str, list[dict[str, Any]]] = {
+    "crash_loop": [{"lately": 2}, {"kind": "DatabaseUnavailable", "last_s": 1.0}],
+    "finality_contradicted": [{"role": "ingest", "what": "polygon", "kind": "FinalityContradicted", "lately": 0}],
+    "identity": [{"kind": "OffsetMismatch"}],
+    "registry": [{"kind": "RegistryUnavailable"}],
+}
 
 
-@pytest.mark.parametrize("word", WORDS)
-def test_every_word_holds_in_its_own_case(word: str) -> None:
-    assert told(*CASES[word]) == [word]
+def told(backlog: dict[str, Any], follower: dict[str, Any], *ends: dict[str, Any]) -> list[str]:
+    failures = [replace(FAILED, **end) for end in ends]
+    found = reasons(replace(BACKLOG, **backlog), [replace(FOLLOWED, **follower)], failures)
+    assert "db.internal" not in str(found)
+    return [each.reason for each in found]
+
+
+@pytest.mark.parametrize("word", [word for word in WORDS if word != "broker"])
+def test_every_word_that_a_database_tells_holds_in_its_own_case(word: str) -> None:
+    backlog, follower = CASES.get(word, ({}, {}))
+
+    assert told(backlog, follower, *ENDS.get(word, [])) == [word]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        {"lately": 2},
+        {"kind": "OtherDeployment", "lately": 0},
+        {"role": "ingest", "what": "polygon", "kind": "FinalityContradicted", "settled": True},
+    ],
+)
+def test_an_end_that_was_an_accident_or_is_settled_needs_nobody(end: dict[str, Any]) -> None:
+    assert told({}, {}, end) == []
+
+
+def test_an_operator_is_told_the_error_and_the_newest_of_a_loop() -> None:
+    loop = [replace(FAILED, lately=3, last_s=9.0), replace(FAILED, kind="SchemaError", last_s=2.0)]
+
+    found = {each.reason: each.detail for each in reasons(BACKLOG, [FOLLOWED], loop, errors=True)}
+
+    assert found["registry"].endswith(": at db.internal")
+    assert found["crash_loop"] == "worker ledger ended 4 times in 15 minutes, by SchemaError 2 s ago"
 
 
 @pytest.mark.parametrize(

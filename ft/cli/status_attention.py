@@ -1,0 +1,66 @@
+"""Why an operator is needed, as ``ft status`` says it: in the words of ``/api/v1/status``, and what asking tells."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, TypeVar
+
+import psycopg
+from confluent_kafka.schema_registry.common._httpx_compat import httpx
+
+from ft.api.attention import Reason, Word, reasons
+from ft.api.rows import BacklogRow, FailureRow, FollowerRow, of
+from ft.cli.said import shown
+from ft.config import Config
+from ft.errors import BrokerError, FtError, SchemaError
+from ft.sql.queries import LIVE, load
+from ft.streams.deployment import require_one
+from ft.streams.registry import RegistryUnavailable
+
+R = TypeVar("R")
+_TIMEOUT_S: Final = 5.0
+
+
+def attention_lines(config: Config) -> Iterator[str]:
+    """A line a reason; nothing where nobody is needed. Raises psycopg.Error."""
+    said: set[tuple[str, str | None]] = set()
+    for each in (*asked(config), *told(config)):
+        if (each.reason, each.network) not in said:
+            said.add((each.reason, each.network))
+            about = f" {shown(each.network)}" if each.network else ""
+            yield f"[red]attention: {each.reason}{about}: {shown(each.detail)}[/]"
+
+
+def told(config: Config) -> list[Reason]:
+    """What the database tells."""
+    sql = load("api_status", LIVE)
+    with psycopg.connect(config.postgres_as("ft_writer"), connect_timeout=int(_TIMEOUT_S)) as conn:
+        (backlog,) = _rows(conn, sql["backlog"], BacklogRow)
+        followers = _rows(conn, sql["followers"], FollowerRow)
+        return reasons(backlog, followers, _rows(conn, sql["failures"], FailureRow), errors=True)
+
+
+def asked(config: Config) -> Iterable[Reason]:
+    """What Kafka, the registry and the deployment's own topic say now."""
+    try:
+        httpx.get(f"{config.schema_registry.rstrip('/')}/subjects", timeout=_TIMEOUT_S).raise_for_status()
+    except (httpx.HTTPError, httpx.InvalidURL) as exc:
+        where = f"{config.schema_registry}: expected an answer, got: {str(exc) or type(exc).__name__}"
+        yield _reason("registry", f"{where}. Is FT_SCHEMA_REGISTRY right?")
+        return
+    try:
+        require_one(config)
+    except (RegistryUnavailable, SchemaError) as exc:
+        yield _reason("registry", str(exc))
+    except BrokerError as exc:
+        yield _reason("broker", str(exc))
+    except FtError as exc:
+        yield _reason("identity", str(exc))
+
+
+def _reason(word: Word, detail: str) -> Reason:
+    return Reason(reason=word, network=None, detail=detail)
+
+
+def _rows(conn: psycopg.Connection[Any], query: str, kind: type[R]) -> Sequence[R]:
+    factory: Any = of(kind)  # type: ignore[arg-type]
+    with conn.cursor(row_factory=factory) as cursor:
+        return cursor.execute(query.encode()).fetchall()
