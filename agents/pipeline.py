@@ -34,6 +34,8 @@ from ft.streams.guard import Guarding
 from ft.streams.orphan import Orphan
 from ft.streams.producer import Producer
 from ft.streams.selection import require_apart
+from ft.telemetry.outage import DATABASE
+from ft.telemetry.takeover import take_over, tell
 
 log = structlog.get_logger(__name__)
 
@@ -153,7 +155,7 @@ class NewNetworks(Service):
             try:
                 await self._pipeline.add_networks()
             except FtError as exc:
-                log.warning("new networks wait", error=str(exc))
+                DATABASE.aside(log)("new networks wait", error=str(exc))
             self._pipeline.app.ask_for_missing()
 
 
@@ -176,7 +178,9 @@ def _build() -> App:
     try:
         return build(Config.from_env())
     except FtError as exc:
-        raise SystemExit(f"ft: {exc}") from exc
+        take_over(Config.of_logs())
+        tell(exc, failed=type(exc).__name__)
+        raise SystemExit(1) from exc
 
 
 app = _build()

@@ -15,6 +15,7 @@ from ft.api.observe import current_client
 from ft.api.rows import R, of
 from ft.api.slots import Overloaded, Slots
 from ft.errors import DatabaseError, DatabaseUnavailable
+from ft.telemetry.outage import DATABASE
 
 T = TypeVar("T")
 Connection = AsyncConnection[Any]
@@ -115,6 +116,7 @@ class Database:
         async with self._pool.connection() as conn:
             answer = await work(conn)
         self._away, self._answered_at = None, time.monotonic()
+        DATABASE.back()
         return answer
 
 

@@ -17,16 +17,17 @@ from msgspec import Struct, json
 from ft.api.database import NotMigrated, TooSlow
 from ft.api.found import RangeNotIndexed
 from ft.api.freshness import AsOf
-from ft.api.log import Seldom
 from ft.api.observe import current_request_id
 from ft.api.slots import Overloaded
 from ft.errors import DatabaseUnavailable
+from ft.telemetry.outage import DATABASE
+from ft.telemetry.sampling import Seldom
 
 MEDIA_TYPE: Final = "application/problem+json"
 PENDING: Final = {"X-Data-Status": "pending"}
 _RETRY_AFTER_S: Final = 2
 _log = structlog.get_logger("ft.api")
-_away, _overload = Seldom(_log), Seldom(_log)
+_unusable, _overload = Seldom(_log), Seldom(_log)
 
 
 class FieldError(Struct, frozen=True, kw_only=True):
@@ -140,12 +141,13 @@ def _unavailable(exc: DatabaseUnavailable) -> Problem:
     if isinstance(exc, Overloaded):
         _overload.warning("overloaded", error=str(exc))
         return Problem(503, "overloaded", "more is asked than can be answered; ask less at once", headers=headers)
-    _away.warning("database unavailable", error=str(exc))
+    if not isinstance(exc, TooSlow | NotMigrated):
+        DATABASE.away(exc)
+        return Problem(503, "database_unavailable", "the database does not answer; try again", headers=headers)
+    _unusable.warning("database unavailable", error=str(exc))
     if isinstance(exc, TooSlow):
         return Problem(503, "query_timeout", "the question took too long to answer; ask for less", headers=headers)
-    if isinstance(exc, NotMigrated):
-        return Problem(503, "not_migrated", "the database is not ready; run `ft migrate`", headers=headers)
-    return Problem(503, "database_unavailable", "the database does not answer; try again", headers=headers)
+    return Problem(503, "not_migrated", "the database is not ready; run `ft migrate`", headers=headers)
 
 
 def _validation(exc: ValidationException) -> Problem:

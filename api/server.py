@@ -12,28 +12,38 @@ from granian.server.embed import Server
 
 from ft.api.main import application
 from ft.config import Config
-from ft.errors import ServerError
+from ft.errors import INTERRUPTED, ServerError
 
 _BACKLOG: Final = 1024
 _log = structlog.get_logger("ft.api")
 
 
-def serve(config: Config, host: str, port: int) -> None:
-    """Serve until SIGINT or SIGTERM. Raises ConfigError (no database named), ServerError (port taken)."""
+def serve(config: Config, host: str, port: int) -> int:
+    """Serve until SIGINT or SIGTERM; returns the exit code. Raises ConfigError (no database named), ServerError (port
+    taken)."""
     app = application(config)
     _refuse_taken(host, port)
-    uvloop.run(_serve(app, host, port))
+    return uvloop.run(_serve(app, host, port))
 
 
-async def _serve(app: object, host: str, port: int) -> None:
+async def _serve(app: object, host: str, port: int) -> int:
     server = Server(
         app, address=host, port=port, interface=Interfaces.ASGI, backlog=_BACKLOG, websockets=False, log_enabled=False
     )
     loop = asyncio.get_running_loop()
+    came: set[signal.Signals] = set()
+
+    def stop(number: signal.Signals) -> None:
+        if not came:
+            _log.info("stopping", signal=number.name)
+        came.add(number)
+        server.stop()  # type: ignore[no-untyped-call]
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, server.stop)
+        loop.add_signal_handler(number, stop, number)
     _log.info("serving", address=f"http://{host}:{port}", documentation=f"http://{host}:{port}/schema")
     await server.serve()
+    return INTERRUPTED if signal.SIGINT in came else 0
 
 
 def _refuse_taken(host: str, port: int) -> None:

@@ -11,7 +11,10 @@ __all__ = ["app"]
 def __getattr__(name: str) -> Any:
     # Lazy: importing ft.api or ft.schemas must not start Faust.
     if name == "app":
-        from ft.agents.pipeline import app
+        try:
+            from ft.agents.pipeline import app
+        except KeyboardInterrupt:
+            raise SystemExit(130) from None  # amid seconds of imports
 
         return app
     raise AttributeError(f"module 'ft' has no attribute {name!r}")

@@ -8,9 +8,11 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from ft.errors import ConfigError
@@ -18,6 +20,7 @@ from ft.errors import ConfigError
 AGENTS = ("normalize", "ledger", "publisher", "project")
 ADDRESSES = ("FT_KAFKA", "FT_POSTGRES", "FT_SCHEMA_REGISTRY")
 KAFKA_JVM = "-Xms256m -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+LOG_SAMPLE = 100
 _BATCH_EVENTS_MAX = 5_000
 
 
@@ -59,7 +62,11 @@ class Config:
     api_cors_origins: tuple[str, ...] = ()
     """``FT_API_CORS_ORIGINS``: web origins whose pages may read the API, comma separated; ``*``: all. Default: none."""
     log_level: str = "info"
-    """``FT_LOG_LEVEL``: debug, info, warning or error. Default info."""
+    """``FT_LOG_LEVEL``: debug, info, warning or error; then components with theirs: `info,aiokafka=debug`.
+    Default info."""
+    log_sample: int = LOG_SAMPLE
+    """``FT_LOG_SAMPLE``: lines of one kind a second, below errors; the next says how many it left out. 0: all.
+    Default 100."""
     otlp_endpoint: str = ""
     """``OTEL_EXPORTER_OTLP_ENDPOINT``: URL of an OpenTelemetry collector (HTTP) that traces go to. Default: none."""
     log_format: str = "auto"
@@ -87,10 +94,22 @@ class Config:
             watchdog_s=_seconds(env, "FT_WATCHDOG_S", 60.0),
             kafka_jvm=env.get("FT_KAFKA_JVM") or KAFKA_JVM,
             api_cors_origins=_origins(env),
-            log_level=_choice(env, "FT_LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
             otlp_endpoint=env.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
-            log_format=_choice(env, "FT_LOG_FORMAT", "auto", ("json", "console", "auto")),
+            **_of_logs(env),
         )
+
+    @classmethod
+    def of_logs(cls, environ: Mapping[str, str] | None = None) -> "Config":
+        """What decides how lines are written, and nothing else: for messages about a configuration that is wrong. A
+        setting that cannot be read is its default."""
+        env = os.environ if environ is None else environ
+        home = Path(env.get("FT_HOME") or _default_home())
+        readable = {}
+        for name in ("FT_LOG_LEVEL", "FT_LOG_SAMPLE", "FT_LOG_FORMAT"):
+            with suppress(ConfigError):
+                _of_logs({name: env.get(name, "")})
+                readable[name] = env.get(name, "")
+        return cls(home=home, cache=home, addresses={}, **_of_logs(readable))
 
     @cached_property
     def kafka(self) -> str:
@@ -133,6 +152,7 @@ class Config:
             "FT_KAFKA_JVM": self.kafka_jvm,
             "FT_API_CORS_ORIGINS": ",".join(self.api_cors_origins),
             "FT_LOG_LEVEL": self.log_level,
+            "FT_LOG_SAMPLE": self.log_sample,
             "FT_LOG_FORMAT": self.log_format,
             "OTEL_EXPORTER_OTLP_ENDPOINT": self.otlp_endpoint,
         }
@@ -156,7 +176,7 @@ def _default_home() -> Path:
 def _addresses(env: Mapping[str, str], home: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     left_running = home / "servers.json"
-    if left_running.is_file():
+    if _is_there(left_running):
         try:
             stored = json.loads(left_running.read_text())
             found = {name: str(stored[name]) for name in ADDRESSES if name in stored}
@@ -187,6 +207,16 @@ def _require_postgres_url(url: str) -> None:
         )
 
 
+def _is_there(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except PermissionError as exc:
+        raise ConfigError(
+            f"{file.parent} is closed to this user ({exc.strerror}): expected a home of your own. Run ft as the user "
+            "who ran `ft up`, or set FT_HOME."
+        ) from exc
+
+
 def _agents(env: Mapping[str, str]) -> frozenset[str]:
     chosen = frozenset(word.strip() for word in env.get("FT_AGENTS", "").split(",") if word.strip())
     if unknown := chosen - set(AGENTS):
@@ -212,6 +242,25 @@ def _origins(env: Mapping[str, str]) -> tuple[str, ...]:
                 "Name scheme and host, and no path."
             )
     return origins
+
+
+def _of_logs(env: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "log_level": _levels(env),
+        "log_sample": _integer(env, "FT_LOG_SAMPLE", LOG_SAMPLE, minimum=0),
+        "log_format": _choice(env, "FT_LOG_FORMAT", "auto", ("json", "console", "auto")),
+    }
+
+
+def _levels(env: Mapping[str, str]) -> str:
+    words = [word.strip() for word in (env.get("FT_LOG_LEVEL") or "info").split(",")]
+    level = "(debug|info|warning|error)"
+    if not re.fullmatch(level, words[0]) or not all(re.fullmatch(rf"[\w.]+={level}", word) for word in words[1:]):
+        raise ConfigError(
+            "FT_LOG_LEVEL: expected one of debug, info, warning, error, then components with theirs "
+            f"(info,aiokafka=debug,ft.api.access=warning), got {env['FT_LOG_LEVEL']!r}."
+        )
+    return ",".join(words)
 
 
 def _integer(env: Mapping[str, str], name: str, default: int, *, minimum: int) -> int:

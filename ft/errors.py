@@ -4,7 +4,10 @@ A message says what was expected, what came, and what to do about it. Driver err
 HTTP) are translated at the edge with ``raise ... from exc``.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Final
+
+INTERRUPTED: Final = 130
+"""Exit code of whatever Ctrl-C (SIGINT) ends."""
 
 
 class FtError(Exception):

@@ -5,6 +5,8 @@ Postgres and seeks to where their effects end.
 """
 
 import asyncio
+import signal
+import threading
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
@@ -20,17 +22,17 @@ from mode.supervisors import CrashingSupervisor  # noqa: E402
 
 from ft.config import AGENTS, Config  # noqa: E402
 from ft.errors import ConfigError, FtError  # noqa: E402
-from ft.streams import headers, process, tracing  # noqa: E402
+from ft.streams import failures, headers, process, tracing  # noqa: E402
 from ft.streams.checkpoint import Claim, process_name  # noqa: E402
 from ft.streams.claims import Claims  # noqa: E402
 from ft.streams.consumer import IN_HAND_S, Transport  # noqa: E402
 from ft.streams.holding import Holding  # noqa: E402
 from ft.streams.hop import Batch, Hop, run_hop  # noqa: E402
-from ft.streams.log import configure, logging_config  # noqa: E402
 from ft.streams.metrics import exposition  # noqa: E402
 from ft.streams.topics import Topics  # noqa: E402
 from ft.streams.turns import most_of_a_turn  # noqa: E402
 from ft.streams.watch import Watch  # noqa: E402
+from ft.telemetry.log import configure, logging_config  # noqa: E402
 
 log = structlog.get_logger(__name__)
 
@@ -50,8 +52,8 @@ class App(faust.App):
         """Topic -> records that travel as one message, at most."""
         self.prepare: Callable[[], Awaitable[None]] | None = None
         """Run before anything else starts: checks, and agents that depend on what is found."""
-        self.told_to_stop = False
-        """By a signal: the one reason to end with code 0."""
+        self.told_by: signal.Signals | None = None
+        """The signal that told it to stop: the one reason not to end with code 1."""
         self.holding = Holding(config, self.claims, self._end_of)
         self._running: dict[str, _Running] = {}
         """Topic -> its agent's hop, once that has started."""
@@ -153,7 +155,8 @@ class App(faust.App):
             detail = {} if isinstance(exc, FtError) else {"exc_info": exc}
             log.critical("worker exits", error=str(exc) or repr(exc), kind=type(exc).__name__, **detail)
             process.end_within(process.SHUTDOWN_S / 2, code=1)
-            await process.leave_group(self, process.SHUTDOWN_S / 4)
+            noted = asyncio.to_thread(self._note, exc)
+            await asyncio.gather(noted, process.leave_group(self, process.SHUTDOWN_S / 4), return_exceptions=True)
             process.end(1)
         await asyncio.Event().wait()
 
@@ -162,6 +165,8 @@ class App(faust.App):
         await super().on_first_start()
         if self.prepare is not None:
             try:
+                if self.config.metrics_port:
+                    process.require_free(self.config.web_bind, self.config.metrics_port)
                 await self.prepare()
                 process.settle_memory()
             except Exception as exc:  # noqa: BLE001 - any reason not to start
@@ -170,11 +175,16 @@ class App(faust.App):
     def _crash(self, reason: BaseException) -> None:
         """Faust's own way out is taken, but only for so long."""
         process.end_within(process.SHUTDOWN_S, code=1)
+        threading.Thread(target=self._note, args=(reason,), daemon=True).start()
         super()._crash(reason)
+
+    def _note(self, exc: BaseException) -> None:
+        if not self.config.generation:  # whoever rebuilds waits for its worker, and tells of it
+            failures.note(self.config, "worker", ",".join(sorted(self.config.agents)), exc, self.owner)
 
     async def stop(self) -> None:
         """Drain and stop, but only for so long: what is in hand is committed, and nothing new is begun."""
-        process.end_within(process.SHUTDOWN_S, code=0 if self.told_to_stop and not self.crashed else 1)
+        process.end_within(process.SHUTDOWN_S, code=process.code_of(self))
         log.info("worker stops", worker=self.owner)
         self.claims.drop_all()
         if not self.crashed:

@@ -20,7 +20,7 @@ from ft.errors import BrokerUnavailable, MalformedRecord, OffsetMismatch
 from ft.schemas.codec import Codec
 from ft.sql.queries import LIVE, load
 from ft.streams.database import looking
-from ft.streams.topics import Topics, admin_of, cluster_id, wanted_settings
+from ft.streams.topics import CLIENTS, Topics, admin_of, cluster_id, wanted_settings
 
 log = structlog.get_logger(__name__)
 
@@ -107,8 +107,12 @@ def _settings(config: Config, topics: Iterable[str]) -> dict[str, Mapping[str, s
 
 def _tails(config: Config, topic: str, partitions: int) -> dict[int, list[tuple[int, bytes | None]]]:
     """Partition -> (offset, value) of its last records. Blocking."""
-    settings = {"bootstrap.servers": config.kafka, "group.id": f"{config.topic_prefix}tail", "log_level": 2}
-    consumer = Consumer({**settings, "enable.auto.commit": False, "enable.partition.eof": True})
+    settings = {
+        "bootstrap.servers": config.kafka,
+        "group.id": f"{config.topic_prefix}tail",
+        "enable.auto.commit": False,
+    }
+    consumer = Consumer({**settings, "enable.partition.eof": True, "log_level": 2, "logger": CLIENTS})
     tails: dict[int, list[tuple[int, bytes | None]]] = {partition: [] for partition in range(partitions)}
     try:
         starts = {p: _start(consumer, topic, p) for p in tails}

@@ -12,11 +12,12 @@ import structlog
 from mode import Service
 
 from ft.config import Config
-from ft.errors import FtError
+from ft.errors import BrokerUnavailable, FtError
 from ft.streams.deployment import Same
 from ft.streams.identity import OtherDeployment
 from ft.streams.selection import OverlappingWorkers, check_running
 from ft.streams.stopping import end_task
+from ft.telemetry.outage import BROKER
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -47,10 +48,13 @@ class Guard:
             self._wrong += 1
             if self._wrong >= BELIEVED:
                 raise
+        except BrokerUnavailable as exc:
+            BROKER.away(exc)
         except FtError as exc:
             log.debug("identity is looked at later", error=str(exc))
         else:
             self._wrong = 0
+            BROKER.back()
 
 
 class Guarding(Service):

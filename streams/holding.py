@@ -16,6 +16,7 @@ from ft.streams.checkpoint import Connection, connect_writer
 from ft.streams.claims import Claims
 from ft.streams.pace import UNREAD_S
 from ft.streams.room import Room
+from ft.telemetry.outage import DATABASE
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +66,7 @@ class Holding(Service):
             try:
                 await self.look()
             except (psycopg.Error, FtError) as exc:
-                log.warning("backlogs wait", error=str(exc) or type(exc).__name__)
+                DATABASE.aside(log)("backlogs wait", error=str(exc) or type(exc).__name__)
             await self.sleep(LOOK_ALONE_S if self._looks_seldom else LOOK_S)
 
     async def look(self) -> None:

@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka import Producer as RdKafkaProducer
 
 from ft.errors import BrokerError, BrokerUnavailable
-from ft.streams.topics import RECORD_BYTES_MAX
+from ft.streams.topics import CLIENTS, RECORD_BYTES_MAX
 
 Headers = list[tuple[str, str | bytes | None]]
 OnOffset = Callable[[int], None]
@@ -32,7 +32,9 @@ def settings(bootstrap: str) -> dict[str, Any]:
         "linger.ms": 5,
         "queue.buffering.max.messages": 200_000,
         "queue.buffering.max.kbytes": 512 * 1024,
-        "log_level": 3,
+        # Attempts to connect are errors (3), twenty a second; what is left is heard at the next poll.
+        "log_level": 2,
+        "logger": CLIENTS,
     }
 
 

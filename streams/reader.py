@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ft.streams.topics import RECORD_BYTES_MAX
+from ft.streams.topics import CLIENTS, RECORD_BYTES_MAX
 
 
 def settings(bootstrap: str, name: str) -> dict[str, Any]:
@@ -16,4 +16,5 @@ def settings(bootstrap: str, name: str) -> dict[str, Any]:
         "fetch.message.max.bytes": RECORD_BYTES_MAX,
         "queued.max.messages.kbytes": 65_536,
         "log_level": 2,
+        "logger": CLIENTS,
     }

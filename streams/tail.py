@@ -6,8 +6,6 @@ Every write to the tail first moves the lease's row: a process whose claim is no
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-import structlog
-
 from ft.config import Config
 from ft.errors import DatabaseUnavailable
 from ft.schemas.proofs import apart, joined
@@ -17,12 +15,12 @@ from ft.streams.linking import Row
 from ft.streams.raw import LeaseLost
 from ft.streams.sources import Block, Marks
 from ft.streams.sources.evm.limits import backoff_s
+from ft.telemetry.outage import DATABASE
 
 T = TypeVar("T")
 Statement = tuple[str, Mapping[str, object]]
 _TRIES = 8
 _ERROR_MAX = 2_000
-log = structlog.get_logger(__name__)
 
 
 class Tail:
@@ -188,6 +186,8 @@ class Tail:
                 return await work(self._conn)
 
         def tell(attempt: int, error: DatabaseUnavailable) -> None:
-            log.warning("postgres away", network=self._key["network"], error=str(error))
+            DATABASE.away(error)
 
-        return await again(once, (backoff_s(attempt, longest_s=30.0) for attempt in range(_TRIES - 1)), tell)
+        found = await again(once, (backoff_s(attempt, longest_s=30.0) for attempt in range(_TRIES - 1)), tell)
+        DATABASE.back()
+        return found

@@ -1,5 +1,6 @@
 """Topic names, their settings, and whether the broker's topics are the ones this database belongs to."""
 
+import logging
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from confluent_kafka.cimpl import NewTopic
 from ft.config import Config
 from ft.errors import BrokerError, BrokerUnavailable, ConfigError
 
+CLIENTS: Final = logging.getLogger("rdkafka")
+"""Where librdkafka's lines go, when whoever has the client polls it."""
 RECORD_BYTES_MAX: Final = 64 * 1024 * 1024
 """Largest record of any topic: the receipts of one block pass 1 MiB. Bytes, before compression."""
 _DAY_MS: Final = 86_400_000
@@ -179,7 +182,7 @@ def topic_identities(config: Config, names: Iterable[str]) -> dict[str, TopicIde
     """Cluster id and topic id of each topic.
 
     A broker learns of a new topic a moment after the controller has made it: one that is not there is asked for again
-    for ten seconds. Raises ConfigError for a topic that does not exist.
+    for ten seconds. Raises ConfigError for a topic that does not exist, BrokerUnavailable, BrokerError.
     """
     wanted, admin = sorted(set(names)), admin_of(config)
     deadline = time.monotonic() + _SPREADS_S
@@ -192,6 +195,9 @@ def topic_identities(config: Config, names: Iterable[str]) -> dict[str, TopicIde
             if time.monotonic() > deadline:
                 lacks = f"Kafka at {config.kafka} lacks one of {', '.join(wanted)}. Run `ft migrate`."
                 raise ConfigError(lacks) from exc
+        except TimeoutError as exc:
+            names = ", ".join(wanted)
+            raise BrokerUnavailable(f"Kafka at {config.kafka}: {names}: expected their ids, got no answer") from exc
         time.sleep(_LOOK_AGAIN_S)
 
 
@@ -278,13 +284,14 @@ def ends_of(config: Config, partitions: Iterable[tuple[str, int]]) -> dict[tuple
 
 def admin_of(config: Config) -> AdminClient:
     """A client of the Kafka that the configuration names. Keep it in a name: let go of, it ends what it was asked."""
-    return AdminClient({"bootstrap.servers": config.kafka, "log_level": 2})
+    return AdminClient({"bootstrap.servers": config.kafka, "log_level": 3, "logger": CLIENTS})  # type: ignore[dict-item]
 
 
 def _partition_counts(admin: AdminClient) -> dict[str, int]:
     try:
         metadata = admin.list_topics(timeout=_TIMEOUT_S)
     except KafkaException as exc:
+        admin.poll(0)  # what it said of its attempts goes to the log
         raise BrokerUnavailable(
             f"Kafka: expected a broker to answer within {_TIMEOUT_S:.0f} s, got: {exc.args[0].str()}. "
             "Is it running (`ft status`), and is FT_KAFKA right?"

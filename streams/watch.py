@@ -12,13 +12,14 @@ from aiokafka.errors import KafkaError  # type: ignore[import-untyped]
 from mode import Service
 
 from ft.config import Config
-from ft.errors import BrokerError, FtError
+from ft.errors import BrokerError, DatabaseUnavailable, FtError
 from ft.sql.queries import load
 from ft.streams import metrics, process
 from ft.streams.checkpoint import Claim, Connection, connect_writer
 from ft.streams.claims import Claims
 from ft.streams.progress import Progress
 from ft.streams.topics import ends_of
+from ft.telemetry.outage import BROKER, DATABASE
 
 log = structlog.get_logger(__name__)
 
@@ -83,6 +84,8 @@ class Watch(Service):
         while not self.should_stop:
             try:
                 await act(tick)
+            except (psycopg.OperationalError, DatabaseUnavailable) as exc:
+                DATABASE.away(exc)
             except (psycopg.Error, FtError, KafkaError, TimeoutError) as exc:
                 log.warning("watch waits", what=what, error=str(exc) or type(exc).__name__)
             except Exception as exc:  # noqa: BLE001 - a watch that dies in silence watches nothing
@@ -146,16 +149,20 @@ class Watch(Service):
         if not held:
             return {}
         try:
-            return await asyncio.wait_for(self._ends(held), timeout=_ASK_S)  # 1
+            found = await asyncio.wait_for(self._ends(held), timeout=_ASK_S)  # 1
         except (KafkaError, TimeoutError) as exc:
-            log.warning("watch waits", what="ends", error=str(exc) or type(exc).__name__)
+            log.debug("watch waits", what="ends", error=str(exc) or type(exc).__name__)
+        else:
+            BROKER.back()
+            return found
         try:
             asked = [(claim.topic, claim.partition) for claim in held]
-            found = await asyncio.to_thread(ends_of, self._config, asked)  # 2
+            ends = await asyncio.to_thread(ends_of, self._config, asked)  # 2
         except BrokerError as exc:
-            log.warning("broker is away", error=str(exc))
+            BROKER.away(exc)
             return None  # 3
-        return {claim: found[claim.topic, claim.partition] for claim in held}
+        BROKER.back()
+        return {claim: ends[claim.topic, claim.partition] for claim in held}
 
     def _set_lags(self, ends: Mapping[Claim, int]) -> None:
         metrics.NORMALIZER_LAG.clear()
@@ -170,6 +177,7 @@ class Watch(Service):
 
     async def _read_database(self, tick: int) -> None:
         sql, conn = load("watch"), await self._connection()
+        DATABASE.back()
         worker = {"worker": self._claims.owner, "agents": ",".join(sorted(self._config.agents))}
         await conn.execute(load("checkpoint")["register_worker"], worker | {"metrics_url": self._url})
         for network, blocks, seconds in await _rows(conn, sql["ingest_lag"]):
@@ -183,6 +191,12 @@ class Watch(Service):
             metrics.OUTBOX_UNPUBLISHED.labels(partition=partition).set(unpublished)
         for state, jobs in await _rows(conn, sql["bulk_jobs"]):
             metrics.BULK_JOBS.labels(state=state).set(jobs)
+        metrics.PROCESS_FAILURES.clear()
+        for role, what, count in await _rows(conn, sql["failures"]):
+            metrics.PROCESS_FAILURES.labels(role=role, what=what).set(count)
+        metrics.FINALITY_CONTRADICTED.clear()
+        for (network,) in await _rows(conn, sql["contradicted"]):
+            metrics.FINALITY_CONTRADICTED.labels(network=network).set(1)
         for (depth,) in await _rows(conn, sql["dlq_depth"]):
             metrics.DLQ_DEPTH.set(depth)
         if tick % SLOW_TICKS == 0:

@@ -7,6 +7,7 @@ import structlog
 from mode import Service
 
 from ft.errors import FtError
+from ft.telemetry.outage import DATABASE
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +43,7 @@ class Rounds(Service):
                 except FtError as exc:
                     if str(exc) != said:
                         said = str(exc)
-                        log.warning(self.waits, error=said)
+                        DATABASE.aside(log)(self.waits, error=said)
                     pause_s = await self.after(exc)
                 await self.sleep(pause_s)
         finally:

@@ -39,6 +39,7 @@ from ft.streams.producer import Headers
 from ft.streams.stopping import end_task
 from ft.streams.topics import Topics
 from ft.streams.tracing import HEADER, traceparent
+from ft.telemetry.outage import DATABASE
 
 log = structlog.get_logger(__name__)
 
@@ -138,7 +139,7 @@ class Publisher:
                 if not await self.round():
                     await self._handover.wait(POLL_S)
             except (psycopg.Error, DatabaseUnavailable) as exc:
-                log.warning("announcing waits for Postgres", error=str(exc))
+                DATABASE.aside(log)("announcing waits for Postgres", error=str(exc))
                 await self._let_go()
                 await asyncio.sleep(_RETRY_S)
             except Exception as exc:

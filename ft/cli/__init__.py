@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from ft.config import Config
 from ft.errors import FtError
 
 _FOLDER = Path(__file__).parent
@@ -63,9 +64,30 @@ def commands() -> None:
 
 
 def main() -> None:
-    """Run the command line; an FtError is one message on stderr and exit code 1."""
+    """Run the command line. An FtError is one message on stderr and exit code 1, Ctrl-C is one line and 130."""
+    code: object = 0
     try:
-        commands(prog_name="ft")
+        _speak()
+        code = commands.main(prog_name="ft", standalone_mode=False)
+    except click.ClickException as exc:
+        exc.show()
+        sys.exit(exc.exit_code)
     except FtError as exc:
-        click.echo(f"ft: {exc}", err=True)
+        from ft.telemetry.takeover import tell
+
+        tell(exc, failed=type(exc).__name__)
         sys.exit(1)
+    except (click.Abort, KeyboardInterrupt):
+        from ft.cli.ending import at_once
+
+        at_once()
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _speak() -> None:
+    """Where JSON is chosen, whatever a command says on stderr is; what it answers, on stdout, is not."""
+    config = Config.of_logs()
+    if config.log_format == "json":
+        from ft.telemetry.takeover import take_over
+
+        take_over(config)

@@ -1,6 +1,10 @@
 """``ft api``: Serve the read API over HTTP."""
 
+import sys
+
 import click
+
+from ft.cli.configured import configured
 
 
 @click.command()
@@ -29,10 +33,6 @@ def command(host: str, port: int) -> None:
     There is no authentication: what is on a public chain is public. It listens on loopback unless --host says
     otherwise.
     """
-    from ft.api import log
     from ft.api.server import serve
-    from ft.config import Config
 
-    config = Config.from_env()
-    log.configure(config)
-    serve(config, host, port)
+    sys.exit(serve(configured(printed=True), host, port))

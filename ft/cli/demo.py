@@ -2,7 +2,7 @@
 
 import click
 
-from ft.config import Config
+from ft.cli.configured import configured
 from ft.embedded.progress import shown
 
 
@@ -25,4 +25,6 @@ def command(rpc: str | None, network: str | None) -> None:
             from rich.console import Console
 
             from ft.demo.run import demo
-        demo(Config.from_env(), rpc=rpc, network=network, console=Console(), progress=progress)
+
+            config = configured()
+        demo(config, rpc=rpc, network=network, console=Console(), progress=progress)

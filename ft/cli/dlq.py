@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ft.cli.configured import configured
+from ft.cli.said import shown
 from ft.config import Config
+from ft.telemetry.printable import printable
 
 if TYPE_CHECKING:
     from ft.agents.dlq import Connection, Letter
@@ -53,7 +56,7 @@ def list_(consumer: str | None, reason: str | None, network: str | None, settled
     from ft.agents import dlq
 
     wanted = dlq.Wanted(consumer=consumer, reason=reason, network=network, settled=settled)
-    with dlq.connect(Config.from_env()) as conn:
+    with dlq.connect(configured()) as conn:
         found, count = dlq.letters(conn, wanted, limit)
     if not found:
         click.echo("no dead letters" if settled else "no open dead letters")
@@ -72,7 +75,7 @@ def show(letter_id: int) -> None:
     """
     from ft.agents import dlq
 
-    config = Config.from_env()
+    config = configured()
     with dlq.connect(config) as conn:
         letter = dlq.letter(conn, letter_id)
     offset = "journal seq" if letter.consumer == "publisher" else "offset"
@@ -108,7 +111,7 @@ def replay(ids: Sequence[int], consumer: str | None, reason: str | None, network
     """
     from ft.agents import dlq
 
-    config = Config.from_env()
+    config = configured()
     _each(config, ids, consumer, reason, network, lambda conn, letter: dlq.replay(config, conn, letter))
 
 
@@ -123,7 +126,7 @@ def drop(ids: Sequence[int], consumer: str | None, reason: str | None, network: 
     """
     from ft.agents import dlq
 
-    _each(Config.from_env(), ids, consumer, reason, network, dlq.drop)
+    _each(configured(), ids, consumer, reason, network, dlq.drop)
 
 
 def _each(
@@ -136,6 +139,7 @@ def _each(
 ) -> None:
     """Settle each chosen letter and say what became of it; exit 1 if one stays open."""
     from ft.agents import dlq
+    from ft.telemetry.takeover import tell
 
     chosen = (consumer, reason, network) != (None, None, None)
     if bool(ids) == chosen:
@@ -149,7 +153,7 @@ def _each(
                 click.echo(f"{letter.id}: {settle(conn, letter)}")
             except dlq.CannotReplay as exc:
                 refused += 1
-                click.echo(f"{letter.id}: stays open: {exc}", err=True)
+                tell(f"{letter.id}: stays open: {exc}")
     if not found:
         click.echo("no open dead letters")
     sys.exit(1 if refused else 0)
@@ -168,20 +172,14 @@ def _table(letters: "Iterable[Letter]", settled: bool) -> None:
     for each in letters:
         where = f"{each.topic}-{each.partition}@{each.offset}"
         said = (str(each.id), f"{each.created_at:%Y-%m-%d %H:%M}", each.consumer, where, each.network, each.reason)
-        table.add_row(*map(_plain, said), *([each.state] if settled else []), _plain(" ".join(each.error.split())))
+        table.add_row(*map(shown, said), *([each.state] if settled else []), shown(" ".join(each.error.split())))
     console.print(table)
-
-
-def _plain(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
 
 
 def _fields(rows: Mapping[str, Any]) -> None:
     width = max(map(len, rows))
     for name, value in rows.items():
-        click.echo(f"{name:<{width}}  {value}")
+        click.echo(f"{name:<{width}}  {printable(value)}")
 
 
 def _value(value: Any) -> str:

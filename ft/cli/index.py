@@ -1,10 +1,9 @@
 """Build the indexes of months that `ft ingest --bulk` filled without them, where a worker's login may not."""
 
-import asyncio
-
 import click
 
 from ft.cli.configured import configured
+from ft.cli.ending import run
 from ft.config import Config
 
 
@@ -19,7 +18,7 @@ def command() -> None:
     Reads: FT_POSTGRES (default: the server of `ft up`)
     """
     config = configured()
-    left = asyncio.run(_build(config))
+    left = run(_build(config))
     click.echo(
         "some months wait for a bulk backfill, or for another builder (`ft status`)" if left else "all is indexed"
     )

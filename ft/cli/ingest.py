@@ -3,14 +3,17 @@
 import asyncio
 import signal
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ft.cli.configured import configured
-from ft.cli.reading import RPC, evm_network, progress_of, stop_on_signals
+from ft.cli.ending import at_once, run, soon, stop_on_signals
+from ft.cli.reading import RPC, evm_network, progress_of
 from ft.config import Config
 from ft.networks import Network
+from ft.telemetry.takeover import tell
 
 if TYPE_CHECKING:
     from ft.streams.bulk import Job
@@ -48,8 +51,8 @@ def command(
 
     A range exits 0 once Kafka has acknowledged all of it; one that ends above the head is refused before anything is
     written. What lies above finality (and every --follow) is written under a claim: the newest one writes, older ones
-    stop. Stopped by SIGTERM or Ctrl-C, what was sent is acknowledged; a range that was interrupted exits 130 or 143
-    and goes on where it stopped when asked for again.
+    stop. Stopped by SIGTERM or Ctrl-C, what was sent is acknowledged. Ctrl-C exits 130, SIGTERM 0 of a follower and 143
+    of a range, which goes on where it stopped when asked for again.
 
     --bulk is for years of blocks. Until it is written, read and indexed, nothing is announced on the ledger's topics,
     and the API answers 503 range_not_indexed for histories in its months; who owns what is shown all the time. Stopped
@@ -66,13 +69,26 @@ def command(
         raise click.UsageError("--bulk fills a range of final blocks: leave out --follow")
     if abandon and not bulk:
         raise click.UsageError("--abandon closes what --bulk has left open: give --bulk too")
-    config = configured()
+    config = configured(printed=True)
     chosen = evm_network(config, network)
     if abandon:
-        sys.exit(asyncio.run(_abandon(config, chosen, first, last)))
-    from ft.streams.guard import beside
+        sys.exit(run(_abandon(config, chosen, first, last)))
+    sys.exit(run(_noted(config, chosen, _run(config, chosen, urls, first, last, follow, bulk), follow)))
 
-    sys.exit(asyncio.run(beside(config, _run(config, chosen, urls, first, last, follow, bulk))))
+
+async def _noted(config: Config, network: Network, work: Coroutine[Any, Any, int], follow: bool) -> int:
+    """A follower's end by an error is noted for status and alerts; of others', that the chain broke its promise."""
+    from ft.streams import failures
+    from ft.streams.checkpoint import process_name
+    from ft.streams.guard import beside
+    from ft.streams.linking import FinalityContradicted
+
+    try:
+        return await beside(config, work)
+    except Exception as exc:
+        if follow or isinstance(exc, FinalityContradicted):
+            await asyncio.to_thread(failures.note, config, "ingest", network.slug, exc, process_name())
+        raise
 
 
 async def _run(
@@ -87,47 +103,57 @@ async def _run(
     from ft.streams.bulk import Bulk, BulkJobs
     from ft.streams.checkpoint import process_name
     from ft.streams.ingest import Ingest
+    from ft.streams.linking import FinalityContradicted
+    from ft.streams.parting import advised
     from ft.streams.prepare import admit
     from ft.streams.raw import RawLog
     from ft.streams.sources.evm.source import open_evm
     from ft.streams.stopping import Stopped, Stopping
     from ft.streams.tail import Tail
 
-    await asyncio.to_thread(admit, config, network)
     stopping, owner = Stopping(), process_name()
     stop_on_signals(stopping.stop)
-    raw = await RawLog.open(config, network.slug)
-    tail = Tail(config, network.slug, raw.topic_id, owner)
+    raw: RawLog | None = None
+    tail: Tail | None = None
     try:
+        await stopping.unless(asyncio.to_thread(admit, config, network))
+        raw = await stopping.unless(RawLog.open(config, network.slug))
+        tail = Tail(config, network.slug, raw.topic_id, owner)
         async with open_evm(network, urls, give_up_s=None if follow else _GIVE_UP_S) as source:
             with progress_of(network, first, last, source.held_s) as progress:
-                if bulk:
-                    jobs = BulkJobs(config, network.slug)
-                    filled = await Bulk(network, source, raw, tail, jobs, stopping, progress).run(first, last)
-                    return _say_bulk(network, filled)
-                job = Ingest(network, source, raw, tail, owner, stopping, progress)
-                if follow:
-                    await job.follow(first)
-                start = network.start_block if first is None else first
-                end = await job.range(start, last)
-            click.echo(f"{network.slug}: blocks {start} to {end} are in {raw.topic}", err=True)
+                try:
+                    if bulk:
+                        jobs = BulkJobs(config, network.slug)
+                        filled = await Bulk(network, source, raw, tail, jobs, stopping, progress).run(first, last)
+                        return _say_bulk(network, filled)
+                    job = Ingest(network, source, raw, tail, owner, stopping, progress)
+                    if follow:
+                        await job.follow(first)
+                    start = network.start_block if first is None else first
+                    end = await job.range(start, last)
+                except FinalityContradicted as exc:
+                    raise await advised(exc, network.slug, source, tail, stopping) from exc
+            tell(f"{network.slug}: blocks {start} to {end} are in {raw.topic}")
     except Stopped:
-        if bulk:
-            click.echo(
-                f"{network.slug}: stopped; a bulk job stays open: run the command again, or --bulk --abandon", err=True
-            )
-        return 0 if follow else 128 + (stopping.signal or signal.SIGINT)
+        stays = "; a bulk job stays open: run the command again, or --bulk --abandon" if bulk else ""
+        tell(f"{network.slug}: stopped{stays}")
+        number = stopping.signal or signal.SIGINT
+        if follow and number == signal.SIGTERM:
+            return 0
+        soon(lambda: at_once(number, said=""))
+        return 128 + number
     finally:
-        await tail.close()
-        raw.close()
+        if tail is not None:
+            await tail.close()
+        if raw is not None:
+            raw.close()
     return 0
 
 
 def _say_bulk(network: Network, job: "Job") -> int:
-    click.echo(
+    tell(
         f"{network.slug}: blocks {job.first} to {job.last} are in the raw log; a worker reads them, builds the "
-        "indexes, and then announces (`ft status`)",
-        err=True,
+        "indexes, and then announces (`ft status`)"
     )
     return 0
 

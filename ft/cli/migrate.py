@@ -2,8 +2,8 @@
 
 import click
 
+from ft.cli.configured import configured
 from ft.cli.said import Said
-from ft.config import Config
 
 
 @click.command()
@@ -28,7 +28,7 @@ def command() -> None:
     from ft.agents.normalize.reproof import prove_again
     from ft.streams.prepare import prepare
 
-    config = Config.from_env()
+    config = configured()
     done = prepare(config)
     for name in done.migrations:
         click.echo(f"database  applied {name}")

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ft.telemetry.printable import printable
+
 if TYPE_CHECKING:
     from ft.agents.verify import Outcome
 
@@ -12,6 +14,6 @@ def tell(outcome: "Outcome", fine: str) -> None:
     """One line, and one a difference that is listed. ``fine``: the word where there is none."""
     click.echo(f"{'differs' if outcome.count else fine:7}  {outcome.claim}  ({outcome.seconds:.1f} s)")
     for difference in outcome.differences:
-        click.echo(f"         {difference}")
+        click.echo(f"         {printable(difference)}")
     if outcome.count > len(outcome.differences):
         click.echo(f"         … and {outcome.count - len(outcome.differences):,} more")

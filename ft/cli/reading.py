@@ -1,7 +1,5 @@
-"""What the commands share that read blocks from nodes: the network, its nodes, signals, and a progress line."""
+"""What the commands share that read blocks from nodes: the network, its nodes, and a progress line."""
 
-import asyncio
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -39,19 +37,6 @@ def evm_network(config: Config, slug: str) -> Network:
     if networks[slug].family != "evm":
         raise ConfigError(f"{slug}: expected a network of family evm, got one of family {networks[slug].family}")
     return networks[slug]
-
-
-def stop_on_signals(stop: Callable[[int | None], None]) -> None:
-    """The first signal drains, the second ends the process as if nobody listened."""
-    loop = asyncio.get_running_loop()
-
-    def asked(number: signal.Signals) -> None:
-        for each in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(each)
-        stop(number)
-
-    for each in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(each, asked, each)
 
 
 @contextmanager

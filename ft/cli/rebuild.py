@@ -1,6 +1,5 @@
 """``ft rebuild``: Make projections, or a second ledger, once more from the log."""
 
-import asyncio
 import signal
 import sys
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import click
 
 from ft.cli.configured import configured
+from ft.cli.ending import run
 from ft.cli.outcomes import tell
 from ft.cli.said import Said
 from ft.errors import FtError
@@ -46,7 +46,7 @@ def project() -> None:
 
     _end_in_order()
     with Said() as said:
-        done = asyncio.run(rebuild_project(configured(), said))
+        done = run(rebuild_project(configured(), said))
     click.echo(
         f"served: {done.records:,} records, everything that project keeps; readers waited {done.locked_s:.2f} s "
         f"at the {done.tries}. try"
@@ -74,13 +74,14 @@ def ledger(networks: tuple[str, ...], keep: bool, level_s: float) -> None:
     Reads: FT_KAFKA, FT_POSTGRES, FT_SCHEMA_REGISTRY (default: the servers of `ft up`), FT_TOPIC_PREFIX
     """
     from ft.agents.rebuild.ledger import rebuild_ledger
+    from ft.telemetry import takeover
 
     _end_in_order()
     try:
         with Said() as said:
             result = rebuild_ledger(configured(), list(networks), said, keep=keep, level_s=level_s)
     except FtError as exc:
-        click.echo(f"ft: {exc}", err=True)
+        takeover.tell(exc, failed=type(exc).__name__)
         sys.exit(CANNOT_RUN)
     for outcome in result.outcomes:
         tell(outcome, "equal")

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from ft.cli.configured import configured
-from ft.cli.reading import RPC, evm_network, progress_of, stop_on_signals
+from ft.cli.ending import at_once, run, soon, stop_on_signals
+from ft.cli.reading import RPC, evm_network, progress_of
 from ft.config import Config
 from ft.networks import Network
+from ft.telemetry.takeover import tell
 
 if TYPE_CHECKING:
     from ft.streams.replace import Replaced
@@ -49,8 +51,8 @@ def command(network: str, first: int, last: int, urls: tuple[str, ...], dry_run:
     """
     if last < first:
         raise click.UsageError(f"--to: expected {first} (--from) or more, got {last}")
-    config = configured()
-    sys.exit(asyncio.run(_run(config, evm_network(config, network), urls, first, last, dry_run, wait_s)))
+    config = configured(printed=True)
+    sys.exit(run(_run(config, evm_network(config, network), urls, first, last, dry_run, wait_s)))
 
 
 async def _run(
@@ -66,10 +68,12 @@ async def _run(
 
     stopping = Stopping()
     stop_on_signals(stopping.stop)
-    await asyncio.to_thread(settle, config)
-    raw = await RawLog.open(config, network.slug)
-    tail = Tail(config, network.slug, raw.topic_id, process_name())
+    raw: RawLog | None = None
+    tail: Tail | None = None
     try:
+        await stopping.unless(asyncio.to_thread(settle, config))
+        raw = await stopping.unless(RawLog.open(config, network.slug))
+        tail = Tail(config, network.slug, raw.topic_id, process_name())
         async with open_evm(network, urls, give_up_s=_GIVE_UP_S) as source:
             with progress_of(network, first, last, source.held_s) as progress:
                 job = Replace(config, network, source, raw, tail, stopping, wait_s=wait_s, progress=progress)
@@ -79,11 +83,15 @@ async def _run(
                     await job.close()
         _say(network.slug, raw.topic, done, dry_run)
     except Stopped:
-        click.echo(f"{network.slug}: stopped, nothing was written", err=True)
-        return 128 + (stopping.signal or signal.SIGINT)
+        tell(f"{network.slug}: stopped, nothing was written")
+        number = stopping.signal or signal.SIGINT
+        soon(lambda: at_once(number, said=""))
+        return 128 + number
     finally:
-        await tail.close()
-        raw.close()
+        if tail is not None:
+            await tail.close()
+        if raw is not None:
+            raw.close()
     return 0
 
 
@@ -96,4 +104,4 @@ def _say(network: str, topic: str, done: "Replaced", dry_run: bool) -> None:
         click.echo("nothing was written")
         return
     came = "normalize has read them" if done.read else "acknowledged, normalize has not read all of it yet"
-    click.echo(f"{network}: {len(done.plan.changes):,} blocks were replaced in {topic}: {came}", err=True)
+    tell(f"{network}: {len(done.plan.changes):,} blocks were replaced in {topic}: {came}")

@@ -1,4 +1,4 @@
-"""What a command that takes long tells of its progress."""
+"""What a command tells: text from elsewhere as a terminal may have it, and how far it is."""
 
 import sys
 import time
@@ -6,10 +6,19 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ft.telemetry.printable import printable
+
 if TYPE_CHECKING:
     from ft.agents.rebuild.progress import Progress
 
 _LINE_EVERY_S = 10.0
+
+
+def shown(text: str) -> str:
+    """For rich: neither the terminal nor rich itself obeys it."""
+    from rich.markup import escape
+
+    return escape(printable(text))
 
 
 class Said:

@@ -8,6 +8,7 @@ import click
 
 from ft.cli.configured import configured
 from ft.errors import FtError
+from ft.telemetry.takeover import tell
 
 if TYPE_CHECKING:
     from ft.schemas.registered import Agreement
@@ -136,7 +137,7 @@ def check() -> None:
     try:
         found = checked(configured())
     except FtError as exc:
-        click.echo(f"ft: {exc}", err=True)
+        tell(exc, failed=type(exc).__name__)
         sys.exit(CANNOT_RUN)
     for row in found.lost:
         click.echo(f"lost     id {row.id} of {row.subject}: {row.record}")

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ft import embedded
-from ft.config import Config
+from ft.cli.configured import configured
 
 _STATES = {"running": "green", "external": "green", "starting": "yellow", "stopped": "red"}
 # Into a pipe or a file: every value whole, on one line.
@@ -19,7 +19,7 @@ _PIPELINE = "ft.cli.status_pipeline"
 @click.command()
 def command() -> None:
     """Show server, state, address, pid, version, memory and log; then the pipeline, if the servers run."""
-    config = Config.from_env()
+    config = configured()
     servers = embedded.describe(config)
     console = Console()
     if not console.is_terminal:

@@ -4,15 +4,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 import psycopg
-from confluent_kafka.schema_registry.common._httpx_compat import httpx
 
 from ft.api.attention import Reason, Word, reasons
 from ft.api.rows import BacklogRow, FailureRow, FollowerRow, of
 from ft.cli.said import shown
 from ft.config import Config
-from ft.errors import BrokerError, FtError, SchemaError
+from ft.errors import BrokerError, FtError
 from ft.sql.queries import LIVE, load
-from ft.streams.deployment import require_one
+from ft.streams.deployment import look
+from ft.streams.identity import judge
 from ft.streams.registry import RegistryUnavailable
 
 R = TypeVar("R")
@@ -39,21 +39,26 @@ def told(config: Config) -> list[Reason]:
 
 
 def asked(config: Config) -> Iterable[Reason]:
-    """What Kafka, the registry and the deployment's own topic say now."""
+    """What the database's own Kafka and registry say now."""
     try:
-        httpx.get(f"{config.schema_registry.rstrip('/')}/subjects", timeout=_TIMEOUT_S).raise_for_status()
-    except (httpx.HTTPError, httpx.InvalidURL) as exc:
-        where = f"{config.schema_registry}: expected an answer, got: {str(exc) or type(exc).__name__}"
-        yield _reason("registry", f"{where}. Is FT_SCHEMA_REGISTRY right?")
-        return
-    try:
-        require_one(config)
-    except (RegistryUnavailable, SchemaError) as exc:
+        found = look(config)
+    except RegistryUnavailable as exc:
         yield _reason("registry", str(exc))
-    except BrokerError as exc:
-        yield _reason("broker", str(exc))
+        return
     except FtError as exc:
-        yield _reason("identity", str(exc))
+        yield _reason("broker" if isinstance(exc, BrokerError) else "identity", str(exc))
+        return
+    registry = found.registry
+    try:
+        judge(found)
+    except FtError as exc:
+        yield _reason("registry" if registry is not None and registry.different else "identity", str(exc))
+        return
+    if registry is None:
+        yield _reason("registry", "it does not answer; what is read is decoded by the schemas that the database keeps")
+    elif registry.lost:
+        ids = f"{len(registry.lost_ids)} of {registry.ids} schema ids"
+        yield _reason("registry", f"{registry.url} has lost {ids}; workers restore them, or `ft migrate`")
 
 
 def _reason(word: Word, detail: str) -> Reason:

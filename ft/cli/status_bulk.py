@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from rich.markup import escape
+from ft.cli.said import shown
 
 _SILENT_S: Final = 30
 """After so many seconds without a sign of life nobody fills a job any more; it gives one every 5 s."""
@@ -28,7 +28,7 @@ def bulk_lines(
         elif state == "written":
             yield f"{where}: written; the ledger has read it in {read} of {partitions or '?'} partitions"
         elif error is not None:
-            yield f"[red]{where}: {escape(error)}[/]"
+            yield f"[red]{where}: {shown(error)}[/]"
         else:
             yield f"{where}: its indexes are built"
     if months:

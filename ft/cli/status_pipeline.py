@@ -8,17 +8,15 @@ import psycopg
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from ft.cli.said import shown
+from ft.cli.status_attention import attention_lines
 from ft.cli.status_bulk import bulk_lines
 from ft.cli.status_contracts import contract_lines
 from ft.cli.status_proofs import LISTED_MAX, lacking_lines, lesser_lines, waiting_lines
 from ft.config import Config
-from ft.errors import FtError
 from ft.sql.queries import load
-from ft.streams.deployment import look
-from ft.streams.identity import judge
 from ft.streams.topics import Topics, admin_of
 
 _TIMEOUT_S: Final = 5.0
@@ -59,25 +57,8 @@ def show(config: Config, console: Console) -> None:
         return
     for line in lines(status):
         console.print(line)
-    for line in deployment_lines(config):
-        console.print(line)
-
-
-def deployment_lines(config: Config) -> Iterable[str]:
-    """What is wrong with the deployment as a whole; nothing where all belong together."""
-    try:
-        found = look(config)
-        judge(found)
-    except FtError as exc:
-        yield f"[red]deployment: {escape(str(exc))}[/]"
-        return
-    if found.registry is None:
-        yield "[yellow]registry: it does not answer; what is read is decoded by the schemas that the database keeps[/]"
-    elif found.registry.lost:
-        yield (
-            f"[red]registry: {escape(found.registry.url)} has lost {len(found.registry.lost_ids)} of "
-            f"{found.registry.ids} schema ids; workers restore them, or `ft migrate`[/]"
-        )
+    for line in attention_lines(config):
+        console.print(line, soft_wrap=True)
 
 
 def read(config: Config) -> Status:
@@ -149,17 +130,17 @@ def _waiting(status: Status) -> Iterable[str]:
         yield f"publisher: {sum(unpublished):,} rows wait{held} (a partition: {' '.join(map(str, unpublished))})"
     for partition, _, blocked in status.outbox:
         if blocked is not None:
-            yield f"[red]publisher: partition {partition} waits for `ft dlq replay`: {escape(blocked)}[/]"
+            yield f"[red]publisher: partition {partition} waits for `ft dlq replay`: {shown(blocked)}[/]"
     yield from bulk_lines(status.bulk, status.months, status.building, partitions=len(unpublished))
     yield from contract_lines(status.undecoded)
     for consumer, reason, count, oldest in status.dead_letters:
-        yield f"[red]dead letters: {count:,} of {consumer}, {escape(reason)}, since {oldest:%Y-%m-%d %H:%M:%S %Z}[/]"
+        yield f"[red]dead letters: {count:,} of {consumer}, {shown(reason)}, since {oldest:%Y-%m-%d %H:%M:%S %Z}[/]"
     if not status.dead_letters:
         yield "dead letters: none"
     for worker, agents, metrics_url, seen_s, doing in status.workers:
         yield f"worker {worker}: {agents} {metrics_url} (seen {seen_s} s ago)"
         if doing:
-            yield f"[yellow]  it {escape(doing)}; the ledger's partitions of this worker wait meanwhile[/]"
+            yield f"[yellow]  it {shown(doing)}; the ledger's partitions of this worker wait meanwhile[/]"
     if not status.workers:
         yield "no worker runs: faust -A ft worker"
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from rich.markup import escape
+from ft.cli.said import shown
 
 LISTED_MAX: Final = 5
 """Ranges that are named for each network; all are counted."""
@@ -16,7 +16,7 @@ Row = tuple[Any, ...]
 def waiting_lines(rows: Sequence[Row]) -> Iterable[str]:
     """Lines from the query ``waits``."""
     for network, height, seconds, error in rows:
-        said = escape(error if len(error) <= _SAID_MAX else error[:_SAID_MAX] + "…")
+        said = shown(error if len(error) <= _SAID_MAX else error[:_SAID_MAX] + "…")
         yield f"[red]{network} stands still: block {height} cannot be had since {seconds} s: {said}[/]"
 
 

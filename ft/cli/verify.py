@@ -4,9 +4,10 @@ import sys
 
 import click
 
+from ft.cli.configured import configured
 from ft.cli.outcomes import tell
-from ft.config import Config
 from ft.errors import FtError
+from ft.telemetry.printable import printable
 
 PROVEN, DIFFERENT, CANNOT_RUN = 0, 1, 2
 
@@ -41,6 +42,7 @@ def command(wait_s: float, allow_lag: bool, no_topics: bool, strict: bool) -> No
     Exit code: 0 proven; 1 differences, or `project` is behind (see --allow-lag); 2 the check could not run.
     """
     from ft.agents.verify import Check, Listener, Outcome, verify
+    from ft.telemetry import takeover
 
     def on_check(check: Check) -> None:
         if sys.stderr.isatty():
@@ -57,16 +59,16 @@ def command(wait_s: float, allow_lag: bool, no_topics: bool, strict: bool) -> No
 
     try:
         listener = Listener(on_check=on_check, on_outcome=on_outcome, on_records=on_records)
-        report = verify(Config.from_env(), wait_s=wait_s, listener=listener, topics=not no_topics)
+        report = verify(configured(), wait_s=wait_s, listener=listener, topics=not no_topics)
     except FtError as exc:
-        click.echo(f"ft: {exc}", err=True)
+        takeover.tell(exc, failed=type(exc).__name__)
         sys.exit(CANNOT_RUN)
     for finding in report.findings[:20]:
-        click.echo(f"finding  {finding}")
+        click.echo(f"finding  {printable(finding)}")
     if report.findings or report.healed:
         click.echo(f"findings {len(report.findings):,} nonconserving tokens kept, {report.healed:,} healed")
     for note in report.notes:
-        click.echo(f"note     {note}")
+        click.echo(f"note     {printable(note)}")
     if report.unread_events:
         click.echo(
             f"behind   project has not read {report.unread_events:,} events of the journal: its rows are compared as "

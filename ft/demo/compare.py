@@ -11,7 +11,7 @@ from ft.config import Config
 from ft.demo.recording import Recording
 from ft.schemas.events import ReorgDetected, from_record
 from ft.streams.schema_ids import Schemas
-from ft.streams.topics import Topics
+from ft.streams.topics import CLIENTS, Topics
 
 _PAGE = 100
 _SILENCE_S = 3.0
@@ -115,6 +115,8 @@ def announced_reorgs(config: Config) -> list[ReorgDetected]:
             "group.id": f"{config.topic_prefix}demo",
             "auto.offset.reset": "earliest",
             "enable.auto.commit": False,
+            "log_level": 2,
+            "logger": CLIENTS,
         }
     )
     reorgs: list[ReorgDetected] = []

@@ -1,6 +1,7 @@
 """`ft replace`: final blocks corrected by the operator, beside a running pipeline."""
 
 import asyncio
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -22,10 +23,12 @@ from ft.streams.tail import Tail
 from tests.acceptance.chains import LiveChain
 from tests.acceptance.conftest import Chains
 from tests.acceptance.pipeline import START_S, STEP_S, Pipeline
+from tests.acceptance.test_logs import scraped
 from tests.acceptance.test_trust import becomes_proven, integrity, quarantined, story
 from tests.devnet.contracts import Contract
 from tests.devnet.faulty_node import Faults, FaultyNode
 from tests.integration.ingest.conftest import Crash, Crashed, DyingRawLog
+from tests.rules import firing
 
 NETWORKS = ("unproven", "promised", "holes", "limits", "beside", "interrupted", "busy", "young")
 OLDER = """
@@ -114,12 +117,21 @@ def test_a_chain_that_broke_its_promise_is_replaced_and_followed_on(live: Chains
     beside = replace(pipeline, "promised", node.rpc_url, standing, standing)
     reorg = node.reorg(8, [(again, 0)])
     assert ingest.wait(STEP_S) == 1
+    pipeline.until(lambda: firing("FinalityContradicted", [scraped(pipeline)]) != [], "the metric")
+    said = re.search(r"`ft replace promised --from (\d+) --to (\d+)` makes the log agree", ingest.log.read_text())
+    reasons = {(reason["reason"], reason["network"]) for reason in pipeline.get("status")["reasons"]}
     parted, final = reorg.ancestor + 1, int(node.block("finalized")["number"], 16)
 
     short = replace(pipeline, "promised", node.rpc_url, parted + 3, final)
     low = replace(pipeline, "promised", node.rpc_url, parted, parted)
+    advised = replace(pipeline, "promised", node.rpc_url, parted, standing, "--dry-run")
     done = replace(pipeline, "promised", node.rpc_url, parted, final)
 
+    assert firing("FinalityContradicted", [scraped(pipeline)]) == [{"network": "promised"}]
+    assert ("finality_contradicted", "promised") in reasons
+    assert said is not None
+    assert (int(said[1]), int(said[2])) == (parted, standing)
+    assert advised.returncode == 0, advised.stderr
     assert beside.returncode == 1
     assert f"a running `ft ingest` stands on block {standing}: stop it" in beside.stderr
     assert (short.returncode, low.returncode) == (1, 1)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from ft import children
+from ft.cli.ending import at_once
 from ft.config import Config
 from tests.bench import rpc
 from tests.bench.bulk import run_bulk
@@ -76,4 +77,7 @@ _RUN: Final[dict[str, Callable[[Config, argparse.Namespace], bool]]] = {
 _RUNS: Final = tuple(_RUN)
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:  # servers and processes are gone by now
+        at_once()

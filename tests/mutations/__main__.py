@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from ft import embedded
+from ft.cli.ending import at_once
 from ft.config import ADDRESSES, Config
 from tests.conftest import download_cache
 from tests.mutations.all import MUTATIONS
@@ -128,4 +129,7 @@ def _servers(home: Path) -> Iterator[Mapping[str, str]]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m tests.mutations", description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="of mutations; default all")
-    sys.exit(main(parser.parse_args().names))
+    try:
+        sys.exit(main(parser.parse_args().names))
+    except KeyboardInterrupt:  # the copy and the servers are gone by now
+        at_once()

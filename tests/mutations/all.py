@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.mutations import answers, decoding, fences, meanings, order, schemas, sources, turns
+from tests.mutations import answers, decoding, fences, meanings, order, schemas, sources, turns, words
 from tests.mutations.mutation import Mutation
 
 MUTATIONS: Final[tuple[Mutation, ...]] = (
@@ -14,4 +14,5 @@ MUTATIONS: Final[tuple[Mutation, ...]] = (
     *sources.MUTATIONS,
     *turns.MUTATIONS,
     *schemas.MUTATIONS,
+    *words.MUTATIONS,
 )

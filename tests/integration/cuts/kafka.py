@@ -15,9 +15,11 @@ _PRODUCE: Final = 0
 
 @dataclass
 class Acknowledgements:
-    """``every``: each so many requests to produce, the reply is cut off; 0: none. ``cut``: how many were."""
+    """``every``: each so many requests to produce, the reply is cut off; 0: none. ``cut``: how many were. ``away``: no
+    request gets through at all."""
 
     every: int = 0
+    away: bool = False
     cut: int = 0
     asked: int = 0
 
@@ -35,6 +37,8 @@ class _Talk:
     async def read_request(self, reader: asyncio.StreamReader) -> bytes:
         frame = await _frame(reader)
         mine = self._acknowledgements
+        if mine.away:
+            raise CutOff
         if int.from_bytes(frame[4:6]) == _PRODUCE and self._unheard is None:
             mine.asked += 1
             if mine.every and mine.asked % mine.every == 0:

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from ft.agents.verify import Listener, verify
-from ft.cli.status_pipeline import deployment_lines
+from ft.cli.status_attention import asked
 from ft.config import Config
 from ft.networks import load_networks
 from ft.sql.databases import drop_database
@@ -66,11 +66,12 @@ def test_the_first_migration_names_the_deployment_in_database_and_topic(deployed
 
 
 def test_status_says_what_is_not_of_one_deployment(deployed: Config) -> None:
-    assert list(deployment_lines(deployed)) == []
+    assert list(asked(deployed)) == []
 
-    (line,) = deployment_lines(replace(deployed, topic_prefix="other."))
+    (other,) = asked(replace(deployed, topic_prefix="other."))
 
-    assert "FT_TOPIC_PREFIX is likely wrong" in line
+    assert other.reason == "identity"
+    assert "FT_TOPIC_PREFIX is likely wrong" in other.detail
 
 
 def test_what_runs_notices_once_it_has_found_it_three_times_in_a_row(deployed: Config) -> None:

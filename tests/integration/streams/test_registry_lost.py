@@ -15,7 +15,7 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 from ft.agents.dlq import Letter, decoded
 from ft.agents.subscriber import Subscriber
 from ft.agents.verify import Listener, Report, verify
-from ft.cli.status_pipeline import deployment_lines
+from ft.cli.status_attention import asked
 from ft.config import Config
 from ft.networks import load_networks
 from ft.schemas.codec import schema_text
@@ -105,13 +105,14 @@ async def test_after_a_loss_of_the_registry_a_migration_brings_the_same_ids_and_
     own.lose()
 
     assert require_one(deployed) == "restore"
-    (line,) = deployment_lines(deployed)
-    assert f"has lost {len(ids(deployed))} of {len(ids(deployed))} schema ids" in line
+    (lacks,) = asked(deployed)
+    assert lacks.reason == "registry"
+    assert f"has lost {len(ids(deployed))} of {len(ids(deployed))} schema ids" in lacks.detail
     lost = next(outcome for outcome in proved(deployed).outcomes if outcome.name == "schemas")
     assert (lost.count, lost.differences[0].got) == (len(before), "none: `ft migrate` restores it")
     prepare(deployed)
     assert require_one(deployed) == "one"
-    assert list(deployment_lines(deployed)) == []
+    assert list(asked(deployed)) == []
     assert next(o.count for o in proved(deployed).outcomes if o.name == "schemas") == 0
     assert kept(deployed) == before
     assert [record["provider"] for record in by_the_registry_alone(deployed, topic)] == ["before"]
@@ -141,8 +142,12 @@ async def test_a_registry_that_says_something_else_is_refused_by_whatever_runs(
             await _open(deployed)
 
         assert client.get_subjects() == before
-    (line,) = deployment_lines(deployed)
-    assert f"id 1 of {deployed.topic_prefix}chain.arbitrum.raw-value: expected supply.ft.RawBlock, got supply." in line
+    (other,) = asked(deployed)
+    assert other.reason == "registry"
+    assert (
+        f"id 1 of {deployed.topic_prefix}chain.arbitrum.raw-value: expected supply.ft.RawBlock, got supply."
+        in other.detail
+    )
     for _ in range(BELIEVED - 1):
         guard.look()
     with pytest.raises(OtherDeployment, match="FT_SCHEMA_REGISTRY is likely wrong"):
@@ -177,8 +182,7 @@ async def test_what_is_known_goes_on_without_a_registry_and_what_is_new_says_tha
         assert schemas.reader("raw_block").decode(message.value)["provider"] == "without"
     assert decoded(away, _letter(topics, message.value or b""))[1] == "raw_block"
     assert "its schema ids were not compared" in str(proved(away).notes)
-    (line,) = deployment_lines(away)
-    assert "registry: it does not answer" in line
+    assert [(each.reason, each.detail[:18]) for each in asked(away)] == [("registry", "it does not answer")]
     prepare(away)
     with Subscriber(away, lambda *_: None):
         pass

@@ -10,10 +10,10 @@ import pytest
 import structlog
 
 from ft.api.found import Transfers, TransfersAsk
-from ft.api.log import Seldom
 from ft.api.main import build
 from ft.api.problems import problem_of
 from ft.api.slots import Overloaded, Slots
+from ft.telemetry.sampling import Seldom
 from tests.unit.api.test_transfers import Ledger
 
 
@@ -148,8 +148,7 @@ async def test_one_address_asks_so_much_at_once_and_no_more(monkeypatch: pytest.
 
 def test_overload_is_told_as_such_and_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr("ft.api.problems._overload", Seldom(structlog.get_logger("test")))
-    monkeypatch.setattr("ft.api.log.time.monotonic", lambda: now)
+    monkeypatch.setattr("ft.api.problems._overload", Seldom(structlog.get_logger("test"), lambda: now))
 
     with structlog.testing.capture_logs() as lines:
         problems = [problem_of(Overloaded("no free connection")) for _ in range(50)]

@@ -1,0 +1,135 @@
+"""Ctrl-C ends whatever runs with 130 and one line. The servers are addresses that accept and never answer."""
+
+import fcntl
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.unit.pages import CHECKOUT
+
+_COMMANDS: Final = {
+    "ft up": ["-m", "ft.cli", "up"],
+    "ft down": ["-m", "ft.cli", "down"],
+    "ft migrate": ["-m", "ft.cli", "migrate"],
+    "ft status": ["-m", "ft.cli", "status"],
+    "ft verify": ["-m", "ft.cli", "verify"],
+    "ft dlq": ["-m", "ft.cli", "dlq", "list"],
+    "ft index": ["-m", "ft.cli", "index"],
+    "ft ingest": ["-m", "ft.cli", "ingest", "polygon", "--rpc", "http://127.0.0.1:9", "--from", "1", "--to", "2"],
+    "ft ingest --follow": ["-m", "ft.cli", "ingest", "polygon", "--rpc", "http://127.0.0.1:9", "--follow"],
+    "ft replace": ["-m", "ft.cli", "replace", "polygon", "--from", "1", "--to", "2"],
+    "ft rebuild project": ["-m", "ft.cli", "rebuild", "project"],
+    "ft rebuild ledger": ["-m", "ft.cli", "rebuild", "ledger"],
+    "ft demo": ["-m", "ft.cli", "demo"],
+    "ft api": ["-m", "ft.cli", "api", "--port", "{port}"],
+    "worker": ["-m", "faust", "-A", "ft", "worker"],
+}
+_OF_SERVERS: Final = ("ft up", "ft down")
+_ENDS: Final = (
+    "ft: interrupted",
+    "polygon: stopped",
+    "polygon: stopped, nothing was written",
+    "stopping",
+    "worker stops",
+)
+
+
+class Silent:
+    """A server that takes connections and says nothing."""
+
+    def __init__(self) -> None:
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listening.getsockname()[1]
+        self.connected = threading.Event()
+        self._taken: list[socket.socket] = []
+        threading.Thread(target=self._take, daemon=True).start()
+
+    def close(self) -> None:
+        for each in (self._listening, *self._taken):
+            each.close()
+
+    def _take(self) -> None:
+        with suppress(OSError):
+            while True:
+                self._taken.append(self._listening.accept()[0])
+                self.connected.set()
+
+
+@pytest.fixture
+def silent() -> Iterator[Silent]:
+    server = Silent()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    """Of somebody's `ft up` that is at work."""
+    run = tmp_path / "home" / "run"
+    run.mkdir(parents=True)
+    with (run / "lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield tmp_path / "home"
+
+
+@pytest.mark.parametrize(("name", "form"), [*((name, "json") for name in _COMMANDS), ("ft status", "console")])
+def test_ctrl_c_is_130_and_a_line(name: str, form: str, silent: Silent, home: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        free = probe.getsockname()[1]
+    at = f"127.0.0.1:{silent.port}"
+    servers = {"FT_KAFKA": at, "FT_POSTGRES": f"postgresql://ft:x@{at}/ft", "FT_SCHEMA_REGISTRY": f"http://{at}"}
+    settings = {"FT_HOME": str(home), "FT_LOG_FORMAT": form, "PYTHONPATH": str(CHECKOUT)}
+    with (
+        subprocess.Popen(
+            [sys.executable, *(word.format(port=free) for word in _COMMANDS[name])],
+            env={"PATH": os.environ["PATH"], **settings, **({} if name in _OF_SERVERS else servers)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            process_group=0,
+        ) as running,
+        _killed(running),
+    ):
+        if name in _OF_SERVERS:
+            assert running.stderr is not None
+            assert "waiting" in _line(running.stderr)
+        else:
+            assert silent.connected.wait(60)
+        began = time.monotonic()
+        os.killpg(running.pid, signal.SIGINT)
+        out, err = running.communicate(timeout=30)
+
+    assert running.returncode == 130, err
+    assert time.monotonic() - began < 10
+    assert "Traceback" not in err + out
+    said = [json.loads(line)["event"] for line in err.splitlines()] if form == "json" else err.splitlines()
+    assert len([line for line in said if line in _ENDS]) == 1, err
+    assert (out == "") == (name != "ft status")
+
+
+@contextmanager
+def _killed(process: "subprocess.Popen[str]") -> Iterator[None]:
+    """Whatever comes: it does not outlive the test."""
+    try:
+        yield
+    finally:
+        process.kill()
+
+
+def _line(stream: object) -> str:
+    with selectors.DefaultSelector() as ready:
+        ready.register(stream, selectors.EVENT_READ)  # type: ignore[arg-type]
+        assert ready.select(60)
+        return str(stream.readline())  # type: ignore[attr-defined]
