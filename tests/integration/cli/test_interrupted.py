@@ -26,6 +26,7 @@ _COMMANDS: Final = {
     "ft status": ["-m", "ft.cli", "status"],
     "ft verify": ["-m", "ft.cli", "verify"],
     "ft dlq": ["-m", "ft.cli", "dlq", "list"],
+    "ft schemas": ["-m", "ft.cli", "schemas", "check"],
     "ft index": ["-m", "ft.cli", "index"],
     "ft ingest": ["-m", "ft.cli", "ingest", "polygon", "--rpc", "http://127.0.0.1:9", "--from", "1", "--to", "2"],
     "ft ingest --follow": ["-m", "ft.cli", "ingest", "polygon", "--rpc", "http://127.0.0.1:9", "--follow"],
