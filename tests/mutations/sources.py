@@ -76,4 +76,18 @@ MUTATIONS: Final = (
         new="for name, count in counts if count > 2]",
         tests=("tests/unit/api/test_query.py",),
     ),
+    Mutation(
+        name="a-follower-tells-a-block-of-long-ago",
+        path="streams/follow.py",
+        old="        self._progress.next_height = landed[-1].height + 1\n",
+        new="",
+        tests=("tests/integration/ingest/test_follow.py",),
+    ),
+    Mutation(
+        name="what-limits-is-asked-of-the-whole-run",
+        path="streams/limiting.py",
+        old="spent = {what: s - before.get(what, 0.0) for",
+        new="spent = {what: s for",
+        tests=("tests/unit/streams/test_limiting.py",),
+    ),
 )
