@@ -216,12 +216,15 @@ class Chain:
                 reason="no_parent",
                 error=f"append of {record.height}: expected its parent {record.parent_hash} canonical, got {found}",
             )
+        child = self.rows.get(record.height + 1)
         block = Block(
             number=record.height,
             hash=record.hash,
             parent=record.parent_hash,
             time=record.time,
-            final=record.height <= record.finalized,
+            # What a final block stands on is final, whatever the record knew of it.
+            final=record.height <= record.finalized
+            or (child is not None and child.final and child.parent == record.hash),
             proof=record.proof,
             raw_offset=offset,
             reasons=joined(record.reasons),
@@ -301,7 +304,7 @@ def needs_lease(record: RawBlock) -> bool:
 def wanted(record: RawBlock) -> tuple[int, ...]:
     """Heights whose canonical rows :meth:`Chain.step` looks at for this record."""
     if record.op == "append":
-        return (record.height - 1, record.height)
+        return (record.height - 1, record.height, record.height + 1)
     if record.op in ("revert", "finalize"):
         return (record.height,)
     return ()

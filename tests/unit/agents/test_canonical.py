@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ft.agents.normalize.canonical import (
@@ -290,7 +290,11 @@ class Model:
             below = self.rows.get(record.height - 1)
             linked = record.starts_range or (below is not None and below[0] == record.parent_hash)
             if row is None and linked:
-                self.rows[record.height] = [record.hash, record.parent_hash, record.height <= record.finalized]
+                above = self.rows.get(record.height + 1)
+                final = record.height <= record.finalized or (
+                    above is not None and above[2] and above[1] == record.hash
+                )
+                self.rows[record.height] = [record.hash, record.parent_hash, final]
                 return True
             return same
         if not same or row is None:
@@ -334,6 +338,15 @@ def record_of(step: tuple[str, int, str, int, bool, bool, bool], chain: Chain) -
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(steps(), max_size=60), st.integers(1, 7))
+@example(
+    [
+        ("append", 7, "", 0, True, True, True),
+        ("append", 0, "", 4, True, True, True),
+        ("append", 6, "", 0, False, False, True),
+        ("finalize", 0, "", 4, False, True, True),
+    ],
+    1,
+)
 def test_forgetting_rows_and_reading_them_back_changes_nothing(
     plan: list[tuple[str, int, str, int, bool, bool, bool]], batch: int
 ) -> None:
