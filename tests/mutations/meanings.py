@@ -339,4 +339,25 @@ MUTATIONS: Final = (
         new="",
         tests=(LEDGER_RECOUNT,),
     ),
+    Mutation(
+        name="a-holder-whom-no-event-names-is-proven",
+        path="api/integrity.py",
+        old='        "implicit": grounds.implicit,\n',
+        new='        "implicit": False,\n',
+        tests=("tests/unit/api/test_integrity.py",),
+    ),
+    Mutation(
+        name="what-a-final-block-stands-on-is-not-final",
+        path="agents/normalize/canonical.py",
+        old="            or (child is not None and child.final and child.parent == record.hash),\n",
+        new="            or (child is not None and child.parent == record.hash and not record.hash),\n",
+        tests=("tests/unit/agents/test_canonical.py",),
+    ),
+    Mutation(
+        name="a-network-that-comes-amid-a-rebalance-is-forgotten",
+        path="streams/app.py",
+        old="        if not self.rebalancing and not wanted <= conductor._topic_name_index.keys():\n",
+        new="        if self.rebalancing and not wanted <= conductor._topic_name_index.keys():\n",
+        tests=("tests/integration/worker/test_worker.py",),
+    ),
 )
