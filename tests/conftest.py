@@ -7,6 +7,7 @@ started once a session in a home of their own.
 import importlib.util
 import os
 import secrets
+import signal
 import socket
 import sys
 from collections.abc import Iterator, Mapping
@@ -29,6 +30,9 @@ from tests.recordings import recording
 CHECKOUT = Path(__file__).resolve().parent.parent
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # In the background of a shell Ctrl-C is ignored, and would be by all that the tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

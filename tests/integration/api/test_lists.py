@@ -13,8 +13,8 @@ COLLECTIONS = [address(0xC0 + n) for n in range(5)]
 def fill(world: World) -> None:
     """Five collections, one without an event in force; more owners the lower the address, and the other way round."""
     for n, contract in enumerate(COLLECTIONS):
-        counters = {"mints": 1, "transfers": n // 2} if n != 3 else {}
-        world.counted(contract, owners=9 - n, assets=1, supply=1, first_block=10 + n % 2, last_block=50, **counters)
+        counters = {"mints": 1, "transfers": n // 2, "owners": 9 - n, "assets": 1, "supply": 1} if n != 3 else {}
+        world.counted(contract, first_block=10 + n % 2, last_block=50, **counters)
     world.heads(60, finalized=55)
 
 

@@ -87,8 +87,9 @@ def odd() -> Log:
     coins = Event(tx="coins", token=5, contract="hybrid", target="alice", quantity=10, standard="erc1155")
     log.append(Block(4, [replace(mint, tx="again", target="bob"), coins]))
     alone = Event(tx="alone", token=5, contract="hybrid", source="alice", target="bob")
-    others = [Event(tx="o5", token=100 + n, n=n, contract="coin", target="bob") for n in range(1, _EVENTS_MAX)]
-    log.append(Block(5, [alone, *others]))
+    under = replace(alone, tx="under", source="bob", target="carol", standard="erc1155")
+    others = [Event(tx="o5", token=100 + n, n=n, contract="coin", target="bob") for n in range(1, _EVENTS_MAX - 1)]
+    log.append(Block(5, [alone, under, *others]))
     log.revert(log.chain[-1])
     return log
 

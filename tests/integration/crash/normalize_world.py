@@ -14,8 +14,10 @@ from ft.agents.decode.topics import TRANSFER_BATCH
 from ft.agents.normalize.fold import Network
 from ft.agents.normalize.hop import Normalize
 from ft.schemas.events import NormalizedBatch, RawBlock, from_record
+from ft.streams.ceilings import UNBOUNDED
 from ft.streams.claims import Claims
 from ft.streams.hop import run_hop
+from ft.streams.room import Room
 from tests.integration.crash.dying import settle
 from tests.integration.crash.feeding import Record, Stream, Topics, empty, rows
 from tests.integration.crash.life import Life
@@ -121,7 +123,9 @@ class NormalizeWorld:
         await claims.take({(self.raw.topic, 0): (0, len(self.records))})
         network = Network(slug=NETWORK, family="evm", raw_topic=self.raw.topic)
         config = replace(self.raw.config, home=life.home)
-        hop = Normalize(config, claims, network, self.raw.codec, self.raw.sender, life.fail)
+        room = Room()
+        room.most = UNBOUNDED  # no ledger takes anything away
+        hop = Normalize(config, claims, network, self.raw.codec, self.raw.sender, life.fail, room)
         partitions = [(self._topics.normalized, p) for p in range(self.raw.facts.partitions)]
 
         async def told() -> None:
