@@ -18,7 +18,7 @@ from ft.agents.verify_topics import read_topics
 from ft.config import Config
 from ft.errors import ConfigError, DatabaseError, DatabaseUnavailable
 from ft.schemas import ids
-from ft.schemas.standards import HOLDING
+from ft.schemas.standards import SINGLE
 from ft.sql.queries import load
 from ft.streams.deployment import require_one
 from ft.streams.schema_ids import Schemas
@@ -162,7 +162,7 @@ def parameters(config: Config) -> dict[str, Any]:
     return {
         "normalized": topics.normalized,
         "changed": topics.ownership_changed,
-        "single": sorted(standard for standard, holding in HOLDING.items() if holding == "single"),
+        "single": sorted(SINGLE),
         "nobody": sorted(ids.NO_ACCOUNTS),
         "most": DIFFERENCES_MAX,
     }

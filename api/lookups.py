@@ -14,14 +14,13 @@ from ft.api.rows import AssetRow, BlockRow, CollectionRow, DebitRow, HeadRow, Ho
 from ft.api.standing import is_level
 from ft.schemas import ids
 from ft.schemas.ids import AssetKey
-from ft.schemas.standards import HOLDING
+from ft.schemas.standards import SINGLE
 from ft.sql.queries import load
 
 FACTS: Final = load("api_facts")
 LISTS: Final = load("api_lists")
 _INSTANT: Final = timedelta(microseconds=1)
 """The least that two times differ by."""
-_SINGLE: Final = sorted(standard for standard, holding in HOLDING.items() if holding == "single")
 
 
 def key_of(key: AssetKey) -> dict[str, Any]:
@@ -161,7 +160,7 @@ async def holders_at(
     """Who held it once block ``number`` was applied: one account, or those behind ``after``, at most ``rows``."""
     asked = {**key_of(key), "number": number, "after": after, "rows": rows, "nobody": list(ids.NO_ACCOUNTS)}
     parameters = span.with_times(asked)
-    one = await value_of(conn, span.of(LISTS["has_one_holder"]), {**parameters, "single": _SINGLE})
+    one = await value_of(conn, span.of(LISTS["has_one_holder"]), {**parameters, "single": sorted(SINGLE)})
     if not one:
         return await rows_of(conn, span.of(LISTS["holders_at"]), HolderRow, parameters)
     found = await rows_of(conn, span.of(LISTS["holder_at"]), HolderRow, parameters)

@@ -96,6 +96,12 @@ def contradictions(rows: Iterable[Registered]) -> list[Difference]:
     return found
 
 
+def unkept(kept: Iterable[Registered], rows: Iterable[Registered]) -> list[Registered]:
+    """Those of ``rows`` whose id and subject are not among what is kept, in their order."""
+    places = {(row.id, row.subject) for row in kept}
+    return [row for row in rows if (row.id, row.subject) not in places]
+
+
 def same(one: str, other: str) -> bool:
     """Whether two schemas mean the same to who reads by them."""
     return bool(meaning(parsed(one)) == meaning(parsed(other)))

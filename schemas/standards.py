@@ -14,6 +14,9 @@ HOLDING: Final[dict[str, Holding]] = {
 }
 """``single``: one account holds a token. ``multi``: each account holds a quantity of it."""
 
+SINGLE: Final = frozenset(standard for standard, holding in HOLDING.items() if holding == "single")
+"""Standards of which one account holds a token."""
+
 TITLES: Final[dict[str, str]] = {
     "erc721": "ERC-721",
     "erc404": "ERC-404 hybrid",

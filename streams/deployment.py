@@ -10,13 +10,14 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import psycopg
 import structlog
 
 from ft.config import Config
 from ft.errors import BrokerUnavailable, MalformedRecord
 from ft.schemas.codec import Codec
 from ft.schemas.events import DeploymentSaid, to_record
-from ft.schemas.registered import Registered, contradictions
+from ft.schemas.registered import Registered, contradictions, unkept
 from ft.sql.queries import LIVE, load
 from ft.streams.database import looking
 from ft.streams.identity import Deployment, Found, Verdict, judge
@@ -123,10 +124,8 @@ def _say(config: Config, codec: Codec, record: dict[str, Any]) -> None:
 
 def stored_id(config: Config) -> str | None:
     """The deployment's, as the database says; None: it names none yet. Raises DatabaseUnavailable."""
-    sql = load("deployment", LIVE)
     with looking(config) as conn:
-        knows = conn.execute(sql["knows_deployments"]).fetchone() == (True,)
-        row = conn.execute(sql["stored"]).fetchone() if knows else None
+        row = _named(conn)
     return None if row is None else str(row[0])
 
 
@@ -138,7 +137,6 @@ def look(config: Config) -> Found:
         told, records = _last(config, schemas.reader(_RECORD))
         registry, kept = schemas.agreement(), schemas.kept
     named = [] if told is None else [Registered(**row) for row in told["schemas"]]
-    places = {(row.id, row.subject) for row in kept}
     return Found(
         prefix=config.topic_prefix,
         cluster_id=cluster_id(config),
@@ -148,7 +146,7 @@ def look(config: Config) -> Found:
         unreadable=told is None and records > 0,
         ledger_topic=read,
         normalized=topics.normalized,
-        unkept=tuple(row for row in named if (row.id, row.subject) not in places),
+        unkept=tuple(unkept(kept, named)),
         contradicted=tuple(contradictions([*kept, *named])),
         registry=registry,
     )
@@ -158,10 +156,16 @@ def _stored(config: Config) -> tuple[str | None, tuple[Any, ...] | None]:
     """What the ledger has read, of a database that names no deployment; and the row of one that does."""
     sql = load("deployment", LIVE)
     with looking(config) as conn:
-        knows = conn.execute(sql["knows_deployments"]).fetchone() == (True,)
-        row = conn.execute(sql["stored"]).fetchone() if knows else None
+        row = _named(conn)
         read = conn.execute(sql["ledger_topic"]).fetchone() if row is None else None
     return None if read is None else read[0], row
+
+
+def _named(conn: psycopg.Connection[Any]) -> tuple[Any, ...] | None:
+    """The row of the deployment that a database is of; None: it names none yet, or was never migrated."""
+    sql = load("deployment", LIVE)
+    knows = conn.execute(sql["knows_deployments"]).fetchone() == (True,)
+    return conn.execute(sql["stored"]).fetchone() if knows else None
 
 
 def _deployment(record: Mapping[str, Any]) -> Deployment:

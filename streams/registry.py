@@ -1,7 +1,8 @@
 """The schema registry (Confluent API): registers what ft writes, learns what it reads."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar, Final, Self
 
 import structlog
@@ -56,31 +57,26 @@ class Registry:
         4. no version that came in under another level breaks it
         """
         schema = Schema(text, "AVRO")
-        try:
-            self._hold_level(subject)  # 1
-            known = self._known_id(subject, schema)
-            schema_id = int(self._client.register_schema(subject, schema)) if known is None else known  # 2
-            self._read_back(subject, schema_id, text)  # 3
-            if not self._client.test_compatibility_all_versions(subject, schema):  # 4
-                raise _incompatible(subject, "at least one of them breaks it")
-            return schema_id
-        except SchemaRegistryError as exc:
-            if exc.http_status_code == _CONFLICT:
-                raise _incompatible(subject, exc.error_message) from exc
-            raise self._unavailable(f"{subject}: {exc}") from exc
-        except (httpx.HTTPError, OSError) as exc:
-            raise self._unavailable(f"{subject}: expected an answer, got: {exc}") from exc
+        with self._answering(subject):
+            try:
+                self._set_right(subject)  # 1
+                known = self._known_id(subject, schema)
+                schema_id = int(self._client.register_schema(subject, schema)) if known is None else known  # 2
+                self._read_back(subject, schema_id, text)  # 3
+                if not self._client.test_compatibility_all_versions(subject, schema):  # 4
+                    raise _incompatible(subject, "at least one of them breaks it")
+            except SchemaRegistryError as exc:
+                if exc.http_status_code == _CONFLICT:
+                    raise _incompatible(subject, exc.error_message) from exc
+                raise
+        return schema_id
 
     def hold_level(self, subject: str) -> None:
         """Set the level of a subject that was put back. Raises RegistryUnavailable."""
-        try:
+        with self._answering(subject):
             self._client.set_config(subject, ServerConfig(compatibility=COMPATIBILITY))
-        except SchemaRegistryError as exc:
-            raise self._unavailable(f"{subject}: {exc}") from exc
-        except (httpx.HTTPError, OSError) as exc:
-            raise self._unavailable(f"{subject}: expected an answer, got: {exc}") from exc
 
-    def _hold_level(self, subject: str) -> None:
+    def _set_right(self, subject: str) -> None:
         """A registry knows no level for a subject that is new, or whose level was never set."""
         try:
             level = self._client.get_compatibility(subject)
@@ -111,15 +107,24 @@ class Registry:
         """
         if schema_id > _ID_MAX:
             raise MalformedRecord(f"schema id {schema_id}: expected one of at most {_ID_MAX}")
-        try:
-            found = self._client.get_schema(schema_id)
-        except SchemaRegistryError as exc:
-            if exc.http_status_code in _NO_SUCH_ID:
-                raise MalformedRecord(f"schema id {schema_id}: expected one that the registry knows") from exc
-            raise self._unavailable(f"id {schema_id}: {exc}") from exc
-        except (httpx.HTTPError, OSError) as exc:
-            raise self._unavailable(f"id {schema_id}: expected an answer, got: {exc}") from exc
+        with self._answering(f"id {schema_id}"):
+            try:
+                found = self._client.get_schema(schema_id)
+            except SchemaRegistryError as exc:
+                if exc.http_status_code in _NO_SUCH_ID:
+                    raise MalformedRecord(f"schema id {schema_id}: expected one that the registry knows") from exc
+                raise
         return _avro(schema_id, found)
+
+    @contextmanager
+    def _answering(self, what: str) -> Iterator[None]:
+        """An error of the registry, or none of its answers, is RegistryUnavailable, which names what was asked for."""
+        try:
+            yield
+        except SchemaRegistryError as exc:
+            raise self._unavailable(f"{what}: {exc}") from exc
+        except (httpx.HTTPError, OSError) as exc:
+            raise self._unavailable(f"{what}: expected an answer, got: {exc}") from exc
 
     def _unavailable(self, what: str) -> RegistryUnavailable:
         remedy = "Is it running (`ft status`), and is FT_SCHEMA_REGISTRY right?"

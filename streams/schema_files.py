@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ft.config import Config
 from ft.errors import ConfigError, SchemaError
-from ft.schemas.registered import Agreement, Registered, contradictions, file_of, of_file
+from ft.schemas.registered import Agreement, Registered, contradictions, file_of, of_file, unkept
 from ft.streams.deployment import stored_id
 from ft.streams.identity import OtherDeployment, other_ids
 from ft.streams.registry_ids import Ids
@@ -61,8 +61,7 @@ def put_back(config: Config, path: Path | None, *, dry_run: bool) -> PutBack:
         if dry_run:
             return PutBack(ids=agreement.ids, lost=agreement.lost_ids)
         lost = schemas.restore(rows)
-        places = {(row.id, row.subject) for row in schemas.kept}
-        new = [row for row in rows if (row.id, row.subject) not in places]
+        new = unkept(schemas.kept, rows)
         if new and schemas.keeps:  # 3
             schemas.keep(new)
         return PutBack(ids=agreement.ids, lost=lost, kept=len(new) if schemas.keeps else 0)

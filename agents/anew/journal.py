@@ -11,9 +11,10 @@ from typing import Any, Final, NamedTuple
 from ft.agents.anew.state import SQL, Connection, State, put
 from ft.agents.columns import array
 from ft.agents.ledger.journal import Led, Stretch
-from ft.agents.ledger.singles import SINGLE, Walked, fold, nullable
+from ft.agents.ledger.singles import Walked, fold, nullable
 from ft.agents.ledger.steps import Block, Columns
 from ft.agents.ownership import Token as LiveEvents
+from ft.schemas.standards import SINGLE
 from ft.sql.queries import LIVE, load
 
 ROWS_AT_ONCE: Final = 5_000

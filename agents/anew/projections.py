@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from ft.agents.anew.state import Connection
 from ft.agents.columns import columns
-from ft.agents.ledger.singles import SINGLE
 from ft.schemas.ids import NO_ACCOUNTS, asset_id, asset_uuid_text
+from ft.schemas.standards import SINGLE
 from ft.sql.queries import LIVE, load
 
 _TABLES: Final = {

@@ -15,11 +15,11 @@ import psycopg
 from ft.agents.anew.announce import announce
 from ft.agents.anew.journal import write_holders
 from ft.agents.anew.state import SQL, Connection, State, Step, put, state_of
-from ft.agents.ledger.singles import SINGLE
 from ft.agents.rebuild.progress import Progress, Report
 from ft.config import Config
 from ft.errors import DatabaseUnavailable
 from ft.schemas.ids import NO_ACCOUNTS
+from ft.schemas.standards import SINGLE
 from ft.sql.migrate import require_stopped, stored_partitions
 from ft.sql.queries import LIVE, load
 from ft.streams.checkpoint import session, translated

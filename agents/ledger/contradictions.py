@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ft.agents.ledger.journal import Stretch
-from ft.agents.ledger.singles import SINGLE, Place, Singles, Token, contradicts, moving_rows
+from ft.agents.ledger.singles import Place, Singles, Token, contradicts, moving_rows
 from ft.agents.ledger.steps import Block
 from ft.agents.ownership import movements
 from ft.schemas.ids import NO_ACCOUNTS
+from ft.schemas.standards import SINGLE
 
 Move: TypeAlias = tuple[Place, int]
 """An event, and what it adds to a balance."""

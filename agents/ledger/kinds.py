@@ -11,7 +11,8 @@ from typing import Final, TypeAlias
 
 from ft.agents.columns import columns as arrays
 from ft.agents.ledger.journal import Stretch
-from ft.agents.ledger.singles import SINGLE, booleans
+from ft.agents.ledger.singles import booleans
+from ft.schemas.standards import SINGLE
 from ft.sql.queries import load
 from ft.streams.checkpoint import Connection
 

@@ -10,8 +10,9 @@ from typing import Any, TypeAlias
 
 from ft.agents.columns import array
 from ft.agents.ledger.journal import Stretch
-from ft.agents.ledger.singles import SINGLE, moving_rows, nullable, position_arrays, token_arrays
+from ft.agents.ledger.singles import moving_rows, nullable, position_arrays, token_arrays
 from ft.agents.ownership import NOWHERE, Position, movements
+from ft.schemas.standards import SINGLE
 
 Account: TypeAlias = tuple[str, str, str, str]
 """network, contract, token id, account"""

@@ -17,7 +17,6 @@ from ft.agents.ledger.kinds import Contract, Kinds
 from ft.agents.ledger.multis import Account, Net, multi_rows, multis
 from ft.agents.ledger.posting import Posting
 from ft.agents.ledger.singles import (
-    SINGLE,
     Singles,
     Token,
     Walked,
@@ -34,6 +33,7 @@ from ft.agents.ledger.singles import (
 from ft.agents.ownership import Arrival
 from ft.agents.ownership import Token as LiveEvents
 from ft.schemas.ids import NO_ACCOUNTS
+from ft.schemas.standards import SINGLE
 from ft.sql.queries import load
 from ft.streams.checkpoint import Connection
 

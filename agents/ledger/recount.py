@@ -22,10 +22,10 @@ from psycopg import AsyncConnection, IsolationLevel
 from ft.agents.columns import columns as arrays
 from ft.agents.ledger.background import RETRY_S, Rounds
 from ft.agents.ledger.findings import run
-from ft.agents.ledger.singles import SINGLE
 from ft.config import Config
 from ft.errors import DatabaseUnavailable, FtError
 from ft.schemas.ids import NO_ACCOUNTS
+from ft.schemas.standards import SINGLE
 from ft.streams.checkpoint import Connection, session, translated
 
 log = structlog.get_logger(__name__)

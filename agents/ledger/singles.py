@@ -10,14 +10,14 @@ of it; events of balances move it then too. Where none does, its balances count.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from ft.agents.columns import array
 from ft.agents.ledger.journal import BALANCES_COUNT, Led, Stretch
 from ft.agents.ownership import Arrival, Holding, Position
 from ft.agents.ownership import Token as LiveEvents
 from ft.schemas.ids import NO_ACCOUNTS
-from ft.schemas.standards import HOLDING
+from ft.schemas.standards import SINGLE
 
 Token: TypeAlias = tuple[str, str, str]
 """network, contract, token id"""
@@ -27,7 +27,6 @@ Latest: TypeAlias = tuple[Position, str, int, str, int, bool, str, int, int]
 """Of a token that only moves on: position, account, time and standard of its last event; since when that account has
 it; whether that is so from the token's first event on (then it may have been so before); ``from`` and place (stretch,
 row) of the first event. A tuple: one is built for every event."""
-SINGLE: Final = frozenset(standard for standard, holding in HOLDING.items() if holding == "single")
 
 
 @dataclass(slots=True)

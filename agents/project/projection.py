@@ -22,7 +22,7 @@ from ft.agents.columns import in_order
 from ft.agents.project.said import FINALITY, KINDS, NONE, SIGN, AnyChange
 from ft.schemas import ids
 from ft.schemas.ids import NO_ACCOUNTS
-from ft.schemas.standards import HOLDING
+from ft.schemas.standards import SINGLE
 
 Asset: TypeAlias = tuple[str, str, str]
 """network, contract, token id (decimal)"""
@@ -144,7 +144,7 @@ def slots_of(change: AnyChange) -> tuple[Slot, ...]:
     """The holdings that a record may change."""
     key = (change.network, change.contract, change.token_id)
     one = ((*key, ""),) if change.holder is not None or change.holder_before is not None else ()
-    if change.kind == NONE or HOLDING[change.standard] == "single":
+    if change.kind == NONE or change.standard in SINGLE:
         return one
     accounts = {change.from_account, change.to_account} - NO_ACCOUNTS
     return (*one, *((*key, account) for account in accounts))
@@ -188,7 +188,7 @@ def fold(
             folded.holdings[*asset, ""] = NOT_ALONE
             uncounted[asset] = change.standard
         if change.kind != NONE:
-            if HOLDING[change.standard] != "single":
+            if change.standard not in SINGLE:
                 if change.holder is None:
                     shown.add(asset)
                 _move_multi(asset, change, stored, folded.holdings)

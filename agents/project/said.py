@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, TypeAlias
 from ft.errors import MalformedRecord
 from ft.schemas.codec import Codec
 from ft.schemas.events import SCHEMA_VERSION, OwnershipChanged
-from ft.schemas.standards import HOLDING
+from ft.schemas.standards import HOLDING, SINGLE
 
 FINALITY: Final = "finality"
 """Kind of the records that are no events."""
@@ -119,7 +119,7 @@ def refusal_of(change: AnyChange) -> Refused | None:
     if not _is_uint(change.token_id) or not _is_uint(change.quantity):
         return refused("unfit_value", "token id and quantity as decimal numbers", (change.token_id, change.quantity))
     ends = change.op == "revert" and change.holder_before is not None  # balances count from now on
-    if change.holder is None and HOLDING[change.standard] == "single" and not ends:
+    if change.holder is None and change.standard in SINGLE and not ends:
         return refused("no_holder", f"the holder of a token of standard {change.standard}", change.holder)
     return None
 

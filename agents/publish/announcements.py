@@ -10,10 +10,10 @@ from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from ft.agents.ledger.journal import BALANCES_COUNT, Led, Stretch, last_announced
-from ft.agents.ledger.singles import SINGLE
 from ft.schemas.codec import Codec
 from ft.schemas.events import Finality, OwnershipChanged, ReorgDetected, to_record
 from ft.schemas.ids import NO_ACCOUNTS, REPEATED, asset_id, asset_uuid_text, transaction_hash
+from ft.schemas.standards import SINGLE
 
 Topic: TypeAlias = Literal["ownership_changed", "finality", "reorg_detected", "asset_created"]
 TOPICS: Final[tuple[Topic, ...]] = ("ownership_changed", "finality", "reorg_detected", "asset_created")

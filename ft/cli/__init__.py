@@ -73,9 +73,9 @@ def main() -> None:
         exc.show()
         sys.exit(exc.exit_code)
     except FtError as exc:
-        from ft.telemetry.takeover import tell
+        from ft.telemetry.takeover import tell_end
 
-        tell(exc, failed=type(exc).__name__)
+        tell_end(exc)
         sys.exit(1)
     except (click.Abort, KeyboardInterrupt):
         from ft.cli.ending import at_once

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ft.cli.configured import configured
-from ft.cli.said import shown
+from ft.cli.said import console, shown, table
 from ft.config import Config
 from ft.telemetry.printable import printable
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 _HEX_BYTES = 256
 _TEXT_MAX = 2_000
-_UNBOUNDED = 1_000
 _CONSUMERS = click.Choice(["publisher", "normalize", "ledger", "project"])
 
 
@@ -160,20 +159,12 @@ def _each(
 
 
 def _table(letters: "Iterable[Letter]", settled: bool) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console()
-    if not console.is_terminal:
-        console.width = _UNBOUNDED
-    table = Table(box=None, pad_edge=False)
-    for heading in ("id", "since", "consumer", "where", "network", "reason", *(["state"] if settled else []), "error"):
-        table.add_column(heading, overflow="fold")
+    rows = table("id", "since", "consumer", "where", "network", "reason", *(["state"] if settled else []), "error")
     for each in letters:
         where = f"{each.topic}-{each.partition}@{each.offset}"
         said = (str(each.id), f"{each.created_at:%Y-%m-%d %H:%M}", each.consumer, where, each.network, each.reason)
-        table.add_row(*map(shown, said), *([each.state] if settled else []), shown(" ".join(each.error.split())))
-    console.print(table)
+        rows.add_row(*map(shown, said), *([each.state] if settled else []), shown(" ".join(each.error.split())))
+    console().print(rows)
 
 
 def _fields(rows: Mapping[str, Any]) -> None:

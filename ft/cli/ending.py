@@ -33,6 +33,13 @@ def soon(end: Callable[[], object]) -> None:
     timer.start()
 
 
+def as_ended_by(number: int | None) -> int:
+    """Exit code of a command that a signal stopped (None: nobody says which). Threads do not hold up its end."""
+    code = number or signal.SIGINT
+    soon(lambda: at_once(code, said=""))
+    return 128 + code
+
+
 def run(work: Coroutine[Any, Any, T]) -> T:
     """As asyncio.run. Interrupted, it waits for the work to clean up, and not for threads."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ft.cli.configured import configured
-from ft.cli.ending import at_once, run, soon, stop_on_signals
+from ft.cli.ending import as_ended_by, run, stop_on_signals
 from ft.cli.reading import RPC, evm_network, progress_of
 from ft.config import Config
 from ft.networks import Network
@@ -137,11 +137,7 @@ async def _run(
     except Stopped:
         stays = "; a bulk job stays open: run the command again, or --bulk --abandon" if bulk else ""
         tell(f"{network.slug}: stopped{stays}")
-        number = stopping.signal or signal.SIGINT
-        if follow and number == signal.SIGTERM:
-            return 0
-        soon(lambda: at_once(number, said=""))
-        return 128 + number
+        return 0 if follow and stopping.signal == signal.SIGTERM else as_ended_by(stopping.signal)
     finally:
         if tail is not None:
             await tail.close()

@@ -74,14 +74,14 @@ def ledger(networks: tuple[str, ...], keep: bool, level_s: float) -> None:
     Reads: FT_KAFKA, FT_POSTGRES, FT_SCHEMA_REGISTRY (default: the servers of `ft up`), FT_TOPIC_PREFIX
     """
     from ft.agents.rebuild.ledger import rebuild_ledger
-    from ft.telemetry import takeover
+    from ft.telemetry.takeover import tell_end
 
     _end_in_order()
     try:
         with Said() as said:
             result = rebuild_ledger(configured(), list(networks), said, keep=keep, level_s=level_s)
     except FtError as exc:
-        takeover.tell(exc, failed=type(exc).__name__)
+        tell_end(exc)
         sys.exit(CANNOT_RUN)
     for outcome in result.outcomes:
         tell(outcome, "equal")

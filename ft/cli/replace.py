@@ -1,14 +1,13 @@
 """Correct final blocks in the raw log: read them anew, revert what is there, append what the node has."""
 
 import asyncio
-import signal
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from ft.cli.configured import configured
-from ft.cli.ending import at_once, run, soon, stop_on_signals
+from ft.cli.ending import as_ended_by, run, stop_on_signals
 from ft.cli.reading import RPC, evm_network, progress_of
 from ft.config import Config
 from ft.networks import Network
@@ -84,9 +83,7 @@ async def _run(
         _say(network.slug, raw.topic, done, dry_run)
     except Stopped:
         tell(f"{network.slug}: stopped, nothing was written")
-        number = stopping.signal or signal.SIGINT
-        soon(lambda: at_once(number, said=""))
-        return 128 + number
+        return as_ended_by(stopping.signal)
     finally:
         if tail is not None:
             await tail.close()

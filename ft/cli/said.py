@@ -9,9 +9,13 @@ import click
 from ft.telemetry.printable import printable
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
     from ft.agents.rebuild.progress import Progress
 
 _LINE_EVERY_S = 10.0
+_UNBOUNDED = 1_000
 
 
 def shown(text: str) -> str:
@@ -19,6 +23,26 @@ def shown(text: str) -> str:
     from rich.markup import escape
 
     return escape(printable(text))
+
+
+def console() -> "Console":
+    """Standard output; into a pipe or a file every value is whole, on one line."""
+    from rich.console import Console
+
+    found = Console()
+    if not found.is_terminal:
+        found.width = _UNBOUNDED
+    return found
+
+
+def table(*headings: str) -> "Table":
+    """Columns without lines between them."""
+    from rich.table import Table
+
+    made = Table(box=None, pad_edge=False)
+    for heading in headings:
+        made.add_column(heading, overflow="fold")
+    return made
 
 
 class Said:

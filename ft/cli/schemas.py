@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from ft.cli.configured import configured
+from ft.cli.said import console, shown, table
 from ft.errors import FtError
-from ft.telemetry.takeover import tell
+from ft.telemetry.takeover import tell_end
 
 if TYPE_CHECKING:
     from ft.schemas.registered import Agreement
 
-_UNBOUNDED = 1_000
 SAME, DIFFERENT, CANNOT_RUN = 0, 1, 2
 
 
@@ -50,10 +50,6 @@ def list_() -> None:
 
     Needs the database only.
     """
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
     from ft.streams.schema_ids import Schemas
 
     with Schemas(configured()) as schemas:
@@ -62,15 +58,10 @@ def list_() -> None:
     if not kept:
         click.echo("no schema is kept yet: `ft migrate` keeps those of the registry")
         return
-    console = Console()
-    if not console.is_terminal:
-        console.width = _UNBOUNDED
-    table = Table(box=None, pad_edge=False)
-    for heading in ("id", "subject", "version", "record", "registry"):
-        table.add_column(heading, overflow="fold")
+    rows = table("id", "subject", "version", "record", "registry")
     for row in kept:
-        table.add_row(str(row.id), escape(row.subject), str(row.version), escape(row.record), _said(found, row.id))
-    console.print(table)
+        rows.add_row(str(row.id), shown(row.subject), str(row.version), shown(row.record), _said(found, row.id))
+    console().print(rows)
 
 
 @command.command("export", short_help="Write ids and schemas as JSON.")
@@ -137,7 +128,7 @@ def check() -> None:
     try:
         found = checked(configured())
     except FtError as exc:
-        tell(exc, failed=type(exc).__name__)
+        tell_end(exc)
         sys.exit(CANNOT_RUN)
     for row in found.lost:
         click.echo(f"lost     id {row.id} of {row.subject}: {row.record}")

@@ -4,15 +4,13 @@ import importlib
 import importlib.util
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from ft import embedded
 from ft.cli.configured import configured
+from ft.cli.said import console, table
 
 _STATES = {"running": "green", "external": "green", "starting": "yellow", "stopped": "red"}
-# Into a pipe or a file: every value whole, on one line.
-_UNBOUNDED = 1_000
 _PIPELINE = "ft.cli.status_pipeline"
 
 
@@ -21,22 +19,18 @@ def command() -> None:
     """Show server, state, address, pid, version, memory and log; then the pipeline, if the servers run."""
     config = configured()
     servers = embedded.describe(config)
-    console = Console()
-    if not console.is_terminal:
-        console.width = _UNBOUNDED
-    console.print(_table(servers))
+    out = console()
+    out.print(_table(servers))
     all_up = all(server.state in ("running", "external") for server in servers)
     # The pipeline's part shows itself: `show(config, console)` of its own module.
     if all_up and importlib.util.find_spec(_PIPELINE) is not None:
-        importlib.import_module(_PIPELINE).show(config, console)
+        importlib.import_module(_PIPELINE).show(config, out)
 
 
 def _table(servers: list[embedded.ServerStatus]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for heading in ("server", "state", "address", "pid", "version", "memory", "log"):
-        table.add_column(heading, overflow="fold")
+    rows = table("server", "state", "address", "pid", "version", "memory", "log")
     for server in servers:
-        table.add_row(
+        rows.add_row(
             server.name,
             f"[{_STATES[server.state]}]{server.state}[/]",
             server.address,
@@ -45,4 +39,4 @@ def _table(servers: list[embedded.ServerStatus]) -> Table:
             "" if server.memory_bytes is None else f"{server.memory_bytes >> 20} MiB",
             "" if server.log is None else str(server.log),
         )
-    return table
+    return rows

@@ -10,7 +10,7 @@ from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 from rich.console import Console
 from rich.table import Table
 
-from ft.cli.said import shown
+from ft.cli.said import shown, table
 from ft.cli.status_attention import attention_lines
 from ft.cli.status_bulk import bulk_lines
 from ft.cli.status_contracts import contract_lines
@@ -92,11 +92,11 @@ def lines(status: Status) -> Iterable[str | Table]:
 
 def _networks(rows: Sequence[Row]) -> Table:
     headings = ("network", "head", "safe", "final", "age", "covered", "holes", "ledger", "project", "quarantined")
-    table = _table(*headings, "findings")
+    listed = table(*headings, "findings")
     for network, head, safe, final, age_s, heights, stretches, low, high, ledger, project, *rest in rows:
         broken, holes, quarantined, found = rest
         covered = f"{heights:,} of {low}-{high}, {stretches} stretches" if stretches > 1 else f"{low}-{high}"
-        table.add_row(
+        listed.add_row(
             f"[red]{network} (waits for a claim)[/]" if broken else network,
             *(str(head), _height(safe), _height(final), _age(age_s)),
             covered if stretches else "",
@@ -104,11 +104,11 @@ def _networks(rows: Sequence[Row]) -> Table:
             *(_behind(ledger, head), _behind(project, head)),
             *(_bad(quarantined), _bad(found)),
         )
-    return table
+    return listed
 
 
 def _consumers(status: Status) -> Table:
-    table = _table("consumer", "topic", "owners", "lag", "lag a partition")
+    listed = table("consumer", "topic", "owners", "lag", "lag a partition")
     partitions: dict[tuple[str, str], list[Row]] = {}
     for row in status.consumers:
         partitions.setdefault((row[0], row[1]), []).append(row)
@@ -119,8 +119,8 @@ def _consumers(status: Status) -> Table:
         known = [lag for lag in lags if lag is not None]
         total = f"{sum(known):,}" if len(known) == len(lags) else "?"
         each = " ".join("?" if lag is None else str(lag) for lag in lags)
-        table.add_row(consumer, topic, str(len({row[4] for row in rows if row[4]})), total, each)
-    return table
+        listed.add_row(consumer, topic, str(len({row[4] for row in rows if row[4]})), total, each)
+    return listed
 
 
 def _waiting(status: Status) -> Iterable[str]:
@@ -158,13 +158,6 @@ def _ends(config: Config, partitions: Iterable[tuple[str, int]]) -> dict[tuple[s
         except (KafkaException, TimeoutError):
             continue
     return found
-
-
-def _table(*headings: str) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    return table
 
 
 def _lag(end: int | None, next_offset: int) -> int | None:

@@ -42,7 +42,7 @@ def command(wait_s: float, allow_lag: bool, no_topics: bool, strict: bool) -> No
     Exit code: 0 proven; 1 differences, or `project` is behind (see --allow-lag); 2 the check could not run.
     """
     from ft.agents.verify import Check, Listener, Outcome, verify
-    from ft.telemetry import takeover
+    from ft.telemetry.takeover import tell_end
 
     def on_check(check: Check) -> None:
         if sys.stderr.isatty():
@@ -61,7 +61,7 @@ def command(wait_s: float, allow_lag: bool, no_topics: bool, strict: bool) -> No
         listener = Listener(on_check=on_check, on_outcome=on_outcome, on_records=on_records)
         report = verify(configured(), wait_s=wait_s, listener=listener, topics=not no_topics)
     except FtError as exc:
-        takeover.tell(exc, failed=type(exc).__name__)
+        tell_end(exc)
         sys.exit(CANNOT_RUN)
     for finding in report.findings[:20]:
         click.echo(f"finding  {printable(finding)}")

@@ -42,6 +42,11 @@ def tell(text: object, *, failed: str = "") -> None:
         print(printable_lines(f"ft: {text}" if failed else text), file=sys.stderr, flush=True)
 
 
+def tell_end(exc: BaseException) -> None:
+    """What ends this process, an FtError, as a message for whoever runs it."""
+    tell(exc, failed=type(exc).__name__)
+
+
 class Printed(io.TextIOBase):
     """A text stream whose lines become events. ``beneath``: where lines are written."""
 

@@ -156,16 +156,16 @@ MUTATIONS: Final = (
     Mutation(
         name="schemas-before-their-level",
         path="streams/registry.py",
-        old="            self._hold_level(subject)  # 1\n            known = self._known_id(subject, schema)\n",
-        new="            known = self._known_id(subject, schema)\n            if known is None:\n"
-        "                known = int(self._client.register_schema(subject, schema))\n"
-        "                self._hold_level(subject)\n",
+        old="                self._set_right(subject)  # 1\n                known = self._known_id(subject, schema)\n",
+        new="                known = self._known_id(subject, schema)\n                if known is None:\n"
+        "                    known = int(self._client.register_schema(subject, schema))\n"
+        "                    self._set_right(subject)\n",
         tests=(REGISTRY,),
     ),
     Mutation(
         name="what-the-registry-keeps-is-not-read-back",
         path="streams/registry.py",
-        old="            self._read_back(subject, schema_id, text)  # 3\n",
+        old="                self._read_back(subject, schema_id, text)  # 3\n",
         new="",
         tests=(REGISTRY,),
     ),

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from ft.agents.ledger.journal import BALANCES_COUNT
-from ft.agents.ledger.singles import SINGLE
 from ft.config import Config
 from ft.schemas.ids import NO_ACCOUNTS
+from ft.schemas.standards import SINGLE
 from ft.sql.queries import load
 from tests.integration.ledger.conftest import MakeLedger
 from tests.integration.ledger.harness import TIME, Block, Event, Log, account, balances, owners, rows

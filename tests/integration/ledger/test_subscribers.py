@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from ft.agents.ledger.singles import SINGLE
 from ft.agents.project.projection import Holding, Slot, events_of, fold
 from ft.config import Config
 from ft.schemas.ids import NO_ACCOUNTS
+from ft.schemas.standards import SINGLE
 from ft.sql.queries import load
 from tests.integration.ledger.conftest import MakeLedger
 from tests.integration.ledger.harness import CODEC, Block, Event, Log, account, owners, rows
