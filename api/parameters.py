@@ -54,6 +54,10 @@ CursorText = Annotated[
 Height = Annotated[
     int | None, QueryParameter(ge=0, le=HEIGHT_MAX, required=False, schema_extra={"minimum": 0, "maximum": HEIGHT_MAX})
 ]
+BlockTime = Annotated[
+    str | None,
+    QueryParameter(required=False, description="Of the block, RFC 3339 with an offset.", schema_extra=TIME_TEXT),
+]
 Order = Annotated[
     Literal["desc", "asc"], QueryParameter(required=False, description="By chain position; newest first is `desc`.")
 ]

@@ -13,7 +13,7 @@ from ft.api.assets import UuidReads, resolve
 from ft.api.found import Kind, TransferKey, Transfers, TransfersAsk
 from ft.api.known import require_known
 from ft.api.minimum import HeadReads, await_block
-from ft.api.parameters import CursorText, Height, Limit, MinBlockHeader, Order
+from ft.api.parameters import BlockTime, CursorText, Height, Limit, MinBlockHeader, Order
 from ft.api.problems import invalid
 from ft.api.responses import PAGED
 from ft.schemas.ids import AssetKey
@@ -78,18 +78,8 @@ async def transfers(
     kind: Annotated[Kind | None, QueryParameter(required=False, description="Only what is of this kind.")] = None,
     block_from: Height = None,
     block_to: Height = None,
-    time_from: Annotated[
-        str | None,
-        QueryParameter(
-            required=False, description="Of the block, RFC 3339 with an offset.", schema_extra=parameters.TIME_TEXT
-        ),
-    ] = None,
-    time_to: Annotated[
-        str | None,
-        QueryParameter(
-            required=False, description="Of the block, RFC 3339 with an offset.", schema_extra=parameters.TIME_TEXT
-        ),
-    ] = None,
+    time_from: BlockTime = None,
+    time_to: BlockTime = None,
     order: Order = "desc",
     limit: Limit = parameters.LIMIT_DEFAULT,
     cursor: CursorText = None,

@@ -6,18 +6,21 @@ https://docs.confluent.io/platform/current/schema-registry/develop/api.html
 
 import json
 import re
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from tests.integration.streams.served import Served
 
 Answer = tuple[int, Any]
 
 
-class Documented:
+class Documented(Served):
     """What it keeps is there to look at. ``mutable``: its setting mode.mutability."""
 
+    content_type = "application/vnd.schemaregistry.v1+json"
+
     def __init__(self, *, mutable: bool = True) -> None:
+        super().__init__()
         self.mutable = mutable
         self.schemas: dict[int, str] = {}
         self.subjects: dict[str, dict[int, int]] = {}
@@ -25,16 +28,11 @@ class Documented:
         self.modes: dict[str, str] = {}
         self.levels: dict[str, str] = {}
         self.asked: list[str] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
 
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+    def respond(self, method: str, path: str, body: bytes, content_type: str | None) -> tuple[int, bytes]:
+        del content_type
+        status, content = self.answer(method, unquote(urlsplit(path).path), json.loads(body) if body else None)
+        return status, json.dumps(content).encode()
 
     def lose(self) -> None:
         """Everything."""
@@ -110,24 +108,3 @@ class Documented:
 
 def _missing(code: int, what: str) -> Answer:
     return 404, {"error_code": code, "message": f"{what} not found"}
-
-
-def _handler(registry: Documented) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def _answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            place = unquote(urlsplit(self.path).path)
-            status, content = registry.answer(self.command, place, json.loads(body) if body else None)
-            text = json.dumps(content).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/vnd.schemaregistry.v1+json")
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-
-        do_GET = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815 - the names of http.server
-
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    return Handler
