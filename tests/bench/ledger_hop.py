@@ -23,7 +23,7 @@ from ft.streams.checkpoint import Claim
 from ft.streams.hop import Message
 from ft.streams.topics import create_topics
 from tests.bench.deployment import drop, separate
-from tests.integration.ledger.harness import TOPIC, LedgerHarness, Log
+from tests.integration.ledger.harness import TOPIC, LedgerHarness, Log, say_hashes_repeat
 from tests.integration.ledger.synthetic_feed import Feed
 from tests.synthetic.chain import Chain
 
@@ -36,6 +36,7 @@ def main(events: int = 40_000, logs: int = 100) -> None:
         config = separate(servers)
         try:
             migrate(config.postgres, config)
+            say_hashes_repeat(config, False)  # as most of the built-in networks
             asyncio.run(run(config, events, logs))
         finally:
             drop(config, servers)
