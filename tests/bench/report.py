@@ -20,6 +20,9 @@ def print_report(figures: Figures) -> None:
     for name, seconds in sorted(figures.cpu_s.items()):
         rss = figures.rss_mib.get(name)
         print(f"{name:<16}{seconds / events * 1e6:>14.1f}{f'{rss:.0f}' if rss else '':>10}")
+    all_us = sum(figures.cpu_s.values()) / events * 1e6
+    loops = f"{all_us / figures.loop_ms:.1f} a ms of the loop, which took {figures.loop_ms:.2f} ms"
+    print(f"{'all':<16}{all_us:>14.1f}   ({loops})")
     for line in figures.differences[:10]:
         print(f"DIFFERENT {line}")
     if not figures.differences:

@@ -15,6 +15,7 @@ from ft.config import Config
 from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics
 from tests.bench.feed import NETWORK, make, write
+from tests.bench.pace import paced
 from tests.bench.watching import CLAIMED, READY_S, RUN_S, cpu, hops, is_applied, one, sound
 from tests.synthetic.chain import Chain
 from tests.synthetic.ownership import differences
@@ -41,6 +42,8 @@ class Figures:
     cpu_s: dict[str, float] = field(default_factory=dict)
     """Process -> CPU seconds during the run."""
     rss_mib: dict[str, float] = field(default_factory=dict)
+    loop_ms: float = 0.0
+    """CPU milliseconds of the loop that ran beside it."""
     differences: list[str] = field(default_factory=list)
 
 
@@ -56,15 +59,17 @@ def run(config: Config, workers: Sequence[Child], *, events: int, seed: int) -> 
         ready = lambda: one(conn, CLAIMED, topic=topics.raw(NETWORK)) >= 17  # noqa: E731
         children.wait_for(ready, "the workers to hold their partitions", timeout_s=READY_S, children=workers)
         before = cpu(config, workers)
-        began = time.monotonic()
-        asyncio.run(write(config, topics.raw(NETWORK), records))
-        done = lambda: sound(conn) and is_applied(conn, events, slices)  # noqa: E731
-        children.wait_for(done, "the last ownership row", timeout_s=RUN_S, children=workers)
-        figures.whole_way_s = time.monotonic() - began
-        caught_up = lambda: one(conn, _BEHIND) == 0  # noqa: E731
-        children.wait_for(caught_up, "publisher and project", timeout_s=RUN_S, children=workers)
-        figures.caught_up_s = time.monotonic() - began
-        after = cpu(config, workers)
+        with paced() as pace:
+            began = time.monotonic()
+            asyncio.run(write(config, topics.raw(NETWORK), records))
+            done = lambda: sound(conn) and is_applied(conn, events, slices)  # noqa: E731
+            children.wait_for(done, "the last ownership row", timeout_s=RUN_S, children=workers)
+            figures.whole_way_s = time.monotonic() - began
+            caught_up = lambda: one(conn, _BEHIND) == 0  # noqa: E731
+            children.wait_for(caught_up, "publisher and project", timeout_s=RUN_S, children=workers)
+            figures.caught_up_s = time.monotonic() - began
+            after = cpu(config, workers)
+        figures.loop_ms = pace.loop_ms
         figures.cpu_s = {name: after[name] - before.get(name, 0.0) for name in after}
         figures.rss_mib = {w.name: psutil.Process(w.process.pid).memory_info().rss / 2**20 for w in workers}
         figures.hops = hops(conn)
