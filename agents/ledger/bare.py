@@ -22,7 +22,7 @@ from ft.streams.checkpoint import session, translated
 
 log = structlog.get_logger(__name__)
 
-_SESSION: Final = "-c statement_timeout=0 -c lock_timeout=5s -c timezone=UTC"
+_SESSION: Final = "-c idle_in_transaction_session_timeout=5s -c statement_timeout=0 -c lock_timeout=5s -c timezone=UTC"
 
 
 class Bare:

@@ -25,7 +25,8 @@ from ft.streams.checkpoint import Connection, session, translated
 
 log = structlog.get_logger(__name__)
 
-_SESSION: Final = "-c statement_timeout=0 -c lock_timeout=5s -c timezone=UTC"
+# It holds the lock that all months are made under: a process that stops amid the transaction must not keep it.
+_SESSION: Final = "-c idle_in_transaction_session_timeout=5s -c statement_timeout=0 -c lock_timeout=5s -c timezone=UTC"
 Rows: TypeAlias = Mapping[tuple[int, str, str], tuple[Columns, Sequence[int]]]
 """partition, network, block hash -> events of a slice that may be reverted, and their revisions"""
 
@@ -94,7 +95,7 @@ async def ensure_month(config: Config, network: str, year: int, month: int) -> l
     where = session(config.postgres_as("ft_writer"), _SESSION, application_name="ft ledger hashes")
     values = {"network": network, "year": year, "month": month}
     try:
-        async with await AsyncConnection.connect(where) as conn:
+        async with await AsyncConnection.connect(where, autocommit=True) as conn:
             cursor = await conn.execute(load("ledger")["ensure_hash_month"], values)
             added: list[date] = [row[0] for row in await cursor.fetchall()]
     except psycopg.Error as exc:

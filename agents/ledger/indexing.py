@@ -31,7 +31,10 @@ IDLE_S: Final = 2.0
 _LOCK: Final = 0x66740002  # any number that no other advisory lock of this database uses
 _OWNER: Final = "ft_migrate"
 # No lock timeout: a concurrent build waits for the transactions that were there before it, and holds nobody up.
-_SESSION: Final = "-c statement_timeout=0 -c lock_timeout=0 -c maintenance_work_mem=256MB -c timezone=UTC"
+_SESSION: Final = (
+    "-c idle_in_transaction_session_timeout=5s -c statement_timeout=0 -c lock_timeout=0 -c maintenance_work_mem=256MB"
+    " -c timezone=UTC"
+)
 
 
 class NotOwner(FtError):
