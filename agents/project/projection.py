@@ -193,10 +193,20 @@ def fold(
                     shown.add(asset)
                 _move_multi(asset, change, stored, folded.holdings)
             _count(asset, change, folded)
-    for asset, standard in uncounted.items():
-        folded.assets.setdefault(asset, _unseen(standard))
-        folded.collections.setdefault(asset[:2], _unseen(standard))
+    if uncounted:
+        for asset in in_order({slot[:3] for slot in _shifted(folded.holdings, stored)} & uncounted.keys()):
+            folded.assets.setdefault(asset, _unseen(uncounted[asset]))
+            folded.collections.setdefault(asset[:2], _unseen(uncounted[asset]))
     return folded
+
+
+def _shifted(after: Mapping[Slot, Holding], stored: Mapping[Slot, Holding]) -> list[Slot]:
+    """The slots in which somebody has something now and had not, or the other way round, or has another number."""
+    return [slot for slot, row in after.items() if _counts(row) != _counts(stored.get(slot))]
+
+
+def _counts(row: Holding | None) -> tuple[str, int] | None:
+    return (row.account, row.quantity) if row is not None and row.visible else None
 
 
 def _changes_hands(slot: Slot, holder: str, stored: Mapping[Slot, Holding], after: Mapping[Slot, Holding]) -> bool:

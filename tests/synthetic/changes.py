@@ -170,12 +170,14 @@ class History:
         """A possible move, in no block yet."""
         contract = self.random.choice([*CONTRACTS, HYBRID])
         standard = CONTRACTS.get(contract) or self.random.choice(("erc721", "erc1155"))
-        token = str(self.random.randrange(2))
+        token = str(self.random.randrange(2 if self.random.random() < 0.7 else 8))
         # A token that was never seen moves first as often as it is minted.
         source = self._owners.get((contract, token)) or self.random.choice([EVM_ZERO, *ACCOUNTS])
         if standard == "erc1155":
             source = self.random.choice([EVM_ZERO, *ACCOUNTS])
-        target = self.random.choice([EVM_ZERO, *ACCOUNTS] if source != EVM_ZERO else ACCOUNTS)
+        target = self.random.choice([EVM_ZERO, *ACCOUNTS])
+        if self.random.random() < 0.1:
+            source = target = EVM_ZERO  # whoever wants to may tell so
         quantity = "1" if standard == "erc721" else str(self.random.choice((0, 1, 2, 2**256 - 1)))
         self._serial += 1
         tx_hash = f"0x{self._serial:064x}"

@@ -236,6 +236,27 @@ def test_what_moved_nothing_is_counted_nowhere() -> None:
     assert (tables.cards, tables.stats, tables.days, tables.assets, tables.holdings) == ({}, {}, {}, {}, {})
 
 
+@pytest.mark.parametrize("size", [1, 2, 3], ids=lambda size: f"{size} at once")
+@pytest.mark.parametrize("first", ["erc1155", "erc721"])
+def test_an_id_of_which_nothing_ever_moved_is_known_to_nobody_whatever_is_retracted(first: str, size: int) -> None:
+    """No card, no stub, no counter: not after the ERC-721 event is gone, and not after balances count again."""
+    nobody: dict[str, Any] = {"source": EVM_ZERO, "target": EVM_ZERO, "contract": MULTI, "kind": "none"}
+    multi = change(1 if first == "erc1155" else 3, standard="erc1155", **nobody)
+    one: dict[str, Any] = {**nobody, "block_number": 3}
+    records = [
+        change(2, holder=EVM_ZERO, holder_block=3, **one),
+        change(4, op="revert", holder_before=EVM_ZERO, **{**one, "holder": None}),
+    ]
+    records = [multi, *records] if first == "erc1155" else [records[0], multi, records[1]]
+    tables = Tables()
+
+    for start in range(0, len(records), size):
+        tables.project(records[start : start + size])
+
+    assert (tables.cards, tables.stats, tables.days, tables.assets) == ({}, {}, {}, {})
+    assert tables.rows()["holdings"] == tables.rows()["holders"] == {}
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 4], ids=lambda size: f"{size} at once")
 def test_a_token_that_went_from_nobody_to_nobody_counts_for_nobody_until_that_is_undone(size: int) -> None:
     nothing: dict[str, Any] = {"source": EVM_ZERO, "target": EVM_ZERO, "kind": "none", "block_number": 3}
