@@ -106,7 +106,7 @@ FROM system.partition_head WHERE consumer = 'project' AND partition = ANY(%(part
 INSERT INTO system.partition_head
     (consumer, partition, network, position, head_number, head_hash, head_time, safe, finalized, open_block)
 VALUES ('project', %(partition)s, %(network)s, %(position)s, %(head_number)s, %(head_hash)s,
-    to_timestamp(%(head_time)s), %(safe)s, %(finalized)s, %(open_block)s)
+    to_timestamp(nullif(%(head_time)s, 0)), %(safe)s, %(finalized)s, %(open_block)s)
 ON CONFLICT (consumer, partition, network) DO UPDATE SET
     position = excluded.position, head_number = excluded.head_number, head_hash = excluded.head_hash,
     head_time = excluded.head_time, safe = excluded.safe, finalized = excluded.finalized,

@@ -1,8 +1,8 @@
 """Pure: the records of a partition -> the block that its projections are the state of, by network.
 
 A record of kind finality says where the ledger stands: nothing lies between it and what was announced before. An event
-of a higher block moves the head to that block, a retraction to the block below its own, of which no hash is known here.
-Amid a block (``block_end`` of its last record is yet to come) the projections are the state of none.
+of a higher block moves the head to that block, a retraction to the block below its own, of which neither hash nor time
+is known here. Amid a block (``block_end`` of its last record is yet to come) the projections are the state of none.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from ft.agents.project.said import FINALITY, AnyChange
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionHead:
-    """A row of ``system.partition_head`` of consumer project. Heights are -1 where unknown, times unix seconds."""
+    """A row of ``system.partition_head`` of consumer project. Heights are -1 where unknown, times (unix seconds) 0."""
 
     position: int = -1
     head_number: int = -1
@@ -45,7 +45,7 @@ def _moved(head: PartitionHead, record: AnyChange) -> PartitionHead:
     open_block = number if record.block_end is False else None
     if record.op == "revert":
         if number <= head.head_number:
-            return replace(head, head_number=number - 1, head_hash="", open_block=open_block)
+            return replace(head, head_number=number - 1, head_hash="", head_time=0, open_block=open_block)
     elif number > head.head_number:
         return replace(
             head, head_number=number, head_hash=record.block_hash, head_time=record.block_time, open_block=open_block

@@ -23,6 +23,13 @@ _DOWN = "            block = below if below is not None and below.hash == block.
 
 MUTATIONS: Final = (
     Mutation(
+        name="a-card-for-what-never-moved",
+        path="agents/project/projection.py",
+        old="        for asset in in_order({slot[:3] for slot in _shifted(folded.holdings, stored)} & uncounted.keys()):\n",
+        new="        for asset in uncounted:\n",
+        tests=(PROJECTION,),
+    ),
+    Mutation(
         name="log-index-as-ordinal",
         path="agents/decode/evm.py",
         old="            n = counts.get(source, 0)\n",

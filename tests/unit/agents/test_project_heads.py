@@ -1,0 +1,35 @@
+"""The block that the projections are the state of: its number, and of that very block hash and time, or neither."""
+
+from dataclasses import replace
+
+from ft.agents.project.heads import PartitionHead, after
+from ft.schemas.events import OwnershipChanged
+
+MINT = OwnershipChanged(
+    seq=1, prev_seq=0, kind="mint", op="apply", network="n", block_number=3, block_hash="0x3", block_time=1_003
+)
+BEFORE = {"n": PartitionHead(head_number=2, head_hash="0x2", head_time=1_002)}
+
+
+def test_an_event_of_a_higher_block_is_the_head() -> None:
+    (head,) = after(BEFORE, [MINT]).values()
+
+    assert (head.head_number, head.head_hash, head.head_time) == (3, "0x3", 1_003)
+
+
+def test_of_the_block_below_a_retraction_neither_hash_nor_time_is_known() -> None:
+    (head,) = after(BEFORE, [MINT, replace(MINT, op="revert")]).values()
+
+    assert (head.head_number, head.head_hash, head.head_time) == (2, "", 0)
+
+
+def test_a_retraction_above_the_head_changes_nothing() -> None:
+    assert after(BEFORE, [replace(MINT, op="revert")]) == BEFORE
+
+
+def test_what_the_ledger_says_of_its_head_is_taken_whole() -> None:
+    said = replace(MINT, kind="finality", op="finality", block_number=2, block_hash="0xb", block_time=1_002)
+
+    (head,) = after(BEFORE, [MINT, replace(MINT, op="revert"), said]).values()
+
+    assert (head.head_number, head.head_hash, head.head_time) == (2, "0xb", 1_002)
