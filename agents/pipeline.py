@@ -131,7 +131,7 @@ class Pipeline:
     def _sender(self, slug: str) -> Sender:
         facts = self.facts
         return Sender(
-            Producer(self.config.kafka),
+            Producer(self.config),
             facts.topics,
             slug,
             facts.partitions,

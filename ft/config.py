@@ -15,10 +15,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from ft import kafka_security, providers, registry_security
 from ft.errors import ConfigError
+from ft.kafka_security import KafkaSecurity
+from ft.registry_security import RegistrySecurity
 
 AGENTS = ("normalize", "ledger", "publisher", "project")
 ADDRESSES = ("FT_KAFKA", "FT_POSTGRES", "FT_SCHEMA_REGISTRY")
+SERVERS = (*ADDRESSES, *sorted(kafka_security.VARIABLES | registry_security.VARIABLES))
+"""The variables that say where the servers are, and how one logs in there."""
 KAFKA_JVM = "-Xms256m -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 LOG_SAMPLE = 100
 _BATCH_EVENTS_MAX = 5_000
@@ -33,9 +38,13 @@ class Config:
     cache: Path
     """``FT_CACHE``: downloaded server archives, checked against committed checksums. Default ``<home>/cache``."""
     addresses: Mapping[str, str] = field(repr=False)
-    """``FT_KAFKA`` (host:port, ...), ``FT_POSTGRES`` (URL), ``FT_SCHEMA_REGISTRY`` (URL); absent if unknown."""
+    """``FT_KAFKA`` (host:port, ...), ``FT_POSTGRES`` (URL), ``FT_SCHEMA_REGISTRY`` (URL); absent if unknown. With what
+    is needed to log in there: :mod:`ft.kafka_security`, :mod:`ft.registry_security`."""
     networks_file: Path | None = None
     """``FT_NETWORKS``: a TOML file of networks added to, or replacing, the built-in ones. Default: none."""
+    rpc: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """``FT_RPC_<NETWORK>``: a network's nodes (`FT_RPC_POLYGON_AMOY`), URLs with commas between, the preferred first.
+    Default: `rpc_urls` of the network."""
     topic_prefix: str = ""
     """``FT_TOPIC_PREFIX``: before every topic, group and subject: lets deployments share a broker. Default empty."""
     generation: str = ""
@@ -82,6 +91,7 @@ class Config:
             cache=Path(env.get("FT_CACHE") or home / "cache").expanduser().absolute(),
             addresses=_addresses(env, home),
             networks_file=Path(env["FT_NETWORKS"]).expanduser() if env.get("FT_NETWORKS") else None,
+            rpc=providers.from_environment(env),
             topic_prefix=env.get("FT_TOPIC_PREFIX", ""),
             generation=_generation(env),
             partitions=_integer(env, "FT_PARTITIONS", 8, minimum=1),
@@ -115,6 +125,21 @@ class Config:
     def kafka(self) -> str:
         """Bootstrap servers. Raises ConfigError where none is known."""
         return self._address("FT_KAFKA", "the Kafka bootstrap servers (host:port)")
+
+    @cached_property
+    def kafka_security(self) -> KafkaSecurity:
+        """How one logs in there. Raises ConfigError."""
+        return KafkaSecurity.from_env(self.addresses)
+
+    @cached_property
+    def registry_security(self) -> RegistrySecurity:
+        """How one logs in to the registry. Raises ConfigError."""
+        return RegistrySecurity.from_env(self.addresses)
+
+    @property
+    def kafka_client(self) -> dict[str, Any]:
+        """With what every client of librdkafka finds Kafka and logs in. Raises ConfigError where none is known."""
+        return {"bootstrap.servers": self.kafka, **self.kafka_security.librdkafka()}
 
     @cached_property
     def postgres(self) -> str:
@@ -156,7 +181,8 @@ class Config:
             "FT_LOG_FORMAT": self.log_format,
             "OTEL_EXPORTER_OTLP_ENDPOINT": self.otlp_endpoint,
         }
-        return dict(self.addresses) | {name: str(value) for name, value in values.items()}
+        own = {name: str(value) for name, value in values.items()}
+        return {**self.addresses, **self.rpc, **own}
 
     def _address(self, name: str, expected: str) -> str:
         value = self.addresses.get(name)
@@ -174,19 +200,24 @@ def _default_home() -> Path:
 
 
 def _addresses(env: Mapping[str, str], home: Path) -> dict[str, str]:
-    found: dict[str, str] = {}
+    left: dict[str, str] = {}
     left_running = home / "servers.json"
     if _is_there(left_running):
         try:
             stored = json.loads(left_running.read_text())
-            found = {name: str(stored[name]) for name in ADDRESSES if name in stored}
+            left = {name: str(stored[name]) for name in SERVERS if name in stored}
         except (OSError, ValueError, TypeError) as exc:
             raise ConfigError(
                 f"{left_running} cannot be read ({exc}): expected a JSON object. Run `ft down`, then `ft up`."
             ) from exc
-    found.update({name: env[name] for name in ADDRESSES if env.get(name)})
+    named = {name: env[name] for name in SERVERS if env.get(name)}
+    if named.get("FT_KAFKA", left.get("FT_KAFKA")) != left.get("FT_KAFKA"):  # another one asks for another login
+        left = {name: value for name, value in left.items() if name not in kafka_security.VARIABLES}
+    found = left | named
     if "FT_POSTGRES" in found:
         _require_postgres_url(found["FT_POSTGRES"])
+    KafkaSecurity.from_env(found)  # what cannot be used is refused before anything is tried
+    RegistrySecurity.from_env(found)
     return found
 
 

@@ -26,6 +26,7 @@ from ft.streams import failures, headers, process, tracing  # noqa: E402
 from ft.streams.checkpoint import Claim, process_name  # noqa: E402
 from ft.streams.claims import Claims  # noqa: E402
 from ft.streams.consumer import IN_HAND_S, Transport  # noqa: E402
+from ft.streams.credentials import credentials  # noqa: E402
 from ft.streams.holding import Holding  # noqa: E402
 from ft.streams.hop import Batch, Hop, run_hop  # noqa: E402
 from ft.streams.metrics import exposition  # noqa: E402
@@ -242,6 +243,7 @@ def create_app(config: Config) -> App:
     app = App(
         config,
         broker=[f"kafka://{server.strip()}" for server in config.kafka.split(",")],
+        broker_credentials=credentials(config.kafka_security),
         broker_session_timeout=session_s,
         broker_heartbeat_interval=session_s / 3,
         broker_request_timeout=max(90.0, session_s * 2),

@@ -19,8 +19,9 @@ from ft.config import Config
 from ft.errors import BrokerUnavailable, MalformedRecord, OffsetMismatch
 from ft.schemas.codec import Codec
 from ft.sql.queries import LIVE, load
+from ft.streams.admin import CLIENTS, Admin
 from ft.streams.database import looking
-from ft.streams.topics import CLIENTS, Topics, admin_of, cluster_id, wanted_settings
+from ft.streams.topics import Topics, cluster_id, wanted_settings
 
 log = structlog.get_logger(__name__)
 
@@ -94,7 +95,7 @@ def _forgets_earlier(name: str, expected: str, got: str) -> bool:
 
 
 def _settings(config: Config, topics: Iterable[str]) -> dict[str, Mapping[str, str]]:
-    admin = admin_of(config)
+    admin = Admin(config)
     asked = admin.describe_configs([ConfigResource(ResourceType.TOPIC, t) for t in topics], request_timeout=_TIMEOUT_S)
     try:
         return {
@@ -108,7 +109,7 @@ def _settings(config: Config, topics: Iterable[str]) -> dict[str, Mapping[str, s
 def _tails(config: Config, topic: str, partitions: int) -> dict[int, list[tuple[int, bytes | None]]]:
     """Partition -> (offset, value) of its last records. Blocking."""
     settings = {
-        "bootstrap.servers": config.kafka,
+        **config.kafka_client,
         "group.id": f"{config.topic_prefix}tail",
         "enable.auto.commit": False,
     }

@@ -114,7 +114,7 @@ def name_it(config: Config, networks: Sequence[str], partitions: int, schemas: S
 
 def _say(config: Config, codec: Codec, record: dict[str, Any]) -> None:
     topic, refusal = Topics(config.topic_prefix).deployment, Refusal()
-    producer = opened(settings(config.kafka) | {"on_delivery": refusal.delivered})
+    producer = opened(settings(config) | {"on_delivery": refusal.delivered})
     producer.produce(topic, codec.encode(record), record["id"].encode(), 0)
     if producer.flush(_TIMEOUT_S):
         raise BrokerUnavailable(f"Kafka at {config.kafka}: {topic}: a record is not acknowledged")

@@ -10,6 +10,7 @@ from typing import Final
 
 from confluent_kafka import KafkaException
 
+from ft.config import Config
 from ft.errors import BrokerError
 from ft.streams.producer import Headers, Refusal, opened, settings
 
@@ -19,10 +20,10 @@ _POLL_S: Final = 0.02
 class Outbox:
     """One producer's life: the first refusal ends it. Open another one to go on."""
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, config: Config) -> None:
         self._refusal = Refusal()
         self._rd = opened(
-            settings(bootstrap)
+            settings(config)
             | {
                 "enable.gapless.guarantee": True,
                 "delivery.report.only.error": True,

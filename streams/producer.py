@@ -8,8 +8,10 @@ from typing import Any, Final
 from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka import Producer as RdKafkaProducer
 
+from ft.config import Config
 from ft.errors import BrokerError, BrokerUnavailable
-from ft.streams.topics import CLIENTS, RECORD_BYTES_MAX
+from ft.streams.admin import CLIENTS
+from ft.streams.topics import RECORD_BYTES_MAX
 
 Headers = list[tuple[str, str | bytes | None]]
 OnOffset = Callable[[int], None]
@@ -18,10 +20,10 @@ _POLL_S: Final = 0.02
 _CONNECTS_S: Final = 0.02
 
 
-def settings(bootstrap: str) -> dict[str, Any]:
+def settings(config: Config) -> dict[str, Any]:
     """What every ft producer runs with (architecture: what a dying process sent is a prefix of what it meant to)."""
     return {
-        "bootstrap.servers": bootstrap,
+        **config.kafka_client,
         "enable.idempotence": True,
         "acks": "all",
         "message.timeout.ms": 0,  # with a timeout librdkafka drops a record and sends the next
@@ -77,10 +79,10 @@ class Refusal:
 class Producer:
     """One process's records. ``offsets=True`` reports where each record landed, at some cost a record."""
 
-    def __init__(self, bootstrap: str, *, offsets: bool = False) -> None:
+    def __init__(self, config: Config, *, offsets: bool = False) -> None:
         self._refusal = Refusal()
         self._rd = opened(
-            settings(bootstrap) | {"delivery.report.only.error": not offsets, "on_delivery": self._refusal.delivered}
+            settings(config) | {"delivery.report.only.error": not offsets, "on_delivery": self._refusal.delivered}
         )
 
     def send(

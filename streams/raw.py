@@ -37,7 +37,7 @@ class RawLog:
     """Writes ``chain.<network>.raw``. Make it with :meth:`open`."""
 
     def __init__(
-        self, network: str, topic: str, topic_id: str, schemas: Schemas, producer: Producer, kafka: str
+        self, network: str, topic: str, topic_id: str, schemas: Schemas, producer: Producer, config: Config
     ) -> None:
         self.network = network
         self.topic = topic
@@ -47,7 +47,7 @@ class RawLog:
         self._schemas = schemas
         self._codec = schemas.codec("raw_block", topic)
         self._producer = producer
-        self._kafka = kafka
+        self._config = config
 
     def close(self) -> None:
         """Close what asks for schemas. What was not acknowledged by now is lost."""
@@ -61,10 +61,8 @@ class RawLog:
         identities = await asyncio.to_thread(topic_identities, config, [topic])
         schemas = await asyncio.to_thread(Schemas, config)
         try:
-            producer = Producer(config.kafka, offsets=True)
-            return await asyncio.to_thread(
-                cls, network, topic, identities[topic].topic_id, schemas, producer, config.kafka
-            )
+            producer = Producer(config, offsets=True)
+            return await asyncio.to_thread(cls, network, topic, identities[topic].topic_id, schemas, producer, config)
         except BaseException:  # also where the caller stops waiting
             schemas.close()
             raise
@@ -120,7 +118,7 @@ class RawLog:
 
     def watch(self, claim: int) -> "ClaimWatch":
         """Reads the log from a claim on."""
-        return ClaimWatch(self._kafka, self.topic, self._codec, claim)
+        return ClaimWatch(self._config, self.topic, self._codec, claim)
 
     def _about(self, row: Row, op: str, marks: Marks, lease: int, reason: str = "") -> RawBlock:
         return RawBlock(
@@ -153,12 +151,12 @@ class RawLog:
 class ClaimWatch(AbstractContextManager["ClaimWatch"]):
     """Reads the log behind a claim. What was written up to an offset counts if no other claim lies before it."""
 
-    def __init__(self, kafka: str, topic: str, codec: Codec, claim: int) -> None:
+    def __init__(self, config: Config, topic: str, codec: Codec, claim: int) -> None:
         self._topic = topic
         self._codec = codec
         self._claim = claim
         self._next = claim + 1
-        self._consumer = Consumer(reader.settings(kafka, f"{topic}.claims") | {"fetch.wait.max.ms": 50})
+        self._consumer = Consumer(reader.settings(config, f"{topic}.claims") | {"fetch.wait.max.ms": 50})
         self._consumer.assign([TopicPartition(topic, PARTITION, self._next)])
 
     def __exit__(self, *_: object) -> None:

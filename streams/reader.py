@@ -2,14 +2,16 @@
 
 from typing import Any
 
-from ft.streams.topics import CLIENTS, RECORD_BYTES_MAX
+from ft.config import Config
+from ft.streams.admin import CLIENTS
+from ft.streams.topics import RECORD_BYTES_MAX
 
 
-def settings(bootstrap: str, name: str) -> dict[str, Any]:
+def settings(config: Config, name: str) -> dict[str, Any]:
     """What every such reader runs with; an offset that the log lacks is an error. ``name``: of a group that is never
     joined: librdkafka wants one."""
     return {
-        "bootstrap.servers": bootstrap,
+        **config.kafka_client,
         "group.id": name,
         "enable.auto.commit": False,
         "auto.offset.reset": "error",

@@ -11,6 +11,7 @@ from confluent_kafka.schema_registry.common._httpx_compat import httpx  # httpx 
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from ft.errors import MalformedRecord, SchemaError, ServerError
+from ft.registry_security import RegistrySecurity
 from ft.schemas.meaning import difference, meaning, name_of
 
 log = structlog.get_logger(__name__)
@@ -32,9 +33,11 @@ class RegistryUnavailable(ServerError):
 class Registry:
     """Blocking; asked at start, and when a reader meets a schema id for the first time."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, security: RegistrySecurity | None = None) -> None:
+        """``security``: what it asks for, where it asks for something."""
         self._url = url
-        self._client = SchemaRegistryClient({"url": url, "timeout": _TIMEOUT_S, "max.retries": 2})
+        login = {} if security is None else security.confluent()
+        self._client = SchemaRegistryClient({"url": url, "timeout": _TIMEOUT_S, "max.retries": 2, **login})
 
     def __enter__(self) -> Self:
         return self

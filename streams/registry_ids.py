@@ -8,21 +8,24 @@ Two ways, since no API has one for all:
 The import answers with success whatever it left out: whoever puts back asks again afterwards.
 """
 
+import base64
 import io
 import json
 import ssl
 import time
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from functools import cache
 from hashlib import sha256
 from itertools import groupby
+from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import quote
 
 import httpx
 
 from ft.errors import ServerError
+from ft.registry_security import RegistrySecurity
 from ft.schemas.registered import Agreement, Registered, compare, same
 from ft.streams.registry import RegistryUnavailable
 
@@ -40,9 +43,11 @@ _TOLD_MAX: Final = 300
 class Ids:
     """A registry, asked for ids. Blocking; nothing is asked twice."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, security: RegistrySecurity | None = None) -> None:
+        """``security``: what it asks for, where it asks for something."""
+        login = security or RegistrySecurity()
         self._url = url.rstrip("/")
-        self._http = httpx.Client(timeout=_TIMEOUT_S, verify=_certificates())
+        self._http = httpx.Client(timeout=_TIMEOUT_S, verify=_certificates(login.ca), auth=_Login(login))
 
     def __enter__(self) -> Self:
         return self
@@ -254,6 +259,24 @@ def _place(row: Registered) -> tuple[str, int]:
 
 
 @cache
-def _certificates() -> ssl.SSLContext:
+def _certificates(ca: Path | None) -> ssl.SSLContext:
     """Read once: it takes longer than a request."""
-    return ssl.create_default_context()
+    return ssl.create_default_context(cafile=ca)
+
+
+class _Login(httpx.Auth):
+    """What each request shows: nothing, name and password, or the token of now."""
+
+    def __init__(self, security: RegistrySecurity) -> None:
+        self._security = security
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        security = self._security
+        if security.username:
+            words = base64.b64encode(f"{security.username}:{security.password}".encode()).decode()
+            request.headers["Authorization"] = f"Basic {words}"
+        elif token := security.bearer():
+            request.headers["Authorization"] = f"Bearer {token}"
+            if security.cluster:
+                request.headers["target-sr-cluster"] = security.cluster
+        yield request

@@ -33,7 +33,7 @@ def checked(config: Config) -> Agreement:
 
     Raises ConfigError where nothing is, DatabaseUnavailable, RegistryUnavailable.
     """
-    with Schemas(config) as schemas, Ids(config.schema_registry) as ids:
+    with Schemas(config) as schemas, Ids(config.schema_registry, config.registry_security) as ids:
         return ids.agreement(_some(schemas))
 
 
@@ -54,7 +54,7 @@ def put_back(config: Config, path: Path | None, *, dry_run: bool) -> PutBack:
                 "likely of another deployment. Nothing was changed."
             )
         both = sorted({*schemas.kept, *rows})
-        with Ids(config.schema_registry) as ids:  # 2
+        with Ids(config.schema_registry, config.registry_security) as ids:  # 2
             agreement = ids.agreement(both)
         if agreement.different:
             raise OtherDeployment(other_ids(agreement.url, agreement.ids, agreement.different))

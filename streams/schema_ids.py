@@ -135,7 +135,7 @@ class Schemas:
         if "FT_SCHEMA_REGISTRY" not in self._config.addresses:
             return None
         try:
-            with Ids(self._config.schema_registry) as ids:
+            with Ids(self._config.schema_registry, self._config.registry_security) as ids:
                 return ids.agreement(self._kept)
         except RegistryUnavailable:
             return None
@@ -151,7 +151,7 @@ class Schemas:
         sql, url = load("schemas", LIVE), self._config.schema_registry
         self._read()
         rows = sorted({*self._kept, *more})
-        with looking(self._config) as conn, conn.transaction(), Ids(url) as ids:
+        with looking(self._config) as conn, conn.transaction(), Ids(url, self._config.registry_security) as ids:
             conn.execute(sql["alone"], {"lock": _ALONE})
             before = _refused(ids.agreement(rows))
             if not before.lost:
@@ -171,10 +171,10 @@ class Schemas:
 
     @cached_property
     def _registry(self) -> Registry:
-        return Registry(self._config.schema_registry)
+        return Registry(self._config.schema_registry, self._config.registry_security)
 
     def _versions(self, subject: str) -> list[Registered]:
-        with Ids(self._config.schema_registry) as ids:
+        with Ids(self._config.schema_registry, self._config.registry_security) as ids:
             return ids.versions(subject)
 
     def _require_agreement(self) -> None:
@@ -209,7 +209,7 @@ def holds(config: Config, turn: int) -> bool:
     with looking(config) as conn:
         row = conn.execute(sql["kept_in_turn"], {"turn": turn}).fetchone()
     try:
-        with Ids(config.schema_registry) as ids:
+        with Ids(config.schema_registry, config.registry_security) as ids:
             return row is None or ids.holds(registered(row))
     except RegistryUnavailable:
         return True

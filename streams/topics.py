@@ -1,6 +1,5 @@
 """Topic names, their settings, and whether the broker's topics are the ones this database belongs to."""
 
-import logging
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,14 +7,13 @@ from typing import Any, Final, TypeAlias
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka import TopicCollection as Names
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 from confluent_kafka.cimpl import NewTopic
 
 from ft.config import Config
 from ft.errors import BrokerError, BrokerUnavailable, ConfigError
+from ft.streams.admin import REFUSED_S, Admin
 
-CLIENTS: Final = logging.getLogger("rdkafka")
-"""Where librdkafka's lines go, when whoever has the client polls it."""
 RECORD_BYTES_MAX: Final = 64 * 1024 * 1024
 """Largest record of any topic: the receipts of one block pass 1 MiB. Bytes, before compression."""
 _DAY_MS: Final = 86_400_000
@@ -134,7 +132,7 @@ def create_topics(config: Config, networks: Iterable[str], partitions: int) -> l
 
     Raises ConfigError if one that exists has another number of partitions, BrokerUnavailable if no broker answers.
     """
-    topics, admin = Topics(config.topic_prefix, config.generation), admin_of(config)
+    topics, admin = Topics(config.topic_prefix, config.generation), Admin(config)
     wanted, existing = _layout(topics, networks, partitions), _partition_counts(admin)
     _refuse_other_counts(wanted, existing)
     missing = {name: value for name, value in wanted.items() if name not in existing}
@@ -145,7 +143,7 @@ def create_topics(config: Config, networks: Iterable[str], partitions: int) -> l
 def verify_topics(config: Config, networks: Iterable[str], partitions: int) -> None:
     """Refuse (ConfigError) missing topics, and topics with another number of partitions than was chosen."""
     wanted = _layout(Topics(config.topic_prefix, config.generation), networks, partitions)
-    existing = _partition_counts(admin_of(config))
+    existing = _partition_counts(Admin(config))
     if missing := sorted(set(wanted) - set(existing)):
         raise ConfigError(f"Kafka at {config.kafka} lacks the topics {', '.join(missing)}. Run `ft migrate`.")
     _refuse_other_counts(wanted, existing)
@@ -168,13 +166,15 @@ def _layout(topics: Topics, networks: Iterable[str], partitions: int = 1) -> _La
 
 def cluster_id(config: Config) -> str:
     """Of the Kafka that the configuration names. Raises BrokerUnavailable, BrokerError."""
-    admin = admin_of(config)
+    admin = Admin(config)
     try:
-        found = admin.describe_cluster(request_timeout=_TIMEOUT_S).result(_TIMEOUT_S)
+        found = admin.result(admin.describe_cluster(request_timeout=_TIMEOUT_S), _TIMEOUT_S)
     except KafkaException as exc:
         raise _translated(config, exc) from exc
     except TimeoutError as exc:
-        raise BrokerUnavailable(f"Kafka at {config.kafka}: expected its cluster id, got no answer") from exc
+        raise BrokerUnavailable(
+            f"Kafka at {config.kafka}: expected its cluster id, got no answer{admin.why()}"
+        ) from exc
     return str(found.cluster_id)
 
 
@@ -184,7 +184,7 @@ def topic_identities(config: Config, names: Iterable[str]) -> dict[str, TopicIde
     A broker learns of a new topic a moment after the controller has made it: one that is not there is asked for again
     for ten seconds. Raises ConfigError for a topic that does not exist, BrokerUnavailable, BrokerError.
     """
-    wanted, admin = sorted(set(names)), admin_of(config)
+    wanted, admin = sorted(set(names)), Admin(config)
     deadline = time.monotonic() + _SPREADS_S
     while True:
         try:
@@ -197,12 +197,14 @@ def topic_identities(config: Config, names: Iterable[str]) -> dict[str, TopicIde
                 raise ConfigError(lacks) from exc
         except TimeoutError as exc:
             names = ", ".join(wanted)
-            raise BrokerUnavailable(f"Kafka at {config.kafka}: {names}: expected their ids, got no answer") from exc
+            raise BrokerUnavailable(
+                f"Kafka at {config.kafka}: {names}: expected their ids, got no answer{admin.why()}"
+            ) from exc
         time.sleep(_LOOK_AGAIN_S)
 
 
-def _identities(admin: AdminClient, wanted: list[str]) -> dict[str, TopicIdentity]:
-    cluster = admin.describe_cluster(request_timeout=_TIMEOUT_S).result(_TIMEOUT_S)
+def _identities(admin: Admin, wanted: list[str]) -> dict[str, TopicIdentity]:
+    cluster = admin.result(admin.describe_cluster(request_timeout=_TIMEOUT_S), _TIMEOUT_S)
     found = admin.describe_topics(Names(wanted), request_timeout=_TIMEOUT_S)
     return {
         name: TopicIdentity(cluster_id=str(cluster.cluster_id), topic_id=str(future.result(_TIMEOUT_S).topic_id))
@@ -212,12 +214,12 @@ def _identities(admin: AdminClient, wanted: list[str]) -> dict[str, TopicIdentit
 
 def topic_names(config: Config) -> list[str]:
     """The names of all topics that the broker has. Raises BrokerUnavailable."""
-    return sorted(_partition_counts(admin_of(config)))
+    return sorted(_partition_counts(Admin(config)))
 
 
 def delete_topics(config: Config, names: Iterable[str]) -> list[str]:
     """Delete topics with their records; returns those that were there. Raises BrokerUnavailable, BrokerError."""
-    wanted, deleted, admin = sorted(names), [], admin_of(config)
+    wanted, deleted, admin = sorted(names), [], Admin(config)
     if not wanted:
         return []
     for name, future in admin.delete_topics(wanted, operation_timeout=_TIMEOUT_S).items():
@@ -238,7 +240,7 @@ def delete_records(config: Config, ends: Mapping[tuple[str, int], int]) -> None:
     wanted = [TopicPartition(topic, partition, end) for (topic, partition), end in ends.items() if end > 0]
     if not wanted:
         return
-    admin = admin_of(config)
+    admin = Admin(config)
     for place, future in admin.delete_records(wanted, request_timeout=_TIMEOUT_S).items():
         what = f"{place.topic}-{place.partition}"
         try:
@@ -246,14 +248,16 @@ def delete_records(config: Config, ends: Mapping[tuple[str, int], int]) -> None:
         except KafkaException as exc:
             raise _translated(config, exc, f"{what}: its records before {place.offset} could not be deleted") from exc
         except TimeoutError as exc:
-            raise BrokerUnavailable(f"Kafka at {config.kafka}: {what}: no answer to a deletion of records") from exc
+            raise BrokerUnavailable(
+                f"Kafka at {config.kafka}: {what}: no answer to a deletion of records{admin.why()}"
+            ) from exc
         if first < place.offset:
             raise BrokerError(f"{what}: expected to begin at offset {place.offset} after a deletion, got {first}")
 
 
 def delete_group(config: Config, group: str) -> bool:
     """Forget a consumer group's offsets; False where it is unknown, or not empty yet: the broker forgets it later."""
-    admin = admin_of(config)
+    admin = Admin(config)
     for future in admin.delete_consumer_groups([group], request_timeout=_TIMEOUT_S).values():
         try:
             future.result(_TIMEOUT_S)
@@ -269,7 +273,7 @@ def end_of(config: Config, topic: str, partition: int) -> int:
 
 def ends_of(config: Config, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
     """The same of several, by topic and partition. Blocking."""
-    admin, latest = admin_of(config), OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    admin, latest = Admin(config), OffsetSpec.latest()  # type: ignore[no-untyped-call]
     wanted = {TopicPartition(topic, partition): latest for topic, partition in partitions}
     asked = admin.list_offsets(wanted, request_timeout=_TIMEOUT_S)
     try:
@@ -278,25 +282,31 @@ def ends_of(config: Config, partitions: Iterable[tuple[str, int]]) -> dict[tuple
         raise _translated(config, exc) from exc
     except TimeoutError as exc:
         names = ", ".join(sorted({at.topic for at in wanted}))
-        raise BrokerUnavailable(f"Kafka at {config.kafka}: {names}: expected its end, got no answer") from exc
+        raise BrokerUnavailable(
+            f"Kafka at {config.kafka}: {names}: expected its end, got no answer{admin.why()}"
+        ) from exc
     return {place: int(offset.offset) for place, offset in found.items()}
 
 
-def admin_of(config: Config) -> AdminClient:
-    """A client of the Kafka that the configuration names. Keep it in a name: let go of, it ends what it was asked."""
-    return AdminClient({"bootstrap.servers": config.kafka, "log_level": 3, "logger": CLIENTS})  # type: ignore[dict-item]
-
-
-def _partition_counts(admin: AdminClient) -> dict[str, int]:
+def _partition_counts(admin: Admin) -> dict[str, int]:
     try:
-        metadata = admin.list_topics(timeout=_TIMEOUT_S)
+        metadata = _metadata(admin)
     except KafkaException as exc:
-        admin.poll(0)  # what it said of its attempts goes to the log
+        why = admin.why()  # what it said of its attempts goes to the log, too
         raise BrokerUnavailable(
-            f"Kafka: expected a broker to answer within {_TIMEOUT_S:.0f} s, got: {exc.args[0].str()}. "
-            "Is it running (`ft status`), and is FT_KAFKA right?"
+            f"Kafka: expected a broker to answer within {_TIMEOUT_S:.0f} s, got: {exc.args[0].str()}{why}"
         ) from exc
     return {name: len(topic.partitions) for name, topic in metadata.topics.items() if topic.error is None}
+
+
+def _metadata(admin: Admin) -> Any:
+    """Of all topics. A login that is refused is not waited for: it would be refused again."""
+    try:
+        return admin.list_topics(timeout=REFUSED_S)
+    except KafkaException:
+        if admin.is_refused():
+            raise
+    return admin.list_topics(timeout=_TIMEOUT_S - REFUSED_S)
 
 
 def _refuse_other_counts(wanted: _Layout, existing: dict[str, int]) -> None:
@@ -309,7 +319,7 @@ def _refuse_other_counts(wanted: _Layout, existing: dict[str, int]) -> None:
             )
 
 
-def _create(admin: AdminClient, missing: _Layout, replication: int) -> None:
+def _create(admin: Admin, missing: _Layout, replication: int) -> None:
     if not missing:
         return
     new = [NewTopic(name, count, replication, config=settings) for name, (count, settings) in missing.items()]

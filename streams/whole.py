@@ -27,7 +27,7 @@ class WholeTopic:
         self.partitions = tuple(partitions)
         self._config = config
         # Who is assigned another partition waits for the fetch that waits for records of the one before.
-        self._consumer = Consumer(settings(config.kafka, f"{config.topic_prefix}whole") | {"fetch.wait.max.ms": 10})
+        self._consumer = Consumer(settings(config, f"{config.topic_prefix}whole") | {"fetch.wait.max.ms": 10})
 
     def __enter__(self) -> Self:
         return self

@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, settings
 from psycopg import sql
 
 from ft import embedded
-from ft.config import ADDRESSES, Config
+from ft.config import ADDRESSES, SERVERS, Config
 from ft.errors import ServerError
 from ft.sql.databases import drop_database
 from tests.recordings import recording
@@ -37,9 +37,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
-    """Addresses by setting: FT_KAFKA, FT_POSTGRES, FT_SCHEMA_REGISTRY."""
-    named = {name: os.environ[name] for name in ADDRESSES if os.environ.get(name)}
-    if len(named) == len(ADDRESSES):
+    """By setting: FT_KAFKA, FT_POSTGRES, FT_SCHEMA_REGISTRY, and what logging in there takes."""
+    named = {name: os.environ[name] for name in SERVERS if os.environ.get(name)}
+    if all(name in named for name in ADDRESSES):
         yield named
         return
     if not named and _docker_answers():

@@ -21,7 +21,7 @@ def reader(config: Config) -> Iterator[Consumer]:
     """A consumer that joins no group and commits nothing."""
     consumer = Consumer(
         {
-            "bootstrap.servers": config.kafka,
+            **config.kafka_client,
             "group.id": "reader",
             "enable.auto.commit": False,
             "fetch.wait.max.ms": 50,

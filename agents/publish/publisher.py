@@ -210,7 +210,7 @@ class Publisher:
 
     def _send(self, place: _Place, announcement: Announcement, headers: Headers | None) -> None:
         if self._outbox is None:
-            self._outbox = Outbox(self._config.kafka)
+            self._outbox = Outbox(self._config)
         self._outbox.send(self._names[announcement.topic], place.claim.partition, announcement.value, headers)
 
     async def _move(self, places: Sequence[_Place], before: Mapping[int, Cursor]) -> None:

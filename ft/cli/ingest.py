@@ -4,15 +4,17 @@ import asyncio
 import signal
 import sys
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ft.cli.configured import configured
 from ft.cli.ending import as_ended_by, run, stop_on_signals
-from ft.cli.reading import RPC, evm_network, progress_of
+from ft.cli.reading import evm_network, nodes, progress_of
 from ft.config import Config
 from ft.networks import Network
+from ft.providers import providers_of
 from ft.telemetry.takeover import tell
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ _GIVE_UP_S = 300.0
 
 @click.command()
 @click.argument("network")
-@RPC
+@nodes
 @click.option(
     "--from",
     "first",
@@ -41,6 +43,7 @@ _GIVE_UP_S = 300.0
 def command(
     network: str,
     urls: tuple[str, ...],
+    rpc_file: Path | None,
     first: int | None,
     last: int | None,
     follow: bool,
@@ -59,7 +62,8 @@ def command(
     or killed, it stays open: run the same command again, or close it with --abandon. `ft status` says how far it is.
 
     \b
-    Reads: FT_KAFKA, FT_POSTGRES, FT_SCHEMA_REGISTRY (default: the servers of `ft up`), FT_NETWORKS, FT_TOPIC_PREFIX
+    Reads: FT_KAFKA, FT_POSTGRES, FT_SCHEMA_REGISTRY (default: the servers of `ft up`), FT_NETWORKS, FT_TOPIC_PREFIX,
+    FT_RPC_<NETWORK>
     """
     if follow and last is not None:
         raise click.UsageError("--follow goes on for ever: leave out --to")
@@ -73,7 +77,8 @@ def command(
     chosen = evm_network(config, network)
     if abandon:
         sys.exit(run(_abandon(config, chosen, first, last)))
-    sys.exit(run(_noted(config, chosen, _run(config, chosen, urls, first, last, follow, bulk), follow)))
+    providers = providers_of(chosen, urls, rpc_file, config.rpc)
+    sys.exit(run(_noted(config, chosen, _run(config, chosen, providers, first, last, follow, bulk), follow)))
 
 
 async def _noted(config: Config, network: Network, work: Coroutine[Any, Any, int], follow: bool) -> int:

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,24 +12,41 @@ import click
 from ft.config import Config
 from ft.errors import ConfigError
 from ft.networks import Network, load_networks
+from ft.providers import require_known
 
 if TYPE_CHECKING:
     from ft.streams.backfill import Progress
     from ft.streams.limiting import Limit
 
-RPC = click.option(
+RPC_FILE = click.option(
+    "--rpc-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Nodes, a URL a line, the preferred first; after those of --rpc. Every user of a machine can read a command "
+    "line: URLs with keys belong here, or in FT_RPC_<NETWORK>.",
+)
+_RPC = click.option(
     "--rpc",
     "urls",
     multiple=True,
     metavar="URL",
-    help="A node, in the order of preference; repeatable. Default: rpc_urls of the network.",
+    help="A node, in the order of preference; repeatable. Default: --rpc-file, else FT_RPC_<NETWORK> (FT_RPC_POLYGON: "
+    "URLs with commas between), else rpc_urls of the network.",
 )
+
+
+def nodes(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that name a network's nodes."""
+    return _RPC(RPC_FILE(command))
+
+
 _LINE_EVERY_S = 10.0
 
 
 def evm_network(config: Config, slug: str) -> Network:
     """A network that can be read from nodes. Raises ConfigError."""
     networks = load_networks(config.networks_file)
+    require_known(config.rpc, networks)
     if slug not in networks:
         raise ConfigError(
             f"network: expected one of {', '.join(sorted(networks))}, got {slug!r}. "

@@ -2,15 +2,17 @@
 
 import asyncio
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ft.cli.configured import configured
 from ft.cli.ending import as_ended_by, run, stop_on_signals
-from ft.cli.reading import RPC, evm_network, progress_of
+from ft.cli.reading import evm_network, nodes, progress_of
 from ft.config import Config
 from ft.networks import Network
+from ft.providers import providers_of
 from ft.telemetry.takeover import tell
 
 if TYPE_CHECKING:
@@ -23,13 +25,15 @@ _GIVE_UP_S = 300.0
 @click.argument("network")
 @click.option("--from", "first", type=click.IntRange(min=0), required=True, help="First block.")
 @click.option("--to", "last", type=click.IntRange(min=0), required=True, help="Last block, final at the node.")
-@RPC
+@nodes
 @click.option("--dry-run", is_flag=True, help="Read and prove the blocks, say what would change, write nothing.")
 @click.option(
     "--wait", "wait_s", type=click.FloatRange(min=0), default=60.0, show_default=True,
     help="Seconds that normalize may take to read the raw log to its end.",
 )  # fmt: skip
-def command(network: str, first: int, last: int, urls: tuple[str, ...], dry_run: bool, wait_s: float) -> None:
+def command(
+    network: str, first: int, last: int, urls: tuple[str, ...], rpc_file: Path | None, dry_run: bool, wait_s: float
+) -> None:
     """Replace final blocks of NETWORK in its raw log by what its node says of them now.
 
     \b
@@ -46,12 +50,15 @@ def command(network: str, first: int, last: int, urls: tuple[str, ...], dry_run:
     the block that it stands on.
 
     \b
-    Reads: FT_KAFKA, FT_POSTGRES, FT_SCHEMA_REGISTRY (default: the servers of `ft up`), FT_NETWORKS, FT_TOPIC_PREFIX
+    Reads: FT_KAFKA, FT_POSTGRES, FT_SCHEMA_REGISTRY (default: the servers of `ft up`), FT_NETWORKS, FT_TOPIC_PREFIX,
+    FT_RPC_<NETWORK>
     """
     if last < first:
         raise click.UsageError(f"--to: expected {first} (--from) or more, got {last}")
     config = configured(printed=True)
-    sys.exit(run(_run(config, evm_network(config, network), urls, first, last, dry_run, wait_s)))
+    known = evm_network(config, network)
+    providers = providers_of(known, urls, rpc_file, config.rpc)
+    sys.exit(run(_run(config, known, providers, first, last, dry_run, wait_s)))
 
 
 async def _run(

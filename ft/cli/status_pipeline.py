@@ -17,7 +17,8 @@ from ft.cli.status_contracts import contract_lines
 from ft.cli.status_proofs import LISTED_MAX, lacking_lines, lesser_lines, waiting_lines
 from ft.config import Config
 from ft.sql.queries import load
-from ft.streams.topics import Topics, admin_of
+from ft.streams.admin import Admin
+from ft.streams.topics import Topics
 
 _TIMEOUT_S: Final = 5.0
 _STALE_S: Final = 300
@@ -150,7 +151,7 @@ def _ends(config: Config, partitions: Iterable[tuple[str, int]]) -> dict[tuple[s
     wanted = {TopicPartition(topic, partition): latest for topic, partition in partitions}
     if not wanted:
         return {}
-    admin = admin_of(config)
+    admin = Admin(config)
     found = {}
     for place, future in admin.list_offsets(wanted, request_timeout=_TIMEOUT_S).items():
         try:

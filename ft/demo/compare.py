@@ -10,8 +10,9 @@ from confluent_kafka import Consumer
 from ft.config import Config
 from ft.demo.recording import Recording
 from ft.schemas.events import ReorgDetected, from_record
+from ft.streams.admin import CLIENTS
 from ft.streams.schema_ids import Schemas
-from ft.streams.topics import CLIENTS, Topics
+from ft.streams.topics import Topics
 
 _PAGE = 100
 _SILENCE_S = 3.0
@@ -111,7 +112,7 @@ def announced_reorgs(config: Config) -> list[ReorgDetected]:
     topic = Topics(config.topic_prefix).reorg_detected
     consumer = Consumer(
         {
-            "bootstrap.servers": config.kafka,
+            **config.kafka_client,
             "group.id": f"{config.topic_prefix}demo",
             "auto.offset.reset": "earliest",
             "enable.auto.commit": False,

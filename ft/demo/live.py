@@ -1,6 +1,7 @@
 """The demo on a live node: its newest blocks, what moved in them, and the node's word on some owners."""
 
 import json
+from dataclasses import replace
 from typing import Any, Final
 
 import httpx
@@ -15,6 +16,7 @@ from ft.demo import compare
 from ft.embedded.progress import Progress
 from ft.errors import ServerError
 from ft.networks import Network
+from ft.providers import require_http, variable
 
 BLOCKS: Final = 20
 _INGEST_S: Final = 300.0
@@ -39,15 +41,23 @@ _SAMPLE: Final = """
 
 
 def show(
-    config: Config, worker: Child, url: str, progress: Progress, *, rpc: str, network: Network, console: Console
+    config: Config,
+    worker: Child,
+    url: str,
+    progress: Progress,
+    *,
+    urls: tuple[str, ...],
+    network: Network,
+    console: Console,
 ) -> None:
     """Ingest the node's last blocks and print what moved. Raises ServerError where a step fails."""
+    rpc = require_http(network, urls)[0]
     with progress.doing("asking the node for its head"):
         head = int(_call(rpc, "eth_blockNumber"), 16)
     low = max(head - BLOCKS + 1, 0)
     console.print(f"{network.slug}: blocks {low} to {head} from the node")
-    command = (*FT, "ingest", network.slug, "--rpc", rpc, "--from", str(low), "--to", str(head))
-    ingest = children.start(config, "demo-ingest", command)
+    command = (*FT, "ingest", network.slug, "--from", str(low), "--to", str(head))
+    ingest = children.start(replace(config, rpc={variable(network.slug): ",".join(urls)}), "demo-ingest", command)
     with progress.doing("reading the blocks"):
         code = ingest.wait(_INGEST_S)
     if code:

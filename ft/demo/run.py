@@ -36,17 +36,20 @@ _BEHIND: Final = """
 """
 
 
-def demo(config: Config, *, rpc: str | None, network: str | None, console: Console, progress: Progress) -> None:
-    """Run the demo on the recorded chain, or on ``network`` read from ``rpc``.
+def demo(
+    config: Config, *, urls: tuple[str, ...] = (), network: str | None, console: Console, progress: Progress
+) -> None:
+    """Run the demo on the recorded chain, or on ``network`` read from the nodes at ``urls``.
 
-    Raises ServerError where a process fails or the result is not what the contracts said.
+    Raises ConfigError for URLs that name no node, ServerError where a process fails or the result is not what the
+    contracts said.
     """
     began = time.monotonic()
     missing = [name for name in ADDRESSES if name not in config.addresses]
     if missing or config.home.joinpath("servers.json").is_file():
         embedded.start(config, progress)
         config = Config.from_env()
-    networks_file = None if rpc else Path(__file__).with_name("networks.toml")
+    networks_file = None if urls else Path(__file__).with_name("networks.toml")
     with progress.doing("deleting what an earlier demo left"):
         config = stage.fresh(config, networks_file)
     with progress.doing("making tables, topics and schemas (`ft migrate`)"):
@@ -56,9 +59,9 @@ def demo(config: Config, *, rpc: str | None, network: str | None, console: Conso
     with children.running([worker]):
         with progress.doing("waiting for the API to answer"):
             _, url = stage.start_api(config)
-        if rpc:
+        if urls:
             live.show(
-                config, worker, url, progress, rpc=rpc, network=_known(config, network or "polygon"), console=console
+                config, worker, url, progress, urls=urls, network=_known(config, network or "polygon"), console=console
             )
         else:
             _recorded(config, worker, url, console, progress)

@@ -13,10 +13,11 @@ import psutil
 
 from ft.embedded import archives, processes
 from ft.embedded.java import StartupCache, java
-from ft.embedded.places import Places, private_folder, write_private
+from ft.embedded.places import Places, private_folder, secret, write_private
 from ft.embedded.ports import answers
 from ft.embedded.progress import Progress
 from ft.errors import ServerError
+from ft.kafka_security import KafkaSecurity
 
 MESSAGE_BYTES_MAX = 64 << 20
 _REQUEST_BYTES_MAX = 100 << 20
@@ -28,11 +29,8 @@ _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+{listeners}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
-inter.broker.listener.name=PLAINTEXT
 log.dirs={data}
 message.max.bytes={message_bytes_max}
 replica.fetch.max.bytes={message_bytes_max}
@@ -54,6 +52,22 @@ log.cleaner.dedupe.buffer.size=8388608
 num.network.threads=2
 num.io.threads=4
 """
+_LISTENERS = """\
+listeners=SASL_PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=SASL_PLAINTEXT://127.0.0.1:{port}
+listener.security.protocol.map=SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT
+inter.broker.listener.name=SASL_PLAINTEXT
+sasl.mechanism.inter.broker.protocol=PLAIN
+sasl.mechanism.controller.protocol=PLAIN
+listener.name.sasl_plaintext.sasl.enabled.mechanisms=PLAIN
+listener.name.sasl_plaintext.plain.sasl.jaas.config={jaas}
+listener.name.controller.sasl.enabled.mechanisms=PLAIN
+listener.name.controller.plain.sasl.jaas.config={jaas}"""
+_JAAS = (
+    "org.apache.kafka.common.security.plain.PlainLoginModule required "
+    'username="{user}" password="{password}" user_{user}="{password}";'
+)
+_USER = "ft"
 
 
 class Kafka:
@@ -76,6 +90,17 @@ class Kafka:
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self._ports['kafka']}"
+
+    @property
+    def security(self) -> KafkaSecurity:
+        """The login that it asks for: whoever else works on the machine is not let in."""
+        password = secret(private_folder(self._places.home / "secrets") / "kafka")
+        return KafkaSecurity(protocol="SASL_PLAINTEXT", mechanism="PLAIN", username=_USER, password=password)
+
+    @property
+    def asks_for_login(self) -> bool:
+        """Whether the one that runs, or ran last, does; those of earlier versions did not."""
+        return not self._properties.exists() or "user_ft" in self._properties.read_text()
 
     def process(self) -> psutil.Process | None:
         return processes.find((*self._words, f"-D{self._places.mark}"), os.geteuid())
@@ -100,8 +125,8 @@ class Kafka:
         classpath = self._classpath
         data = private_folder(self._folder) / "data"
         values = {
-            "port": self._ports["kafka"],
             "controller_port": self._ports["kafka_controller"],
+            "listeners": self.listeners(),
             "data": data,
             "message_bytes_max": MESSAGE_BYTES_MAX,
             "fetch_bytes_max": _REQUEST_BYTES_MAX,
@@ -114,6 +139,12 @@ class Kafka:
             cwd=self._folder,
             env={"CLASSPATH": classpath},
         )
+
+    def listeners(self) -> str:
+        """Lines of its properties: where it listens, and what it asks for there."""
+        security = self.security
+        jaas = _JAAS.format(user=security.username, password=security.password)
+        return _LISTENERS.format(port=self._ports["kafka"], controller_port=self._ports["kafka_controller"], jaas=jaas)
 
     def _format(self, classpath: str, data: Path) -> None:
         formatted = self._folder / "formatted"
@@ -157,6 +188,7 @@ class Kafka:
 
         # A broker listens before it has joined its own cluster; topics can be created once it lists itself.
         try:
-            return bool(AdminClient({"bootstrap.servers": self.address, "log_level": 0}).list_topics(timeout=2).brokers)
+            admin = AdminClient({"bootstrap.servers": self.address, **self.security.librdkafka(), "log_level": 0})
+            return bool(admin.list_topics(timeout=2).brokers)
         except KafkaException:
             return False

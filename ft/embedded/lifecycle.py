@@ -3,7 +3,7 @@
 import json
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -62,6 +62,13 @@ class Fleet:
     def ours(self) -> tuple[Server, ...]:
         return tuple(server for server in self.servers if server.setting not in self.external)
 
+    def addresses(self, servers: Iterable[Server]) -> dict[str, str]:
+        """Setting -> value: where these are, and what is needed to log in."""
+        found = {server.setting: server.address for server in servers}
+        if self.kafka.setting in found:
+            found |= self.kafka.security.environ()
+        return found
+
 
 def start(config: Config, progress: Progress | None = None) -> Config:
     """Start every embedded server that does not run; return the config with all addresses.
@@ -79,6 +86,7 @@ def start_missing(config: Config, progress: Progress | None = None) -> tuple[Con
     with told(config), _lock(places, progress):
         with progress.doing("looking which servers run"):
             before = Fleet.of(config, known_ports(places), progress)
+            _end_without_login(before, progress)
             missing = frozenset(server.name for server in before.ours if server.process() is None)
             _end_strays([server for server in before.ours if server.name in missing], progress)
         needed = frozenset(port for name in missing for port in _PORTS[name])
@@ -88,8 +96,8 @@ def start_missing(config: Config, progress: Progress | None = None) -> tuple[Con
             _start_all(fleet, missing, config, progress)
         finally:
             _write_servers_file(fleet)
-    kept = {name: config.addresses[name] for name in fleet.external}
-    found = replace(config, addresses={**kept, **{server.setting: server.address for server in fleet.ours}})
+    kept = {name: value for name, value in config.addresses.items() if name not in ADDRESSES or name in fleet.external}
+    found = replace(config, addresses={**kept, **fleet.addresses(fleet.ours)})
     return found, [server.name for server in fleet.servers if server.name in missing]
 
 
@@ -149,6 +157,14 @@ def _end_strays(servers: list[Server], progress: Progress) -> None:
         if stray := server.stray():
             progress.say(f"ending {server.name} (pid {stray.pid}) of an earlier home that was deleted")
             processes.end(stray, how=signal.SIGKILL, patience_s=_STRAY_PATIENCE_S)
+
+
+def _end_without_login(fleet: Fleet, progress: Progress) -> None:
+    """A Kafka of an earlier version that still runs lets everybody in: it is started again, with a login."""
+    kafka = fleet.kafka
+    if kafka in fleet.ours and not kafka.asks_for_login and (process := kafka.process()):
+        progress.say(f"restarting kafka (pid {process.pid}): it asks for no login yet")
+        kafka.stop(process)
 
 
 def _release_registry(before: Fleet, fleet: Fleet) -> None:
@@ -231,7 +247,7 @@ def _write_servers_file(fleet: Fleet) -> None:
     running = [(server, process) for server in fleet.ours if (process := server.process())]
     announced = {s.setting: sorted({*own_addresses(fleet.places, s.setting), s.address}) for s in fleet.servers}
     write_private(fleet.places.run / "announced.json", json.dumps(announced, indent=2))
-    stored: dict[str, object] = {server.setting: server.address for server, _ in running}
+    stored: dict[str, object] = dict(fleet.addresses(server for server, _ in running))
     stored["pids"] = {server.name: process.pid for server, process in running}
     write_private(fleet.places.servers_file, json.dumps(stored, indent=2))
 

@@ -91,7 +91,7 @@ def test_every_record_fits_the_schema_that_its_topic_is_registered_with(story: S
 def _records(pipeline: Pipeline, topic: str) -> list[dict[str, Any]]:
     """Everything in the topic, as a subscriber that knows the registry alone reads it."""
     settings = {"group.id": f"{topic}-reader", "auto.offset.reset": "earliest", "enable.auto.commit": False}
-    consumer = Consumer({"bootstrap.servers": pipeline.config.kafka, **settings})
+    consumer = Consumer({**pipeline.config.kafka_client, **settings})
     found: list[dict[str, Any]] = []
     try:
         consumer.subscribe([topic])

@@ -57,7 +57,7 @@ class Deployment:
         self._written += records
 
     async def _send(self, records: list[RawBlock]) -> None:
-        producer = Producer(self.pipeline.config.kafka)
+        producer = Producer(self.pipeline.config)
         for record in records:
             producer.send(self._topic, 0, self._codec.encode(to_record(record)))
         await producer.flush_acknowledged(30)
@@ -254,5 +254,5 @@ def test_a_second_ledger_names_what_the_first_has_wrong_and_clears_up_after_one_
     asked = f"SELECT account FROM market_{kept}.ownership_current WHERE (contract, token_id) = (%(c)s, %(t)s)"
     assert pipeline.sql(asked, c=contract, t=token) == [(owner,)]
     until(lambda: deployed.topics() == [], "the broker to forget the topics")
-    groups = AdminClient({"bootstrap.servers": pipeline.config.kafka}).list_consumer_groups().result(STEP_S).valid
+    groups = AdminClient(pipeline.config.kafka_client).list_consumer_groups().result(STEP_S).valid
     assert [group.group_id for group in groups if kept.replace("_", ".") in group.group_id] == []

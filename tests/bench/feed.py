@@ -34,7 +34,7 @@ def make(chain: Chain, codec: Codec, events: int) -> tuple[list[bytes], int]:
 
 async def write(config: Config, topic: str, records: Sequence[bytes]) -> None:
     """Returns once the broker has all of them."""
-    producer = Producer(config.kafka)
+    producer = Producer(config)
     for record in records:
         producer.send(topic, 0, record)
     await producer.flush_acknowledged()

@@ -21,7 +21,7 @@ from typing import Final
 
 from ft import embedded
 from ft.cli.ending import at_once
-from ft.config import ADDRESSES, Config
+from ft.config import ADDRESSES, SERVERS, Config
 from tests.conftest import download_cache
 from tests.mutations.all import MUTATIONS
 from tests.mutations.mutation import CHECKOUT, Mutation
@@ -115,8 +115,8 @@ def _is_caught(copy: Copy, mutation: Mutation) -> bool:
 
 @contextmanager
 def _servers(home: Path) -> Iterator[Mapping[str, str]]:
-    named = {name: os.environ[name] for name in ADDRESSES if os.environ.get(name)}
-    if len(named) == len(ADDRESSES):
+    named = {name: os.environ[name] for name in SERVERS if os.environ.get(name)}
+    if all(name in named for name in ADDRESSES):
         yield named
         return
     config = replace(Config.from_env({**named, "FT_HOME": str(home)}), cache=download_cache())

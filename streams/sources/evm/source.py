@@ -13,8 +13,8 @@ from typing import Final
 import aiohttp
 import structlog
 
-from ft.errors import ConfigError
 from ft.networks import Network
+from ft.providers import require_http
 from ft.streams.sources import Block, Marks, SourceError, SourceUnripe
 from ft.streams.sources.evm.asking import Asking
 from ft.streams.sources.evm.content import content_of
@@ -207,13 +207,8 @@ async def open_evm(
     ``give_up_s``: how long all may be away, default for ever. Raises ConfigError.
     """
     urls = tuple(urls) or network.rpc_urls
-    http = [url for url in urls if url.startswith(_HTTP)]
-    pushing = [url for url in urls if not url.startswith(_HTTP)]
-    if not http:
-        raise ConfigError(
-            f"{network.slug}: expected at least one http(s) provider, got {', '.join(pushing) or 'none'}. "
-            f"Give --rpc URL, or rpc_urls of the network in the file that FT_NETWORKS names."
-        )
+    http = require_http(network, urls)
+    pushing = [url for url in urls if url not in http]
     if len(http) > 1:
         timeout_s = min(timeout_s, PATIENCE_S)
     connector = aiohttp.TCPConnector(limit=0, limit_per_host=4 * IN_FLIGHT)

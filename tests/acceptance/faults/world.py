@@ -58,7 +58,7 @@ class World:
         self.raw = self.topics.raw(NETWORK)
         self._schemas = Schemas(config)
         self.codec = self._schemas.codec("raw_block", self.raw)
-        self._producer = Producer(config.kafka)
+        self._producer = Producer(config)
         self.claims = 2 * PARTITIONS + len(load_networks(config.networks_file))
         """Partitions that the workers read: raw, normalized, ownership_changed."""
         self.written = 0

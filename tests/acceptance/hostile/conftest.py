@@ -39,7 +39,7 @@ class Storm:
     def __post_init__(self) -> None:
         self.topics = Topics(self.pipeline.config.topic_prefix)
         self.schemas = Schemas(self.pipeline.config)
-        self._producer = Producer(self.pipeline.config.kafka, offsets=True)
+        self._producer = Producer(self.pipeline.config, offsets=True)
 
     def codec(self, name: str, topic: str) -> Codec:
         return self.schemas.codec(name, topic)

@@ -78,7 +78,7 @@ def delete_what_follows(config: Config) -> None:
 
 def trim(config: Config, topic: str, partitions: int) -> None:
     """Delete every record of the topic, as its retention would."""
-    admin = AdminClient({"bootstrap.servers": config.kafka})
+    admin = AdminClient(config.kafka_client)
     latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
     ends = admin.list_offsets({TopicPartition(topic, p): latest for p in range(partitions)})
     upto = [TopicPartition(at.topic, at.partition, future.result(15).offset) for at, future in ends.items()]

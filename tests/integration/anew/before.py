@@ -90,7 +90,7 @@ def _named(value: Any, config: Config) -> Any:
 
 
 async def _send(config: Config) -> None:
-    producer = Producer(config.kafka)
+    producer = Producer(config)
     for topic in TOPICS:
         name = getattr(Topics(config.topic_prefix), topic)
         frame = b"\0" + _register(config, f"{name}-value", recorded()["schemas"][topic]).to_bytes(4, "big")

@@ -56,7 +56,7 @@ def set_policy(config: Config, policy: str) -> None:
     entry = ConfigEntry("cleanup.policy", policy, incremental_operation=AlterConfigOpType.SET)
     topic = Topics(config.topic_prefix).ownership_changed
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
-    admin = AdminClient({"bootstrap.servers": config.kafka})
+    admin = AdminClient(config.kafka_client)
     for future in admin.incremental_alter_configs([resource]).values():
         future.result(15)
     deadline = time.monotonic() + 15
@@ -166,7 +166,7 @@ async def test_without_kafka_it_says_so_and_the_next_run_finishes(
 async def test_a_record_that_comes_meanwhile_is_noticed(earlier: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     migrate(earlier.postgres, earlier)
     topic, begin_at = Topics(earlier.topic_prefix).finality, announcing._begin_at
-    producer = Producer({"bootstrap.servers": earlier.kafka})
+    producer = Producer(earlier.kafka_client)
 
     def slowly(*args: Any) -> None:
         begin_at(*args)

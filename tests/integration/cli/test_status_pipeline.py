@@ -16,7 +16,7 @@ from tests.integration.verify.proven import run_ledger, run_project
 async def test_lag_is_counted_from_where_the_log_ends(config: Config) -> None:
     topic = Topics(config.topic_prefix).ownership_changed
     create_topics(config, [], config.partitions)
-    producer = Producer(config.kafka)
+    producer = Producer(config)
     for _ in range(5):
         producer.send(topic, 2, b"x")
     await producer.flush_acknowledged(30)

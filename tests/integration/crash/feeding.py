@@ -113,9 +113,7 @@ class Topics:
     """Reads topics from where they stood at the last :meth:`mark`."""
 
     def __init__(self, config: Config, places: Iterable[Place]) -> None:
-        self._consumer = Consumer(
-            {"bootstrap.servers": config.kafka, "group.id": "crash", "fetch.wait.max.ms": 20, "log_level": 2}
-        )
+        self._consumer = Consumer({**config.kafka_client, "group.id": "crash", "fetch.wait.max.ms": 20, "log_level": 2})
         self._starts = dict.fromkeys(places, 0)
 
     def mark(self) -> None:

@@ -110,7 +110,7 @@ class LedgerWorld:
 
     async def write(self, records: Mapping[tuple[str, int], list[Record]]) -> None:
         """What normalize sent, as the world's input, and behind it what the ledger refuses."""
-        producer, codec = Producer(self.raw.config.kafka), self.raw.facts.codecs[self._topic]
+        producer, codec = Producer(self.raw.config), self.raw.facts.codecs[self._topic]
         last = max(record.offset for found in records.values() for record in found)
         unfit = NormalizedBatch(
             network=NETWORK, op="append", position=10_000 + last, partition=1, block_number=900, block_hash="0xodd",

@@ -48,7 +48,7 @@ class ProjectWorld:
 
     async def write(self) -> None:
         """What the publisher sent, as the world's input; in each partition some of it is unreadable."""
-        producer = Producer(self.raw.config.kafka)
+        producer = Producer(self.raw.config)
         for topic, partition in self._places:
             producer.send(topic, partition, b"nonsense")
         await producer.flush_acknowledged()

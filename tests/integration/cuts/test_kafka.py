@@ -22,7 +22,7 @@ async def test_a_lost_acknowledgement_neither_doubles_nor_reorders(config: Confi
     topic = Names(config.topic_prefix).normalized
     with cutting_acknowledgements(config) as (behind, acknowledgements):
         acknowledgements.every = 3
-        producer = Producer(behind.kafka)
+        producer = Producer(behind)
         for number in range(40):
             producer.send(topic, 0, b"%d" % number)
             if number % 4 == 0:

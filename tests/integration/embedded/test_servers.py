@@ -27,6 +27,7 @@ from ft.errors import ServerError
 from tests.integration.embedded.conftest import Ft
 
 NAMES = ["kafka", "postgres", "registry"]
+KAFKA_LOGIN = [f"FT_KAFKA_{of}" for of in ("PASSWORD", "SASL_MECHANISM", "SECURITY_PROTOCOL", "USERNAME")]
 
 
 def _states(config: Config) -> dict[str, str]:
@@ -64,10 +65,10 @@ def _kill(pid: int) -> None:
 
 def _write_everywhere(config: Config) -> None:
     """One record in the log, one row in the database, one schema in the registry."""
-    admin = AdminClient({"bootstrap.servers": config.kafka})
+    admin = AdminClient(config.kafka_client)
     for created in admin.create_topics([NewTopic("kept", 1)]).values():
         created.result(20)
-    producer = Producer({"bootstrap.servers": config.kafka, "acks": "all"})
+    producer = Producer({**config.kafka_client, "acks": "all"})
     producer.produce("kept", b"a record", partition=0)
     assert producer.flush(20) == 0
     with psycopg.connect(config.postgres) as connection:
@@ -77,7 +78,7 @@ def _write_everywhere(config: Config) -> None:
 
 
 def _read_everywhere(config: Config) -> tuple[bytes | None, str, list[object]]:
-    consumer = Consumer({"bootstrap.servers": config.kafka, "group.id": "reader", "enable.auto.commit": False})
+    consumer = Consumer({**config.kafka_client, "group.id": "reader", "enable.auto.commit": False})
     try:
         consumer.assign([TopicPartition("kept", 0, 0)])
         message = consumer.poll(20)
@@ -117,8 +118,8 @@ def test_up_status_env_down_tell_the_same_story(home: Config, ft: Ft) -> None:
     stored = json.loads((home.home / "servers.json").read_text())
     status = _finish(ft("status")).splitlines()
 
-    assert list(env) == list(ADDRESSES)
-    assert {name: stored[name] for name in ADDRESSES} == env
+    assert list(env) == [*ADDRESSES, *KAFKA_LOGIN]
+    assert {name: stored[name] for name in env} == env
     assert stored["pids"] == _pids(home)
     assert [line.split()[:2] for line in status[1:4]] == [[name, "running"] for name in NAMES]
     assert str(home.home / "logs" / "kafka.log") in status[1]
@@ -317,9 +318,7 @@ def test_a_home_deleted_under_its_servers_begins_anew(new_home: Callable[..., Co
     assert _registry(second, "/subjects") == []
     with psycopg.connect(second.postgres) as connection:
         assert connection.execute("SELECT to_regclass('kept')").fetchone() == (None,)
-    assert AdminClient({"bootstrap.servers": second.kafka}).list_topics(timeout=20).topics.keys() <= {
-        "__consumer_offsets"
-    }
+    assert AdminClient(second.kafka_client).list_topics(timeout=20).topics.keys() <= {"__consumer_offsets"}
 
 
 def test_vectors_are_there_for_the_role_without_rights(running: Config) -> None:
@@ -331,7 +330,7 @@ def test_a_record_of_64_mib_passes(filled: Config) -> None:
     config = embedded.start(filled)
     size = 63 << 20
     limits = {"message.max.bytes": 64 << 20, "compression.type": "none"}
-    producer = Producer({"bootstrap.servers": config.kafka, **limits})
+    producer = Producer({**config.kafka_client, **limits})
     failures: list[object] = []
     producer.produce("kept", bytes(size), partition=0, on_delivery=lambda error, _: failures.append(error))
 

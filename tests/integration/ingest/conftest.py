@@ -187,7 +187,7 @@ class Lab:
     def write(self, **record: Any) -> int:
         """One record by somebody else; returns its offset."""
         value = self._codec.encode(to_record(RawBlock(network="devnet", **record)))
-        producer, landed = Producer(self.config.kafka, offsets=True), list[int]()
+        producer, landed = Producer(self.config, offsets=True), list[int]()
         producer.send(self.topic, 0, value, on_offset=landed.append)
         producer._rd.flush(10)
         return landed[0]

@@ -43,7 +43,7 @@ class RawTopic:
         self.facts = facts
         self.topic = facts.topics.raw(network)
         self.codec: Codec = facts.schemas.codec("raw_block", self.topic)
-        self._producer = Producer(config.kafka, offsets=True)
+        self._producer = Producer(config, offsets=True)
 
     async def write(self, *records: RawBlock | bytes | None, headers: Any = None) -> list[int]:
         """Append records; returns their offsets."""
@@ -73,7 +73,7 @@ class RawTopic:
         """What a normalizer of that network sends by."""
         topics, codecs = self.facts.topics, self.facts.codecs
         return Sender(
-            Producer(self.config.kafka),
+            Producer(self.config),
             topics,
             slug,
             self.facts.partitions,

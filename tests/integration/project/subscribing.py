@@ -46,7 +46,7 @@ def codec_of(config: Config) -> Codec:
 
 async def publish(config: Config, values: Iterable[bytes]) -> None:
     """Send values to the partition that the tests read, in order."""
-    producer = Producer(config.kafka)
+    producer = Producer(config)
     for value in values:
         producer.send(Topics(config.topic_prefix).ownership_changed, PARTITION, value)
     await producer.flush_acknowledged(30)

@@ -9,7 +9,7 @@ from ft.config import Config
 
 def limit(config: Config, topic: str, size: int) -> None:
     """Records, as compressed, of at most ``size`` bytes."""
-    admin = AdminClient({"bootstrap.servers": config.kafka})
+    admin = AdminClient(config.kafka_client)
     entry = ConfigEntry("max.message.bytes", str(size), incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
     for future in admin.incremental_alter_configs([resource]).values():

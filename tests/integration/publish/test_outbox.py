@@ -28,7 +28,7 @@ def values(config: Config, topic: str) -> list[bytes | None]:
 
 
 async def test_what_follows_a_refused_record_is_not_sent(config: Config, topic: str) -> None:
-    outbox = Outbox(config.kafka)
+    outbox = Outbox(config)
     outbox.send(topic, 0, b"before")
     await outbox.flush()
     outbox.send(topic, 0, secrets.token_bytes(10_000))
@@ -49,7 +49,7 @@ async def test_what_follows_a_refused_record_is_not_sent(config: Config, topic: 
 
 
 async def test_what_was_sent_is_acknowledged_in_order(config: Config, topic: str) -> None:
-    outbox = Outbox(config.kafka)
+    outbox = Outbox(config)
     sent = [str(number).encode() for number in range(300)]
     for value in sent:
         outbox.send(topic, 0, value)

@@ -95,7 +95,7 @@ async def test_letters_are_those_of_the_whole_topic(config: Config, codec: Codec
 async def test_a_topic_without_its_first_records_is_refused(config: Config, codec: Codec, made: History) -> None:
     await publish(config, encoded(codec, made.records))
     await Process(config, codec, "live").work_through(published(config), 50)
-    admin = AdminClient({"bootstrap.servers": config.kafka})
+    admin = AdminClient(config.kafka_client)
     topic = Topics(config.topic_prefix).ownership_changed
     for future in admin.delete_records([TopicPartition(topic, PARTITION, 5)]).values():
         future.result(15)

@@ -57,7 +57,7 @@ def journal_ends(config: Config, seq: int, cluster: str = "") -> None:
 
 
 async def announce(config: Config, *values: bytes) -> None:
-    producer = Producer(config.kafka)
+    producer = Producer(config)
     for value in values:
         producer.send(Topics(config.topic_prefix).ownership_changed, 0, value)
     await producer.flush_acknowledged()
@@ -130,7 +130,7 @@ def test_topics_that_would_forget_are_told_with_the_remedy(deployed: Config) -> 
     resource.add_incremental_config(
         ConfigEntry("retention.ms", "86400000", incremental_operation=AlterConfigOpType.SET)
     )
-    admin = AdminClient({"bootstrap.servers": deployed.kafka})
+    admin = AdminClient(deployed.kafka_client)
     [done] = admin.incremental_alter_configs([resource]).values()
     done.result(15)
 

@@ -43,7 +43,7 @@ async def announced(config: Config) -> Config:
     create_topics(config, [], config.partitions)
     with Schemas(config) as schemas:
         codec = schemas.codec("ownership_changed", topic)
-    producer = Producer(config.kafka)
+    producer = Producer(config)
     for partition in (0, 1):
         for record in [*RECORDS, RECORDS[-1]]:
             producer.send(topic, partition, codec.encode(to_record(record)))

@@ -72,7 +72,7 @@ def said(config: Config) -> list[dict[str, Any]]:
 
 def say_as_before(config: Config) -> None:
     """What the deployment says of itself, as a version that kept no schemas said it."""
-    topic, producer = Topics(config.topic_prefix).deployment, Producer({"bootstrap.servers": config.kafka})
+    topic, producer = Topics(config.topic_prefix).deployment, Producer(config.kafka_client)
     record = said(config)[-1] | {"schemas": []}
     with Schemas(config) as schemas:
         producer.produce(topic, schemas.codec("deployment", topic).encode(record), record["id"].encode(), 0)

@@ -20,7 +20,7 @@ from ft.streams.topics import RECORD_BYTES_MAX, Topics, create_topics, topic_ide
 
 @pytest.fixture
 def admin(config: Config) -> AdminClient:
-    return AdminClient({"bootstrap.servers": config.kafka})
+    return AdminClient(config.kafka_client)
 
 
 def settings_of(admin: AdminClient, topic: str) -> dict[str, str]:
@@ -108,12 +108,12 @@ def test_a_network_is_not_admitted_to_a_database_that_is_not_migrated(config: Co
 async def test_a_record_lands_where_it_was_sent_and_says_its_offset(config: Config) -> None:
     create_topics(config, [], 8)
     topic = Topics(config.topic_prefix).normalized
-    producer = Producer(config.kafka, offsets=True)
+    producer = Producer(config, offsets=True)
 
     offsets = [await producer.send_and_wait(topic, 5, b"x", [("position", b"1")]) for _ in range(3)]
 
     assert offsets == [0, 1, 2]
-    consumer = Consumer({"bootstrap.servers": config.kafka, "group.id": config.topic_prefix})
+    consumer = Consumer({**config.kafka_client, "group.id": config.topic_prefix})
     assert consumer.get_watermark_offsets(TopicPartition(topic, 5), timeout=10) == (0, 3)
     consumer.close()
 
@@ -121,7 +121,7 @@ async def test_a_record_lands_where_it_was_sent_and_says_its_offset(config: Conf
 async def test_a_record_near_the_limit_passes_the_shipped_settings_and_a_larger_one_is_refused(config: Config) -> None:
     create_topics(config, ["polygon"], 8)
     topic = Topics(config.topic_prefix).raw("polygon")
-    producer = Producer(config.kafka, offsets=True)
+    producer = Producer(config, offsets=True)
     noise = bytes(range(256)) * 4096
 
     assert await producer.send_and_wait(topic, 0, noise * 60) == 0

@@ -62,7 +62,7 @@ async def doctored(config: Config, doctors: Mapping[tuple[Topic, int], Doctor]) 
     """Topics under another prefix with the same records, but for some partitions of topics."""
     fresh = replace(config, topic_prefix=f"t{secrets.token_hex(4)}.")
     create_topics(fresh, [], PARTITIONS)
-    producer = Producer(config.kafka)
+    producer = Producer(config)
     for name in TOPICS:
         for number in range(PARTITIONS):
             values = read(config, name, number)

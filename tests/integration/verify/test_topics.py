@@ -154,7 +154,7 @@ async def test_a_topic_whose_beginning_was_deleted_is_named(announced: Config) -
     from confluent_kafka.admin import AdminClient
 
     topic = Topics(announced.topic_prefix).ownership_changed
-    admin = AdminClient({"bootstrap.servers": announced.kafka})
+    admin = AdminClient(announced.kafka_client)
     for future in admin.delete_records([TopicPartition(topic, 0, 5)]).values():
         future.result(15)
 

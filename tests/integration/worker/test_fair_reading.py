@@ -45,7 +45,7 @@ async def test_no_partition_of_a_backlog_waits_longer_than_ten_batches(broad: Ra
 
 async def fill(config: Config, topic: str) -> None:
     """So many records in each partition, of the size of small slices."""
-    producer, noise = Producer(config.kafka), random.Random(1)
+    producer, noise = Producer(config), random.Random(1)
     for partition, size in enumerate(SIZES):
         for _ in range(size):
             producer.send(topic, partition, noise.randbytes(300))

@@ -65,7 +65,7 @@ async def test_large_and_small_records_go_through_and_kafka_is_told_how_far(
 def _reported(config: Config, topic: str, partitions: int) -> bool:
     """Whether the group's committed offset of every partition is the end of its log."""
     group = f"{config.topic_prefix}ft"
-    reader = Consumer({"bootstrap.servers": config.kafka, "group.id": group, "enable.auto.commit": False})
+    reader = Consumer({**config.kafka_client, "group.id": group, "enable.auto.commit": False})
     try:
         asked = reader.committed([TopicPartition(topic, p) for p in range(partitions)], timeout=10)
         ends = [end_of(reader, topic, p) for p in range(partitions)]

@@ -1,0 +1,64 @@
+"""The admin client, and what it is told where it is not let in."""
+
+import logging
+from typing import Any, Final
+
+from confluent_kafka import KafkaError
+from confluent_kafka.admin import AdminClient
+
+from ft.config import Config
+
+CLIENTS: Final = logging.getLogger("rdkafka")
+"""Where librdkafka's lines go, when whoever has the client polls it."""
+_REMEDIES: Final = {
+    KafkaError._AUTHENTICATION: "Is the login right (FT_KAFKA_SASL_MECHANISM, FT_KAFKA_USERNAME, FT_KAFKA_PASSWORD)?",
+    KafkaError._SSL: "Is FT_KAFKA_CA the authority of its certificate, does that name the address in FT_KAFKA, and "
+    "does it ask for a certificate of ours (FT_KAFKA_CERTIFICATE)?",
+    KafkaError._TRANSPORT: "Is it running (`ft status`), are FT_KAFKA and FT_KAFKA_SECURITY_PROTOCOL right?",
+}
+REFUSED_S: Final = 2.0
+"""So long after which a login that is refused is told; whatever else is waited for."""
+_BEFORE: Final = (KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError._TRANSPORT)
+"""Which error says most, where there are several."""
+
+
+class Admin(AdminClient):
+    """A client of the Kafka that the configuration names. Keep it in a name: let go of, it ends what it was asked."""
+
+    def __init__(self, config: Config) -> None:
+        # librdkafka holds on to what it calls back: not to this client, whose connections would never end.
+        self._heard = heard = _Heard()
+        super().__init__({**config.kafka_client, "log_level": 3, "logger": CLIENTS, "error_cb": heard})
+
+    def result(self, future: Any, timeout_s: float) -> Any:
+        """What was asked for. Raises KafkaException, TimeoutError; the latter soon where the login is refused."""
+        try:
+            return future.result(REFUSED_S)
+        except TimeoutError:
+            if self.is_refused():
+                raise
+        return future.result(max(0.0, timeout_s - REFUSED_S))
+
+    def is_refused(self) -> bool:
+        """Whether a broker answered, and did not let it in, or was not who it should be."""
+        self.poll(0)
+        return not self._heard.errors.keys().isdisjoint((KafkaError._AUTHENTICATION, KafkaError._SSL))
+
+    def why(self) -> str:
+        """What it was told while it got no answer, and what to do about it, as the end of a sentence."""
+        self.poll(0)
+        found = self._heard.errors
+        for code in _BEFORE:
+            if code in found:
+                return f": {found[code]}. {_REMEDIES[code]}"
+        return f". {_REMEDIES[KafkaError._TRANSPORT]}"
+
+
+class _Heard:
+    """The last error of each kind."""
+
+    def __init__(self) -> None:
+        self.errors: dict[int, str] = {}
+
+    def __call__(self, error: Any) -> None:
+        self.errors[error.code()] = str(error.str())

@@ -1,0 +1,195 @@
+"""The settings that log in to Kafka, and what each client makes of them."""
+
+import json
+import ssl
+from pathlib import Path
+
+import pytest
+from aiokafka.abc import AbstractTokenProvider
+from confluent_kafka import Producer
+from faust.types.auth import AuthProtocol
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ft.config import Config
+from ft.errors import ConfigError
+from ft.kafka_security import MECHANISMS, PROTOCOLS, KafkaSecurity
+from ft.streams.credentials import credentials
+from tests.certificates import Authority
+
+SCRAM = {
+    "FT_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+    "FT_KAFKA_SASL_MECHANISM": "scram-sha-512",
+    "FT_KAFKA_USERNAME": "worker",
+    "FT_KAFKA_PASSWORD": "s3cret",
+}
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path)
+
+
+def test_nothing_set_is_a_plain_connection_without_a_login() -> None:
+    security = KafkaSecurity.from_env({})
+
+    assert security.librdkafka() == {}
+    assert credentials(security) is None
+    assert security.environ() == {}
+
+
+def test_a_name_and_a_password_are_shown_over_tls_by_every_client() -> None:
+    security = KafkaSecurity.from_env(SCRAM)
+    shown = credentials(security)
+
+    assert security.librdkafka() == {
+        "security.protocol": "SASL_SSL",
+        "ssl.ca.location": "probe",
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.username": "worker",
+        "sasl.password": "s3cret",
+    }
+    assert shown is not None
+    assert shown.protocol is AuthProtocol.SASL_SSL
+    assert (shown.mechanism.value, shown.username, shown.password) == ("SCRAM-SHA-512", "worker", "s3cret")
+    assert shown.ssl_context.verify_mode is ssl.CERT_REQUIRED
+    assert shown.ssl_context.check_hostname
+
+
+def test_a_certificate_is_shown_by_every_client(authority: Authority) -> None:
+    mine = authority.certify("worker")
+    security = KafkaSecurity.from_env(
+        {
+            "FT_KAFKA_SECURITY_PROTOCOL": "SSL",
+            "FT_KAFKA_CA": str(authority.file),
+            "FT_KAFKA_CERTIFICATE": str(mine.certificate),
+            "FT_KAFKA_KEY": str(mine.encrypted_key),
+            "FT_KAFKA_KEY_PASSWORD": mine.password,
+        }
+    )
+
+    assert security.librdkafka()["ssl.certificate.location"] == str(mine.certificate)
+    assert security.librdkafka()["ssl.key.password"] == mine.password
+    shown = credentials(security)
+    assert shown is not None
+    assert shown.protocol is AuthProtocol.SSL
+    assert [dict(pair[0] for pair in ca["subject"])["commonName"] for ca in shown.context.get_ca_certs()] == [
+        "ft tests"
+    ]
+
+
+def test_a_token_is_asked_for_when_a_client_connects(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("a-token\n")
+    security = KafkaSecurity.from_env(
+        {
+            "FT_KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
+            "FT_KAFKA_SASL_MECHANISM": "OAUTHBEARER",
+            "FT_KAFKA_TOKEN_FILE": str(file),
+        }
+    )
+    shown = credentials(security)
+
+    assert security.librdkafka()["oauth_cb"]("")[0] == "a-token"
+    assert shown is not None
+    assert isinstance(shown.oauth_cb, AbstractTokenProvider)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_librdkafka_knows_every_protocol_and_mechanism(protocol: str, mechanism: str) -> None:
+    """A producer is made, and refuses what it does not know; it never connects."""
+    made = KafkaSecurity(
+        protocol=protocol, mechanism=mechanism if "SASL" in protocol else "", username="u", password="p", token_url="u"
+    )
+    settings = made.librdkafka()
+    settings.pop("oauth_cb", None)
+
+    Producer({"bootstrap.servers": "127.0.0.1:1", "log_level": 0, **settings})
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"FT_KAFKA_SECURITY_PROTOCOL": "TLS"}, "expected one of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL, got 'TLS'"),
+        ({**SCRAM, "FT_KAFKA_SASL_MECHANISM": "GSSAPI"}, "expected one of PLAIN, SCRAM-SHA-256"),
+        ({"FT_KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}, "FT_KAFKA_SASL_MECHANISM is not set"),
+        ({**SCRAM, "FT_KAFKA_PASSWORD": ""}, "FT_KAFKA_PASSWORD is not set: expected it, as .* is SASL_SSL, "),
+        (
+            {**SCRAM, "FT_KAFKA_SECURITY_PROTOCOL": ""},
+            "FT_KAFKA_PASSWORD, .*USERNAME: expected nothing, as .*PLAINTEXT",
+        ),
+        ({"FT_KAFKA_SECURITY_PROTOCOL": "SSL", "FT_KAFKA_KEY": "/k"}, "FT_KAFKA_CERTIFICATE is not set"),
+        ({"FT_KAFKA_SECURITY_PROTOCOL": "SSL", "FT_KAFKA_CA": "/no/such"}, "FT_KAFKA_CA: expected a file that can be"),
+        ({"FT_KAFKA_CA": "/no/such"}, "FT_KAFKA_CA: expected nothing"),
+        ({**SCRAM, "FT_KAFKA_PASSWORD_FILE": "/p"}, "FT_KAFKA_PASSWORD and FT_KAFKA_PASSWORD_FILE are both set"),
+        ({**SCRAM, "FT_KAFKA_PASSWORD": "", "FT_KAFKA_PASSWORD_FILE": "/no/such"}, "/no/such cannot be read"),
+        (
+            {"FT_KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "FT_KAFKA_SASL_MECHANISM": "OAUTHBEARER"},
+            "FT_KAFKA_TOKEN_URL or FT_KAFKA_TOKEN_FILE is not set",
+        ),
+    ],
+)
+def test_what_cannot_be_used_is_told(given: dict[str, str], told: str) -> None:
+    with pytest.raises(ConfigError, match=told) as caught:
+        KafkaSecurity.from_env(given)
+
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("from a file\n")
+    given = {**SCRAM, "FT_KAFKA_PASSWORD_FILE": str(file)}
+    del given["FT_KAFKA_PASSWORD"]
+
+    assert KafkaSecurity.from_env(given).password == "from a file"
+
+
+def test_a_file_that_is_no_certificate_is_told(tmp_path: Path, authority: Authority) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_text("nothing of the kind")
+    security = KafkaSecurity(protocol="SSL", ca=file)
+    with pytest.raises(ConfigError, match=r"FT_KAFKA_CA: .*expected certificates of authorities in PEM"):
+        credentials(security)
+
+    mine, other = authority.certify("mine"), authority.certify("other")
+    security = KafkaSecurity(protocol="SSL", ca=authority.file, certificate=mine.certificate, key=other.key)
+    with pytest.raises(ConfigError, match="expected a certificate and its private key in PEM"):
+        credentials(security)
+
+
+def test_secrets_are_not_shown_by_their_settings() -> None:
+    config = Config.from_env({**SCRAM, "FT_KAFKA": "k:9", "FT_RPC_POLYGON": "https://node.example/k3y"})
+
+    assert "s3cret" not in repr(config.kafka_security)
+    assert "s3cret" not in repr(config)
+    assert "k3y" not in repr(config)
+
+
+@given(st.fixed_dictionaries({}, optional={name: st.sampled_from(["x", ""]) for name in SCRAM}))
+def test_another_process_reads_what_this_one_did(names: dict[str, str]) -> None:
+    """Whatever subset is set: it is refused, or it goes through the environment unchanged."""
+    chosen = {name: text and SCRAM[name] for name, text in names.items()}
+    try:
+        security = KafkaSecurity.from_env(chosen)
+    except ConfigError:
+        return
+
+    assert KafkaSecurity.from_env(security.environ()) == security
+
+
+def test_the_login_of_the_embedded_servers_is_not_shown_to_others(tmp_path: Path) -> None:
+    stored = {
+        "FT_KAFKA": "127.0.0.1:1",
+        "FT_KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
+        "FT_KAFKA_SASL_MECHANISM": "PLAIN",
+        "FT_KAFKA_USERNAME": "ft",
+        "FT_KAFKA_PASSWORD": "ours",
+    }
+    (tmp_path / "servers.json").write_text(json.dumps(stored))
+    home = {"FT_HOME": str(tmp_path)}
+
+    assert Config.from_env(home).kafka_security.password == "ours"
+    assert Config.from_env({**home, "FT_KAFKA": "127.0.0.1:1"}).kafka_security.password == "ours"
+    assert Config.from_env({**home, "FT_KAFKA": "theirs:9092"}).kafka_security == KafkaSecurity()
