@@ -13,16 +13,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit, urlunsplit
 
-from ft import kafka_security, providers, registry_security
+from ft import kafka_security, postgres_logins, providers, registry_security
 from ft.errors import ConfigError
 from ft.kafka_security import KafkaSecurity
+from ft.postgres_logins import login_of, same_server, url_in_role
 from ft.registry_security import RegistrySecurity
 
 AGENTS = ("normalize", "ledger", "publisher", "project")
 ADDRESSES = ("FT_KAFKA", "FT_POSTGRES", "FT_SCHEMA_REGISTRY")
-SERVERS = (*ADDRESSES, *sorted(kafka_security.VARIABLES | registry_security.VARIABLES))
+SERVERS = (
+    *ADDRESSES,
+    *sorted(kafka_security.VARIABLES | registry_security.VARIABLES | postgres_logins.VARIABLES),
+)
 """The variables that say where the servers are, and how one logs in there."""
 KAFKA_JVM = "-Xms256m -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 LOG_SAMPLE = 100
@@ -39,7 +42,7 @@ class Config:
     """``FT_CACHE``: downloaded server archives, checked against committed checksums. Default ``<home>/cache``."""
     addresses: Mapping[str, str] = field(repr=False)
     """``FT_KAFKA`` (host:port, ...), ``FT_POSTGRES`` (URL), ``FT_SCHEMA_REGISTRY`` (URL); absent if unknown. With what
-    is needed to log in there: :mod:`ft.kafka_security`, :mod:`ft.registry_security`."""
+    is needed to log in there: :mod:`ft.kafka_security`, :mod:`ft.registry_security`, :mod:`ft.postgres_logins`."""
     networks_file: Path | None = None
     """``FT_NETWORKS``: a TOML file of networks added to, or replacing, the built-in ones. Default: none."""
     rpc: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -152,11 +155,9 @@ class Config:
         return self._address("FT_SCHEMA_REGISTRY", "the schema registry's URL (http://host:port/...)")
 
     def postgres_as(self, role: str) -> str:
-        """The database URL with its session in ``role`` (ft_writer, ft_api): the login must be a member of it."""
-        parts = urlsplit(self.postgres)
-        option = "options=" + quote(f"-c role={role}", safe="")
-        query = f"{parts.query}&{option}" if parts.query else option
-        return urlunsplit(parts._replace(query=query))
+        """The database URL with its session in ``role`` (ft_writer, ft_api), by the role's own login where it has one.
+        Raises ConfigError."""
+        return url_in_role(self.postgres, role, login_of(self.addresses, role))
 
     def environ(self) -> dict[str, str]:
         """The environment variables that make another process read this configuration."""
@@ -213,11 +214,15 @@ def _addresses(env: Mapping[str, str], home: Path) -> dict[str, str]:
     named = {name: env[name] for name in SERVERS if env.get(name)}
     if named.get("FT_KAFKA", left.get("FT_KAFKA")) != left.get("FT_KAFKA"):  # another one asks for another login
         left = {name: value for name, value in left.items() if name not in kafka_security.VARIABLES}
+    if "FT_POSTGRES" in named and not same_server(named["FT_POSTGRES"], left.get("FT_POSTGRES", "")):
+        left = {name: value for name, value in left.items() if name not in postgres_logins.VARIABLES}
     found = left | named
     if "FT_POSTGRES" in found:
         _require_postgres_url(found["FT_POSTGRES"])
     KafkaSecurity.from_env(found)  # what cannot be used is refused before anything is tried
     RegistrySecurity.from_env(found)
+    for role in postgres_logins.PREFIXES:
+        login_of(found, role)
     return found
 
 

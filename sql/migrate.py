@@ -13,6 +13,7 @@ from ft.config import Config
 from ft.contracts import NONE
 from ft.errors import ConfigError, DatabaseError, DatabaseUnavailable
 from ft.networks import Network, load_networks
+from ft.postgres_logins import login_of
 from ft.schemas.standards import FAMILY, HOLDING, TITLES
 from ft.sql.queries import LIVE, load
 
@@ -38,7 +39,7 @@ def migrate(url: str, config: Config) -> list[str]:
     try:
         with psycopg.connect(url, autocommit=True) as conn:
             conn.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
-            _ensure_roles(conn)
+            _ensure_roles(conn, config)
             _ensure_ledger_of_migrations(conn)
             applied = _apply(conn)
             with conn.transaction():
@@ -83,19 +84,31 @@ def ensure_network(url: str, network: Network) -> None:
         raise ConfigError("the database is not migrated: ref.networks is missing. Run `ft migrate`.") from exc
 
 
-def _ensure_roles(conn: psycopg.Connection[Any]) -> None:
+def _ensure_roles(conn: psycopg.Connection[Any], config: Config) -> None:
+    """Roles, and logins of their own for those for which the configuration has one; a login that is there stays."""
     for role in ROLES:
-        name = sql.Identifier(role)
+        name, login = sql.Identifier(role), login_of(config.addresses, role)
         if conn.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,)).fetchone() is None:
             # Roles belong to the cluster: another database's migration may be quicker.
             with suppress(psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
                 conn.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(name))
+        if login is not None and login.username == role:
+            may = conn.execute("SELECT rolcanlogin FROM pg_roles WHERE rolname = %s", (role,)).fetchone()
+            if may is not None and not may[0]:
+                password = sql.Literal(login.password)
+                conn.execute(sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(name, password))
         member = conn.execute("SELECT pg_has_role(current_user, %s, 'SET')", (role,)).fetchone()
         if member is None or not member[0]:
             conn.execute(sql.SQL("GRANT {} TO CURRENT_USER WITH SET TRUE, INHERIT TRUE").format(name))
     database = conn.execute("SELECT current_database()").fetchone()
     assert database is not None
-    conn.execute(sql.SQL("GRANT CREATE ON DATABASE {} TO ft_migrate").format(sql.Identifier(database[0])))
+    for right in (
+        "GRANT CONNECT, CREATE ON DATABASE {} TO ft_migrate",
+        "GRANT CONNECT, TEMPORARY ON DATABASE {} TO ft_writer",
+        "GRANT CONNECT ON DATABASE {} TO ft_api",
+        "REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC",  # ft_api stores nothing, not even for a session
+    ):
+        conn.execute(sql.SQL(right).format(sql.Identifier(database[0])))
 
 
 def _ensure_ledger_of_migrations(conn: psycopg.Connection[Any]) -> None:

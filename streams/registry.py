@@ -21,6 +21,7 @@ _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
 _TIMEOUT_S: Final = 10  # with every retry well below the watchdog's patience
 _ID_MAX: Final = 2**31 - 1
+_SHUT_OUT: Final = (401, 403)
 _NO_SUCH_ID: Final = (400, 404, 422)
 
 
@@ -125,13 +126,12 @@ class Registry:
         try:
             yield
         except SchemaRegistryError as exc:
-            raise self._unavailable(f"{what}: {exc}") from exc
+            raise self._unavailable(f"{what}: {exc}", exc.http_status_code) from exc
         except (httpx.HTTPError, OSError) as exc:
             raise self._unavailable(f"{what}: expected an answer, got: {exc}") from exc
 
-    def _unavailable(self, what: str) -> RegistryUnavailable:
-        remedy = "Is it running (`ft status`), and is FT_SCHEMA_REGISTRY right?"
-        return RegistryUnavailable(f"schema registry {self._url}, {what}. {remedy}")
+    def _unavailable(self, what: str, status: int | None = None) -> RegistryUnavailable:
+        return RegistryUnavailable(f"schema registry {self._url}, {what}. {remedy_of(status)}")
 
     def _known_id(self, subject: str, schema: Schema) -> int | None:
         try:
@@ -140,6 +140,16 @@ class Registry:
             if exc.http_status_code == _NOT_FOUND:
                 return None
             raise
+
+
+def remedy_of(status: int | None) -> str:
+    """What to look at where it answers with this status; None: it does not answer."""
+    if status in _SHUT_OUT:
+        return (
+            "Is the login right (FT_SCHEMA_REGISTRY_USERNAME and FT_SCHEMA_REGISTRY_PASSWORD, or "
+            "FT_SCHEMA_REGISTRY_TOKEN)?"
+        )
+    return "Is it running (`ft status`), and is FT_SCHEMA_REGISTRY right?"
 
 
 def _incompatible(subject: str, why: str) -> SchemaError:

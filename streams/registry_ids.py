@@ -27,7 +27,7 @@ import httpx
 from ft.errors import ServerError
 from ft.registry_security import RegistrySecurity
 from ft.schemas.registered import Agreement, Registered, compare, same
-from ft.streams.registry import RegistryUnavailable
+from ft.streams.registry import RegistryUnavailable, remedy_of
 
 _TIMEOUT_S: Final = 5.0
 _IMPORT_TIMEOUT_S: Final = 60.0
@@ -181,13 +181,10 @@ class Ids:
             return found
         if answer.status_code == httpx.codes.NOT_FOUND and _object(answer).get("error_code") in _NO_SUCH:
             return None
-        raise self._unavailable(f"{answer.status_code} {answer.text[:_TOLD_MAX]}")
+        raise self._unavailable(f"{answer.status_code} {answer.text[:_TOLD_MAX]}", answer.status_code)
 
-    def _unavailable(self, what: object) -> RegistryUnavailable:
-        return RegistryUnavailable(
-            f"schema registry {self._url}: expected an answer, got: {what}. Is it running (`ft status`), and is "
-            "FT_SCHEMA_REGISTRY right?"
-        )
+    def _unavailable(self, what: object, status: int | None = None) -> RegistryUnavailable:
+        return RegistryUnavailable(f"schema registry {self._url}: expected an answer, got: {what}. {remedy_of(status)}")
 
     def _refused(self, what: str, answer: httpx.Response) -> ServerError:
         return ServerError(

@@ -28,6 +28,8 @@ def started(stack: ExitStack) -> Mapping[str, str]:
     return {
         "FT_KAFKA": kafka.get_bootstrap_server(),
         "FT_POSTGRES": postgres.get_connection_url(),
+        "FT_POSTGRES_API_USERNAME": "ft_api",
+        "FT_POSTGRES_API_PASSWORD": "ft_api",
         "FT_SCHEMA_REGISTRY": (
             f"http://{registry.get_container_host_ip()}:{registry.get_exposed_port(8080)}/apis/ccompat/v7"
         ),

@@ -67,6 +67,8 @@ class Fleet:
         found = {server.setting: server.address for server in servers}
         if self.kafka.setting in found:
             found |= self.kafka.security.environ()
+        if self.postgres.setting in found:
+            found |= self.postgres.logins()
         return found
 
 

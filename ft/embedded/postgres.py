@@ -18,6 +18,7 @@ from ft.embedded.ports import answers
 from ft.embedded.progress import Progress
 from ft.embedded.unprivileged import data_folder, make_data_folder, reachable_binaries, server_uid
 from ft.errors import ServerError
+from ft.postgres_logins import PREFIXES
 
 DATABASE = ROLE = "ft"
 REGISTRY = "registry"
@@ -30,6 +31,18 @@ _PASSES = ("pre-existing shared memory block", 'lock file "postmaster.pid" alrea
 _TRIES = 20
 _RETRY_S = 0.5
 _SHARED_BUFFERS_MAX = 4 << 30
+# Everybody may store them in any database, out of sight of every table; nobody here wants to.
+_NO_LARGE_OBJECTS = """
+DO $$
+DECLARE named regprocedure;
+BEGIN
+    FOR named IN SELECT p.oid FROM pg_proc p WHERE p.pronamespace = 'pg_catalog'::regnamespace
+        AND p.proname IN ('lo_create', 'lo_creat', 'lo_from_bytea', 'lo_put', 'lo_open', 'lowrite', 'lo_import')
+    LOOP
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', named);
+    END LOOP;
+END $$
+"""
 
 
 class Postgres:
@@ -53,6 +66,13 @@ class Postgres:
     def url(self, role: str, database: str) -> str:
         """Where ``role`` finds ``database``, with its password."""
         return f"postgresql://{role}:{quote(self.password(role))}@127.0.0.1:{self._ports['postgres']}/{database}"
+
+    def logins(self) -> dict[str, str]:
+        """The variables that name the login of each role that ft works in."""
+        found = {}
+        for role, prefix in PREFIXES.items():
+            found |= {f"{prefix}_USERNAME": role, f"{prefix}_PASSWORD": self.password(role)}
+        return found
 
     def password(self, role: str) -> str:
         return secret(private_folder(self._places.home / "secrets") / f"postgres-{role}")
@@ -179,8 +199,8 @@ class Postgres:
         return True
 
     def _set_up(self) -> None:
-        """Roles and databases, once for a cluster."""
-        done = self._folder / "set-up"
+        """Roles and databases, once for a cluster, and once more for one that an earlier version set up."""
+        done = self._folder / "set-up-with-logins"
         if done.exists():
             return
         import psycopg
@@ -189,17 +209,28 @@ class Postgres:
         # In the template, because only a superuser may create it: every database made later has it.
         with psycopg.connect(self.url(_ADMIN, "template1"), autocommit=True) as template:
             template.execute("CREATE EXTENSION IF NOT EXISTS vector")
+            template.execute(_NO_LARGE_OBJECTS)
         with psycopg.connect(self.url(_ADMIN, "postgres"), autocommit=True) as admin:
-            for role, database, rights in ((ROLE, DATABASE, "CREATEDB CREATEROLE"), (REGISTRY, REGISTRY, "")):
+
+            def ensure(role: str, rights: str = "") -> None:
                 if not admin.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,)).fetchone():
                     admin.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
                 password = sql.Literal(self.password(role))
                 statement = sql.SQL("ALTER ROLE {} LOGIN " + rights + " PASSWORD {}")
                 admin.execute(statement.format(sql.Identifier(role), password))
+
+            for role, database, rights in ((ROLE, DATABASE, "CREATEDB CREATEROLE"), (REGISTRY, REGISTRY, "")):
+                ensure(role, rights)
                 if not admin.execute("SELECT FROM pg_database WHERE datname = %s", (database,)).fetchone():
                     owner = sql.Identifier(role)
                     admin.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), owner))
-            # Who creates a role may also act as it: the pipeline logs in once and takes the role that it needs.
+                # Whoever logs in for one of them has no business in the other.
+                admin.execute(sql.SQL("REVOKE CONNECT ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database)))
+            for role in PREFIXES:
+                ensure(role)
+                grant = sql.SQL("GRANT {} TO {} WITH ADMIN TRUE, SET TRUE, INHERIT TRUE")
+                admin.execute(grant.format(sql.Identifier(role), sql.Identifier(ROLE)))
+            # Who creates a role may also act as it: the pipeline may log in once and take the role that it needs.
             admin.execute("ALTER ROLE ft SET createrole_self_grant = 'set, inherit'")
         write_private(done, "")
 

@@ -1,8 +1,10 @@
-"""docs/operating.md: what it tells an operator to run in Postgres runs there, and does what it says."""
+"""What the pages tell an operator to run in Postgres runs there, and does what they say."""
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -25,18 +27,16 @@ def test_every_statement_runs_on_a_migrated_database(operator: psycopg.Connectio
     operator.execute(statement.encode())
 
 
-def test_the_apis_own_login_reads_projections_and_nothing_else(config: Config) -> None:
-    (create,) = blocks(section(page("operating.md"), "## Real servers"), "sql")
+def test_a_login_that_is_a_member_of_the_apis_role_reads_projections_and_nothing_else(config: Config) -> None:
+    assert "any other must be a member of that role" in section(page("logins.md"), "## Postgres")
     login = f"ft_web_{urlsplit(config.postgres).path[-8:]}"
-    parts = urlsplit(config.postgres)
-    theirs = urlunsplit(parts._replace(netloc=f"{login}:secret@{parts.netloc.rpartition('@')[2]}"))
     with psycopg.connect(config.postgres, autocommit=True) as owner:
-        owner.execute(create.replace("ft_web", login).replace("change me", "secret").encode())
+        owner.execute(f"CREATE ROLE {login} LOGIN PASSWORD 'secret' IN ROLE ft_api".encode())
         try:
-            as_api = Config(home=config.home, cache=config.cache, addresses={"FT_POSTGRES": theirs}).postgres_as(
-                "ft_api"
-            )
+            names = {"FT_POSTGRES_API_USERNAME": login, "FT_POSTGRES_API_PASSWORD": "secret"}
+            as_api = replace(config, addresses={**config.addresses, **names}).postgres_as("ft_api")
             with psycopg.connect(as_api, autocommit=True) as conn:
+                assert conn.execute("SELECT session_user, current_user").fetchone() == (login, "ft_api")
                 assert conn.execute("SELECT count(*) FROM projection.heads").fetchone() == (0,)
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
                     conn.execute("SELECT count(*) FROM ledger.events")
@@ -44,3 +44,16 @@ def test_the_apis_own_login_reads_projections_and_nothing_else(config: Config) -
                     conn.execute("SET ROLE ft_writer")
         finally:
             owner.execute(f"DROP ROLE {login}".encode())
+
+
+def test_the_page_takes_away_the_large_objects_that_the_embedded_server_takes_away(config: Config) -> None:
+    (revoke,) = blocks(section(page("logins.md"), "## Postgres"), "sql")
+    with psycopg.connect(config.postgres) as conn:
+        taken = conn.execute(
+            "SELECT p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')' FROM pg_proc p"
+            " WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.proname ~ '^lo'"
+            " AND p.provolatile = 'v' AND NOT has_function_privilege('ft_api', p.oid, 'EXECUTE')"
+        ).fetchall()
+
+    named = set(re.findall(r"(lo\w+\([\w, ]*\))", revoke))
+    assert {name.replace(" ", "") for name in named} == {row[0].replace(" ", "") for row in taken}

@@ -9,6 +9,7 @@ from click import Command, Context, Group
 from click.testing import CliRunner
 from prometheus_client import Gauge
 
+from ft import kafka_security, registry_security
 from ft.agents.decode import erc2309
 from ft.agents.decode.transactions import ROOT, TYPE
 from ft.agents.normalize.sender import SLICE_BYTES_MAX
@@ -113,6 +114,22 @@ def test_every_setting_is_described_as_the_code_describes_it() -> None:
     assert set(listed) == set(described) | set(ADDRESSES)
 
 
+@pytest.mark.parametrize(
+    ("module", "heading", "known"),
+    [
+        ("kafka_security.py", "## Kafka", kafka_security.VARIABLES),
+        ("registry_security.py", "## Schema registry", registry_security.VARIABLES),
+    ],
+)
+def test_every_setting_of_a_login_is_described_as_the_code_describes_it(
+    module: str, heading: str, known: frozenset[str]
+) -> None:
+    listed = {row[0].strip("`"): row[1] for row in rows(section(page("logins.md"), heading))}
+
+    assert listed == settings(module)
+    assert {name.removesuffix("_FILE") for name in known} == {name.removesuffix("_FILE") for name in listed}
+
+
 def test_every_variable_that_a_configuration_hands_on_is_described() -> None:
     listed = set(names(section(page("operating.md"), "## Settings")))
     handed_on = set(Config(home=Path("h"), cache=Path("c"), addresses=dict.fromkeys(ADDRESSES, "x")).environ())
@@ -120,15 +137,15 @@ def test_every_variable_that_a_configuration_hands_on_is_described() -> None:
     assert handed_on <= listed
 
 
-def settings() -> dict[str, str]:
-    """Variable -> meaning, from the docstrings of ft/config.py's fields."""
-    module = ast.parse((CHECKOUT / "ft" / "config.py").read_text())
+def settings(file: str = "config.py") -> dict[str, str]:
+    """Variable -> meaning, from the docstrings of the fields of a class of settings."""
+    module = ast.parse((CHECKOUT / "ft" / file).read_text())
     (config,) = (node for node in module.body if isinstance(node, ast.ClassDef))
     found = {}
     for node in config.body:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             text = " ".join(str(node.value.value).replace("``", "`").split())
-            if variable := re.match(r"`((?:FT|OTEL)_\w+)`: (.*)", text):
+            if variable := re.match(r"`((?:FT|OTEL)_[\w<>]+)`(?: \(or `..._FILE`\))?: (.*)", text):
                 found[variable[1]] = variable[2]
     return found
 

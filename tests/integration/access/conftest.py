@@ -1,11 +1,15 @@
 """Servers that ask for a login, with certificates made for this run."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
+from ft.config import ADDRESSES, Config
 from tests.certificates import Authority
 from tests.integration.access.broker import StrictKafka
+from tests.integration.access.database import StrictPostgres
+from tests.integration.access.guarded import Guarded
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +31,26 @@ def kafka(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Ite
     broker.start()
     yield broker
     broker.end()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[StrictPostgres]:
+    folder = tmp_path_factory.mktemp("postgres")
+    folder.chmod(0o700)
+    server = StrictPostgres(folder, authority)
+    server.start()
+    yield server
+    server.end()
+
+
+@pytest.fixture
+def registry(config: Config, authority: Authority) -> Iterator[Guarded]:
+    with Guarded(config.schema_registry, authority.certify("registry", ["127.0.0.1"])) as guarded:
+        yield guarded
+
+
+def at(config: Config, **settings: str) -> Config:
+    """The same deployment with other settings of its servers; a server that is named anew keeps none of its own."""
+    named = tuple(name for name in ADDRESSES if name in settings)
+    kept = {name: value for name, value in config.addresses.items() if not name.startswith(named or "-")}
+    return replace(config, addresses={**kept, **settings})

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,13 +17,10 @@ from ft.streams.producer import Producer
 from ft.streams.topics import Topics, cluster_id, create_topics, end_of
 from tests.certificates import Authority
 from tests.integration.access.broker import PASSWORD, USER, StrictKafka
-from tests.integration.normalize.rawtopic import NETWORK, appends, claim, open_raw
-from tests.integration.worker.workers import WorkerProcess
-from tests.synthetic.chain import Chain
+from tests.integration.access.conftest import at
 from tests.tokens import jwt
 
 WAYS = ["mtls", "mtls with an encrypted key", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
-HELD = "SELECT contract, token_id::bigint, account, quantity::bigint FROM projection.ownership_view"
 
 Enter = Callable[[str], Config]
 
@@ -49,15 +45,10 @@ def enter(config: Config, kafka: StrictKafka, authority: Authority, tmp_path: Pa
             login = KafkaSecurity(
                 protocol="SASL_SSL", ca=authority.file, mechanism=way, username=USER, password=PASSWORD
             )
-        return at(config, kafka.ssl if way.startswith("mtls") else kafka.sasl_ssl, login)
+        address = kafka.ssl if way.startswith("mtls") else kafka.sasl_ssl
+        return at(config, FT_KAFKA=address, **login.environ())
 
     return made
-
-
-def at(config: Config, address: str, login: KafkaSecurity) -> Config:
-    """The same deployment at another Kafka."""
-    others = {name: value for name, value in config.addresses.items() if not name.startswith("FT_KAFKA")}
-    return replace(config, addresses={**others, "FT_KAFKA": address, **login.environ()})
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -79,41 +70,27 @@ async def test_every_client_is_let_in(enter: Enter, way: str) -> None:
     assert end_of(config, topic, 0) == 2
 
 
-async def test_a_deployment_works_behind_a_login(enter: Enter, tmp_path: Path) -> None:
-    config = replace(enter("SCRAM-SHA-512"), partitions=3, session_timeout_s=6.0)
-    chain = Chain(seed=3, network=NETWORK, logs=20, contracts=12)
-    with open_raw(config, tmp_path) as raw:
-        await raw.write(claim(), *appends(chain, 6, lease=0, first=True))
-        worker = WorkerProcess(raw.config, tmp_path / "worker.log", "normalize,ledger,publisher,project", {})
-        try:
-            held = dict(chain.ownership.held)
-            await raw.until(lambda: {row[:3]: row[3] for row in raw.rows(HELD)} == held, within_s=60)
-            assert worker.terminate() == 0
-        finally:
-            worker.kill()
-
-
 def wrong_password(config: Config, kafka: StrictKafka, authority: Authority, _: Authority) -> Config:
     login = KafkaSecurity(
         protocol="SASL_SSL", ca=authority.file, mechanism="SCRAM-SHA-512", username=USER, password="wr0ng"
     )
-    return at(config, kafka.sasl_ssl, login)
+    return at(config, FT_KAFKA=kafka.sasl_ssl, **login.environ())
 
 
 def other_authority(config: Config, kafka: StrictKafka, _: Authority, stranger: Authority) -> Config:
     login = KafkaSecurity(protocol="SASL_SSL", ca=stranger.file, mechanism="PLAIN", username=USER, password=PASSWORD)
-    return at(config, kafka.sasl_ssl, login)
+    return at(config, FT_KAFKA=kafka.sasl_ssl, **login.environ())
 
 
 def other_name(config: Config, kafka: StrictKafka, authority: Authority, _: Authority) -> Config:
     """The same server under an address that its certificate does not name."""
     port = kafka.sasl_ssl.rpartition(":")[2]
     login = KafkaSecurity(protocol="SASL_SSL", ca=authority.file, mechanism="PLAIN", username=USER, password=PASSWORD)
-    return at(config, f"127.0.0.2:{port}", login)
+    return at(config, FT_KAFKA=f"127.0.0.2:{port}", **login.environ())
 
 
 def no_certificate(config: Config, kafka: StrictKafka, authority: Authority, _: Authority) -> Config:
-    return at(config, kafka.ssl, KafkaSecurity(protocol="SSL", ca=authority.file))
+    return at(config, FT_KAFKA=kafka.ssl, **KafkaSecurity(protocol="SSL", ca=authority.file).environ())
 
 
 def no_token(config: Config, kafka: StrictKafka, authority: Authority, _: Authority) -> Config:
@@ -121,11 +98,11 @@ def no_token(config: Config, kafka: StrictKafka, authority: Authority, _: Author
         protocol="SASL_SSL", ca=authority.file, mechanism="OAUTHBEARER", token_url="http://127.0.0.1:9/token",
         client_id="worker", client_secret="wr0ng",
     )  # fmt: skip
-    return at(config, kafka.sasl_ssl, login)
+    return at(config, FT_KAFKA=kafka.sasl_ssl, **login.environ())
 
 
 def no_login(config: Config, kafka: StrictKafka, _: Authority, __: Authority) -> Config:
-    return at(config, kafka.sasl_ssl, KafkaSecurity())
+    return at(config, FT_KAFKA=kafka.sasl_ssl)
 
 
 @pytest.mark.parametrize(

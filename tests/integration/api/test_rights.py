@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -32,6 +33,32 @@ def _relations(database: str, schemas: tuple[str, ...]) -> list[tuple[str, str]]
             " WHERE n.nspname = ANY(%s) AND c.relkind IN ('r', 'p', 'v', 'm') ORDER BY 1, 2",
             (list(schemas),),
         ).fetchall()
+
+
+def test_it_is_a_login_of_its_own_that_no_statement_leaves(as_api: psycopg.Connection[Any]) -> None:
+    for statement in ("RESET ROLE", "RESET SESSION AUTHORIZATION", "SET ROLE NONE", "DISCARD ALL"):
+        as_api.execute(statement)
+
+        assert as_api.execute("SELECT session_user, current_user").fetchone() == ("ft_api", "ft_api")
+    for role in ("ft", "ft_writer", "ft_migrate"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            as_api.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
+
+
+def test_nothing_can_be_stored_out_of_sight(as_api: psycopg.Connection[Any]) -> None:
+    """Neither in tables that live as long as a session, nor in large objects, which belong to no table."""
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        as_api.execute("CREATE TEMP TABLE mine (x int)")
+    for call in ("lo_create(0)", "lo_creat(-1)", "lo_from_bytea(0, 'x')", "lo_put(1, 0, 'x')", "lo_open(1, 131072)"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            as_api.execute(f"SELECT {call}".encode())
+
+
+def test_no_other_database_of_ours_can_be_entered(config: Config) -> None:
+    where = urlsplit(config.postgres_as("ft_api"))
+
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        psycopg.connect(where._replace(path="/registry").geturl())
 
 
 def test_every_relation_of_projection_can_be_read(database: str, as_api: psycopg.Connection[Any]) -> None:

@@ -1,5 +1,6 @@
 """Between ft and the registry: passes requests on, and fails those that a test names."""
 
+import ssl
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -36,8 +37,8 @@ REQUESTS: Final = tuple(
 class Between(Served):
     """A registry's address that leads to another one. A failing request is answered 501: that is not tried again."""
 
-    def __init__(self, registry: str) -> None:
-        super().__init__()
+    def __init__(self, registry: str, tls: ssl.SSLContext | None = None) -> None:
+        super().__init__(tls)
         self.failing: Request | None = None
         self._root = urlsplit(registry)
         self.url += self._root.path
