@@ -53,14 +53,33 @@ class Reason(Struct, frozen=True, kw_only=True):
 
 
 def reasons(
-    backlog: BacklogRow, followers: Sequence[FollowerRow], failures: Sequence[FailureRow], *, errors: bool = False
+    backlog: BacklogRow,
+    followers: Sequence[FollowerRow],
+    failures: Sequence[FailureRow],
+    *,
+    other: str | None = None,
+    errors: bool = False,
 ) -> list[Reason]:
     """All that hold: of the whole system first, then network by network.
 
-    ``errors``: with what processes said as they ended; it names servers, and is not for everybody.
+    ``other``: why the database is of another deployment than whoever asks; None: it is of the same. ``errors``: with what processes said as they ended; it names servers, and is not for everybody.
     """
     of_networks = (each for row in followers for each in _of_network(row))
-    return [*_of_all(backlog), *_of_ends(failures, errors), *of_networks]
+    found = [] if other is None else [Reason(reason="identity", network=None, detail=other)]
+    return [*found, *_of_all(backlog), *_of_ends(failures, errors), *of_networks]
+
+
+def out_of_place(backlog: BacklogRow, failures: Sequence[FailureRow], *, other: str | None) -> str | None:
+    """Why what is read here may not be of one deployment; None: nothing says so.
+
+    A worker looks every few seconds whether log, database and registry belong together, and ends where they do not: as
+    long as one lives, they do, whatever another one found that was set otherwise.
+    """
+    if other is not None or backlog.workers > 0:
+        return other
+    found = [row for row in failures if row.role == "worker" and row.kind in _ABOUT["identity"] and row.lately]
+    newest = min(found, key=lambda row: row.last_s, default=None)
+    return None if newest is None else f"the last worker ended {newest.last_s:.0f} s ago by {newest.kind}"
 
 
 def _of_all(backlog: BacklogRow) -> list[Reason]:

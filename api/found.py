@@ -159,3 +159,5 @@ class Status(Struct, frozen=True, kw_only=True):
     heads: list[HeadRow]
     followers: list[FollowerRow]
     failures: list[FailureRow]
+    other: str | None
+    """Why the database is not that of this deployment; None: nothing says so."""

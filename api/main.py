@@ -42,7 +42,7 @@ def application(config: Config) -> ASGIApp:
         finally:
             await database.close()
 
-    return build(Reads(database), lifespan=[connected], origins=config.api_cors_origins)
+    return build(Reads(database, config.topic_prefix), lifespan=[connected], origins=config.api_cors_origins)
 
 
 def build(reads: Any, lifespan: Any = (), origins: Collection[str] = ()) -> ASGIApp:

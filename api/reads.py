@@ -57,8 +57,10 @@ _NETWORKS_ANEW_S: Final = 1.0
 class Reads:
     """Every read of the API. All methods raise DatabaseUnavailable or DatabaseError."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, topic_prefix: str = "") -> None:
+        """``topic_prefix``: of the deployment that this API is of."""
         self._database = database
+        self._topic_prefix = topic_prefix
         self._partitions: int | None = None
         self._networks: tuple[str, ...] = ()
         self._networks_at = -_NETWORKS_ANEW_S
@@ -300,6 +302,15 @@ class Reads:
 
     # the system itself
 
+    def _other(self, prefix: str | None) -> str | None:
+        """Of a database whose deployment has this prefix; None: it has no name yet."""
+        if prefix is None or prefix == self._topic_prefix:
+            return None
+        return (
+            f"the API expected a database of the deployment with topic prefix {self._topic_prefix!r} (FT_TOPIC_PREFIX), "
+            f"got one with {prefix!r}"
+        )
+
     async def status(self) -> Status:
         count = await self.partitions()
 
@@ -311,6 +322,7 @@ class Reads:
                 followers = await rows_of(conn, STATUS["followers"], FollowerRow, {})
                 failures = await rows_of(conn, STATUS["failures"], FailureRow, {})
                 heads = await lookups.heads(conn, [chain.network for chain in chains], "ledger")
+                prefix = await value_of(conn, STATUS["deployment"], {})
                 assert backlog is not None
                 spoken = [speaking(of_network, count) for of_network in heads.values()]
                 return Status(
@@ -320,6 +332,7 @@ class Reads:
                     heads=[each for each in spoken if each],
                     followers=followers,
                     failures=failures,
+                    other=self._other(prefix),
                 )
 
         return await self._database.read(work)

@@ -26,7 +26,9 @@ _ERRORS: Final = {
     422: _spec("Something in the request cannot be read; `errors` names it."),
     503: _spec("The database is away, `overloaded` or `range_not_indexed`; `Retry-After`."),
 }
-READY: Final = _spec("Not ready: the database is away, not migrated, or `overloaded`; `Retry-After`.")
+READY: Final = _spec(
+    "Not ready: the database is away, not migrated or of another deployment, or `overloaded`; `Retry-After`."
+)
 CONDITIONAL: Final = {304: ResponseSpec(None, description="Unchanged since that `ETag`."), **_ERRORS}
 PAGED: Final = {400: _spec("`invalid_cursor`, or `cursor_filter_mismatch`: the cursor is of other filters."), **_ERRORS}
 

@@ -8,10 +8,11 @@ from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 from msgspec import Meta, Struct
 
-from ft.api.attention import Reason, reasons
+from ft.api.attention import Reason, out_of_place, reasons
 from ft.api.found import Status
 from ft.api.freshness import AsOf, as_of, oldest
 from ft.api.observe import ApiMetrics
+from ft.api.problems import Problem
 from ft.api.responses import READY
 from ft.api.rows import ChainRow, PartitionRow
 
@@ -86,7 +87,7 @@ async def status(reads: _Reads) -> StatusAnswer:
     found = await reads.status()
     backlog = found.backlog
     spoken = {head.network: head for head in found.heads}
-    needed = reasons(found.backlog, found.followers, found.failures)
+    needed = reasons(found.backlog, found.followers, found.failures, other=found.other)
     return StatusAnswer(
         status="attention" if needed else "ok",
         reasons=needed,
@@ -110,8 +111,10 @@ async def health() -> Health:
 
 @get("/health/ready", summary="Ready", responses={503: READY}, tags=["operations"])
 async def ready(reads: _Reads) -> Health:
-    """200 if the database answers and is migrated, else 503."""
-    await reads.status()
+    """200 if the database answers, is migrated and of this deployment, as far as it can tell; else 503."""
+    found = await reads.status()
+    if why := out_of_place(found.backlog, found.failures, other=found.other):
+        raise Problem(503, "other_deployment", why)
     return Health(status="ok")
 
 

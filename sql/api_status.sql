@@ -32,6 +32,10 @@ SELECT (SELECT coalesce(sum(p.unpublished), 0) FROM projection.publishing p) AS 
        (SELECT count(*) FROM projection.months m WHERE NOT m.indexed) AS months_unindexed,
        (SELECT count(*) FROM projection.workers w WHERE w.seen_at > now() - interval '1 minute') AS workers;
 
+-- name: deployment
+-- The prefix of the deployment that the database is of.
+SELECT topic_prefix FROM projection.deployment;
+
 -- name: failures
 -- How processes ended lately, and errors that nobody has settled; ages in seconds.
 SELECT role, what, kind, error, lately, settled, extract(epoch FROM now() - last_at)::double precision AS last_s

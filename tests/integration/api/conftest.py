@@ -25,7 +25,7 @@ def world(database: str) -> Iterator[World]:
 async def client(config: Config) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the API, which reads in the role ft_api."""
     database = Database(config.postgres_as("ft_api"), pool_max=3)
-    app: Any = build(Reads(database))
+    app: Any = build(Reads(database, config.topic_prefix))
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     await database.open()
     try:

@@ -299,6 +299,22 @@ async def test_a_database_without_our_tables_is_503(world: World, client: httpx.
     assert (body["status"], body["code"]) == (503, "not_migrated")
 
 
+async def test_a_database_of_another_deployment_is_not_ready(
+    world: World, client: httpx.AsyncClient, config: Config
+) -> None:
+    name = "INSERT INTO system.deployment (id, topic_prefix, cluster_id) VALUES (gen_random_uuid(), %s, 'c')"
+    world.run(name, config.topic_prefix)
+    assert (await client.get("/health/ready")).status_code == 200
+    world.run("UPDATE system.deployment SET topic_prefix = 'other.'")
+
+    body = problem(await client.get("/health/ready"))
+
+    assert (body["status"], body["code"]) == (503, "other_deployment")
+    assert body["detail"].endswith("(FT_TOPIC_PREFIX), got one with 'other.'")
+    reasons = (await client.get("/api/v1/status")).raise_for_status().json()["reasons"]
+    assert "identity" in [each["reason"] for each in reasons]
+
+
 async def test_what_nobody_foresaw_is_500_without_a_traceback(client: httpx.AsyncClient) -> None:
     class Broken:
         async def partitions(self) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from ft.api.attention import WORDS, reasons
+from ft.api.attention import WORDS, out_of_place, reasons
 from ft.api.rows import BacklogRow, FailureRow, FollowerRow
 
 BACKLOG = BacklogRow(outbox_unpublished="0", outbox_blocked=0, dlq_depth="0", findings=0, months_unindexed=0, workers=1)
@@ -68,6 +68,30 @@ def test_every_word_that_a_database_tells_holds_in_its_own_case(word: str) -> No
 )
 def test_an_end_that_was_an_accident_or_is_settled_needs_nobody(end: dict[str, Any]) -> None:
     assert told({}, {}, end) == []
+
+
+def test_a_database_of_another_deployment_needs_somebody_and_is_not_ready() -> None:
+    found = reasons(BACKLOG, [FOLLOWED], [], other="another prefix")
+
+    assert [(each.reason, each.detail) for each in found] == [("identity", "another prefix")]
+    assert out_of_place(BACKLOG, [], other="another prefix") == "another prefix"
+
+
+@pytest.mark.parametrize(
+    ("workers", "end", "ready"),
+    [
+        (1, {"kind": "OtherDeployment"}, True),  # another one is at work, and looked since
+        (0, {"kind": "OtherDeployment"}, False),
+        (0, {"kind": "OffsetMismatch"}, False),
+        (0, {"kind": "OtherDeployment", "lately": 0}, True),
+        (0, {"kind": "OtherDeployment", "role": "ingest"}, True),
+        (0, {"kind": "RegistryUnavailable"}, True),
+    ],
+)
+def test_what_the_last_worker_found_out_of_place_is_not_ready(workers: int, end: dict[str, Any], ready: bool) -> None:
+    found = out_of_place(replace(BACKLOG, workers=workers), [replace(FAILED, **end)], other=None)
+
+    assert (found is None) == ready
 
 
 def test_an_operator_is_told_the_error_and_the_newest_of_a_loop() -> None:
