@@ -62,7 +62,8 @@ def reasons(
 ) -> list[Reason]:
     """All that hold: of the whole system first, then network by network.
 
-    ``other``: why the database is of another deployment than whoever asks; None: it is of the same. ``errors``: with what processes said as they ended; it names servers, and is not for everybody.
+    ``other``: why the database is of another deployment than whoever asks; None: it is of the same. ``errors``: with
+    what processes said as they ended; it names servers, and is not for everybody.
     """
     of_networks = (each for row in followers for each in _of_network(row))
     found = [] if other is None else [Reason(reason="identity", network=None, detail=other)]

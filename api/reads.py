@@ -307,8 +307,8 @@ class Reads:
         if prefix is None or prefix == self._topic_prefix:
             return None
         return (
-            f"the API expected a database of the deployment with topic prefix {self._topic_prefix!r} (FT_TOPIC_PREFIX), "
-            f"got one with {prefix!r}"
+            f"the API expected a database of the deployment with topic prefix {self._topic_prefix!r} "
+            f"(FT_TOPIC_PREFIX), got one with {prefix!r}"
         )
 
     async def status(self) -> Status:
