@@ -67,8 +67,8 @@ class KafkaSecurity:
 
     def environ(self) -> dict[str, str]:
         """The environment variables that make another process read this; secrets are among them."""
-        values = {_NAMES[setting.name][0]: getattr(self, setting.name) for setting in fields(self)}
-        return {name: str(value) for name, value in values.items() if value}
+        chosen = {setting.name: getattr(self, setting.name) for setting in fields(self)}
+        return {_NAMES[name][0]: str(value) for name, value in chosen.items() if value != getattr(_PLAIN, name)}
 
     def librdkafka(self) -> dict[str, Any]:
         """Settings of a librdkafka client: producer, consumer or admin."""
@@ -141,6 +141,7 @@ _PARSE: Final[Mapping[str, Any]] = {
     "key": path_of,
     "token_file": path_of,
 }
+_PLAIN: Final = KafkaSecurity()
 VARIABLES: Final = frozenset(name for name, _ in _NAMES.values()) | {
     f"{name}{FILE}" for name, is_secret in _NAMES.values() if is_secret
 }

@@ -28,7 +28,8 @@ class Admin(AdminClient):
     def __init__(self, config: Config) -> None:
         # librdkafka holds on to what it calls back: not to this client, whose connections would never end.
         self._heard = heard = _Heard()
-        super().__init__({**config.kafka_client, "log_level": 3, "logger": CLIENTS, "error_cb": heard})
+        settings: dict[str, Any] = {**config.kafka_client, "log_level": 3, "logger": CLIENTS, "error_cb": heard}
+        super().__init__(settings)
 
     def result(self, future: Any, timeout_s: float) -> Any:
         """What was asked for. Raises KafkaException, TimeoutError; the latter soon where the login is refused."""

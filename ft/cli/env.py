@@ -1,4 +1,4 @@
-"""``ft env``: Print the servers' addresses and logins as `export` lines for a shell."""
+"""``ft env``: Print the servers' addresses and logins for a shell."""
 
 import shlex
 
@@ -9,7 +9,7 @@ from ft.config import ADDRESSES, Config
 
 @click.command()
 def command() -> None:
-    """Print the servers' addresses, with what Kafka's login needs, as export lines: eval "$(ft env)"."""
+    """Print the servers' addresses, and what their logins take: eval "$(ft env)"."""
     config = Config.from_env()
     logins = {name: value for name, value in sorted(config.addresses.items()) if name not in ADDRESSES}
     for name, value in [*((name, _address(config, name)) for name in ADDRESSES), *logins.items()]:

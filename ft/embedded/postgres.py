@@ -69,7 +69,7 @@ class Postgres:
 
     def logins(self) -> dict[str, str]:
         """The variables that name the login of each role that ft works in."""
-        found = {}
+        found: dict[str, str] = {}
         for role, prefix in PREFIXES.items():
             found |= {f"{prefix}_USERNAME": role, f"{prefix}_PASSWORD": self.password(role)}
         return found

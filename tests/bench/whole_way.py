@@ -8,7 +8,6 @@ from typing import Final
 
 import psutil
 import psycopg
-from tests.bench.pace import paced
 
 from ft import children
 from ft.children import Child
@@ -16,6 +15,7 @@ from ft.config import Config
 from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics
 from tests.bench.feed import NETWORK, make, write
+from tests.bench.pace import paced
 from tests.bench.watching import CLAIMED, READY_S, RUN_S, cpu, hops, is_applied, one, sound
 from tests.synthetic.chain import Chain
 from tests.synthetic.ownership import differences

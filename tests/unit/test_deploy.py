@@ -14,8 +14,10 @@ from prometheus_client import Gauge
 
 from ft.api.observe import ApiMetrics
 from ft.cli import commands
-from ft.config import Config
+from ft.config import SERVERS, Config
 from ft.embedded import kafka, registry
+from ft.networks import load_networks
+from ft.providers import variable
 from ft.streams import metrics
 from tests.unit.pages import CHECKOUT
 from tests.unit.test_docs import known_options
@@ -82,7 +84,7 @@ def test_every_metric_of_a_worker_but_the_stubs_is_on_the_dashboard() -> None:
 
 
 def test_every_setting_of_a_container_is_one_of_the_code() -> None:
-    known = set(Config.from_env({"FT_HOME": "x"}).environ()) | {"FT_KAFKA", "FT_POSTGRES", "FT_SCHEMA_REGISTRY"}
+    known = {*Config.from_env({"FT_HOME": "x"}).environ(), *SERVERS, *map(variable, load_networks())}
     ours = {name: body for name, body in services().items() if body.get("image") == "ft"}
 
     assert set(ours) == {"migrate", "worker", "ingest", "api"}
@@ -113,10 +115,10 @@ def test_a_containers_command_is_one_of_ours(service: str) -> None:
 
 def test_kafka_has_the_settings_of_the_embedded_one() -> None:
     filled = kafka._PROPERTIES.format(
-        port=0, controller_port=0, data="", message_bytes_max=kafka.MESSAGE_BYTES_MAX,
+        listeners="", controller_port=0, data="", message_bytes_max=kafka.MESSAGE_BYTES_MAX,
         fetch_bytes_max=kafka._REQUEST_BYTES_MAX,
     )  # fmt: skip
-    embedded = dict(line.split("=", 1) for line in filled.splitlines())
+    embedded = dict(line.split("=", 1) for line in filled.splitlines() if line)
     given = {
         name.removeprefix("KAFKA_").lower().replace("_", "."): str(value)
         for name, value in services()["kafka"]["environment"].items()

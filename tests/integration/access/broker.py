@@ -3,7 +3,12 @@
 from pathlib import Path
 from typing import Final
 
-from confluent_kafka.admin import AdminClient, ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
 
 from ft.config import KAFKA_JVM, Config
 from ft.embedded import ports

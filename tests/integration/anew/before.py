@@ -42,7 +42,7 @@ async def restore(config: Config) -> None:
     create_topics(config, [], PARTITIONS)
     await _send(config)
     with psycopg.connect(config.postgres, autocommit=True) as conn:
-        _migrate(conn)
+        _migrate(conn, config)
         conn.execute("SET timezone = 'UTC'")
         for table, content in recorded()["tables"].items():
             if table == "ledger.events":
@@ -56,9 +56,9 @@ async def restore(config: Config) -> None:
         )
 
 
-def _migrate(conn: psycopg.Connection[Any]) -> None:
+def _migrate(conn: psycopg.Connection[Any], config: Config) -> None:
     """As that version's migrator did."""
-    migrate._ensure_roles(conn)
+    migrate._ensure_roles(conn, config)
     migrate._ensure_ledger_of_migrations(conn)
     folder = files("ft.sql") / "migrations"
     for path in sorted((p for p in folder.iterdir() if p.name.endswith(".sql")), key=lambda p: p.name):

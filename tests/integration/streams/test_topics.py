@@ -1,5 +1,6 @@
 """Topics and the producer against the real broker."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -129,8 +130,8 @@ async def test_a_record_near_the_limit_passes_the_shipped_settings_and_a_larger_
         producer.send(topic, 0, b"x" * (RECORD_BYTES_MAX + 1))
 
 
-async def test_a_broker_that_is_away_is_waited_for_up_to_the_given_time() -> None:
-    producer = Producer("127.0.0.1:1")
+async def test_a_broker_that_is_away_is_waited_for_up_to_the_given_time(config: Config) -> None:
+    producer = Producer(replace(config, addresses={"FT_KAFKA": "127.0.0.1:1"}))
     producer.send("t", 0, b"x")
 
     with pytest.raises(BrokerUnavailable, match="not acknowledged"):

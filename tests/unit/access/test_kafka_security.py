@@ -4,9 +4,11 @@ import json
 import ssl
 from pathlib import Path
 
+import faust
 import pytest
-from aiokafka.abc import AbstractTokenProvider
+from aiokafka.abc import AbstractTokenProvider  # type: ignore[import-untyped]
 from confluent_kafka import Producer
+from faust.auth import OAuthCredentials
 from faust.types.auth import AuthProtocol
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,9 +51,10 @@ def test_a_name_and_a_password_are_shown_over_tls_by_every_client() -> None:
         "sasl.username": "worker",
         "sasl.password": "s3cret",
     }
-    assert shown is not None
+    assert isinstance(shown, faust.SASLCredentials)
     assert shown.protocol is AuthProtocol.SASL_SSL
     assert (shown.mechanism.value, shown.username, shown.password) == ("SCRAM-SHA-512", "worker", "s3cret")
+    assert shown.ssl_context is not None
     assert shown.ssl_context.verify_mode is ssl.CERT_REQUIRED
     assert shown.ssl_context.check_hostname
 
@@ -71,11 +74,9 @@ def test_a_certificate_is_shown_by_every_client(authority: Authority) -> None:
     assert security.librdkafka()["ssl.certificate.location"] == str(mine.certificate)
     assert security.librdkafka()["ssl.key.password"] == mine.password
     shown = credentials(security)
-    assert shown is not None
+    assert isinstance(shown, faust.SSLCredentials)
     assert shown.protocol is AuthProtocol.SSL
-    assert [dict(pair[0] for pair in ca["subject"])["commonName"] for ca in shown.context.get_ca_certs()] == [
-        "ft tests"
-    ]
+    assert "ft tests" in str(shown.context.get_ca_certs())
 
 
 def test_a_token_is_asked_for_when_a_client_connects(tmp_path: Path) -> None:
@@ -91,7 +92,7 @@ def test_a_token_is_asked_for_when_a_client_connects(tmp_path: Path) -> None:
     shown = credentials(security)
 
     assert security.librdkafka()["oauth_cb"]("")[0] == "a-token"
-    assert shown is not None
+    assert isinstance(shown, OAuthCredentials)
     assert isinstance(shown.oauth_cb, AbstractTokenProvider)
 
 

@@ -1,15 +1,16 @@
 """Where a network's nodes are named, and that no message shows them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ft.config import Config
 from ft.errors import ConfigError
-from ft.networks import Network, load_networks
+from ft.networks import load_networks
 from ft.providers import from_environment, providers_of, read_file, require_http, require_known, variable
 
-AMOY = Network(slug="polygon-amoy", chain_id=80_002, rpc_urls=("https://own",))
+AMOY = replace(load_networks()["polygon"], slug="polygon-amoy", rpc_urls=("https://own",))
 NAME = "FT_RPC_POLYGON_AMOY"
 
 
