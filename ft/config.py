@@ -141,7 +141,8 @@ class Config:
 
     @property
     def kafka_client(self) -> dict[str, Any]:
-        """With what every client of librdkafka finds Kafka and logs in. Raises ConfigError where none is known."""
+        """With what every client of librdkafka finds Kafka and logs in. Raises ConfigError where none is known,
+        BrokerUnavailable where no token is to be had."""
         return {"bootstrap.servers": self.kafka, **self.kafka_security.librdkafka()}
 
     @cached_property

@@ -71,7 +71,8 @@ class KafkaSecurity:
         return {_NAMES[name][0]: str(value) for name, value in chosen.items() if value != getattr(_PLAIN, name)}
 
     def librdkafka(self) -> dict[str, Any]:
-        """Settings of a librdkafka client: producer, consumer or admin."""
+        """Settings of a librdkafka client: producer, consumer or admin. Raises BrokerUnavailable where it needs a token
+        and there is none."""
         if self.protocol == "PLAINTEXT":
             return {}
         settings: dict[str, Any] = {"security.protocol": self.protocol}
@@ -84,6 +85,7 @@ class KafkaSecurity:
         if self.mechanism:
             settings["sasl.mechanism"] = self.mechanism
         if self.mechanism == "OAUTHBEARER":
+            self.tokens.current()  # a client that gets none waits for ten seconds, and does not say why
             settings["oauth_cb"] = self.tokens.for_librdkafka
         elif self.mechanism:
             settings |= {"sasl.username": self.username, "sasl.password": self.password}

@@ -62,4 +62,7 @@ class _Heard:
         self.errors: dict[int, str] = {}
 
     def __call__(self, error: Any) -> None:
-        self.errors[error.code()] = str(error.str())
+        """Under TLS 1.3 a broker asks for our certificate when the handshake is over here: librdkafka then speaks of a
+        connection that failed."""
+        text = str(error.str())
+        self.errors[KafkaError._SSL if "SSL routines" in text else error.code()] = text

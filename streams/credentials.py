@@ -11,7 +11,7 @@ from ft.kafka_security import KafkaSecurity
 from ft.oauth import Tokens
 
 
-class _Provider(AbstractTokenProvider):  # type: ignore[misc]
+class _Provider(AbstractTokenProvider):
     """aiokafka asks for a token whenever it opens a connection."""
 
     def __init__(self, tokens: Tokens) -> None:

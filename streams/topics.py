@@ -44,6 +44,8 @@ _PASSING: Final = {
     KafkaError.THROTTLING_QUOTA_EXCEEDED,
 }
 
+_NO_ANSWER: Final = {KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN}
+
 _Layout: TypeAlias = dict[str, tuple[int, dict[str, str]]]
 """Topic -> how many partitions it has, and the settings it is created with."""
 
@@ -170,7 +172,7 @@ def cluster_id(config: Config) -> str:
     try:
         found = admin.result(admin.describe_cluster(request_timeout=_TIMEOUT_S), _TIMEOUT_S)
     except KafkaException as exc:
-        raise _translated(config, exc) from exc
+        raise _translated(config, exc, admin) from exc
     except TimeoutError as exc:
         raise BrokerUnavailable(
             f"Kafka at {config.kafka}: expected its cluster id, got no answer{admin.why()}"
@@ -191,7 +193,7 @@ def topic_identities(config: Config, names: Iterable[str]) -> dict[str, TopicIde
             return _identities(admin, wanted)
         except KafkaException as exc:
             if exc.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
-                raise _translated(config, exc) from exc
+                raise _translated(config, exc, admin) from exc
             if time.monotonic() > deadline:
                 lacks = f"Kafka at {config.kafka} lacks one of {', '.join(wanted)}. Run `ft migrate`."
                 raise ConfigError(lacks) from exc
@@ -228,7 +230,7 @@ def delete_topics(config: Config, names: Iterable[str]) -> list[str]:
             deleted.append(name)
         except KafkaException as exc:
             if exc.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
-                raise _translated(config, exc) from exc
+                raise _translated(config, exc, admin) from exc
     return deleted
 
 
@@ -246,7 +248,9 @@ def delete_records(config: Config, ends: Mapping[tuple[str, int], int]) -> None:
         try:
             first = future.result(_TIMEOUT_S).low_watermark
         except KafkaException as exc:
-            raise _translated(config, exc, f"{what}: its records before {place.offset} could not be deleted") from exc
+            raise _translated(
+                config, exc, admin, f"{what}: its records before {place.offset} could not be deleted"
+            ) from exc
         except TimeoutError as exc:
             raise BrokerUnavailable(
                 f"Kafka at {config.kafka}: {what}: no answer to a deletion of records{admin.why()}"
@@ -279,7 +283,7 @@ def ends_of(config: Config, partitions: Iterable[tuple[str, int]]) -> dict[tuple
     try:
         found = {(at.topic, at.partition): future.result(_TIMEOUT_S) for at, future in asked.items()}
     except KafkaException as exc:
-        raise _translated(config, exc) from exc
+        raise _translated(config, exc, admin) from exc
     except TimeoutError as exc:
         names = ", ".join(sorted({at.topic for at in wanted}))
         raise BrokerUnavailable(
@@ -340,7 +344,8 @@ def passes(error: Any) -> bool:
     return bool(error.code() < 0 or error.code() in _PASSING or error.retriable())
 
 
-def _translated(config: Config, exc: KafkaException, what: str = "") -> BrokerError:
+def _translated(config: Config, exc: KafkaException, admin: Admin, what: str = "") -> BrokerError:
     error: Any = exc.args[0]
     kind = BrokerUnavailable if passes(error) else BrokerError
-    return kind(f"Kafka at {config.kafka}: {what}{': ' if what else ''}{error.str()}")
+    why = admin.why() if error.code() in _NO_ANSWER else ""
+    return kind(f"Kafka at {config.kafka}: {what}{': ' if what else ''}{error.str()}{why}")

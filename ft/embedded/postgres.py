@@ -8,6 +8,7 @@ import subprocess
 import time
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import quote
 
 import psutil
@@ -50,6 +51,8 @@ class Postgres:
 
     name = "postgres"
     setting = "FT_POSTGRES"
+    extensions: ClassVar[tuple[str, ...]] = ("vector",)
+    """Those that its databases have."""
 
     def __init__(self, places: Places, ports: dict[str, int], progress: Progress) -> None:
         self._places = places
@@ -130,11 +133,15 @@ class Postgres:
 
     @cached_property
     def _binaries(self) -> Path:
+        installed = self.installed()
+        return installed if self._uid is None else reachable_binaries(installed, self._uid)
+
+    def installed(self) -> Path:
+        """The folder that holds bin/. Raises ServerError."""
         found = importlib.util.find_spec(_PACKAGE)
         if found is None or not found.submodule_search_locations:
             raise ServerError(f"the package {_PACKAGE} is missing: expected Postgres from it. Run `make setup`.")
-        installed = Path(found.submodule_search_locations[0]) / _INSTALLED
-        return installed if self._uid is None else reachable_binaries(installed, self._uid)
+        return Path(found.submodule_search_locations[0]) / _INSTALLED
 
     def _spawn(self) -> psutil.Process:
         self._create()
@@ -208,7 +215,8 @@ class Postgres:
 
         # In the template, because only a superuser may create it: every database made later has it.
         with psycopg.connect(self.url(_ADMIN, "template1"), autocommit=True) as template:
-            template.execute("CREATE EXTENSION IF NOT EXISTS vector")
+            for extension in self.extensions:
+                template.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(extension)))
             template.execute(_NO_LARGE_OBJECTS)
         with psycopg.connect(self.url(_ADMIN, "postgres"), autocommit=True) as admin:
 

@@ -50,7 +50,7 @@ class StrictKafka(Kafka):
         chosen = ports.choose(places, frozenset({"kafka", "kafka_controller"}), lambda _: None)
         super().__init__(places, chosen, KAFKA_JVM, Quiet())
         self._authority = authority
-        self._server = authority.certify("broker", [HOST, "localhost"])
+        self._server = authority.certify("broker", [HOST])
         self.sasl_ssl = f"{HOST}:{free_port(HOST)}"
         self.ssl = f"{HOST}:{free_port(HOST)}"
 

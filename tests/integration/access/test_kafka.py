@@ -86,7 +86,7 @@ def other_name(config: Config, kafka: StrictKafka, authority: Authority, _: Auth
     """The same server under an address that its certificate does not name."""
     port = kafka.sasl_ssl.rpartition(":")[2]
     login = KafkaSecurity(protocol="SASL_SSL", ca=authority.file, mechanism="PLAIN", username=USER, password=PASSWORD)
-    return at(config, FT_KAFKA=f"127.0.0.2:{port}", **login.environ())
+    return at(config, FT_KAFKA=f"localhost:{port}", **login.environ())
 
 
 def no_certificate(config: Config, kafka: StrictKafka, authority: Authority, _: Authority) -> Config:
