@@ -100,6 +100,11 @@ def _ensure_roles(conn: psycopg.Connection[Any], config: Config) -> None:
         member = conn.execute("SELECT pg_has_role(current_user, %s, 'SET')", (role,)).fetchone()
         if member is None or not member[0]:
             conn.execute(sql.SQL("GRANT {} TO CURRENT_USER WITH SET TRUE, INHERIT TRUE").format(name))
+    grant_database(conn)
+
+
+def grant_database(conn: psycopg.Connection[Any]) -> None:
+    """Which role may do what with the database as a whole: a copy of it begins without these."""
     database = conn.execute("SELECT current_database()").fetchone()
     assert database is not None
     for right in (

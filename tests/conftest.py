@@ -25,6 +25,7 @@ from ft import embedded
 from ft.config import ADDRESSES, SERVERS, Config
 from ft.errors import ServerError
 from ft.sql.databases import drop_database
+from ft.sql.migrate import grant_database
 from tests.recordings import recording
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -80,6 +81,8 @@ def database(servers: Mapping[str, str], _template: str | None) -> Iterator[str]
     name = f"ft_test_{secrets.token_hex(6)}"
     admin = servers["FT_POSTGRES"]
     _create(admin, name, template=_template)
+    with psycopg.connect(_at(admin, name)) as conn:
+        grant_database(conn)
     yield _at(admin, name)
     drop_database(admin, name)
 

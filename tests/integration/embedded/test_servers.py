@@ -27,7 +27,8 @@ from ft.errors import ServerError
 from tests.integration.embedded.conftest import Ft
 
 NAMES = ["kafka", "postgres", "registry"]
-KAFKA_LOGIN = [f"FT_KAFKA_{of}" for of in ("PASSWORD", "SASL_MECHANISM", "SECURITY_PROTOCOL", "USERNAME")]
+LOGINS = [f"FT_KAFKA_{of}" for of in ("PASSWORD", "SASL_MECHANISM", "SECURITY_PROTOCOL", "USERNAME")]
+LOGINS += [f"FT_POSTGRES_{role}_{of}" for role in ("API", "WRITER") for of in ("PASSWORD", "USERNAME")]
 
 
 def _states(config: Config) -> dict[str, str]:
@@ -118,7 +119,7 @@ def test_up_status_env_down_tell_the_same_story(home: Config, ft: Ft) -> None:
     stored = json.loads((home.home / "servers.json").read_text())
     status = _finish(ft("status")).splitlines()
 
-    assert list(env) == [*ADDRESSES, *KAFKA_LOGIN]
+    assert list(env) == [*ADDRESSES, *LOGINS]
     assert {name: stored[name] for name in env} == env
     assert stored["pids"] == _pids(home)
     assert [line.split()[:2] for line in status[1:4]] == [[name, "running"] for name in NAMES]
