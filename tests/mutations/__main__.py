@@ -27,7 +27,9 @@ from tests.mutations.all import MUTATIONS
 from tests.mutations.mutation import CHECKOUT, Mutation
 
 RUN_S: Final = 900.0
-"""One run of pytest, at most."""
+"""The tests of one mutation, at most."""
+WHOLE_S: Final = 5400.0
+"""Those of all of them, one after another, at most."""
 
 
 class Copy:
@@ -49,15 +51,16 @@ class Copy:
                 shutil.copy2(source, target, follow_symlinks=False)
 
     def pytest(self, tests: Sequence[str], *, stop: bool) -> tuple[int, str]:
-        """Exit code and output."""
+        """Exit code and output. ``stop``: at the first failure, as one mutation's tests are run."""
+        patience_s = RUN_S if stop else WHOLE_S
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=line"]
         try:
             done = subprocess.run(
                 [*command, *(["-x"] if stop else []), *tests],
-                cwd=self.root, env=self._env, capture_output=True, text=True, timeout=RUN_S,
+                cwd=self.root, env=self._env, capture_output=True, text=True, timeout=patience_s,
             )  # fmt: skip
         except subprocess.TimeoutExpired as exc:
-            return -1, f"no end within {RUN_S:.0f} s: {(exc.stdout or b'')[-500:]!r}"
+            return -1, f"no end within {patience_s:.0f} s: {(exc.stdout or b'')[-500:]!r}"
         return done.returncode, done.stdout + done.stderr
 
     @contextmanager
