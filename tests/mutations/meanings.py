@@ -25,8 +25,8 @@ MUTATIONS: Final = (
     Mutation(
         name="a-card-for-what-never-moved",
         path="agents/project/projection.py",
-        old="        for asset in in_order({slot[:3] for slot in _shifted(folded.holdings, stored)} & uncounted.keys()):\n",
-        new="        for asset in uncounted:\n",
+        old=" in in_order({slot[:3] for slot in _shifted(folded.holdings, stored)} & uncounted.keys()):\n",
+        new=" in uncounted:\n",
         tests=(PROJECTION,),
     ),
     Mutation(

@@ -98,11 +98,14 @@ def test_a_token_is_asked_for_when_a_client_connects(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("mechanism", MECHANISMS)
-def test_librdkafka_knows_every_protocol_and_mechanism(protocol: str, mechanism: str) -> None:
+def test_librdkafka_knows_every_protocol_and_mechanism(protocol: str, mechanism: str, tmp_path: Path) -> None:
     """A producer is made, and refuses what it does not know; it never connects."""
+    token = tmp_path / "token"
+    token.write_text("a-token")
     made = KafkaSecurity(
-        protocol=protocol, mechanism=mechanism if "SASL" in protocol else "", username="u", password="p", token_url="u"
-    )
+        protocol=protocol, mechanism=mechanism if "SASL" in protocol else "", username="u", password="p",
+        token_file=token,
+    )  # fmt: skip
     settings = made.librdkafka()
     settings.pop("oauth_cb", None)
 

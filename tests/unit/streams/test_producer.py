@@ -9,10 +9,11 @@ from typing import Final
 
 import pytest
 
+from ft.config import Config
 from ft.streams.outbox import Outbox
 from ft.streams.producer import Producer
 
-_NOWHERE: Final = "127.0.0.1:9"
+_NOWHERE: Final = Config(home=Path("h"), cache=Path("c"), addresses={"FT_KAFKA": "127.0.0.1:9"})
 _WITHIN_S: Final = 20.0
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="threads are counted by /proc")
@@ -28,7 +29,7 @@ def no_collector() -> Iterator[None]:
 
 @pytest.mark.parametrize("make", [Producer, Outbox, lambda where: Producer(where, offsets=True)])
 @pytest.mark.usefixtures("no_collector")
-def test_it_takes_its_threads_with_it_whatever_it_had_to_send(make: Callable[[str], Producer | Outbox]) -> None:
+def test_it_takes_its_threads_with_it_whatever_it_had_to_send(make: Callable[[Config], Producer | Outbox]) -> None:
     before = _threads()
     producer = make(_NOWHERE)
     producer.send("topic", 0, b"record")
