@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ft import kafka_security, postgres_logins, providers, registry_security
+from ft import kafka_security, node_urls, postgres_logins, registry_security
 from ft.errors import ConfigError
 from ft.kafka_security import KafkaSecurity
 from ft.postgres_logins import login_of, same_server, url_in_role
@@ -94,7 +94,7 @@ class Config:
             cache=Path(env.get("FT_CACHE") or home / "cache").expanduser().absolute(),
             addresses=_addresses(env, home),
             networks_file=Path(env["FT_NETWORKS"]).expanduser() if env.get("FT_NETWORKS") else None,
-            rpc=providers.from_environment(env),
+            rpc=node_urls.from_environment(env),
             topic_prefix=env.get("FT_TOPIC_PREFIX", ""),
             generation=_generation(env),
             partitions=_integer(env, "FT_PARTITIONS", 8, minimum=1),

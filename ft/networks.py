@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from ft.contracts import Contract, read_contracts
 from ft.errors import ConfigError
+from ft.node_urls import node_url
 
 FAMILIES: Final = ("evm", "ton")
 TAGS: Final = ("safe", "finalized", "latest")
-_SCHEMES: Final = ("http://", "https://", "ws://", "wss://")
 _SLUG: Final = re.compile(r"[a-z][a-z0-9-]{0,31}\Z")
 
 
@@ -164,16 +164,6 @@ def _urls(value: object, where: str) -> tuple[str, ...]:
     if not isinstance(urls, list | tuple) or not all(isinstance(url, str) for url in urls):
         raise ConfigError(f"{where}: rpc_urls: expected a list of URLs, got {type(value).__name__}")
     return tuple(node_url(url, f"{where}: rpc_urls, number {number}") for number, url in enumerate(urls, 1))
-
-
-def node_url(url: str, where: str) -> str:
-    """The URL. Raises ConfigError, which does not show it (keys are in it), where it is none of a node."""
-    if not url.startswith(_SCHEMES) or any(character.isspace() for character in url):
-        raise ConfigError(
-            f"{where}: expected a URL that begins with {', '.join(_SCHEMES)} and has no blanks, "
-            f"got {len(url)} characters that are none"
-        )
-    return url
 
 
 def _marketplaces(value: object, where: str) -> dict[str, str]:

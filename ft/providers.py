@@ -6,12 +6,10 @@ every user of a machine, a file or an environment is not.
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Final
 
 from ft.errors import ConfigError
-from ft.networks import Network, node_url
-
-PREFIX: Final = "FT_RPC_"
+from ft.networks import Network
+from ft.node_urls import PREFIX, node_url, split
 
 
 def variable(network: str) -> str:
@@ -36,19 +34,6 @@ def read_file(file: Path) -> tuple[str, ...]:
     if not urls:
         raise ConfigError(f"--rpc-file: {file}: expected a node's URL a line, got none")
     return tuple(node_url(url, where) for where, url in urls)
-
-
-def from_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Variable -> its text, of all that name nodes. Raises ConfigError."""
-    found = {name: text.strip() for name, text in environ.items() if name.startswith(PREFIX) and text.strip()}
-    for name, text in found.items():
-        split(text, name)
-    return found
-
-
-def split(text: str, where: str) -> tuple[str, ...]:
-    """URLs with commas or blanks between them. Raises ConfigError."""
-    return tuple(node_url(url, where) for url in text.replace(",", " ").split())
 
 
 def providers_of(

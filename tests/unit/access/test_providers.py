@@ -8,7 +8,8 @@ import pytest
 from ft.config import Config
 from ft.errors import ConfigError
 from ft.networks import load_networks
-from ft.providers import from_environment, providers_of, read_file, require_http, require_known, variable
+from ft.node_urls import from_environment
+from ft.providers import providers_of, read_file, require_http, require_known, variable
 
 AMOY = replace(load_networks()["polygon"], slug="polygon-amoy", rpc_urls=("https://own",))
 NAME = "FT_RPC_POLYGON_AMOY"
