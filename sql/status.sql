@@ -95,7 +95,7 @@ ORDER BY b.id
 SELECT month FROM ledger.months WHERE NOT indexed ORDER BY month
 
 -- name: building
--- The index that is built now; seen by the login that builds, so the session leaves its role first.
+-- The index that is built now; seen by the login that builds, so that one asks.
 SELECT coalesce(c.relname, ''), p.phase,
        round(100.0 * greatest(p.blocks_done, 0) / nullif(p.blocks_total, 0))::integer
 FROM pg_stat_progress_create_index p

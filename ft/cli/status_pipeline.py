@@ -69,7 +69,8 @@ def read(config: Config) -> Status:
     with psycopg.connect(config.postgres_as("ft_writer"), connect_timeout=int(_TIMEOUT_S)) as conn:
         building = sql.pop("building")
         found = {name: conn.execute(query, values).fetchall() for name, query in sql.items()}
-        conn.execute("SET ROLE NONE")  # what a session does is shown to its own login only
+    # What a session does is shown to its own login only, and indexes are built by that of FT_POSTGRES.
+    with psycopg.connect(config.postgres, connect_timeout=int(_TIMEOUT_S)) as conn:
         found["building"] = conn.execute(building).fetchall()
     return Status(**found, ends=_ends(config, [(row[1], row[2]) for row in found["consumers"]]))
 

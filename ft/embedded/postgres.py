@@ -128,6 +128,11 @@ class Postgres:
         return data_folder(self._places, self._uid)
 
     @property
+    def set_up_mark(self) -> Path:
+        """There once roles and databases are."""
+        return self._folder / "set-up-with-logins"
+
+    @property
     def _data(self) -> Path:
         return self._folder / "data"
 
@@ -207,8 +212,7 @@ class Postgres:
 
     def _set_up(self) -> None:
         """Roles and databases, once for a cluster, and once more for one that an earlier version set up."""
-        done = self._folder / "set-up-with-logins"
-        if done.exists():
+        if self.set_up_mark.exists():
             return
         import psycopg
         from psycopg import sql
@@ -238,9 +242,13 @@ class Postgres:
                 ensure(role)
                 grant = sql.SQL("GRANT {} TO {} WITH ADMIN TRUE, SET TRUE, INHERIT TRUE")
                 admin.execute(grant.format(sql.Identifier(role), sql.Identifier(ROLE)))
+                enter = sql.SQL("GRANT CONNECT ON DATABASE {} TO {}")
+                admin.execute(enter.format(sql.Identifier(DATABASE), sql.Identifier(role)))
             # Who creates a role may also act as it: the pipeline may log in once and take the role that it needs.
             admin.execute("ALTER ROLE ft SET createrole_self_grant = 'set, inherit'")
-        write_private(done, "")
+        with psycopg.connect(self.url(_ADMIN, DATABASE), autocommit=True) as ours:  # one of an earlier version
+            ours.execute(_NO_LARGE_OBJECTS)
+        write_private(self.set_up_mark, "")
 
 
 def _memory_bytes() -> int:

@@ -23,6 +23,8 @@ from ft import embedded
 from ft.config import ADDRESSES, Config
 from ft.embedded import ports, processes
 from ft.embedded.places import Places
+from ft.embedded.postgres import Postgres
+from ft.embedded.progress import Quiet
 from ft.errors import ServerError
 from tests.integration.embedded.conftest import Ft
 
@@ -320,6 +322,28 @@ def test_a_home_deleted_under_its_servers_begins_anew(new_home: Callable[..., Co
     with psycopg.connect(second.postgres) as connection:
         assert connection.execute("SELECT to_regclass('kept')").fetchone() == (None,)
     assert AdminClient(second.kafka_client).list_topics(timeout=20).topics.keys() <= {"__consumer_offsets"}
+
+
+def test_a_home_of_an_earlier_version_gets_its_logins(running: Config) -> None:
+    """Its Kafka let everybody in, and its roles had no logins: Kafka is started anew, and the roles get theirs."""
+    places = Places.of(running)
+    postgres = Postgres(places, ports.remembered(places), Quiet())
+    properties = places.data("kafka") / "server.properties"
+    with psycopg.connect(postgres.url("postgres", "ft"), autocommit=True) as admin:
+        admin.execute("ALTER ROLE ft_api NOLOGIN")
+        admin.execute("GRANT EXECUTE ON FUNCTION lo_create(oid) TO PUBLIC")
+    postgres.set_up_mark.unlink()
+    properties.write_text(properties.read_text().replace("user_ft", "user_before"))
+    before = _pids(running)
+
+    again = embedded.start(running)
+
+    assert {name for name, pid in _pids(again).items() if pid != before[name]} == {"kafka"}
+    assert AdminClient(again.kafka_client).list_topics(timeout=20).brokers
+    with psycopg.connect(again.postgres_as("ft_api"), autocommit=True) as conn:
+        assert conn.execute("SELECT session_user").fetchone() == ("ft_api",)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            conn.execute("SELECT lo_create(0)")
 
 
 def test_vectors_are_there_for_the_role_without_rights(running: Config) -> None:
