@@ -225,7 +225,7 @@ class Postgres:
         with psycopg.connect(self.url(_ADMIN, "postgres"), autocommit=True) as admin:
 
             def ensure(role: str, rights: str = "") -> None:
-                if not admin.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,)).fetchone():
+                if admin.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,)).fetchone() is None:
                     admin.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
                 password = sql.Literal(self.password(role))
                 statement = sql.SQL("ALTER ROLE {} LOGIN " + rights + " PASSWORD {}")
@@ -233,7 +233,7 @@ class Postgres:
 
             for role, database, rights in ((ROLE, DATABASE, "CREATEDB CREATEROLE"), (REGISTRY, REGISTRY, "")):
                 ensure(role, rights)
-                if not admin.execute("SELECT FROM pg_database WHERE datname = %s", (database,)).fetchone():
+                if admin.execute("SELECT FROM pg_database WHERE datname = %s", (database,)).fetchone() is None:
                     owner = sql.Identifier(role)
                     admin.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), owner))
                 # Whoever logs in for one of them has no business in the other.
