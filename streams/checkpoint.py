@@ -29,7 +29,8 @@ Connection: TypeAlias = AsyncConnection[Any]
 _SESSION = "-c idle_in_transaction_session_timeout=5s -c lock_timeout=5s -c statement_timeout=30s -c timezone=UTC"
 TRANSACTION_S = 10
 """Longest transaction. A process that is stopped amid a pipeline, executemany or COPY is neither idle nor in a
-statement to Postgres: no other timeout takes its locks away, and the partitions' next owner waits for them."""
+statement to Postgres: no other timeout takes its locks away, and the partitions' next owner waits for them. One that is
+stopped amid a large answer is waited for even so, until Postgres' socket has had no room for as long."""
 TRANSACTION_MAX_S = 160
 """Longest transaction of a process that needs longer, as it has found out by trying."""
 _TCP: Final = {
@@ -96,7 +97,7 @@ async def connect_writer(config: Config, *, application: str = "ft", transaction
 
     Autocommit is off. ``transaction_s``: longest transaction. Raises DatabaseUnavailable.
     """
-    options = f"{_SESSION} -c transaction_timeout={transaction_s}s"
+    options = f"{_SESSION} -c transaction_timeout={transaction_s}s -c tcp_user_timeout={transaction_s}s"
     where = session(
         config.postgres_as("ft_writer"), options, application_name=application, tcp_user_timeout=_UNANSWERED_MS
     )

@@ -1,5 +1,6 @@
 """Claims and the fence on a real Postgres: who may write, and what a commit whose reply was lost means."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 
@@ -219,6 +220,24 @@ async def test_a_process_stopped_amid_a_pipeline_holds_its_locks_no_longer_than_
     await stopped.close()
 
     assert (claim.epoch, claim.next_offset) == (2, 0)
+
+
+async def test_a_process_stopped_amid_a_large_answer_holds_its_locks_no_longer_than_a_transaction_may_take(
+    config: Config, conn: Connection
+) -> None:
+    """Postgres waits for room in the socket, and looks at no timeout of its own meanwhile."""
+    stopped = await checkpoint.connect_writer(config, transaction_s=1)
+    await stopped.execute("SELECT pg_advisory_xact_lock(77)")
+    stopped.pgconn.send_query(b"SELECT repeat('x', 1000) FROM generate_series(1, 200000)")
+    assert stopped.pgconn.flush() == 0
+    deadline = asyncio.get_running_loop().time() + 20
+
+    while not (await (await conn.execute("SELECT pg_try_advisory_xact_lock(77)")).fetchone() or (False,))[0]:
+        await conn.rollback()
+        assert asyncio.get_running_loop().time() < deadline, "the lock is held still"
+        await asyncio.sleep(0.1)
+
+    await stopped.close()
 
 
 async def test_a_batch_that_needs_longer_than_a_transaction_may_take_is_given_longer_until_one_is_quick_again(
