@@ -100,20 +100,20 @@ def _ensure_roles(conn: psycopg.Connection[Any], config: Config) -> None:
         member = conn.execute("SELECT pg_has_role(current_user, %s, 'SET')", (role,)).fetchone()
         if member is None or not member[0]:
             conn.execute(sql.SQL("GRANT {} TO CURRENT_USER WITH SET TRUE, INHERIT TRUE").format(name))
-    grant_database(conn)
-
-
-def grant_database(conn: psycopg.Connection[Any]) -> None:
-    """Which role may do what with the database as a whole: a copy of it begins without these."""
     database = conn.execute("SELECT current_database()").fetchone()
     assert database is not None
+    grant_database(conn, database[0])
+
+
+def grant_database(conn: psycopg.Connection[Any], database: str) -> None:
+    """Which role may do what with a database as a whole: a copy of it begins without these."""
     for right in (
         "GRANT CONNECT, CREATE ON DATABASE {} TO ft_migrate",
         "GRANT CONNECT, TEMPORARY ON DATABASE {} TO ft_writer",
         "GRANT CONNECT ON DATABASE {} TO ft_api",
         "REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC",  # ft_api stores nothing, not even for a session
     ):
-        conn.execute(sql.SQL(right).format(sql.Identifier(database[0])))
+        conn.execute(sql.SQL(right).format(sql.Identifier(database)))
 
 
 def _ensure_ledger_of_migrations(conn: psycopg.Connection[Any]) -> None:

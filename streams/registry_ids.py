@@ -8,7 +8,6 @@ Two ways, since no API has one for all:
 The import answers with success whatever it left out: whoever puts back asks again afterwards.
 """
 
-import base64
 import io
 import json
 import ssl
@@ -47,7 +46,7 @@ class Ids:
         """``security``: what it asks for, where it asks for something."""
         login = security or RegistrySecurity()
         self._url = url.rstrip("/")
-        self._http = httpx.Client(timeout=_TIMEOUT_S, verify=_certificates(login.ca), auth=_Login(login))
+        self._http = httpx.Client(timeout=_TIMEOUT_S, verify=_certificates(login.ca), auth=_login(login))
 
     def __enter__(self) -> Self:
         return self
@@ -261,19 +260,20 @@ def _certificates(ca: Path | None) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=ca)
 
 
-class _Login(httpx.Auth):
+def _login(security: RegistrySecurity) -> httpx.Auth:
     """What each request shows: nothing, name and password, or the token of now."""
+    return httpx.BasicAuth(security.username, security.password) if security.username else _Bearer(security)
+
+
+class _Bearer(httpx.Auth):
+    """The token of now, if there is one, and the cluster that it is for."""
 
     def __init__(self, security: RegistrySecurity) -> None:
         self._security = security
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        security = self._security
-        if security.username:
-            words = base64.b64encode(f"{security.username}:{security.password}".encode()).decode()
-            request.headers["Authorization"] = f"Basic {words}"
-        elif token := security.bearer():
+        if token := self._security.bearer():
             request.headers["Authorization"] = f"Bearer {token}"
-            if security.cluster:
-                request.headers["target-sr-cluster"] = security.cluster
+            if self._security.cluster:
+                request.headers["target-sr-cluster"] = self._security.cluster
         yield request

@@ -81,8 +81,6 @@ def database(servers: Mapping[str, str], _template: str | None) -> Iterator[str]
     name = f"ft_test_{secrets.token_hex(6)}"
     admin = servers["FT_POSTGRES"]
     _create(admin, name, template=_template)
-    with psycopg.connect(_at(admin, name)) as conn:
-        grant_database(conn)
     yield _at(admin, name)
     drop_database(admin, name)
 
@@ -148,6 +146,8 @@ def _create(admin: str, name: str, *, template: str | None) -> None:
         statement += sql.SQL(" TEMPLATE {} STRATEGY file_copy").format(sql.Identifier(template))
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(statement)
+        if template is not None:
+            grant_database(connection, name)
 
 
 def _at(url: str, database: str) -> str:

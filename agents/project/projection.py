@@ -174,14 +174,13 @@ def fold(
     for change in changes:
         asset = (change.network, change.contract, change.token_id)
         if change.holder is not None:
-            slot = (*asset, "")
             if shown and asset in shown:
                 shown.remove(asset)
                 _cover(asset, balances.get(asset, ()), stored, folded.holdings, covered=True)
                 uncounted[asset] = change.standard
-            if change.kind == NONE and _changes_hands(slot, change.holder, stored, folded.holdings):
+            if change.kind == NONE:
                 uncounted[asset] = change.standard
-            folded.holdings[slot] = Holding(change.holder, 1, change.holder_block or 0)
+            folded.holdings[*asset, ""] = Holding(change.holder, 1, change.holder_block or 0)
         elif change.holder_before is not None:
             shown.add(asset)
             _cover(asset, balances.get(asset, ()), stored, folded.holdings, covered=False)
@@ -207,13 +206,6 @@ def _shifted(after: Mapping[Slot, Holding], stored: Mapping[Slot, Holding]) -> l
 
 def _counts(row: Holding | None) -> tuple[str, int] | None:
     return (row.account, row.quantity) if row is not None and row.visible else None
-
-
-def _changes_hands(slot: Slot, holder: str, stored: Mapping[Slot, Holding], after: Mapping[Slot, Holding]) -> bool:
-    """Whether somebody loses a token, or gets it back, by an event that is counted nowhere."""
-    before = after.get(slot) or stored.get(slot)
-    held = before.account if before is not None and before.visible else ""
-    return held != ("" if holder in NO_ACCOUNTS else holder)
 
 
 def _unseen(standard: str) -> Seen:

@@ -38,7 +38,6 @@ UNTRUSTED_S: Final = 60.0
 """How long a provider whose answer was wrong is asked last."""
 log = structlog.get_logger(__name__)
 NOTHING: Final[Mapping[int, str]] = MappingProxyType({})
-_HTTP: Final = ("http://", "https://")
 
 
 class EvmSource:

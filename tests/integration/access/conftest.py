@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TypeVar
 
 import pytest
 
@@ -10,6 +11,8 @@ from tests.certificates import Authority
 from tests.integration.access.broker import StrictKafka
 from tests.integration.access.database import StrictPostgres
 from tests.integration.access.guarded import Guarded
+
+S = TypeVar("S", StrictKafka, StrictPostgres)
 
 
 @pytest.fixture(scope="session")
@@ -23,24 +26,24 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("stranger"), "a stranger")
 
 
+def started(kind: type[S], folders: pytest.TempPathFactory, authority: Authority) -> Iterator[S]:
+    """A server with a certificate of the authority, in a folder that only its owner may enter."""
+    folder = folders.mktemp(kind.name)
+    folder.chmod(0o700)
+    server = kind(folder, authority)
+    server.start()
+    yield server
+    server.end()
+
+
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[StrictKafka]:
-    folder = tmp_path_factory.mktemp("kafka")
-    folder.chmod(0o700)
-    broker = StrictKafka(folder, authority)
-    broker.start()
-    yield broker
-    broker.end()
+    yield from started(StrictKafka, tmp_path_factory, authority)
 
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[StrictPostgres]:
-    folder = tmp_path_factory.mktemp("postgres")
-    folder.chmod(0o700)
-    server = StrictPostgres(folder, authority)
-    server.start()
-    yield server
-    server.end()
+    yield from started(StrictPostgres, tmp_path_factory, authority)
 
 
 @pytest.fixture

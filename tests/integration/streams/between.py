@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from tests.integration.streams.served import Served
+from tests.served import Served
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import re
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from tests.integration.streams.served import Served
+from tests.served import Served
 
 Answer = tuple[int, Any]
 

@@ -2,17 +2,14 @@
 
 import base64
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from urllib.parse import parse_qs
 
 import pytest
 
 from ft.errors import BrokerUnavailable
 from ft.oauth import Tokens, expiry
+from tests.served import Served
 from tests.tokens import jwt
 
 
@@ -23,59 +20,47 @@ class Clock:
         return self.now
 
 
-@contextmanager
-def endpoint(
-    answer: dict[str, object], status: int = 200
-) -> Iterator[tuple[str, list[tuple[str, dict[str, list[str]]]]]]:
-    """A token endpoint: its URL, and (authorization, form) of every request that came."""
-    came: list[tuple[str, dict[str, list[str]]]] = []
+class Endpoint(Served):
+    """A token endpoint that always answers the same. ``came``: (authorization, form) of every request."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            came.append((self.headers["Authorization"], parse_qs(body)))
-            text = json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
+    def __init__(self, answer: dict[str, object], status: int = 200) -> None:
+        super().__init__()
+        self.url += "/token"
+        self.came: list[tuple[str | None, dict[str, list[str]]]] = []
+        self._answer = (status, json.dumps(answer).encode())
+        self._shown: str | None = None
 
-        def log_message(self, *_: object) -> None:
-            pass
+    def lets_in(self, authorization: str | None) -> bool:
+        self._shown = authorization
+        return True
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/token", came
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    def respond(self, method: str, path: str, body: bytes, content_type: str | None) -> tuple[int, bytes]:
+        self.came.append((self._shown, parse_qs(body.decode())))
+        return self._answer
 
 
 def test_a_token_is_had_for_client_credentials_once_for_most_of_its_life() -> None:
     clock = Clock()
-    with endpoint({"access_token": "t1", "token_type": "Bearer", "expires_at": clock.now + 100}) as (url, came):
-        tokens = Tokens(url=url, client_id="id", client_secret="secret", scope="kafka", clock=clock)
+    with Endpoint({"access_token": "t1", "token_type": "Bearer", "expires_at": clock.now + 100}) as endpoint:
+        tokens = Tokens(url=endpoint.url, client_id="id", client_secret="secret", scope="kafka", clock=clock)
 
         assert tokens.current() == ("t1", clock.now + 100)
         clock.now += 79
         assert tokens.current()[0] == "t1"
-        assert len(came) == 1
+        assert len(endpoint.came) == 1
         clock.now += 2
         tokens.current()
 
-    words, form = came[0]
+    words, form = endpoint.came[0]
+    assert words is not None
     assert base64.b64decode(words.removeprefix("Basic ")) == b"id:secret"
     assert form == {"grant_type": ["client_credentials"], "scope": ["kafka"]}
-    assert len(came) == 2
+    assert len(endpoint.came) == 2
 
 
 def test_a_refusal_names_the_host_and_no_secret() -> None:
-    with endpoint({"error": "invalid_client", "error_description": "unknown client"}, 401) as (url, _):
-        tokens = Tokens(url=url, client_id="id", client_secret="s3cret")
+    with Endpoint({"error": "invalid_client", "error_description": "unknown client"}, 401) as endpoint:
+        tokens = Tokens(url=endpoint.url, client_id="id", client_secret="s3cret")
         with pytest.raises(BrokerUnavailable, match=r"Kafka's token from 127\.0\.0\.1:.*unknown client") as caught:
             tokens.current()
 
@@ -84,8 +69,8 @@ def test_a_refusal_names_the_host_and_no_secret() -> None:
 
 @pytest.mark.parametrize("answer", [{}, {"token_type": "Bearer"}])
 def test_an_answer_without_a_token_is_told(answer: dict[str, object]) -> None:
-    with endpoint(answer) as (url, _), pytest.raises(BrokerUnavailable, match="expected one"):
-        Tokens(url=url, client_id="id", client_secret="s3cret").current()
+    with Endpoint(answer) as endpoint, pytest.raises(BrokerUnavailable, match="expected one"):
+        Tokens(url=endpoint.url, client_id="id", client_secret="s3cret").current()
 
 
 def test_an_endpoint_that_is_away_is_told() -> None:
