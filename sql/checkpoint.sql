@@ -11,6 +11,17 @@ FROM system.partition_owner
 WHERE consumer = %(consumer)s AND topic = %(topic)s AND partition = %(partition)s
 FOR UPDATE;
 
+-- name: end_stopped
+-- Sessions of ft that wait for their process amid a statement, and have for so long: it was stopped while it wrote by COPY,
+-- where Postgres looks at no timeout, and whoever waits for its locks would wait until it wakes up.
+WITH stopped AS MATERIALIZED (  -- chosen before the first is ended: of conditions in one WHERE any may be looked at first
+    SELECT pid, application_name FROM pg_stat_activity
+    WHERE datname = current_database() AND usename = session_user AND pid <> pg_backend_pid()
+      AND application_name LIKE 'ft %%' AND state = 'active' AND wait_event = 'ClientRead'
+      AND state_change < now() - make_interval(secs => %(seconds)s)
+)
+SELECT application_name FROM stopped WHERE pg_terminate_backend(pid);
+
 -- name: take_row
 -- A claim by the process that owns the row already keeps its epoch: a rebalance must not fence the worker itself.
 UPDATE system.partition_owner

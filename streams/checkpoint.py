@@ -147,6 +147,17 @@ async def again(
         await asyncio.sleep(pause_s)
 
 
+async def end_stopped(conn: Connection, after_s: float = TRANSACTION_S) -> list[str]:
+    """End sessions whose processes stand still amid a COPY for longer than a transaction may take; what they were.
+
+    Raises psycopg.Error.
+    """
+    async with conn.transaction():
+        await conn.execute("SET LOCAL ROLE NONE")  # only a login may end, or even see, what its sessions do
+        rows = await (await conn.execute(load("checkpoint")["end_stopped"], {"seconds": after_s})).fetchall()
+    return [row[0] for row in rows]
+
+
 async def claim(
     conn: Connection, *, consumer: str, topic: str, partition: int, owner: str, cluster_id: str, topic_id: str
 ) -> Claim:

@@ -88,6 +88,8 @@ class Claims:
     ) -> list[Claim]:
         conn = await checkpoint.connect_writer(self._config, application="ft claims")
         try:
+            for session in await checkpoint.end_stopped(conn):
+                log.warning("a session whose process stands still was ended", session=session)
             return [
                 await self._take_one(conn, key, limits, identities[key[0]])
                 for key, limits in sorted(wanted.items())

@@ -240,6 +240,28 @@ async def test_a_process_stopped_amid_a_large_answer_holds_its_locks_no_longer_t
     await stopped.close()
 
 
+async def test_a_process_stopped_amid_a_copy_loses_its_locks_to_whoever_claims(
+    config: Config, conn: Connection
+) -> None:
+    """Postgres waits for the data, and looks at no timeout meanwhile: the session has to be ended by somebody."""
+    await take(conn, "one")
+    await conn.commit()
+    stopped = await checkpoint.connect_writer(config, application="ft ledger", transaction_s=1)
+    await stopped.execute("UPDATE system.partition_owner SET next_offset = 7")
+    stopped.pgconn.send_query(b"COPY ledger.retracted FROM STDIN")
+    assert stopped.pgconn.flush() == 0
+    deadline = asyncio.get_running_loop().time() + 20
+
+    while not (ended := await checkpoint.end_stopped(conn, after_s=2.0)):
+        assert asyncio.get_running_loop().time() < deadline, "it is there still"
+        await asyncio.sleep(0.1)
+    claim = await take(conn, "two")
+    await stopped.close()
+
+    assert ended == ["ft ledger"]
+    assert (claim.epoch, claim.next_offset) == (2, 0)
+
+
 async def test_a_batch_that_needs_longer_than_a_transaction_may_take_is_given_longer_until_one_is_quick_again(
     conn: Connection, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
