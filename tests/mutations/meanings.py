@@ -312,8 +312,7 @@ MUTATIONS: Final = (
     Mutation(
         name="from-nobody-to-nobody-leaves-the-counters",
         path="agents/project/projection.py",
-        old="            if change.kind == NONE and _changes_hands(slot, change.holder, stored, folded.holdings):\n"
-        "                uncounted[asset] = change.standard\n",
+        old="            if change.kind == NONE:\n                uncounted[asset] = change.standard\n",
         new="",
         tests=(PROJECTION,),
     ),
