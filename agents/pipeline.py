@@ -93,7 +93,10 @@ class Pipeline:
         publisher = None
         if "publisher" in self.config.agents:
             codecs: dict[Topic, Codec] = {name: facts.codecs[getattr(topics, name)] for name in TOPICS}
-            publisher = Publisher(self.config, self.app.claims, codecs, topic=topics.normalized, fail=self.app.fail)
+            publisher = Publisher(
+                self.config, self.app.claims, codecs,
+                topic=topics.normalized, generation=facts.generations.present, fail=self.app.fail,
+            )  # fmt: skip
         hop = Ledger(
             self.config,
             self.app.claims,
@@ -111,7 +114,7 @@ class Pipeline:
     def project(self) -> None:
         """ownership_changed -> projection.*. Every record takes effect exactly once; a partition is one process's."""
         topic = self.facts.topics.ownership_changed
-        hop = Project(self.config, self.app.owner, self.facts.codecs[topic])
+        hop = Project(self.config, self.app.owner, self.facts.codecs[topic], self.facts.generations)
         bundles, bundle = shares(_CHANGES, self.facts.partitions)
         self.app.run(hop, topic, name="project", bundle=bundle, bundles=bundles, within_s=_LATENCY_S)
 

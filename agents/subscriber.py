@@ -16,6 +16,7 @@ from ft.schemas import ids
 from ft.schemas.ids import NO_ACCOUNTS
 from ft.schemas.standards import HOLDING
 from ft.streams.belonging import begins
+from ft.streams.generations import Generations
 from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics
 from ft.streams.whole import WholeTopic
@@ -91,6 +92,7 @@ class Subscriber:
         self._on_records = on_records
         self._names = Topics(config.topic_prefix)
         self._schemas = Schemas(config)
+        self._generations = Generations.stored(config)
         self._codecs = {topic: self._schemas.reader(topic) for topic in TOPICS}
 
     def __enter__(self) -> Self:
@@ -138,8 +140,9 @@ class Subscriber:
     def _take(
         self, topic: str, partition: int, offset: int, value: bytes | None, cursor: int, told: Told, holdings: Holdings
     ) -> None:
-        """1. what cannot be read is put aside; 2. a repeat is dropped, and what came after the cursor; 3. what follows
-        a record that is past is put aside; 4. where one is missing, it is told, and what is here is taken."""
+        """1. what cannot be read is put aside; 2. dropped: what a restore took back, a repeat, what came after the
+        cursor; 3. what follows a record that is past is put aside; 4. where one is missing, it is told, and what is
+        here is taken."""
         where = f"{self._at(topic, partition)}, offset {offset}"
         try:
             record = self._codecs[topic].decode(value)
@@ -147,6 +150,8 @@ class Subscriber:
             told.strays += 1
             return
         seq, prev_seq = record["seq"], record["prev_seq"]
+        if self._generations.is_void(record["generation"], partition, seq):
+            return
         if seq <= told.last_seq or seq > cursor:
             return
         if prev_seq < told.last_seq:

@@ -125,6 +125,7 @@ class OwnershipChanged:
     holder_block: int | None = None
     holder_time: int | None = None
     block_end: bool | None = None
+    generation: int = 0
     schema_version: int = SCHEMA_VERSION
 
 
@@ -141,6 +142,7 @@ class Finality:
     safe: int = -1
     finalized: int = -1
     position: int = -1
+    generation: int = 0
     schema_version: int = SCHEMA_VERSION
 
 
@@ -157,6 +159,7 @@ class ReorgDetected:
     ancestor: int
     ancestor_hash: str = ""
     time: int = 0
+    generation: int = 0
     schema_version: int = SCHEMA_VERSION
 
 
@@ -182,6 +185,7 @@ class AssetCreated:
     uuid: str = ""
     tx_hash: str = ""
     finality_status: str = "pending"
+    generation: int = 0
     schema_version: int = SCHEMA_VERSION
 
 
@@ -210,7 +214,8 @@ class DeadLetter:
 class DeploymentSaid:
     """``system.deployment``: whose topics those under the prefix are.
 
-    ``made_at``: unix seconds; ``schema_ids``: subject -> id of its last version; ``schemas``: every version of them.
+    ``made_at``: unix seconds; ``schema_ids``: subject -> id of its last version; ``schemas``: every version of them;
+    ``generations``: those that are over, as the .avsc says.
     """
 
     id: str
@@ -222,6 +227,7 @@ class DeploymentSaid:
     networks: list[str] = field(default_factory=list)
     schema_ids: dict[str, int] = field(default_factory=dict)
     schemas: list[Registered] = field(default_factory=list)
+    generations: list[dict[str, Any]] = field(default_factory=list)
     schema_version: int = SCHEMA_VERSION
 
 

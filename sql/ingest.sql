@@ -31,6 +31,14 @@ WHERE t.network = %(network)s AND NOT t.final AND t.raw_offset IS NOT NULL
             SELECT FROM ingest.blocks b
             WHERE b.network = t.network AND b.number = t.height AND b.hash = t.hash AND b.state = 'canonical')));
 
+-- name: is_outdated
+-- Whether a restore left the tail older than the log.
+SELECT refill FROM ingest.leases WHERE network = %(network)s;
+
+-- name: normalized_position
+-- How far normalize has read the raw log.
+SELECT coalesce((SELECT position FROM ingest.heads WHERE network = %(network)s), -1);
+
 -- name: doubtful
 -- Heights that were appended, read by the normalizer, and did not become canonical.
 SELECT t.height

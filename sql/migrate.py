@@ -39,7 +39,7 @@ def migrate(url: str, config: Config) -> list[str]:
     try:
         with psycopg.connect(url, autocommit=True) as conn:
             conn.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
-            _ensure_roles(conn, config)
+            ensure_roles(conn, config)
             _ensure_ledger_of_migrations(conn)
             applied = _apply(conn)
             with conn.transaction():
@@ -53,12 +53,12 @@ def migrate(url: str, config: Config) -> list[str]:
         raise DatabaseError(f"migration of {_where(url)} failed: {exc}") from exc
 
 
-def require_stopped(conn: psycopg.Connection[Any]) -> None:
-    """Raises StillRunning where a worker or an ingestion was seen lately."""
+def require_stopped(conn: psycopg.Connection[Any], meanwhile: str = "the journal is migrated") -> None:
+    """Raises StillRunning where a worker or an ingestion was seen lately. ``meanwhile``: what nobody may disturb."""
     if found := [row[0] for row in conn.execute(load("anew", LIVE)["live"]).fetchall()]:
         raise StillRunning(
-            f"expected no worker and no `ft ingest` while the journal is migrated, got {', '.join(found)}. Stop "
-            "workers and ingestion, then `ft migrate` again. One that was killed is forgotten a minute later."
+            f"expected no worker and no `ft ingest` while {meanwhile}, got {', '.join(found)}. Stop workers and "
+            "ingestion, then do it again. One that was killed is forgotten a minute later."
         )
 
 
@@ -84,7 +84,7 @@ def ensure_network(url: str, network: Network) -> None:
         raise ConfigError("the database is not migrated: ref.networks is missing. Run `ft migrate`.") from exc
 
 
-def _ensure_roles(conn: psycopg.Connection[Any], config: Config) -> None:
+def ensure_roles(conn: psycopg.Connection[Any], config: Config) -> None:
     """Roles, and logins of their own for those for which the configuration has one; a login that is there stays."""
     for role in ROLES:
         name, login = sql.Identifier(role), login_of(config.addresses, role)
@@ -108,7 +108,7 @@ def _ensure_roles(conn: psycopg.Connection[Any], config: Config) -> None:
 def grant_database(conn: psycopg.Connection[Any], database: str) -> None:
     """Which role may do what with a database as a whole: a copy of it begins without these."""
     for right in (
-        "GRANT CONNECT, CREATE ON DATABASE {} TO ft_migrate",
+        "GRANT CONNECT, CREATE, TEMPORARY ON DATABASE {} TO ft_migrate",
         "GRANT CONNECT, TEMPORARY ON DATABASE {} TO ft_writer",
         "GRANT CONNECT ON DATABASE {} TO ft_api",
         "REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC",  # ft_api stores nothing, not even for a session

@@ -8,7 +8,8 @@
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -21,6 +22,7 @@ from ft.schemas.codec import Codec
 from ft.sql.queries import LIVE, load
 from ft.streams.admin import CLIENTS, Admin
 from ft.streams.database import looking
+from ft.streams.generations import Generations
 from ft.streams.topics import Topics, cluster_id, wanted_settings
 
 log = structlog.get_logger(__name__)
@@ -49,20 +51,23 @@ def require_same_cluster(config: Config) -> None:
 def require_announced(config: Config, codec: Codec, partitions: int) -> None:
     """Raises OffsetMismatch where the topic of changes is ahead of the journal; BrokerError, DatabaseUnavailable.
 
-    ``codec``: of that topic. What project has put aside is nobody's announcement, whatever it says.
+    ``codec``: of that topic. What project has put aside is nobody's announcement, whatever it says; nor is what a
+    restore has taken back.
     """
-    topic = Topics(config.topic_prefix).ownership_changed
+    topic, generations = Topics(config.topic_prefix).ownership_changed, Generations.stored(config)
     tails = _tails(config, topic, partitions)
     refused = {(row[0], row[1]) for row in _rows(config, "refused_by_project", topic=topic)}
     ends = dict(_rows(config, "journal_ends"))  # read after the tails: a worker may be announcing meanwhile
     for partition, records in tails.items():
-        last = _last_seq(codec, records, {offset for at, offset in refused if at == partition})
+        taken_back = partial(generations.is_void, partition=partition)
+        last = _last_seq(codec, records, {offset for at, offset in refused if at == partition}, taken_back)
         if last is not None and last[1] > ends.get(partition, 0):
             raise OffsetMismatch(
                 f"{topic}-{partition}: expected its last record to announce a row of this database's journal, which "
                 f"ends at {ends.get(partition, 0)}, got row {last[1]} at offset {last[0]}. The database is not the one "
-                "that the topics were announced from, or an older state of it. Restore that one; or start with an "
-                "empty database, delete every topic but the raw ones, and `ft migrate`: all follows from those."
+                "that the topics were announced from, or an older state of it. Point FT_POSTGRES at that one; if it is "
+                "lost, `ft restore --as-it-stands` goes on from this state, and `ft reset --keep raw` reads everything "
+                "again."
             )
 
 
@@ -143,15 +148,19 @@ def _start(consumer: Consumer, topic: str, partition: int) -> int:
     return max(low, end - _TAIL)
 
 
-def _last_seq(codec: Codec, records: list[tuple[int, bytes | None]], refused: set[int]) -> tuple[int, int] | None:
-    """Offset and seq of the last record that can be read and was not put aside."""
+def _last_seq(
+    codec: Codec, records: list[tuple[int, bytes | None]], refused: set[int], taken_back: Callable[..., bool]
+) -> tuple[int, int] | None:
+    """Offset and seq of the last record that can be read, was not put aside and not taken back."""
     for offset, value in reversed(records):
         if offset in refused:
             continue
         try:
-            return offset, codec.decode(value)["seq"]
+            record = codec.decode(value)
         except MalformedRecord:
             continue
+        if not taken_back(record["generation"], seq=record["seq"]):
+            return offset, record["seq"]
     return None
 
 

@@ -5,6 +5,7 @@ has no name yet, also one of an earlier version: first in the database, then on 
 cut off goes on where it was.
 """
 
+import json
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ from ft.schemas.events import DeploymentSaid, to_record
 from ft.schemas.registered import Registered, contradictions, unkept
 from ft.sql.queries import LIVE, load
 from ft.streams.database import looking
+from ft.streams.generations import Generations
 from ft.streams.identity import Deployment, Found, Verdict, judge
 from ft.streams.producer import Refusal, opened, settings
 from ft.streams.schema_ids import Schemas, holds
@@ -93,15 +95,24 @@ def name_it(config: Config, networks: Sequence[str], partitions: int, schemas: S
         with looking(config) as conn:
             values = {"id": str(uuid.uuid4()), "topic_prefix": config.topic_prefix, "cluster_id": found.cluster_id}
             conn.execute(load("deployment", LIVE)["put"], values)
-        judge(found := look(config))  # another one may have been quicker
-    stored = found.stored
-    assert stored is not None
+        judge(look(config))  # another one may have been quicker
+    say_it(config, networks, partitions, schemas)
+
+
+def say_it(config: Config, networks: Sequence[str], partitions: int, schemas: Schemas) -> None:
+    """Say on its topic what the database's deployment consists of, where that is new; nothing is compared. Blocking.
+
+    Raises DatabaseUnavailable, BrokerError, BrokerUnavailable.
+    """
+    row = _stored(config)[1]
+    assert row is not None
+    stored = _of_row(row)
     codec = schemas.codec(_RECORD, Topics(config.topic_prefix).deployment)
     latest = {row.subject: row.id for row in sorted(schemas.kept, key=lambda row: row.version)}
     said = DeploymentSaid(
         id=stored.id, epoch=stored.epoch, topic_prefix=stored.topic_prefix, cluster_id=stored.cluster_id,
         partitions=partitions, made_at=int(time.time()), networks=sorted(networks), schema_ids=latest,
-        schemas=list(schemas.kept),
+        schemas=list(schemas.kept), generations=Generations.stored(config).over(partitions),
     )  # fmt: skip
     record = to_record(said)
     before = _last(config, codec)[0]
@@ -140,7 +151,8 @@ def look(config: Config) -> Found:
     return Found(
         prefix=config.topic_prefix,
         cluster_id=cluster_id(config),
-        stored=None if row is None else Deployment(id=row[0], epoch=row[1], topic_prefix=row[2], cluster_id=row[3]),
+        stored=None if row is None else _of_row(row),
+        unfinished=_unfinished(config) if row is not None else "",
         announced=row is not None and row[4],
         told=None if told is None else _deployment(told),
         unreadable=told is None and records > 0,
@@ -166,6 +178,26 @@ def _named(conn: psycopg.Connection[Any]) -> tuple[Any, ...] | None:
     sql = load("deployment", LIVE)
     knows = conn.execute(sql["knows_deployments"]).fetchone() == (True,)
     return conn.execute(sql["stored"]).fetchone() if knows else None
+
+
+def _of_row(row: Sequence[Any]) -> Deployment:
+    return Deployment(id=row[0], epoch=row[1], topic_prefix=row[2], cluster_id=row[3])
+
+
+def _unfinished(config: Config) -> str:
+    """The command that goes on with a recovery; empty: none is begun."""
+    with looking(config) as conn:
+        row = conn.execute(load("recovery", LIVE)["unfinished"]).fetchone()
+    return "" if row is None else str(json.loads(row[0])["command"])
+
+
+def told_generations(config: Config) -> tuple[Deployment | None, Generations]:
+    """Whose topics those under the prefix are (None: no record says so), and which generations they name. Blocking."""
+    with Schemas(config) as schemas:
+        told = _last(config, schemas.reader(_RECORD))[0]
+    if told is None:
+        return None, Generations()
+    return _deployment(told), Generations.said(told["epoch"], told["generations"])
 
 
 def _deployment(record: Mapping[str, Any]) -> Deployment:

@@ -13,6 +13,7 @@ from ft.sql.migrate import stored_partitions
 from ft.sql.queries import load
 from ft.streams.belonging import require_announced, require_same_cluster, tell_changed_settings
 from ft.streams.deployment import settle
+from ft.streams.generations import Generations
 from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics, verify_topics
 
@@ -29,6 +30,7 @@ class Facts:
     schemas: Schemas
     codecs: Mapping[str, Codec]
     """Topic -> codec, of every topic but the raw ones."""
+    generations: Generations
 
 
 def verify(config: Config) -> Facts:
@@ -43,6 +45,7 @@ def verify(config: Config) -> Facts:
     require_same_cluster(config)
     verify_topics(config, networks, partitions)
     topics, schemas = Topics(config.topic_prefix, config.generation), Schemas(config)
+    generations = Generations.stored(config)
     try:
         codecs = _codecs(config, topics, schemas)
         if not config.generation:  # which has a journal of its own, and begins with it
@@ -51,7 +54,9 @@ def verify(config: Config) -> Facts:
     except BaseException:
         schemas.close()
         raise
-    return Facts(topics=topics, partitions=partitions, networks=networks, schemas=schemas, codecs=codecs)
+    return Facts(
+        topics=topics, partitions=partitions, networks=networks, schemas=schemas, codecs=codecs, generations=generations
+    )
 
 
 def _codecs(config: Config, topics: Topics, schemas: Schemas) -> dict[str, Codec]:

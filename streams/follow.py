@@ -5,6 +5,7 @@ What is written counts once the log was read back up to it without another claim
 1. rows to be reverted lose their offset, 2. the reverts are sent, 3. acknowledged and read back, 4. the rows go
 """
 
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -28,6 +29,8 @@ FINAL_BLOCKS = 64
 CHUNK_BYTES = 32 << 20
 FORKS_MAX = 20
 _PROBE = 64
+_TELL_EVERY_S = 60.0
+_LOOK_AGAIN_S = 0.2
 log = structlog.get_logger(__name__)
 
 
@@ -81,6 +84,8 @@ class Chain:
         self._lease = await self._raw.claim(self._owner)
         self._watch = self._open.enter_context(self._raw.watch(self._lease))
         await self._tail.take(self._lease)
+        if await self._tail.is_outdated():
+            await self._refilled()
         self.rows = {row.height: row for row in await self._tail.rows()}
         self._log.info("claimed", lease=self._lease, tail=len(self.rows))
         await self._finish_finalizing(marks)
@@ -166,6 +171,17 @@ class Chain:
         """Nobody else may have claimed, also while nothing happens. Raises LeaseLost."""
         await self._watch.clear_now()
         await self._tail.seen()
+
+    async def _refilled(self) -> None:
+        """After a restore the tail is what normalize comes to, once it has read the log up to our claim."""
+        told = -_TELL_EVERY_S
+        while not await self._tail.refill():
+            if (now := time.monotonic()) - told >= _TELL_EVERY_S:
+                told = now
+                self._log.warning("waits for normalize to read the log after a restore", offset=self._lease)
+            with self._progress.waits.on("normalize"):
+                await self._stopping.sleep(_LOOK_AGAIN_S)
+            await self.alive()
 
     async def _agrees_to_anchor(self) -> None:
         """Before anything is written: the node knows the block that this network stands on."""

@@ -55,6 +55,8 @@ class Found:
     """Of the Kafka at FT_KAFKA."""
     stored: Deployment | None
     """As the database at FT_POSTGRES says; None: it is empty, or of an earlier version."""
+    unfinished: str = ""
+    """The command that goes on with a restore which has begun; empty: none has."""
     announced: bool = False
     """Whether the database knows that its topic has said so."""
     told: Deployment | None
@@ -77,6 +79,11 @@ def judge(found: Found) -> Verdict:
     """What they come to. Raises OtherDeployment."""
     stored, told = found.stored, found.told
     _check_prefix(found)  # 1
+    if found.unfinished:
+        raise OtherDeployment(
+            f"the database is that of {stored}: expected it whole, got one amid a restore that was ended before it was "
+            f"done. `{found.unfinished}` goes on with it. {_ASK}"
+        )
     if told is None and found.unreadable:
         raise OtherDeployment(
             f"the topic {found.prefix}system.deployment has records: expected one that says whose topics those under "

@@ -15,6 +15,7 @@ LIMITS: Final[Mapping[str, str]] = {
     "kafka": "acknowledgements of the raw log",
     "postgres": "the tail and the cursor of the source, in the database",
     "ledger": "the ledger: a range beside a follower waits until little lies unread before it",
+    "normalize": "the worker with normalize: after a restore it reads the raw log to its end first",
     "cpu": "this process: proofs and encoding take all of its core",
 }
 """Word -> what it means."""

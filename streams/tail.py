@@ -60,6 +60,31 @@ class Tail:
         """Say that this process still follows. Raises LeaseLost."""
         await self._write([])
 
+    async def is_outdated(self) -> bool:
+        """Whether a restore left the tail older than the log."""
+        found = await self._read("is_outdated")
+        return bool(found and found[0][0])
+
+    async def refill(self) -> bool:
+        """Make an outdated tail anew from what normalize has read, once that has read our claim; False: it has not.
+
+        Raises LeaseLost.
+        """
+        claim = self._claim
+        if claim is None or (await self._read("normalized_position"))[0][0] < claim:
+            return False
+        networks = {"networks": [self._key["network"]], "in_log": True}
+        recovery = load("recovery")
+
+        async def work(conn: Connection) -> None:
+            if (await conn.execute(self._sql["hold_lease"], {**self._key, "claim": claim})).rowcount != 1:
+                raise LeaseLost(f"{self._key['network']}: a claim after ours at offset {claim} is registered")
+            for name in ("clear_tail", "refill_tail", "refilled"):
+                await conn.execute(recovery[name], networks)
+
+        await self._run(work)
+        return True
+
     async def rows(self) -> list[Row]:
         """The tail, ascending."""
         found = await self._read("tail")

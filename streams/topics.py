@@ -216,7 +216,12 @@ def _identities(admin: Admin, wanted: list[str]) -> dict[str, TopicIdentity]:
 
 def topic_names(config: Config) -> list[str]:
     """The names of all topics that the broker has. Raises BrokerUnavailable."""
-    return sorted(_partition_counts(Admin(config)))
+    return sorted(partition_counts(config))
+
+
+def partition_counts(config: Config) -> dict[str, int]:
+    """Topic -> its number of partitions, of all that the broker has. Raises BrokerUnavailable."""
+    return _partition_counts(Admin(config))
 
 
 def delete_topics(config: Config, names: Iterable[str]) -> list[str]:

@@ -17,6 +17,7 @@ from ft.errors import FtError
 from ft.schemas.codec import Codec
 from ft.sql.queries import load
 from ft.streams.checkpoint import Claim, Connection, Move, Writer
+from ft.streams.generations import ONLY_ONE, Generations
 from ft.streams.hop import Batch, Message
 from ft.streams.metrics import EVENTS_PROCESSED
 
@@ -34,6 +35,8 @@ class Read(NamedTuple):
     message: Message
     prev_seq: int
     said: Change | Refused
+    taken_back: bool
+    """By a restore: it never happened."""
 
 
 class Project:
@@ -41,8 +44,9 @@ class Project:
 
     A batch, in order:
     1. decode; what cannot be read is a dead letter
-    2. drop repeats by seq; stop (LostRecords) where a record's predecessor was never read; one whose predecessor is
-       older than the last read is nobody's repeat, and a dead letter
+    2. drop what a restore took back (``generations``), and repeats by seq; stop (LostRecords) where a record's
+       predecessor was never read; one whose predecessor is older than the last read is nobody's repeat, and a dead
+       letter
     3. read the stored rows of the keys touched, fold, write what changed in key order
     4. say of which block the projections are the state now (``heads``)
     5. move the fence: next offset, and the last seq seen + 1
@@ -52,7 +56,8 @@ class Project:
 
     consumer = "project"
 
-    def __init__(self, config: Config, owner: str, codec: Codec) -> None:
+    def __init__(self, config: Config, owner: str, codec: Codec, generations: Generations = ONLY_ONE) -> None:
+        self._generations = generations
         self._writer = Writer(config, owner, application="ft project")
         self._codec = codec
 
@@ -75,7 +80,7 @@ class Project:
             refused.clear()  # it may be another try
             for partition, records in found.items():
                 claim = batch.claims[partition]
-                followed = await _follow(conn, claim, records)
+                followed = await _follow(conn, claim, [record for record in records if not record.taken_back])
                 fresh[partition] = followed.fresh
                 await _write_dead_letters(conn, followed.refused)
                 refused.extend(followed.refused)
@@ -91,12 +96,14 @@ class Project:
 
     def _read(self, message: Message) -> Read:
         said, prev_seq = read(self._codec, message.value)
-        return Read(message, prev_seq, said)
+        is_void, partition = self._generations.is_void, message.partition
+        taken_back = isinstance(said, Change) and is_void(said.generation, partition, said.seq)
+        return Read(message, prev_seq, said, taken_back)
 
 
 def _whole(records: list[Read]) -> list[Read]:
     """A partition's records up to the last whole block; all of them where there is none."""
-    changes = [record.said if isinstance(record.said, Change) else None for record in records]
+    changes = [r.said if isinstance(r.said, Change) and not r.taken_back else None for r in records]
     return records[: whole_until(changes) or len(records)]
 
 

@@ -56,8 +56,10 @@ class Announcement(NamedTuple):
 class Announcer:
     """Holds the codecs; what it says follows from the rows, the cursor and the marks alone."""
 
-    def __init__(self, codecs: Mapping[Topic, Codec]) -> None:
+    def __init__(self, codecs: Mapping[Topic, Codec], generation: int = 0) -> None:
         self._codecs = codecs
+        self._generation = generation
+        self._generation_text = number(generation)
         self._changed_frame = codecs["ownership_changed"].frame.decode("latin-1")
         self._created_frame = codecs["asset_created"].frame.decode("latin-1")
 
@@ -77,7 +79,8 @@ class Announcer:
         network_text = text(network)
         block_text = number(block.number) + text(block.hash) + number(block.time)
         end = f"{block_text}{text(status)}\x01\x01\x01"  # safe, finalized, position: -1
-        created_end = f"{block_text}{text(status)}"
+        last_field = self._generation_text
+        created_end = f"{block_text}{text(status)}{last_field}"
         stands = f"\x02{number(block.number)}\x02{number(block.time)}"
         echo, led, last = c.echo, stretch.led, last_announced(stretch) if stretch.ends else -1
         row = -1
@@ -115,7 +118,7 @@ class Announcer:
                 f"{self._changed_frame}{_VERSION}{now}{number(cursor.ownership_changed)}{kind}{op}{rev}{event}"
                 f"{text(asset)}{network_text}{what}{text(source)}{to_text}"
                 f"{_NO_OPERATOR if by is None else _OPERATOR + text(by)}{quantity_text}{tx_text}{number(n)}"
-                f"{number(sub)}{number(log)}{end}{holding}{ends}"
+                f"{number(sub)}{number(log)}{end}{holding}{ends}{last_field}"
             ).encode("latin-1"))  # fmt: skip
             cursor.ownership_changed = seq
             if minted:
@@ -130,13 +133,14 @@ class Announcer:
         marks: dict[str, Any] = {name: control[name] for name in ("safe", "finalized", "position")}
         head = Finality(
             seq=seq, prev_seq=cursor.finality, network=stretch.network, head_number=block.number, head_hash=block.hash,
-            head_time=block.time, **marks,
+            head_time=block.time, generation=self._generation, **marks,
         )  # fmt: skip
         yield Announcement("finality", seq, self._codecs["finality"].encode(to_record(head)))
         change = OwnershipChanged(
             seq=seq, prev_seq=cursor.ownership_changed, kind="finality", op="finality", network=stretch.network,
             block_number=block.number, block_hash=block.hash, block_time=block.time,
-            finality_status=Marks(marks["safe"], marks["finalized"]).status(block.number), **marks,
+            finality_status=Marks(marks["safe"], marks["finalized"]).status(block.number),
+            generation=self._generation, **marks,
         )  # fmt: skip
         yield Announcement("ownership_changed", seq, self._codecs["ownership_changed"].encode(to_record(change)))
         cursor.finality = cursor.ownership_changed = cursor.seq = seq
@@ -146,7 +150,7 @@ class Announcer:
         reorg = ReorgDetected(
             seq=seq, prev_seq=cursor.reorg_detected, network=stretch.network, from_block=control["from"],
             to_block=control["to"], depth=control["depth"], ancestor=block.number, ancestor_hash=block.hash,
-            time=block.time,
+            time=block.time, generation=self._generation,
         )  # fmt: skip
         cursor.reorg_detected = cursor.seq = seq
         return Announcement("reorg_detected", seq, self._codecs["reorg_detected"].encode(to_record(reorg)))

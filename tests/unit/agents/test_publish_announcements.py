@@ -20,7 +20,8 @@ def no_other(schema_id: int) -> NoReturn:
 
 
 CODECS: dict[Topic, Codec] = {name: Codec(name, at, no_other) for at, name in enumerate(TOPICS, 70_000)}
-ANNOUNCER = Announcer(CODECS)
+GENERATION = 3
+ANNOUNCER = Announcer(CODECS, GENERATION)
 texts = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=256)
 accounts = st.sampled_from([EVM_ZERO, "addr_none", "", "0xa", "0xb"]) | texts
 ints = st.integers(-(2**31), 2**31 - 1)
@@ -80,7 +81,7 @@ def expected(stretch: Stretch, changed: int, created: int, status: str) -> list[
             "network": stretch.network, "contract": c.contract[i], "token_id": c.token_id[i], "standard": c.standard[i],
             "to_account": c.to_account[i], "quantity": c.quantity[i], "tx_hash": transaction_hash(c.tx_hash[i]),
             "block_number": stretch.block.number, "block_hash": stretch.block.hash, "block_time": stretch.block.time,
-            "finality_status": status,
+            "finality_status": status, "generation": GENERATION,
         }  # fmt: skip
         change = OwnershipChanged(
             prev_seq=changed, kind=kind_of(mint, burn, c.quantity[i]), **led_to(stretch, i),

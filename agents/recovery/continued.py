@@ -1,0 +1,104 @@
+"""What a loss left, told from what Postgres and Kafka say; and what is done about it, to its end."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ft.agents.rebuild.progress import Report
+from ft.agents.recovery import announced, lost, older
+from ft.agents.recovery.older import Position
+from ft.agents.recovery.session import Begun, Connection, Kind, begin, begun, finish
+from ft.config import Config
+from ft.errors import ConfigError
+from ft.sql.migrate import stored_partitions
+from ft.sql.queries import LIVE, load
+from ft.streams.deployment import say_it, stored_id, told_generations
+from ft.streams.identity import OtherDeployment
+from ft.streams.schema_ids import Schemas
+from ft.streams.topics import Topics, ends_of, partition_counts, topic_identities
+
+_LOG: Final = ("normalize", "ledger")
+"""Consumers whose topics are the log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What was done. ``cut``: blocks that are read again from the chain; ``taken_back``: those that were applied in
+    part."""
+
+    kind: Kind
+    generation: int
+    cut: int = 0
+    taken_back: int = 0
+
+
+def left_of(config: Config, read: Iterable[Position], networks: Sequence[str]) -> Kind:
+    """What Kafka still has of the topics that were read.
+
+    Raises ConfigError where only a part of them is there, BrokerUnavailable.
+    """
+    topics, counts = Topics(config.topic_prefix), partition_counts(config)
+    known = {each.topic: each.topic_id for each in read if each.consumer in _LOG}
+    there = sorted(known.keys() & counts.keys())
+    found = topic_identities(config, there) if there else {}
+    whole = {topic for topic in there if found[topic].topic_id == known[topic]}
+    if known and whole == set(known):
+        return "announce"
+    ours = sorted({*topics.records(networks), topics.deployment} & counts.keys())
+    ends = ends_of(config, [(name, partition) for name in ours for partition in range(counts[name])]) if ours else {}
+    filled = sorted({topic for (topic, _), end in ends.items() if end > 0})
+    if not filled:
+        return "lost"
+    gone = ", ".join(sorted(set(known) - whole)) or "those that the database has read"
+    raise ConfigError(
+        f"Kafka at {config.kafka}: expected all topics of the deployment, or none, got {', '.join(filled)} without "
+        f"{gone}. FT_KAFKA is likely wrong, or a part of it was lost. Start Kafka with the data it had; or point "
+        "FT_KAFKA at an empty cluster, where all of them are made anew. Nothing was changed."
+    )
+
+
+def reannounce(config: Config, conn: Connection, report: Report) -> Done:
+    """`ft reannounce`: Kafka has lost the deployment's topics, or those of the ledger; Postgres stands."""
+    state = begun(conn)
+    if state is None:
+        sql = load("recovery", LIVE)
+        read = older.positions(conn.execute(sql["positions"]))
+        kind = left_of(config, read, [row[0] for row in conn.execute(sql["networks"])])
+        if kind == "announce":
+            _require_same(config)
+        state = begin(conn, kind, "ft reannounce")
+    return go_on(config, conn, state, report)
+
+
+def go_on(config: Config, conn: Connection, state: Begun, report: Report) -> Done:
+    """Do what is left of a recovery that has begun. The next call goes on where this one was ended.
+
+    Raises psycopg.Error, BrokerError, BrokerUnavailable, RegistryUnavailable, OtherDeployment.
+    """
+    partitions, cut = stored_partitions(conn), lost.Cut(blocks=0, taken_back=0)
+    if not state.stored:
+        if state.kind == "lost":
+            cut = lost.store(config, conn, state, partitions)
+        elif state.kind == "announce":
+            announced.store(config, conn, state, partitions, report)
+        else:
+            older.store(config, conn, state, told_generations(config)[1], partitions)
+    if state.kind == "lost":
+        lost.make_topics(config, conn, partitions, report)
+    networks = [row[0] for row in conn.execute(load("recovery", LIVE)["networks"])]
+    with Schemas(config) as schemas:
+        say_it(config, networks, partitions, schemas)
+    finish(conn)
+    row = conn.execute(load("generations", LIVE)["present"]).fetchone()
+    return Done(kind=state.kind, generation=row[0] if row else 0, cut=cut.blocks, taken_back=cut.taken_back)
+
+
+def _require_same(config: Config) -> None:
+    """Records are deleted only of topics that are this deployment's. Raises OtherDeployment."""
+    told, stored = told_generations(config)[0], stored_id(config)
+    if told is None or told.id != stored:
+        raise OtherDeployment(
+            f"the topics under FT_TOPIC_PREFIX {config.topic_prefix!r} are those of {told or 'nobody'}: expected those "
+            f"of deployment {stored}, whose database this is. FT_POSTGRES or FT_KAFKA is likely wrong. Nothing was "
+            "changed."
+        )

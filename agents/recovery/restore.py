@@ -1,0 +1,145 @@
+"""A backup, or a database that was restored by other means -> a deployment that goes on.
+
+1. the backup is whole, and of the deployment whose topics Kafka has, if it has any
+2. the database is empty, and gets what was dumped, in one transaction; older ones are migrated
+3. what Kafka has left decides how it goes on (``continued``)
+"""
+
+from pathlib import Path
+from typing import Final
+
+import psycopg
+
+from ft import postgres_programs
+from ft.agents.rebuild.progress import Progress, Report
+from ft.agents.recovery import manifest as manifests
+from ft.agents.recovery.continued import Done, go_on, left_of
+from ft.agents.recovery.manifest import DATABASE, Manifest
+from ft.agents.recovery.older import positions, require_in_log
+from ft.agents.recovery.session import SCHEMAS, Connection, Kind, alone, begin, begun, journal_ends
+from ft.config import Config
+from ft.errors import ConfigError, DatabaseUnavailable
+from ft.sql.migrate import ensure_roles, migrate, stored_partitions
+from ft.sql.queries import LIVE, load
+from ft.streams.checkpoint import translated
+from ft.streams.deployment import stored_id, told_generations
+from ft.streams.identity import OtherDeployment
+
+_RESTORED: Final = "pg_restore: processing data for table"
+
+
+def restore(config: Config, folder: Path, report: Report) -> Done:
+    """`ft restore --from`. Goes on where it was ended.
+
+    Raises ConfigError, OtherDeployment, OffsetMismatch, ServerError where pg_restore fails, StillRunning,
+    DatabaseUnavailable, BrokerUnavailable, RegistryUnavailable.
+    """
+    made = manifests.read(folder)
+    manifests.require_whole(folder, made, report)
+    if config.topic_prefix != made.topic_prefix:
+        raise ConfigError(
+            f"{folder}: a backup of topics under FT_TOPIC_PREFIX {made.topic_prefix!r}: expected that setting, got "
+            f"{config.topic_prefix!r}. Nothing was changed."
+        )
+    command = f"ft restore --from {folder}"
+    if not _is_there(config, made):
+        kind = _kind(config, made)
+        _load(config, folder, made, report)
+        migrate(config.postgres, config)
+        with alone(config) as conn:
+            return go_on(config, conn, begin(conn, kind, command), report)
+    with alone(config) as conn:
+        state = begun(conn) or begin(conn, _kind(config, made), command)
+        return go_on(config, conn, state, report)
+
+
+def continue_as_it_stands(config: Config, report: Report) -> Done:
+    """`ft restore --as-it-stands`: the database was brought to an older state by other means.
+
+    Raises as :func:`restore`.
+    """
+    with alone(config) as conn:
+        state = begun(conn)
+        if state is None:
+            sql = load("recovery", LIVE)
+            read = positions(conn.execute(sql["positions"]))
+            if left_of(config, read, [row[0] for row in conn.execute(sql["networks"])]) == "lost":
+                raise ConfigError(
+                    f"Kafka at {config.kafka} has none of the deployment's topics: expected them. `ft reannounce` "
+                    "makes them anew from the journal. Nothing was changed."
+                )
+            _require_told(config, stored_id(config) or "")
+            require_in_log(config, read)
+            state = begin(conn, "older", "ft restore --as-it-stands")
+        return go_on(config, conn, state, report)
+
+
+def _kind(config: Config, made: Manifest) -> Kind:
+    """How it goes on: Kafka has nothing, or what the backup has read, and more. Raises as :func:`restore`."""
+    read = positions(made.positions)
+    if left_of(config, read, made.networks) == "lost":
+        return "lost"
+    _require_told(config, made.deployment)
+    require_in_log(config, read)
+    return "older"
+
+
+def _require_told(config: Config, deployment: str) -> None:
+    told = told_generations(config)[0]
+    if told is not None and told.id != deployment:
+        raise OtherDeployment(
+            f"the topics under FT_TOPIC_PREFIX {config.topic_prefix!r} are those of {told}: expected those of "
+            f"deployment {deployment}, which is to be restored. FT_KAFKA is likely wrong, or the backup another one's. "
+            "Nothing was changed."
+        )
+
+
+def _is_there(config: Config, made: Manifest) -> bool:
+    """Whether the database has what was dumped, from a run that was ended. Raises ConfigError where it has else."""
+    with _connected(config) as conn:
+        there = [row[0] for row in conn.execute(load("recovery", LIVE)["schemas_there"], {"schemas": list(SCHEMAS)})]
+        if not there:
+            return False
+        row = None
+        if "system" in there and conn.execute(load("deployment", LIVE)["knows_deployments"]).fetchone() == (True,):
+            row = conn.execute(load("deployment", LIVE)["stored"]).fetchone()
+        of_it = row is not None and row[0] == made.deployment
+        if of_it and (begun(conn) or list(journal_ends(conn, stored_partitions(conn))) == made.journal_ends):
+            return True
+    raise ConfigError(
+        f"the database has {', '.join(there)}{f' of deployment {row[0]}' if row else ''}: expected an empty one, into "
+        "which the backup is restored. Point FT_POSTGRES at an empty database; or empty this one with `ft reset --keep "
+        "topics`, which asks before it does. Nothing was changed."
+    )
+
+
+def _connected(config: Config) -> Connection:
+    try:
+        return psycopg.connect(config.postgres, autocommit=True, connect_timeout=5)
+    except psycopg.Error as exc:
+        raise DatabaseUnavailable(f"Postgres: expected a connection, got: {str(exc).strip()}") from exc
+
+
+def _load(config: Config, folder: Path, made: Manifest, report: Report) -> None:
+    progress = Progress(what="pg_restore: tables", total=made.tables)
+
+    def heard(line: str) -> None:
+        if line.startswith(_RESTORED):
+            progress.done += 1
+            report(progress)
+
+    try:
+        with _connected(config) as conn:
+            ensure_roles(conn, config)
+    except psycopg.Error as exc:
+        raise translated(exc) from exc
+    report(f"restoring {made.events:,} rows of the journal of {made.deployment}")
+    postgres_programs.run(
+        "pg_restore", config.postgres,
+        ["--single-transaction", "--exit-on-error", "--role=ft_migrate", "--verbose", str(folder / DATABASE)], heard,
+    )  # fmt: skip
+    with _connected(config) as conn, conn.transaction():
+        conn.execute("SET LOCAL ROLE ft_migrate")
+        for name in ("forget_workers", "forget_followers", "forget_jobs"):  # they run on the database that was dumped
+            conn.execute(load("recovery", LIVE)[name])
+        conn.execute("ANALYZE (SKIP_LOCKED)")

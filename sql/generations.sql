@@ -1,0 +1,13 @@
+-- Which announced records hold (streams/generations.py).
+
+-- name: knows_generations
+-- Whether the database is of a version that has them.
+SELECT to_regclass('system.generations') IS NOT NULL;
+
+-- name: present
+-- No row: a deployment that has no name yet.
+SELECT epoch FROM system.deployment;
+
+-- name: ends
+-- Up to which seq each generation that is over holds, in each partition.
+SELECT generation, partition, holds_to FROM system.generations;

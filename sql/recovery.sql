@@ -1,0 +1,260 @@
+-- Backup, restore and what follows a loss (agents/recovery/).
+
+-- name: unfinished
+-- What a restore has begun and not ended; no row: nothing.
+SELECT value FROM system.settings WHERE name = 'recovery';
+
+-- name: begin
+-- From here on nobody starts, until all of it is done.
+INSERT INTO system.settings (name, value) VALUES ('recovery', %(value)s)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+
+-- name: finish
+DELETE FROM system.settings WHERE name = 'recovery';
+
+-- name: only_one
+-- Held as long as the connection.
+SELECT pg_try_advisory_lock(hashtext('ft recovery ' || current_database()));
+
+-- name: snapshot
+-- What another session dumps while this transaction lasts.
+SELECT pg_export_snapshot();
+
+-- name: schemas_there
+-- Which of ft's schemas a database has: none of an empty one.
+SELECT nspname FROM pg_namespace WHERE nspname = ANY(%(schemas)s::text[]) ORDER BY nspname;
+
+-- name: positions
+-- Where each consumer stands.
+SELECT consumer, topic, partition, next_offset, next_seq, topic_id FROM system.partition_owner
+ORDER BY consumer, topic, partition;
+
+-- name: journal_ends
+-- The last row of each partition's journal.
+SELECT partition, max(next_seq) - 1 FROM system.partition_owner WHERE consumer = 'ledger'
+GROUP BY partition ORDER BY partition;
+
+-- name: networks
+SELECT network FROM ref.networks ORDER BY network;
+
+-- name: cursors
+-- How far each ingestion job is.
+SELECT job, next_height FROM system.sync_cursors ORDER BY job;
+
+-- name: followed
+-- Networks that a process follows, or followed.
+SELECT network FROM ingest.leases ORDER BY network;
+
+-- name: raise_epoch
+-- The database and its topics are of a later state of the deployment from here on.
+UPDATE system.deployment SET epoch = %(epoch)s, cluster_id = %(cluster_id)s, announced = false;
+
+-- name: put_ends
+-- Up to where each generation that is over holds.
+INSERT INTO system.generations (generation, partition, holds_to)
+SELECT * FROM unnest(%(generation)s::int[], %(partition)s::int[], %(holds_to)s::bigint[])
+ON CONFLICT (generation, partition) DO UPDATE SET holds_to = excluded.holds_to;
+
+-- name: outlive
+-- No process that ran before holds a partition any more, whatever epoch it got in the state that was lost.
+UPDATE system.partition_owner SET epoch = epoch + 1000000, owner = '';
+
+-- name: refill_later
+-- The tails are older than the raw logs: whoever follows makes them anew from what normalize has read.
+UPDATE ingest.leases SET refill = true, seen_at = 'epoch';
+
+-- name: cut
+-- Blocks that normalize had read, and not every partition of the ledger has applied: what says what is in them was lost.
+CREATE TEMPORARY TABLE recovery_cut ON COMMIT DROP AS
+SELECT b.network, b.number, b.hash
+FROM (
+    SELECT n.network, min(coalesce(h.position, -1)) AS position
+    FROM ingest.heads n CROSS JOIN generate_series(0, %(partitions)s::int - 1) AS p (partition)
+    LEFT JOIN system.partition_head h
+        ON h.consumer = 'ledger' AND h.network = n.network AND h.partition = p.partition
+    GROUP BY n.network
+) AS applied
+JOIN ingest.blocks b ON b.network = applied.network AND b.state = 'canonical' AND b.raw_offset > applied.position;
+
+-- name: cut_blocks
+DELETE FROM ingest.blocks b USING recovery_cut c
+WHERE (b.network, b.number, b.hash) = (c.network, c.number, c.hash);
+
+-- name: cut_created
+DELETE FROM ingest.created d USING recovery_cut c WHERE (d.network, d.number, d.hash) = (c.network, c.number, c.hash);
+
+-- name: cut_quarantine
+UPDATE ingest.quarantine q SET state = 'reverted' FROM recovery_cut c
+WHERE (q.network, q.block_number, q.block_hash) = (c.network, c.number, c.hash) AND q.state = 'open';
+
+-- name: cut_coverage
+-- Stretches without the heights that were cut; two statements, since a part begins where the whole did.
+CREATE TEMPORARY TABLE recovery_parts ON COMMIT DROP AS
+SELECT g.network, g."from", lower(part) AS low, upper(part) - 1 AS high, g.proof, g.raw_offset, g.reasons
+FROM (SELECT network, range_agg(int8range(number, number, '[]')) AS heights FROM recovery_cut GROUP BY network) c
+JOIN ingest.coverage g ON g.network = c.network AND int8range(g."from", g."to", '[]') && c.heights
+LEFT JOIN LATERAL unnest(int8multirange(int8range(g."from", g."to", '[]')) - c.heights) AS part ON true;
+
+-- name: drop_coverage
+DELETE FROM ingest.coverage g USING recovery_parts p WHERE (g.network, g."from") = (p.network, p."from");
+
+-- name: put_coverage
+INSERT INTO ingest.coverage (network, "from", "to", proof, raw_offset, reasons)
+SELECT network, low, high, proof, raw_offset, reasons FROM recovery_parts WHERE low IS NOT NULL;
+
+-- name: cut_heads
+-- What the chain comes to without them.
+UPDATE ingest.heads h
+SET broken = false, head_number = coalesce(t.number, -1), head_hash = coalesce(t.hash, ''), head_time = t.time,
+    finalized = coalesce(f.number, -1), safe = least(h.safe, coalesce(t.number, -1)), unfinal_from = u.number
+FROM ingest.heads o
+LEFT JOIN LATERAL (
+    SELECT b.number, b.hash, b.time FROM ingest.blocks b WHERE b.network = o.network AND b.state = 'canonical'
+    ORDER BY b.number DESC LIMIT 1
+) AS t ON true
+LEFT JOIN LATERAL (
+    SELECT b.number FROM ingest.blocks b WHERE b.network = o.network AND b.state = 'canonical' AND b.final
+    ORDER BY b.number DESC LIMIT 1
+) AS f ON true
+LEFT JOIN LATERAL (
+    SELECT min(b.number) AS number FROM ingest.blocks b
+    WHERE b.network = o.network AND b.state = 'canonical' AND NOT b.final AND b.number >= o.unfinal_from
+) AS u ON true
+WHERE h.network = o.network;
+
+-- name: pull_ranges
+-- Ranges that were being read go on from the lowest block that was cut of them.
+UPDATE system.sync_cursors s SET next_height = least(s.next_height, c.low)
+FROM (
+    SELECT j.job, min(c.number) AS low
+    FROM system.sync_cursors j
+    JOIN recovery_cut c ON c.network = j.network
+         AND c.number BETWEEN split_part(split_part(j.job, ':', 3), '-', 1)::bigint
+                          AND coalesce(nullif(split_part(split_part(j.job, ':', 3), '-', 2), '')::bigint, c.number)
+    WHERE j.job ~ '^range:[^:]*:[0-9]+-[0-9]*$'
+    GROUP BY j.job
+) AS c
+WHERE s.job = c.job;
+
+-- name: clear_tail
+DELETE FROM ingest.tail t USING ingest.leases l WHERE t.network = l.network AND l.network = ANY(%(networks)s::text[]);
+
+-- name: refill_tail
+-- As normalize has read the log: what is not final, and the highest block that is.
+INSERT INTO ingest.tail (network, height, hash, parent, raw_offset, final)
+SELECT b.network, b.number, b.hash, b.parent, CASE WHEN b.final OR %(in_log)s THEN b.raw_offset END, b.final
+FROM ingest.heads h
+JOIN ingest.leases l USING (network)
+JOIN ingest.blocks b ON b.network = h.network AND b.state = 'canonical'
+     AND (b.number = h.finalized OR (b.number >= h.unfinal_from AND NOT b.final))
+WHERE h.network = ANY(%(networks)s::text[]);
+
+-- name: pull_follower
+-- It goes on above its tail.
+UPDATE system.sync_cursors s SET next_height = least(s.next_height, t.top + 1)
+FROM (SELECT network, max(height) AS top FROM ingest.tail GROUP BY network) AS t
+WHERE s.job = 'follow:' || t.network AND t.network = ANY(%(networks)s::text[]);
+
+-- name: push_follower
+-- What is in the log already need not be read again.
+INSERT INTO system.sync_cursors (job, network, next_height)
+SELECT 'follow:' || t.network, t.network, max(t.height) + 1 FROM ingest.tail t
+WHERE t.network = ANY(%(networks)s::text[]) GROUP BY t.network
+ON CONFLICT (job) DO UPDATE SET next_height = excluded.next_height;
+
+-- name: refilled
+UPDATE ingest.leases SET refill = false WHERE network = ANY(%(networks)s::text[]);
+
+-- name: taken_back
+-- What the ledger has applied and no chain names any more: blocks that were cut, and reorgs that it was not told of.
+-- Newest first, each with the partitions that hold something of it.
+SELECT a.network, a.number, a.block_hash, extract(epoch FROM min(a.time))::bigint, min(a.proof),
+       array_agg(a.partition ORDER BY a.partition)
+FROM ledger.applied_blocks a
+LEFT JOIN ingest.blocks b
+    ON (b.network, b.number, b.hash) = (a.network, a.number, a.block_hash) AND b.state = 'canonical'
+WHERE a.consumer = 'ledger' AND a.state = 'applied' AND b.hash IS NULL
+GROUP BY a.network, a.number, a.block_hash
+ORDER BY a.network, a.number DESC, a.block_hash;
+
+-- name: chain_heads
+-- For the records that take it back.
+SELECT network, head_number, head_hash, coalesce(extract(epoch FROM head_time)::bigint, 0), safe, finalized
+FROM ingest.heads;
+
+-- name: raw_offsets
+-- Where normalize goes on in each raw topic.
+SELECT topic, next_offset FROM system.partition_owner WHERE consumer = 'normalize';
+
+-- name: move_raw
+-- The records that take back stand at positions behind those that were read.
+UPDATE system.partition_owner SET next_offset = %(next_offset)s WHERE consumer = 'normalize' AND topic = %(topic)s;
+
+-- name: move_position
+UPDATE ingest.heads SET position = greatest(position, %(position)s) WHERE network = %(network)s;
+
+-- name: other_log
+-- Offsets of a Kafka that is gone: the raw topics go on where they were, all others begin anew.
+UPDATE system.partition_owner
+SET cluster_id = '', topic_id = '', next_offset = CASE WHEN consumer = 'normalize' THEN next_offset ELSE 0 END;
+
+-- name: begin_raw
+-- What lies below was lost.
+INSERT INTO system.topic_begins (topic, partition, "offset") VALUES (%(topic)s, 0, %(offset)s)
+ON CONFLICT (topic, partition) DO UPDATE SET "offset" = excluded."offset";
+
+-- name: forget_begins
+DELETE FROM system.topic_begins WHERE topic = ANY(%(topics)s::text[]);
+
+-- name: age_letters
+-- Dead letters name places in topics that are gone; those of the new ones have the same numbers.
+UPDATE system.dlq SET "offset" = -1 - "offset" - %(epoch)s::bigint * 1000000000000
+WHERE "offset" >= 0 AND consumer IN ('ledger', 'project');
+
+-- name: read_again
+-- Who reads what is announced goes on by seq, from where its records begin.
+UPDATE system.partition_owner o
+SET next_offset = b."offset", cluster_id = CASE WHEN %(same_log)s THEN o.cluster_id ELSE '' END,
+    topic_id = CASE WHEN %(same_log)s THEN o.topic_id ELSE '' END
+FROM system.topic_begins b
+WHERE o.consumer = 'project' AND (o.topic, o.partition) = (b.topic, b.partition);
+
+-- name: tables
+-- How many tables have rows to be dumped.
+SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND n.nspname = ANY(%(schemas)s::text[]);
+
+-- name: forget_workers
+-- Of a database that was restored: whoever it names runs on another one, or not at all.
+DELETE FROM system.workers;
+
+-- name: forget_followers
+UPDATE ingest.leases SET seen_at = 'epoch';
+
+-- name: forget_jobs
+UPDATE system.sync_cursors SET updated_at = least(updated_at, now() - interval '1 minute');
+
+-- name: followers
+-- How far the followers are, for the database that comes after this one.
+SELECT job, network, next_height FROM system.sync_cursors WHERE starts_with(job, 'follow:') ORDER BY job;
+
+-- name: put_follower
+INSERT INTO system.sync_cursors (job, network, next_height) VALUES (%(job)s, %(network)s, %(next_height)s)
+ON CONFLICT DO NOTHING;
+
+-- name: put_lease
+-- Its tail is to be made anew.
+INSERT INTO ingest.leases (network, claim_offset, topic_id, owner, seen_at, refill)
+VALUES (%(network)s, -1, '', '', 'epoch', true)
+ON CONFLICT DO NOTHING;
+
+-- name: put_deployment
+-- The same deployment, of which nothing is left but the raw topics.
+INSERT INTO system.deployment (id, epoch, topic_prefix, cluster_id)
+VALUES (%(id)s, %(epoch)s, %(topic_prefix)s, %(cluster_id)s)
+ON CONFLICT (one) DO UPDATE SET id = excluded.id, epoch = excluded.epoch, cluster_id = excluded.cluster_id;
+
+-- name: sizes
+-- What is to be emptied.
+SELECT (SELECT coalesce(sum(next_seq - 1), 0)::bigint FROM system.partition_owner WHERE consumer = 'ledger'),
+       (SELECT count(*) FROM system.dlq WHERE state = 'open'), pg_database_size(current_database());

@@ -1,0 +1,18 @@
+"""``ft`` as an operator types it."""
+
+import subprocess
+import sys
+
+from ft import children
+from ft.children import FT
+from ft.config import Config
+
+
+def ft(config: Config, *words: str, code: int = 0) -> str:
+    """What the command says, on both ways out."""
+    environ = children.environment(config)
+    done = subprocess.run(
+        [sys.executable, *FT, *words], env=environ, capture_output=True, text=True, timeout=180, check=False
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr

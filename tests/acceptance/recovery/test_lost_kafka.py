@@ -1,0 +1,66 @@
+"""Kafka loses everything amid the work: what was on its way is read again, and everything is announced anew."""
+
+from pathlib import Path
+
+import pytest
+
+from ft.streams.topics import delete_topics, topic_names
+from tests.acceptance.faults.accounting import require_exactly_once
+from tests.acceptance.faults.recovery import Monitor
+from tests.acceptance.faults.soak import Soak
+from tests.acceptance.faults.supervisor import supervised
+from tests.acceptance.faults.world import NETWORK, World
+from tests.acceptance.recovery.commands import ft
+from tests.acceptance.recovery.subscribers import Reader
+from tests.synthetic.script import script
+
+pytestmark = pytest.mark.timeout(400)
+EVENTS = 10_000
+_ON_ITS_WAY = """
+SELECT count(*) FROM ingest.blocks b JOIN (
+    SELECT network, min(position) AS position FROM system.partition_head WHERE consumer = 'ledger' GROUP BY network
+) AS applied USING (network)
+WHERE b.network = %s AND b.state = 'canonical' AND b.raw_offset > applied.position
+"""
+_APPLIED = "SELECT min(position) FROM system.partition_head WHERE consumer = 'ledger' AND network = %s"
+
+
+def number(world: World, query: str) -> int:
+    with world.connect() as conn:
+        row = conn.execute(query.encode(), (NETWORK,)).fetchone()
+    return -1 if row is None or row[0] is None else int(row[0])
+
+
+def test_a_kafka_that_lost_everything_amid_the_work_costs_nothing_but_time(world: World, tmp_path: Path) -> None:
+    made = script(seed=20261129, network=NETWORK, events=EVENTS, reorgs=12, logs=20)
+    reader = Reader()
+    with supervised(world.config, ("worker",)) as workers, world.connect() as conn:
+        workers.exits_max = 1_000
+        soak = Soak(world, made, workers, Monitor(world, conn, workers), over_s=30.0)
+        soak.start(tmp_path)
+        workers.until(lambda: number(world, _APPLIED) > 100, "the ledger to apply", 120)
+        reader.read(world)
+        workers.until(lambda: number(world, _ON_ITS_WAY) > 1, "normalize to be ahead of the ledger", 60)
+        for name in ("worker", "follower", "backfill"):
+            if (child := workers.workers.pop(name, None)) is not None:
+                child.kill()
+                child.wait(10)
+        delete_topics(world.config, [n for n in topic_names(world.config) if n.startswith(world.config.topic_prefix)])
+        with world.connect() as fresh:  # what was killed is forgotten after a minute
+            fresh.execute("UPDATE system.workers SET seen_at = 'epoch'")
+            fresh.execute("UPDATE ingest.leases SET seen_at = 'epoch'")
+            fresh.execute("UPDATE system.sync_cursors SET updated_at = 'epoch'")
+
+        said = ft(world.config, "reannounce")
+
+        assert "lost on the way: " in said
+        assert "lost on the way: 0 blocks, 0 of them" not in said
+        workers.start("worker")
+        workers.start("follower")
+        workers.start("backfill")
+        soak.settle(conn, 200)
+    require_exactly_once(world, made.chain)
+    for each in (reader, Reader()):
+        each.start(world)
+        each.read(world)
+        assert each.held == made.chain.ownership.held

@@ -1,0 +1,66 @@
+"""A database that is older than Kafka: workers refuse it, `ft restore` lets it go on, and nothing is lost or twice."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.faults.accounting import require_exactly_once, subscribe
+from tests.acceptance.faults.supervisor import supervised
+from tests.acceptance.faults.world import World
+from tests.acceptance.hostile.lives import Databases, lived_through, refusal
+from tests.acceptance.hostile.test_other_servers import more, raw_log
+from tests.acceptance.recovery.commands import ft
+from tests.acceptance.recovery.subscribers import PAGE, Reader
+from tests.unit.pages import examples
+
+pytestmark = pytest.mark.timeout(400)
+
+
+def test_a_backup_that_kafka_is_ahead_of_goes_on_from_there_and_readers_go_by_the_documented_rule(
+    world: World, databases: Databases, tmp_path: Path
+) -> None:
+    log, older, newer = raw_log(20), Reader(), Reader()
+    lived_through(world, world.encoded(log.records))
+    older.read(world)
+    backup = tmp_path / "backup"
+    assert "rows of the journal" in ft(world.config, "backup", "--to", str(backup))
+    half = more(log)
+    lived_through(world, world.encoded(log.records[half:]))
+    newer.read(world)
+
+    restored = databases.empty()
+    said = ft(restored, "restore", "--from", str(backup))
+    assert "generation 1: workers read again what Kafka has beyond the backup" in said
+    world.config = replace(restored, home=restored.home.with_name("restored"))
+    with supervised(world.config, ("restored",)) as workers, world.connect() as conn:
+        workers.until(lambda: world.caught_up(conn), "what came after the backup", 120)
+
+    require_exactly_once(world, log.chain)
+    for reader in (older, Reader()):
+        reader.start(world)
+        reader.read(world)
+        assert reader.held == log.chain.ownership.held
+    newer.start(world)
+    with pytest.raises(examples(PAGE)["Restored"], match="take it back to"):
+        newer.read(world)
+
+
+def test_a_database_brought_back_by_other_means_is_refused_until_it_is_told_to_go_on(
+    world: World, databases: Databases
+) -> None:
+    log = raw_log(20)
+    lived_through(world, world.encoded(log.records))
+    older = databases.copy()
+    half = more(log)
+    lived_through(world, world.encoded(log.records[half:]))
+    world.config = replace(older, home=older.home.with_name("older"))
+    assert "`ft restore --as-it-stands`" in refusal(world.config, "older")["error"]
+
+    said = ft(world.config, "restore", "--as-it-stands")
+    assert "generation 1" in said
+    with supervised(world.config, ("restored",)) as workers, world.connect() as conn:
+        workers.until(lambda: world.caught_up(conn), "what came after the copy", 120)
+
+    require_exactly_once(world, log.chain)
+    assert subscribe(world).generations.present == 1
