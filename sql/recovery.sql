@@ -212,10 +212,8 @@ UPDATE system.dlq SET "offset" = -1 - "offset" - %(epoch)s::bigint * 10000000000
 WHERE "offset" >= 0 AND consumer IN ('ledger', 'project');
 
 -- name: read_again
--- Who reads what is announced goes on by seq, from where its records begin.
-UPDATE system.partition_owner o
-SET next_offset = b."offset", cluster_id = CASE WHEN %(same_log)s THEN o.cluster_id ELSE '' END,
-    topic_id = CASE WHEN %(same_log)s THEN o.topic_id ELSE '' END
+-- Who reads what is announced goes on by seq, from where its records begin; the topic may be another one.
+UPDATE system.partition_owner o SET next_offset = b."offset", cluster_id = '', topic_id = ''
 FROM system.topic_begins b
 WHERE o.consumer = 'project' AND (o.topic, o.partition) = (b.topic, b.partition);
 

@@ -43,8 +43,8 @@ def require_same_cluster(config: Config) -> None:
     if stored != {found}:
         raise OffsetMismatch(
             f"Kafka at {config.kafka}: expected cluster {', '.join(sorted(stored))}, which the offsets in the database "
-            f"belong to, got {found}. Point FT_KAFKA at the cluster that the database was filled from, or start with "
-            "an empty database."
+            f"belong to, got {found}. Point FT_KAFKA at the cluster that the database was filled from; if that lost "
+            "its data, `ft reannounce` makes the topics anew."
         )
 
 

@@ -187,7 +187,8 @@ def _check_identity(what: str, *, stored: tuple[str, str], found: tuple[str, str
     if stored not in (("", ""), found):
         raise OffsetMismatch(
             f"offsets of {what}: expected cluster {stored[0]} and topic id {stored[1]}, got {found[0]} and {found[1]}. "
-            "Point FT_KAFKA at the cluster that the database was filled from, or rebuild into an empty database."
+            "Point FT_KAFKA at the cluster that the database was filled from, or, if that lost its "
+            "topics, `ft reannounce` makes them anew."
         )
 
 
@@ -197,7 +198,8 @@ def check_bounds(held: Claim, *, earliest: int, end: int) -> None:
         return
     raise OffsetMismatch(
         f"next offset of {held.consumer} of {held.topic}-{held.partition}: expected {earliest} to {end}, the bounds of "
-        f"the log, got {held.next_offset}. Records are missing: restore the topic, or rebuild into an empty database."
+        f"the log, got {held.next_offset}. Records are missing: restore the topic; or, where the raw "
+        "topics are whole, `ft reset --keep raw` reads everything again."
     )
 
 

@@ -105,14 +105,15 @@ def judge(found: Found) -> Verdict:
         raise OtherDeployment(
             f"the database is that of {stored}: expected that Kafka, got cluster {found.cluster_id}. FT_KAFKA is "
             "likely wrong: point it at the cluster that the database was filled from (`export FT_KAFKA=…`). Where that "
-            f"one lost its data and was set up anew, start it with the data it had. {_ASK}"
+            f"one lost its data and was set up anew, start it with the data it had, or `ft reannounce`. {_ASK}"
         )
     if told is None:
         if not found.announced:
             return _with_registry(found, "unsaid")
         raise OtherDeployment(
             f"the database is that of {stored}: expected its topic {found.prefix}system.deployment to say so, got "
-            "nothing. Kafka has likely lost its data, or that topic was deleted. Start Kafka with the data it had. "
+            "nothing. Kafka has likely lost its data, or that topic was deleted. Start Kafka with the data it had, or "
+            "`ft reannounce` makes the topics anew from the journal. "
             f"{_ASK}"
         )
     if stored.id != told.id:

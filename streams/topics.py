@@ -1,9 +1,9 @@
 """Topic names, their settings, and whether the broker's topics are the ones this database belongs to."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka import TopicCollection as Names
@@ -46,6 +46,7 @@ _PASSING: Final = {
 
 _NO_ANSWER: Final = {KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN}
 
+T = TypeVar("T")
 _Layout: TypeAlias = dict[str, tuple[int, dict[str, str]]]
 """Topic -> how many partitions it has, and the settings it is created with."""
 
@@ -262,6 +263,21 @@ def delete_records(config: Config, ends: Mapping[tuple[str, int], int]) -> None:
             ) from exc
         if first < place.offset:
             raise BrokerError(f"{what}: expected to begin at offset {place.offset} after a deletion, got {first}")
+
+
+def once_led(work: Callable[[], T]) -> T:
+    """What ``work`` returns; a broker that has just made a topic may not lead it yet, and says so for a moment.
+
+    Raises BrokerUnavailable. Blocking.
+    """
+    deadline = time.monotonic() + _SPREADS_S
+    while True:
+        try:
+            return work()
+        except BrokerUnavailable:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(_LOOK_AGAIN_S)
 
 
 def delete_group(config: Config, group: str) -> bool:

@@ -13,7 +13,7 @@ from ft.agents.recovery.session import Begun, Connection, begin_generation, note
 from ft.config import Config
 from ft.sql.queries import LIVE, load
 from ft.streams.deployment import told_generations
-from ft.streams.topics import Topics, cluster_id, create_topics, delete_records, ends_of
+from ft.streams.topics import Topics, cluster_id, create_topics, delete_records, ends_of, once_led
 
 
 def store(config: Config, conn: Connection, state: Begun, partitions: int, report: Report) -> None:
@@ -38,4 +38,4 @@ def store(config: Config, conn: Connection, state: Begun, partitions: int, repor
 
 def _ends(config: Config, topics: Topics, partitions: int) -> Mapping[tuple[str, int], int]:
     names = [getattr(topics, name) for name in TOPICS]
-    return ends_of(config, [(name, partition) for name in names for partition in range(partitions)])
+    return once_led(lambda: ends_of(config, [(name, p) for name in names for p in range(partitions)]))

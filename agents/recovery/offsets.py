@@ -5,22 +5,18 @@ positions, in coverage, in leases. So the new topic goes on where the old one en
 to there, which are deleted at once. A million takes a few seconds.
 """
 
-import time
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final
 
 from ft.agents.rebuild.progress import Progress, Report
 from ft.config import Config
 from ft.errors import BrokerError, BrokerUnavailable
 from ft.streams.producer import Refusal, opened, settings
-from ft.streams.topics import delete_records, end_of
+from ft.streams.topics import delete_records, end_of, once_led
 
 _AT_ONCE: Final = 500_000
 _POLL_S: Final = 0.02
 _TIMEOUT_S: Final = 60.0
-_SETTLES_S: Final = 20.0
-_LOOK_AGAIN_S: Final = 0.2
-T = TypeVar("T")
 
 
 def fill(config: Config, topic: str, target: int, report: Report) -> None:
@@ -28,7 +24,7 @@ def fill(config: Config, topic: str, target: int, report: Report) -> None:
 
     Raises BrokerError where the topic is longer already, BrokerUnavailable. Blocking.
     """
-    end = _settled(lambda: end_of(config, topic, 0))
+    end = once_led(lambda: end_of(config, topic, 0))
     if end > target:
         raise BrokerError(f"{topic}: expected nothing beyond offset {target}, got records up to {end}")
     progress = Progress(what=f"{topic}: offsets", done=end, total=target)
@@ -58,23 +54,11 @@ def _send(config: Config, topic: str, count: int, done: Callable[[int], None]) -
         raise BrokerUnavailable(f"Kafka at {config.kafka}: {topic}: {left} records are not acknowledged")
     if refusal.error is not None:
         raise refusal.error
-    return _settled(lambda: end_of(config, topic, 0))
+    return once_led(lambda: end_of(config, topic, 0))
 
 
 def _delete(config: Config, topic: str, end: int) -> None:
-    _settled(lambda: delete_records(config, {(topic, 0): end}))
-
-
-def _settled(work: Callable[[], T]) -> T:
-    """What ``work`` returns; a broker that has just made a topic may not lead it yet, and says so for a moment."""
-    deadline = time.monotonic() + _SETTLES_S
-    while True:
-        try:
-            return work()
-        except BrokerUnavailable:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(_LOOK_AGAIN_S)
+    once_led(lambda: delete_records(config, {(topic, 0): end}))
 
 
 def _told(progress: Progress, done: int, report: Report) -> None:

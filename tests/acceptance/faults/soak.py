@@ -63,6 +63,9 @@ class Soak:
         options = ("--port", str(port), "--over-s", f"{self.over_s:g}")
         self.workers.add(NODE, ("-m", "tests.synthetic.node", str(file), *options))
         self.workers.until(lambda: self._head() is not None, "the node to answer", _READY_S)
+        self._read()
+
+    def _read(self) -> None:
         final, first = self.script.known_final, self.script.chain.start
         overlap = max(1, (final - first) // 5)
         read = (*FT, "ingest", NETWORK, "--rpc", self._url)
@@ -70,6 +73,14 @@ class Soak:
         self.workers.until(lambda: self.monitor.source()[1] >= self.script.known, "the follower to follow", _READY_S)
         self.workers.workers[NODE].kill(signal.SIGUSR1)
         self.workers.add(BACKFILL, (*read, "--from", str(first), "--to", str(final - overlap // 2)), ends=True)
+
+    def moved_to(self, world: World, workers: Supervisor, monitor: Monitor) -> "Soak":
+        """The same chain and its node, read by another deployment: one that was restored."""
+        moved = Soak(world, self.script, workers, monitor, over_s=self.over_s)
+        moved._url = self._url
+        workers.take(NODE, self.workers)
+        moved._read()
+        return moved
 
     def harass(self) -> None:
         """One fault after another until the whole chain is shown: each kind once, then each once again, and so on."""

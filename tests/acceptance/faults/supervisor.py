@@ -50,6 +50,17 @@ class Supervisor:
             self._ending.add(name)
         return self.start(name)
 
+    def take(self, name: str, other: "Supervisor") -> None:
+        """A process of another one, as it runs."""
+        self.workers[name], self._commands[name] = other.workers.pop(name), other._commands[name]
+
+    def kill_all(self, *, but: str) -> None:
+        """SIGKILL to all but one; none is started again."""
+        for name in [name for name in self.workers if name != but]:
+            child = self.workers.pop(name)
+            child.kill(signal.SIGKILL)
+            child.wait(10)
+
     def kill(self, name: str) -> None:
         """SIGKILL, and a new process in its place at once."""
         self.workers[name].kill(signal.SIGKILL)

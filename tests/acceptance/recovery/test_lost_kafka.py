@@ -4,12 +4,16 @@ from pathlib import Path
 
 import pytest
 
+from ft.agents.recovery import continued, lost, offsets
+from ft.agents.recovery.session import alone
 from ft.streams.topics import delete_topics, topic_names
 from tests.acceptance.faults.accounting import require_exactly_once
 from tests.acceptance.faults.recovery import Monitor
 from tests.acceptance.faults.soak import Soak
 from tests.acceptance.faults.supervisor import supervised
 from tests.acceptance.faults.world import NETWORK, World
+from tests.acceptance.hostile.lives import lived_through, refusal
+from tests.acceptance.hostile.test_other_servers import more, raw_log
 from tests.acceptance.recovery.commands import ft
 from tests.acceptance.recovery.subscribers import Reader
 from tests.synthetic.script import script
@@ -31,6 +35,11 @@ def number(world: World, query: str) -> int:
     return -1 if row is None or row[0] is None else int(row[0])
 
 
+def lose(world: World) -> None:
+    """Every topic of the deployment."""
+    delete_topics(world.config, [n for n in topic_names(world.config) if n.startswith(world.config.topic_prefix)])
+
+
 def test_a_kafka_that_lost_everything_amid_the_work_costs_nothing_but_time(world: World, tmp_path: Path) -> None:
     made = script(seed=20261129, network=NETWORK, events=EVENTS, reorgs=12, logs=20)
     reader = Reader()
@@ -45,7 +54,7 @@ def test_a_kafka_that_lost_everything_amid_the_work_costs_nothing_but_time(world
             if (child := workers.workers.pop(name, None)) is not None:
                 child.kill()
                 child.wait(10)
-        delete_topics(world.config, [n for n in topic_names(world.config) if n.startswith(world.config.topic_prefix)])
+        lose(world)
         with world.connect() as fresh:  # what was killed is forgotten after a minute
             fresh.execute("UPDATE system.workers SET seen_at = 'epoch'")
             fresh.execute("UPDATE ingest.leases SET seen_at = 'epoch'")
@@ -64,3 +73,45 @@ def test_a_kafka_that_lost_everything_amid_the_work_costs_nothing_but_time(world
         each.start(world)
         each.read(world)
         assert each.held == made.chain.ownership.held
+
+
+class Died(Exception):
+    """In the place of a kill."""
+
+
+def test_a_reannouncement_that_is_ended_anywhere_goes_on_and_nothing_starts_before(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = raw_log(20)
+    lived_through(world, world.encoded(log.records))
+    lose(world)
+    deaths = [(lost, "create_topics"), (offsets, "delete_records"), (lost, "_tell"), (continued, "finish")]
+    for nth, (module, name) in enumerate(deaths):
+
+        def die(*_: object) -> None:
+            raise Died
+
+        with monkeypatch.context() as patched, alone(world.config) as conn:
+            patched.setattr(module, name, die)
+            with pytest.raises(Died):
+                continued.reannounce(world.config, conn, lambda said: None)
+        said = refusal(world.config, f"death-{nth}")["error"]
+        assert "amid a restore that was ended before it was done. `ft reannounce` goes on with it" in said
+
+    assert "generation 1" in ft(world.config, "reannounce")
+
+    half = more(log)
+    lived_through(world, world.encoded(log.records[half:]))
+    require_exactly_once(world, log.chain)
+
+
+def test_a_kafka_that_lost_a_part_is_refused_and_nothing_is_changed(world: World) -> None:
+    log = raw_log(5)
+    lived_through(world, world.encoded(log.records))
+    delete_topics(world.config, [world.topics.normalized])
+
+    said = ft(world.config, "reannounce", code=1)
+
+    assert f"without {world.topics.normalized}" in said
+    assert "point FT_KAFKA at an empty cluster" in said
+    assert world.raw_end() == len(log.records)

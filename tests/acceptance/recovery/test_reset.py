@@ -1,0 +1,84 @@
+"""Emptying on purpose, and the ledger's topics made anew: asked for, proven, and whole again afterwards."""
+
+import re
+
+import pytest
+
+from ft.agents.publish.announcements import TOPICS
+from ft.streams.deployment import stored_id
+from ft.streams.topics import delete_topics, topic_names
+from tests.acceptance.faults.accounting import require_exactly_once
+from tests.acceptance.faults.supervisor import supervised
+from tests.acceptance.faults.world import World
+from tests.acceptance.hostile.lives import lived_through
+from tests.acceptance.hostile.test_other_servers import more, raw_log
+from tests.acceptance.recovery.commands import ft
+from tests.acceptance.recovery.subscribers import PAGE, Reader
+from tests.unit.pages import examples
+
+pytestmark = pytest.mark.timeout(400)
+
+
+def mine(world: World) -> list[str]:
+    return [name for name in topic_names(world.config) if name.startswith(world.config.topic_prefix)]
+
+
+def test_topics_of_the_ledger_that_are_lost_are_announced_anew_and_a_reader_goes_on(world: World) -> None:
+    log, reader = raw_log(20), Reader()
+    lived_through(world, world.encoded(log.records))
+    reader.read(world)
+    delete_topics(world.config, [getattr(world.topics, name) for name in TOPICS])
+
+    assert "generation 1: workers announce the journal" in ft(world.config, "reannounce")
+
+    half = more(log)
+    lived_through(world, world.encoded(log.records[half:]))
+    require_exactly_once(world, log.chain)
+    reader.start(world)
+    reader.read(world)
+    assert reader.held == log.chain.ownership.held
+
+
+def test_a_reset_that_keeps_raw_asks_first_then_reads_everything_again_and_readers_begin_again(world: World) -> None:
+    log, reader = raw_log(20), Reader()
+    lived_through(world, world.encoded(log.records))
+    reader.read(world)
+    deployment = stored_id(world.config) or ""
+
+    planned = ft(world.config, "reset", "--keep", "raw", "--dry-run")
+    assert re.search(rf"topics +.*{re.escape(world.topics.ownership_changed)}.*: deleted", planned)
+    assert re.search(rf"topics +.*{re.escape(world.raw)}.*: kept", planned)
+    assert "Nothing was changed" in ft(world.config, "reset", "--keep", "raw", "--confirm", "another", code=1)
+    assert "emptied" in ft(world.config, "reset", "--keep", "raw", "--confirm", deployment)
+
+    assert stored_id(world.config) == deployment
+    half = more(log)
+    lived_through(world, world.encoded(log.records[half:]))
+    require_exactly_once(world, log.chain)
+    reader.start(world)
+    with pytest.raises(examples(PAGE)["Restored"], match="take it back to 0, or begin again"):
+        reader.read(world)
+    again = Reader()
+    again.start(world)
+    again.read(world)
+    assert again.held == log.chain.ownership.held
+
+
+def test_a_reset_of_everything_leaves_nothing_and_a_migration_begins_a_new_deployment(world: World) -> None:
+    log = raw_log(5)
+    lived_through(world, world.encoded(log.records))
+    before = stored_id(world.config) or ""
+
+    ft(world.config, "reset", "--confirm", before)
+
+    assert mine(world) == []
+    ft(world.config, "migrate")
+    assert stored_id(world.config) not in (None, before)
+
+
+def test_nothing_is_emptied_while_a_worker_runs(world: World) -> None:
+    with supervised(world.config, ("only",)) as workers, world.connect() as conn:
+        known = "SELECT count(*) > 0 FROM system.workers"
+        workers.until(lambda: conn.execute(known).fetchone() == (True,), "a worker that is known", 60)
+        for command in (("reset", "--dry-run"), ("reannounce",), ("restore", "--as-it-stands")):
+            assert "expected no worker and no `ft ingest`" in ft(world.config, *command, code=1)
