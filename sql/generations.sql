@@ -8,6 +8,6 @@ SELECT to_regclass('system.generations') IS NOT NULL;
 -- No row: a deployment that has no name yet.
 SELECT epoch FROM system.deployment;
 
--- name: ends
--- Up to which seq each generation that is over holds, in each partition.
-SELECT generation, partition, holds_to FROM system.generations;
+-- name: origins
+-- What each generation went on from.
+SELECT generation, parent, began_at FROM system.generations;

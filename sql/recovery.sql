@@ -49,11 +49,12 @@ SELECT network FROM ingest.leases ORDER BY network;
 -- The database and its topics are of a later state of the deployment from here on.
 UPDATE system.deployment SET epoch = %(epoch)s, cluster_id = %(cluster_id)s, announced = false;
 
--- name: put_ends
--- Up to where each generation that is over holds.
-INSERT INTO system.generations (generation, partition, holds_to)
-SELECT * FROM unnest(%(generation)s::int[], %(partition)s::int[], %(holds_to)s::bigint[])
-ON CONFLICT (generation, partition) DO UPDATE SET holds_to = excluded.holds_to;
+-- name: put_origins
+-- What each generation went on from; later ones may be known from the topic alone.
+INSERT INTO system.generations (generation, parent, began_at)
+SELECT generation, parent, began_at::bigint[]
+FROM unnest(%(generation)s::int[], %(parent)s::int[], %(began_at)s::text[]) AS o (generation, parent, began_at)
+ON CONFLICT (generation) DO NOTHING;
 
 -- name: outlive
 -- No process that ran before holds a partition any more, whatever epoch it got in the state that was lost.

@@ -112,7 +112,7 @@ def say_it(config: Config, networks: Sequence[str], partitions: int, schemas: Sc
     said = DeploymentSaid(
         id=stored.id, epoch=stored.epoch, topic_prefix=stored.topic_prefix, cluster_id=stored.cluster_id,
         partitions=partitions, made_at=int(time.time()), networks=sorted(networks), schema_ids=latest,
-        schemas=list(schemas.kept), generations=Generations.stored(config).over(partitions),
+        schemas=list(schemas.kept), generations=Generations.stored(config).to_say(),
     )  # fmt: skip
     record = to_record(said)
     before = _last(config, codec)[0]

@@ -12,9 +12,8 @@ from typing import Literal, TypeAlias
 
 from psycopg import sql as composed
 
-from ft.agents.columns import columns
 from ft.agents.rebuild.progress import Report
-from ft.agents.recovery.session import SCHEMAS, Connection
+from ft.agents.recovery.session import SCHEMAS, Connection, put_origins
 from ft.config import Config
 from ft.errors import ConfigError
 from ft.networks import load_networks
@@ -82,7 +81,7 @@ def reset(config: Config, conn: Connection, keep: Keep, found: Plan, report: Rep
             made = before.next(told, [0] * partitions)
             left = {
                 "id": found.deployment, "cluster_id": cluster_id(config), "partitions": partitions,
-                "followers": followers, "epoch": made.present,
+                "followers": followers, "epoch": made.present, "generations": made.to_say(),
             }  # fmt: skip
             conn.execute("CREATE SCHEMA ft_reset")
             conn.execute("CREATE TABLE ft_reset.left_to_do AS SELECT %s::text AS value", (json.dumps(left),))
@@ -107,8 +106,7 @@ def go_on(config: Config, conn: Connection) -> None:
     with conn.transaction():
         values = {"id": left["id"], "epoch": left["epoch"], "cluster_id": left["cluster_id"]}
         conn.execute(sql["put_deployment"], {**values, "topic_prefix": config.topic_prefix})
-        ends = [(generation, partition, 0) for generation in range(left["epoch"]) for partition in range(partitions)]
-        conn.execute(sql["put_ends"], columns(("generation", "partition", "holds_to"), ends))
+        put_origins(conn, Generations.said(left["epoch"], left["generations"]))
         for job, network, next_height in left["followers"]:
             conn.execute(sql["put_follower"], {"job": job, "network": network, "next_height": next_height})
             conn.execute(sql["put_lease"], {"network": network})

@@ -5,6 +5,7 @@
 3. what Kafka has left decides how it goes on (``continued``)
 """
 
+import time
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,7 @@ from ft.agents.recovery import manifest as manifests
 from ft.agents.recovery.continued import Done, go_on, left_of
 from ft.agents.recovery.manifest import DATABASE, Manifest
 from ft.agents.recovery.older import positions, require_in_log
-from ft.agents.recovery.session import SCHEMAS, Connection, Kind, alone, begin, begun, journal_ends
+from ft.agents.recovery.session import SCHEMAS, Begun, Connection, Kind, alone, begin, begun, journal_ends
 from ft.config import Config
 from ft.errors import ConfigError, DatabaseUnavailable
 from ft.sql.migrate import ensure_roles, migrate, stored_partitions
@@ -47,9 +48,9 @@ def restore(config: Config, folder: Path, report: Report) -> Done:
         _load(config, folder, made, report)
         migrate(config.postgres, config)
         with alone(config) as conn:
-            return go_on(config, conn, begin(conn, kind, command), report)
+            return go_on(config, conn, _begin(conn, kind, command), report)
     with alone(config) as conn:
-        state = begun(conn) or begin(conn, _kind(config, made), command)
+        state = begun(conn) or _begin(conn, _kind(config, made), command)
         return go_on(config, conn, state, report)
 
 
@@ -72,6 +73,12 @@ def continue_as_it_stands(config: Config, report: Report) -> Done:
             require_in_log(config, read)
             state = begin(conn, "older", "ft restore --as-it-stands")
         return go_on(config, conn, state, report)
+
+
+def _begin(conn: Connection, kind: Kind, command: str) -> Begun:
+    """Where Kafka is lost with the database, nobody knows which generations came after the backup: the new one gets a
+    number that none of them had, the minutes since 1970."""
+    return begin(conn, kind, command, at_least=int(time.time()) // 60 if kind == "lost" else 0)
 
 
 def _kind(config: Config, made: Manifest) -> Kind:

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import psycopg
 
-from ft.agents.columns import columns
+from ft.agents.columns import array, columns
 from ft.config import Config
 from ft.errors import ConfigError, DatabaseUnavailable
 from ft.sql.migrate import ensure_roles, require_stopped
@@ -31,6 +31,8 @@ class Begun:
     kind: Kind
     command: str
     """The command that goes on with it."""
+    at_least: int = 0
+    """Number of the generation that begins, where nobody knows which there were: Kafka is lost, the database older."""
     stored: bool = False
     """Whether Postgres has all of it, and the topics are left."""
 
@@ -64,9 +66,9 @@ def begun(conn: Connection) -> Begun | None:
     return None if row is None else Begun(**json.loads(row[0]))
 
 
-def begin(conn: Connection, kind: Kind, command: str) -> Begun:
+def begin(conn: Connection, kind: Kind, command: str, at_least: int = 0) -> Begun:
     """From here on nobody starts; in a transaction of its own."""
-    return _put(conn, Begun(kind=kind, command=command))
+    return _put(conn, Begun(kind=kind, command=command, at_least=at_least))
 
 
 def note_stored(conn: Connection, state: Begun) -> Begun:
@@ -84,16 +86,22 @@ def _put(conn: Connection, state: Begun) -> Begun:
     return state
 
 
-def begin_generation(conn: Connection, told: Generations, partitions: int, cluster_id: str) -> Generations:
-    """In the open transaction: the journal as it is ends every generation before, and a new one begins. ``told``: what
-    the topic says of them."""
-    sql = load("recovery", LIVE)
-    made = Generations.of(conn).next(told, journal_ends(conn, partitions))
-    conn.execute(sql["raise_epoch"], {"epoch": made.present, "cluster_id": cluster_id})
-    ends = [(*place, seq) for place, seq in sorted(made.ends.items())]
-    conn.execute(sql["put_ends"], columns(("generation", "partition", "holds_to"), ends))
-    conn.execute(sql["outlive"])
+def begin_generation(
+    conn: Connection, told: Generations, partitions: int, cluster_id: str, at_least: int = 0
+) -> Generations:
+    """In the open transaction: a new generation goes on from the journal as it is. ``told``: what the topic says of
+    those before. ``at_least``: its number."""
+    made = Generations.of(conn).next(told, journal_ends(conn, partitions), at_least)
+    conn.execute(load("recovery", LIVE)["raise_epoch"], {"epoch": made.present, "cluster_id": cluster_id})
+    put_origins(conn, made)
+    conn.execute(load("recovery", LIVE)["outlive"])
     return made
+
+
+def put_origins(conn: Connection, generations: Generations) -> None:
+    """In the open transaction: how every generation came to be."""
+    rows = [(each, origin.parent, array(origin.began_at)) for each, origin in sorted(generations.origins.items())]
+    conn.execute(load("recovery", LIVE)["put_origins"], columns(("generation", "parent", "began_at"), rows))
 
 
 def journal_ends(conn: Connection, partitions: int) -> Sequence[int]:

@@ -1,4 +1,4 @@
-"""``ft backup``: Write everything that a deployment can be restored from into a folder."""
+"""``ft backup``: Write a folder that a deployment can be restored from."""
 
 from pathlib import Path
 
@@ -17,7 +17,8 @@ def command(to: Path) -> None:
     """Write everything that a deployment can be restored from into a folder, while workers and ingestion go on.
 
     \b
-    database/        Postgres, of one moment (pg_dump): the journal, who owns what, where every consumer stands
+    database/        Postgres, of one moment (pg_dump): the journal (the ledger's events, in order), who owns what,
+                     where every consumer stands
     schemas.json     the schemas of the records with the registry's ids, as `ft schemas export` writes them
     manifest.json    whose it is and of when, where Kafka's topics ended, every file with its checksum; written last
 

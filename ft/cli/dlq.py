@@ -1,4 +1,4 @@
-"""``ft dlq``: Show dead letters, the records that were refused, and settle them."""
+"""``ft dlq``: Show and settle dead letters, the records that were refused."""
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""``ft reannounce``: Make Kafka's topics anew from the journal, after Kafka lost them."""
+"""``ft reannounce``: Make Kafka's topics anew from the journal, after a loss."""
 
 import click
 
@@ -9,7 +9,7 @@ from ft.cli.said import Said
 
 @click.command()
 def command() -> None:
-    """Make Kafka's topics anew from the journal in Postgres, after Kafka has lost them.
+    """Make Kafka's topics anew from the journal (the ledger's events, in order), after Kafka has lost them.
 
     Workers and ingestion are stopped before. What Kafka still has decides what happens:
 

@@ -28,8 +28,8 @@ def command(folder: Path | None, as_it_stands: bool) -> None:
 
     \b
     all of it      the database is the older of the two: workers read again what came after the backup
-    nothing        topics are made anew and the journal is announced from its first row; what came after the backup is
-                   read again from the chain
+    nothing        topics are made anew and the journal (the ledger's events, in order) is announced from its first
+                   row; what came after the backup is read again from the chain
     a part of it   refused: start Kafka with the data it had, or point FT_KAFKA at an empty cluster
 
     Either way a new generation of announced records begins. A subscriber that has got further than the backup learns

@@ -16,7 +16,7 @@ _PIPELINE = "ft.cli.status_pipeline"
 
 @click.command()
 def command() -> None:
-    """Show server, state, address, pid, version, memory and log; then the pipeline, if the servers run."""
+    """Show the servers, with where their data and logs stand; then the pipeline, if they run."""
     config = configured()
     servers = embedded.describe(config)
     out = console()
@@ -28,7 +28,7 @@ def command() -> None:
 
 
 def _table(servers: list[embedded.ServerStatus]) -> Table:
-    rows = table("server", "state", "address", "pid", "version", "memory", "log")
+    rows = table("server", "state", "address", "pid", "version", "memory", "data", "log")
     for server in servers:
         rows.add_row(
             server.name,
@@ -37,6 +37,7 @@ def _table(servers: list[embedded.ServerStatus]) -> Table:
             "" if server.pid is None else str(server.pid),
             server.version,
             "" if server.memory_bytes is None else f"{server.memory_bytes >> 20} MiB",
+            "" if server.data is None else str(server.data),
             "" if server.log is None else str(server.log),
         )
     return rows

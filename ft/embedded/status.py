@@ -23,6 +23,8 @@ class ServerStatus:
     """Without the password; empty where none is known."""
     pid: int | None
     version: str
+    data: Path | None
+    """Where its data stand, which `ft down --delete-data` deletes; None: not ours, or none yet."""
     memory_bytes: int | None
     """Resident memory of the process and its children."""
     log: Path | None
@@ -47,11 +49,18 @@ def describe(config: Config) -> list[ServerStatus]:
                 address="" if process is None else without_password(server.address),
                 pid=None if process is None else process.pid,
                 version=server.version,
+                data=_data(places, server.name),
                 memory_bytes=None if process is None else _memory(process),
                 log=server.log,
             )
         )
     return found
+
+
+def _data(places: Places, name: str) -> Path | None:
+    """Followed to where it is: as root, Postgres' stand outside of the home."""
+    folder = places.data(name)
+    return folder.resolve() if folder.exists() else None
 
 
 def without_password(address: str) -> str:
@@ -64,7 +73,9 @@ def without_password(address: str) -> str:
 
 def _external(name: str, address: str) -> ServerStatus:
     shown = without_password(address)
-    return ServerStatus(name=name, state="external", address=shown, pid=None, version="", memory_bytes=None, log=None)
+    return ServerStatus(
+        name=name, state="external", address=shown, pid=None, version="", data=None, memory_bytes=None, log=None
+    )
 
 
 def _memory(process: psutil.Process) -> int | None:

@@ -1,9 +1,8 @@
--- What a restore took back: records that were announced before it, and rows that the journal lost (streams/generations.py).
+-- Each restore begins a generation of announced records, which goes on from a state of another one (streams/generations.py).
 CREATE TABLE system.generations (
-    generation integer NOT NULL,                    -- one that is over
-    partition  integer NOT NULL,
-    holds_to   bigint NOT NULL,                     -- its records up to this seq hold; those beyond never happened
-    PRIMARY KEY (generation, partition)
+    generation integer PRIMARY KEY,
+    parent     integer NOT NULL,                    -- the generation of the state that was restored
+    began_at   bigint[] NOT NULL                    -- by partition, the last seq of that state's journal
 );
 GRANT SELECT ON system.generations TO ft_writer;
 

@@ -96,38 +96,45 @@ def said(seq: int, prev_seq: int, generation: int = 0) -> dict[str, int]:
     return {"seq": seq, "prev_seq": prev_seq, "generation": generation}
 
 
+NEVER_RESTORED: dict[str, Any] = {"epoch": 0, "generations": []}
+RESTORED: dict[str, Any] = {"epoch": 1, "generations": [{"generation": 0, "holds_to": [5, 9]}]}
+
+
 def test_the_example_of_loss_takes_what_follows_drops_repeats_and_stops_at_a_gap() -> None:
     seen: dict[int, tuple[int, int]] = {}
     is_new, lost = examples(PAGE)["is_new"], examples(PAGE)["Lost"]
 
-    assert is_new(seen, {}, 0, said(3, 0))
-    assert is_new(seen, {}, 0, said(5, 3))
-    assert not is_new(seen, {}, 0, said(3, 0))
-    assert is_new(seen, {}, 1, said(1, 0))
+    assert is_new(seen, NEVER_RESTORED, 0, said(3, 0))
+    assert is_new(seen, NEVER_RESTORED, 0, said(5, 3))
+    assert not is_new(seen, NEVER_RESTORED, 0, said(3, 0))
+    assert is_new(seen, NEVER_RESTORED, 1, said(1, 0))
     with pytest.raises(lost, match="partition 0: expected 6 before 9, got 5"):
-        is_new(seen, {}, 0, said(9, 6))
+        is_new(seen, NEVER_RESTORED, 0, said(9, 6))
 
 
 def test_the_example_goes_on_after_a_restore_that_took_nothing_of_its_own_back() -> None:
-    is_new, holds_of = examples(PAGE)["is_new"], examples(PAGE)["holds_of"]
-    holds = holds_of({"generations": [{"generation": 0, "holds_to": [5, 9]}]})
-    seen = {0: (0, 3)}
+    is_new, seen = examples(PAGE)["is_new"], {0: (0, 3)}
 
-    taken = [is_new(seen, holds, 0, record) for record in (said(5, 3), said(7, 5), said(3, 0, 1), said(6, 5, 1))]
+    taken = [is_new(seen, RESTORED, 0, record) for record in (said(5, 3), said(7, 5), said(3, 0, 1), said(6, 5, 1))]
 
     assert taken == [True, False, False, True]
     assert seen == {0: (1, 6)}
 
 
 def test_the_example_stops_after_a_restore_to_a_state_before_its_own_and_says_what_to_do() -> None:
-    is_new, holds_of, restored = (examples(PAGE)[name] for name in ("is_new", "holds_of", "Restored"))
-    seen = {0: (0, 8)}
+    is_new, restored, seen = examples(PAGE)["is_new"], examples(PAGE)["Restored"], {0: (0, 8)}
 
     with pytest.raises(restored, match="generation 1 is new: read"):
-        is_new(seen, {}, 0, said(6, 5, 1))
-    holds = holds_of({"generations": [{"generation": 0, "holds_to": [5]}]})
+        is_new(seen, NEVER_RESTORED, 0, said(6, 5, 1))
     with pytest.raises(restored, match="yours goes to seq 8: take it back to 5, or begin again"):
-        is_new(seen, holds, 0, said(6, 5, 1))
+        is_new(seen, RESTORED, 0, said(6, 5, 1))
+
+
+def test_the_example_believes_nothing_of_a_generation_that_nobody_names() -> None:
+    is_new, restored, seen = examples(PAGE)["is_new"], examples(PAGE)["Restored"], {0: (1, 8)}
+
+    with pytest.raises(restored, match="take it back to 0, or begin again"):
+        is_new(seen, {**RESTORED, "epoch": 1000}, 0, said(9, 8, 1000))
 
 
 def test_the_example_of_partitions_routes_as_the_ledger_does() -> None:

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import psycopg
+
 from ft import children
 from ft.children import FT
 from ft.config import Config
@@ -16,3 +18,11 @@ def ft(config: Config, *words: str, code: int = 0) -> str:
     )
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
+
+
+def forget_processes(config: Config) -> None:
+    """Those that were killed: what an operator waits a minute for."""
+    with psycopg.connect(config.postgres, autocommit=True) as conn:
+        conn.execute("UPDATE system.workers SET seen_at = 'epoch'")
+        conn.execute("UPDATE ingest.leases SET seen_at = 'epoch'")
+        conn.execute("UPDATE system.sync_cursors SET updated_at = 'epoch'")

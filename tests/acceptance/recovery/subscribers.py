@@ -3,6 +3,7 @@
 from collections import Counter
 from copy import deepcopy
 from dataclasses import dataclass, field
+from typing import Any
 
 from ft.schemas.events import OwnershipChanged, from_record
 from tests.acceptance.faults.world import PARTITIONS, World
@@ -18,7 +19,7 @@ class Reader:
 
     balances: Counter[Holding] = field(default_factory=Counter)
     seen: dict[int, tuple[int, int]] = field(default_factory=dict)
-    holds: dict[tuple[int, int], int] = field(default_factory=dict)
+    deployment: dict[str, Any] = field(default_factory=lambda: {"epoch": 0, "generations": []})
 
     def copy(self) -> "Reader":
         """A backup of its own."""
@@ -27,8 +28,7 @@ class Reader:
     def start(self, world: World) -> None:
         """Learn which generations hold."""
         topic = world.topics.deployment
-        last = world.codec_of("deployment", topic).decode(world.read(topic, 0)[-1])
-        self.holds = examples(PAGE)["holds_of"](last)
+        self.deployment = world.codec_of("deployment", topic).decode(world.read(topic, 0)[-1])
 
     def read(self, world: World) -> None:
         """Every partition from its first record, as one does whose group is gone. Raises what the example raises."""
@@ -37,7 +37,7 @@ class Reader:
         for partition in range(PARTITIONS):
             for value in world.read(topic, partition):
                 record = codec.decode(value)
-                if is_new(self.seen, self.holds, partition, record) and record["kind"] != "finality":
+                if is_new(self.seen, self.deployment, partition, record) and record["kind"] != "finality":
                     self._move(from_record(OwnershipChanged, record))
 
     @property

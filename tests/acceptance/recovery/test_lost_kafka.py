@@ -9,12 +9,12 @@ from ft.agents.recovery.session import alone
 from ft.streams.topics import delete_topics, topic_names
 from tests.acceptance.faults.accounting import require_exactly_once
 from tests.acceptance.faults.recovery import Monitor
-from tests.acceptance.faults.soak import Soak
+from tests.acceptance.faults.soak import NODE, Soak
 from tests.acceptance.faults.supervisor import supervised
 from tests.acceptance.faults.world import NETWORK, World
 from tests.acceptance.hostile.lives import lived_through, refusal
 from tests.acceptance.hostile.test_other_servers import more, raw_log
-from tests.acceptance.recovery.commands import ft
+from tests.acceptance.recovery.commands import forget_processes, ft
 from tests.acceptance.recovery.subscribers import Reader
 from tests.synthetic.script import script
 
@@ -50,15 +50,9 @@ def test_a_kafka_that_lost_everything_amid_the_work_costs_nothing_but_time(world
         workers.until(lambda: number(world, _APPLIED) > 100, "the ledger to apply", 120)
         reader.read(world)
         workers.until(lambda: number(world, _ON_ITS_WAY) > 1, "normalize to be ahead of the ledger", 60)
-        for name in ("worker", "follower", "backfill"):
-            if (child := workers.workers.pop(name, None)) is not None:
-                child.kill()
-                child.wait(10)
+        workers.kill_all(but=NODE)
         lose(world)
-        with world.connect() as fresh:  # what was killed is forgotten after a minute
-            fresh.execute("UPDATE system.workers SET seen_at = 'epoch'")
-            fresh.execute("UPDATE ingest.leases SET seen_at = 'epoch'")
-            fresh.execute("UPDATE system.sync_cursors SET updated_at = 'epoch'")
+        forget_processes(world.config)
 
         said = ft(world.config, "reannounce")
 

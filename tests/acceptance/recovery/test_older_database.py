@@ -6,12 +6,16 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.faults.accounting import require_exactly_once, subscribe
+from tests.acceptance.faults.recovery import Monitor
+from tests.acceptance.faults.soak import NODE, Soak
+from tests.acceptance.faults.strikes import BACKFILL, FOLLOWER
 from tests.acceptance.faults.supervisor import supervised
-from tests.acceptance.faults.world import World
+from tests.acceptance.faults.world import NETWORK, World
 from tests.acceptance.hostile.lives import Databases, lived_through, refusal
 from tests.acceptance.hostile.test_other_servers import more, raw_log
-from tests.acceptance.recovery.commands import ft
+from tests.acceptance.recovery.commands import forget_processes, ft
 from tests.acceptance.recovery.subscribers import PAGE, Reader
+from tests.synthetic.script import script
 from tests.unit.pages import examples
 
 pytestmark = pytest.mark.timeout(400)
@@ -64,3 +68,38 @@ def test_a_database_brought_back_by_other_means_is_refused_until_it_is_told_to_g
 
     require_exactly_once(world, log.chain)
     assert subscribe(world).generations.present == 1
+
+
+def test_a_follower_makes_its_tail_anew_where_the_database_is_older_than_its_own_blocks(
+    world: World, databases: Databases, tmp_path: Path
+) -> None:
+    made = script(seed=20261130, network=NETWORK, events=10_000, reorgs=12, logs=20)
+    with supervised(world.config, ("worker",)) as workers:
+        workers.exits_max = 1_000
+        with world.connect() as conn:
+            soak = Soak(world, made, workers, Monitor(world, conn, workers), over_s=30.0)
+            soak.start(tmp_path)
+            top = soak.monitor.source()[1]
+        workers.kill_all(but=NODE)
+        older = databases.copy()
+        for name in ("worker", FOLLOWER, BACKFILL):
+            workers.start(name)
+        workers.until(lambda: reorgs(world) >= 2, "reorgs of blocks that the copy does not know", 120)
+        workers.kill_all(but=NODE)
+        forget_processes(older)
+
+        world.config = replace(older, home=older.home.with_name("older"))
+        ft(world.config, "restore", "--as-it-stands")
+        with supervised(world.config, ("restored",)) as restored, world.connect() as conn:
+            restored.exits_max = 1_000
+            soak.moved_to(world, restored, Monitor(world, conn, restored)).settle(conn, 200)
+            claimed = [line for line in restored.logs(FOLLOWER) if '"claimed"' in line]
+    assert top > 0
+    assert len(claimed) == 1, "a tail that fits the log needs no second claim"
+    require_exactly_once(world, made.chain)
+
+
+def reorgs(world: World) -> int:
+    with world.connect() as conn:
+        row = conn.execute("SELECT count(*) FROM ledger.events WHERE op = 'reorg'").fetchone()
+    return row[0] if row else 0

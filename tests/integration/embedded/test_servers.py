@@ -126,6 +126,7 @@ def test_up_status_env_down_tell_the_same_story(home: Config, ft: Ft) -> None:
     assert stored["pids"] == _pids(home)
     assert [line.split()[:2] for line in status[1:4]] == [[name, "running"] for name in NAMES]
     assert str(home.home / "logs" / "kafka.log") in status[1]
+    assert str((home.home / "postgres").resolve()) in status[2]
 
     out, err = _told(ft("down"))
     stopping = [line for line in err.splitlines() if line.startswith("stopping")]
