@@ -124,18 +124,20 @@ LEFT JOIN LATERAL (
 WHERE h.network = o.network;
 
 -- name: pull_ranges
--- Ranges that were being read go on from the lowest block that was cut of them.
-UPDATE system.sync_cursors s SET next_height = least(s.next_height, c.low)
+-- Ranges that are being read, or were, go on from the lowest block that is not covered: what Kafka had acknowledged and
+-- nobody had read is lost too.
+UPDATE system.sync_cursors s SET next_height = h.low
 FROM (
-    SELECT j.job, min(c.number) AS low
+    SELECT j.job, lower(int8multirange(int8range(split_part(split_part(j.job, ':', 3), '-', 1)::bigint, j.next_height))
+                        - coalesce(c.heights, '{}')) AS low
     FROM system.sync_cursors j
-    JOIN recovery_cut c ON c.network = j.network
-         AND c.number BETWEEN split_part(split_part(j.job, ':', 3), '-', 1)::bigint
-                          AND coalesce(nullif(split_part(split_part(j.job, ':', 3), '-', 2), '')::bigint, c.number)
+    LEFT JOIN (
+        SELECT network, range_agg(int8range("from", "to", '[]')) AS heights FROM ingest.coverage GROUP BY network
+    ) AS c USING (network)
     WHERE j.job ~ '^range:[^:]*:[0-9]+-[0-9]*$'
-    GROUP BY j.job
-) AS c
-WHERE s.job = c.job;
+      AND j.next_height > split_part(split_part(j.job, ':', 3), '-', 1)::bigint
+) AS h
+WHERE s.job = h.job AND h.low IS NOT NULL;
 
 -- name: clear_tail
 DELETE FROM ingest.tail t USING ingest.leases l WHERE t.network = l.network AND l.network = ANY(%(networks)s::text[]);

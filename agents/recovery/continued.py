@@ -49,7 +49,9 @@ def left_of(config: Config, read: Iterable[Position], networks: Sequence[str]) -
     filled = sorted({topic for (topic, _), end in ends.items() if end > 0})
     if not filled:
         return "lost"
-    gone = ", ".join(sorted(set(known) - whole)) or "those that the database has read"
+    if not known:  # it has read nothing yet: nothing of it can be missing
+        return "announce"
+    gone = ", ".join(sorted(set(known) - whole))
     raise ConfigError(
         f"Kafka at {config.kafka}: expected all topics of the deployment, or none, got {', '.join(filled)} without "
         f"{gone}. FT_KAFKA is likely wrong, or a part of it was lost. Start Kafka with the data it had; or point "

@@ -98,10 +98,6 @@ class Supervisor:
                 return False
             time.sleep(_POLL_S)
 
-    def logs(self, name: str) -> list[str]:
-        """Every line that a process has said so far."""
-        return self.workers[name].log.read_text().splitlines() if name in self.workers else []
-
     def log_ends(self) -> str:
         return "".join(f"\n{w.name}: {w.log}\n{w.log_end()}" for w in self.workers.values())
 
