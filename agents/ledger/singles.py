@@ -42,6 +42,8 @@ class Walked:
     unsure: bool = False
     """Whether ``since`` has to be asked of the journal anew."""
     changed: bool = False
+    balances: bool = False
+    """Whether balances counted before the transaction, or for a while in it, also if none of their events is left."""
     turned: bool = False
     """It had balances and has one holder, or had one and has balances, if only for a while."""
 
@@ -177,7 +179,8 @@ def _walk(
     """
     single, time, contract = standard in SINGLE, stretch.block.time, stretch.columns.contract[place[1]]
     before, latest = one.live.holding, one.live.latest
-    if single and one.live.has_balances:
+    one.balances = one.balances or one.live.has_balances
+    if single and one.balances:
         one.turned = one.unsure = True
     if stretch.op == "revert":  # 1
         one.live.retract(position, source if single else None)

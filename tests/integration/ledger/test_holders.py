@@ -334,6 +334,32 @@ async def test_an_id_whose_only_pair_fell_has_balances_where_the_block_that_coun
     assert verified(config) == []
 
 
+@pytest.mark.parametrize("one_by_one", [False, True], ids=["at once", "one by one"])
+@pytest.mark.parametrize("first", ["erc721", "erc1155"])
+async def test_an_id_changes_its_holding_where_a_reorg_takes_all_of_the_one_and_brings_the_other(
+    config: Config, make_ledger: MakeLedger, first: str, one_by_one: bool
+) -> None:
+    log, ledger = Log(), await make_ledger()
+    told = {
+        "erc721": ([Event(tx="one", target="bob")], [("bob", 1)]),
+        "erc1155": (
+            [Event(tx="coins", target="alice", quantity=7, standard="erc1155")]
+            + [Event(tx="some", source="alice", target="carol", quantity=2, standard="erc1155", log_index=1)],
+            [("alice", 5), ("carol", 2)],
+        ),
+    }
+    second = "erc1155" if first == "erc721" else "erc721"
+    for fork, standard in enumerate((first, second, first, second)):
+        block = Block(2, told[standard][0], fork=f"f{fork}")
+        log.append(block)
+        await (ledger.read_one_by_one(log) if one_by_one else ledger.read(log))
+
+        expected = {(account("c"), 1, account(who)): quantity for who, quantity in told[standard][1]}
+        assert balances(config) == expected
+        assert verified(config) == []
+        log.revert(block)
+
+
 async def test_the_retraction_of_what_only_one_event_told_gives_the_token_to_the_one_before(
     config: Config, make_ledger: MakeLedger
 ) -> None:
@@ -388,6 +414,8 @@ class Oddities:
     """Random blocks of a contract that does what it likes, followed with reorgs, read late, replaced."""
 
     random: Random
+    coins: float = 0.25
+    """The share of events of balances."""
     log: Log = field(default_factory=Log)
     followed: list[tuple[Block, dict[str, Any]]] = field(default_factory=list)
     serial: Counter[str] = field(default_factory=Counter)
@@ -410,11 +438,11 @@ class Oddities:
         event = Event(tx=f"t{self.serial['tx']}", token=token, source=source, target=target)
         how = self.random.random()
         multi = replace(event, standard="erc1155", quantity=self.random.choice((0, 1, 1, 5)))
-        if how < 0.5:
+        if how < self.coins:
+            return [replace(multi, token=9 if self.random.random() < 0.5 else event.token)]
+        if how < self.coins + (1 - self.coins) * 2 / 3:
             return [event]
-        if how < 0.75:
-            return [event, replace(multi, quantity=-1)][:: self.random.choice((1, -1))]
-        return [replace(multi, token=9 if self.random.random() < 0.5 else event.token)]
+        return [event, replace(multi, quantity=-1)][:: self.random.choice((1, -1))]
 
     def step(self, old: list[int]) -> None:
         how = self.random.random()
@@ -437,11 +465,12 @@ class Oddities:
         self.log.append(self.followed[at][0], **self.followed[at][1])
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("coins", [0.25, 0.75], ids=["few balances", "many balances"])
+@pytest.mark.parametrize("seed", range(8))
 async def test_whatever_a_contract_says_each_row_leads_to_what_a_recount_says(
-    config: Config, make_ledger: MakeLedger, seed: int
+    config: Config, make_ledger: MakeLedger, seed: int, coins: float
 ) -> None:
-    made, ledger = Oddities(Random(seed)), await make_ledger()
+    made, ledger = Oddities(Random(seed), coins), await make_ledger()
     old = list(range(1, 40))
     for number in range(25):
         for _ in range(made.random.randint(1, 4)):
