@@ -16,7 +16,8 @@ _POLL_S: Final = 0.05
 
 
 class AsOf(Struct, frozen=True, kw_only=True):
-    """The block that an answer is the state of. Nulls: nothing of that network has been read yet."""
+    """The block that an answer is the state of. Nulls: nothing of that network has been read yet; hash and time alone:
+    a reorg is under way, and they are not known for a moment."""
 
     network: Annotated[str | None, Meta(description="null in an answer about no network at all")]
     block_number: int | None
@@ -52,12 +53,18 @@ def as_of(head: HeadRow | None, network: str | None) -> AsOf:
 
 
 def as_of_block(head: HeadRow, number: int, block: BlockRow | None) -> AsOf:
-    """The state once block ``number`` was applied (-1: none); hash and time are null where it was not read."""
+    """The state once block ``number`` was applied (-1: none); hash and time are null where it was not read.
+
+    Nor are they told of a block that the chain has there now and the partition has not got to: amid a reorg it stands
+    on another one.
+    """
+    told = block if block is not None and block.position <= head.position else None
+    at_head = number == head.head_number
     return AsOf(
         network=head.network,
         block_number=number if number >= 0 else None,
-        block_hash=block.hash if block else None,
-        block_time=block.time if block else None,
+        block_hash=(head.head_hash or None) if at_head else told.hash if told else None,
+        block_time=head.head_time if at_head else told.time if told else None,
         finality_status=finality(number, head) if number >= 0 else "pending",
         lag_ms=_lag_ms(head.head_time),
     )

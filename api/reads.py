@@ -269,11 +269,10 @@ class Reads:
                 found = await rows_of(conn, LISTS["owner_holdings"], HoldingRow, parameters)
                 shown = found[: rows - 1]
                 keys = [AssetKey(network=row.network, contract=row.contract, token_id=row.token_id) for row in shown]
-                heads = await lookups.heads(conn, networks, "ledger")
                 return OwnerAssets(
                     holdings=shown,
                     assets=await lookups.assets(conn, keys, count),
-                    heads={name: speaking(of_network, count) for name, of_network in heads.items()},
+                    heads={name: await lookups.head(conn, name, contract, "ledger", count) for name in networks},
                     more=len(found) == rows,
                 )
 
@@ -287,6 +286,8 @@ class Reads:
             async with snapshot(conn):
                 head = await lookups.head(conn, ask.network, ask.contract, "ledger", count)
                 within = await lookups.in_blocks(conn, ask)
+                if within is not None and ask.contract is None and head is not None:
+                    within = lookups.up_to(within, head.head_number)
                 if within is None:
                     return Transfers(rows=[], head=head)
                 span = await indexed_span(conn, ask.network, within.block_from, within.block_to)

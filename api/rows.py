@@ -196,6 +196,8 @@ class BlockRow(Struct, frozen=True, kw_only=True):
     number: int
     hash: str
     time: datetime
+    position: int
+    """Raw offset that it came with."""
 
 
 class ChainRow(Struct, frozen=True, kw_only=True):

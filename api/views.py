@@ -227,8 +227,10 @@ def holder(network: str, row: HolderRow, head: HeadRow | None) -> Holder:
 
 
 def collection_owner(network: str, row: OwnerRow, found: CollectionOwners) -> CollectionOwner:
-    """Rests on what the account still holds, and on what it gave away; where that cannot be told it is pending."""
-    newest = None if found.debits is None else max(row.block_number, found.debits.get(row.account, row.block_number))
+    """Rests on what the account still holds, and on what it gave away; where that cannot be told, or no event says so,
+    it is pending."""
+    untold = found.debits is None or row.block_number < 0
+    newest = None if untold else max(row.block_number, (found.debits or {}).get(row.account, row.block_number))
     return CollectionOwner(
         owner=row.account,
         account=f"{network}:{row.account}",

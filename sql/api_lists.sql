@@ -78,6 +78,12 @@ CROSS JOIN LATERAL (
     WHERE t.network = %(network)s AND t.holder_before = k.account AND t.block_number > %(finalized)s
       AND t.block_time >= f.time AND t.contract = %(contract)s
       AND t."to" <> k.account AND NOT t.echo
+    UNION ALL  -- what it had of an id that is another account's alone now
+    SELECT s.block_number
+    FROM projection.covered_balances c
+    JOIN projection.single_holdings s USING (network, contract, token_id)
+    WHERE c.network = %(network)s AND c.contract = %(contract)s AND c.account = k.account AND c.quantity > 0
+      AND s.account <> k.account AND s.block_number > %(finalized)s
 ) t
 GROUP BY k.account;
 
@@ -221,7 +227,7 @@ LIMIT %(rows)s;
 
 -- name: block_at
 -- The canonical block of a height, if it was read.
-SELECT number, hash, time FROM projection.blocks WHERE network = %(network)s AND number = %(number)s;
+SELECT number, hash, time, position FROM projection.blocks WHERE network = %(network)s AND number = %(number)s;
 
 -- name: block_at_time
 -- The highest canonical block not later than a time. Times rise with heights, so bisecting the primary key
@@ -240,10 +246,10 @@ WITH RECURSIVE step (low, high) AS (
     ) probe
     WHERE s.low < s.high
 )
-SELECT b.number, b.hash, b.time
+SELECT b.number, b.hash, b.time, b.position
 FROM step s
 JOIN LATERAL (
-    SELECT c.number, c.hash, c.time FROM projection.blocks c
+    SELECT c.number, c.hash, c.time, c.position FROM projection.blocks c
     WHERE c.network = %(network)s AND c.number = s.low AND c.time <= %(at)s
 ) b ON true
 WHERE s.low = s.high;

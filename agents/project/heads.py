@@ -2,7 +2,9 @@
 
 A record of kind finality says where the ledger stands: nothing lies between it and what was announced before. An event
 of a higher block moves the head to that block, a retraction to the block below its own, of which neither hash nor time
-is known here. Amid a block (``block_end`` of its last record is yet to come) the projections are the state of none.
+is known here. An event that is not final yet is of the newest branch, also where it is not above the head: what fell
+had nothing for this partition, so nobody said so. A final one below the head was read late, and leaves it where it is.
+Amid a block (``block_end`` of its last record is yet to come) the projections are the state of none.
 """
 
 from collections.abc import Iterable
@@ -35,7 +37,8 @@ def after(heads: dict[str, PartitionHead], records: Iterable[AnyChange]) -> dict
 
 
 def _moved(head: PartitionHead, record: AnyChange) -> PartitionHead:
-    """1. finality: what it says; 2. a retraction; 3. an event above the head; 4. one at or below it."""
+    """1. finality: what it says; 2. a retraction; 3. an event above the head, or of another branch; 4. one at or below
+    it."""
     number = record.block_number
     if record.kind == FINALITY:
         return PartitionHead(
@@ -46,11 +49,17 @@ def _moved(head: PartitionHead, record: AnyChange) -> PartitionHead:
     if record.op == "revert":
         if number <= head.head_number:
             return replace(head, head_number=number - 1, head_hash="", head_time=0, open_block=open_block)
-    elif number > head.head_number:
+    elif number > head.head_number or _is_of_another_branch(record, head):
         return replace(
             head, head_number=number, head_hash=record.block_hash, head_time=record.block_time, open_block=open_block
         )
     return head if open_block == head.open_block else replace(head, open_block=open_block)
+
+
+def _is_of_another_branch(record: AnyChange, head: PartitionHead) -> bool:
+    """Of an event that is not above the head."""
+    is_of_the_head = (record.block_number, record.block_hash) == (head.head_number, head.head_hash)
+    return record.finality_status != "finalized" and not is_of_the_head
 
 
 def whole_until(records: Iterable[AnyChange | None]) -> int:

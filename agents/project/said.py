@@ -51,6 +51,7 @@ class Change(NamedTuple):
     holder_before: str | None
     holder_block: int | None
     block_end: bool | None
+    finality_status: str
     generation: int
 
 

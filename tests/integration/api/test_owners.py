@@ -89,3 +89,19 @@ async def test_the_partition_furthest_behind_speaks_for_the_network(world: World
 
     assert body["as_of"]["block_number"] == 9
     assert body["data"][0]["ownership"]["finality_status"] == "pending"
+
+
+async def test_an_accounts_assets_of_one_collection_are_of_the_partition_that_has_it(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    world.mint(FIRST, 1, ALICE, 31)
+    world.heads(30)
+    world.head("ledger", world.partition(FIRST), 31)
+
+    everything, one = [
+        (await client.get(f"/api/v1/owners/{NETWORK}:{ALICE}/assets{narrowed}")).raise_for_status().json()
+        for narrowed in ("", f"?contract={NETWORK}:{FIRST}")
+    ]
+
+    assert everything["as_of"]["block_number"] == 30
+    assert one["as_of"]["block_number"] == 31

@@ -123,3 +123,19 @@ async def test_a_moment_that_cannot_be_read_is_refused(world: World, client: htt
     world.heads(30)
 
     assert (await client.get(f"{URL}?{query}")).status_code == 422
+
+
+async def test_a_block_that_the_ledger_has_not_got_to_lends_its_hash_to_no_answer(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    world.mint(CONTRACT, 7, ALICE, 10)
+    world.blocks(0, 30)
+    world.heads(30)
+    world.covered(0, 30)
+    world.run("UPDATE ingest.blocks SET raw_offset = 99 WHERE number = 20")  # of another branch: the ledger is at 30
+
+    as_of = [(await client.get(f"{URL}?at_block={block}")).raise_for_status().json()["as_of"] for block in (19, 20, 30)]
+
+    assert [each["block_number"] for each in as_of] == [19, 20, 30]
+    assert [each["block_hash"] for each in as_of] == [block_hash(19), None, block_hash(30)]
+    assert as_of[1]["block_time"] is None

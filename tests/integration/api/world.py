@@ -181,6 +181,14 @@ class World:
             network, contract, token, slot, account, quantity, since or block_time(block), block, standard,
         )  # fmt: skip
 
+    def put_aside(self, contract: str, token: int, account: str, quantity: int) -> None:
+        """A balance of an id that one account holds."""
+        self.run(
+            "INSERT INTO ledger.covered_balances (network, contract, token_id, account, quantity)"
+            " VALUES (%s, %s, %s, %s, %s)",
+            NETWORK, contract, token, account, quantity,
+        )  # fmt: skip
+
     def mint(self, contract: str, token: int, account: str, block: int, **more: Any) -> None:
         """A mint in the journal and in the current ownership."""
         places = {name: more[name] for name in ("quantity", "standard", "network") if name in more}

@@ -343,8 +343,10 @@ async def test_an_id_changes_its_holding_where_a_reorg_takes_all_of_the_one_and_
     told = {
         "erc721": ([Event(tx="one", target="bob")], [("bob", 1)]),
         "erc1155": (
-            [Event(tx="coins", target="alice", quantity=7, standard="erc1155")]
-            + [Event(tx="some", source="alice", target="carol", quantity=2, standard="erc1155", log_index=1)],
+            [
+                Event(tx="coins", target="alice", quantity=7, standard="erc1155"),
+                Event(tx="some", source="alice", target="carol", quantity=2, standard="erc1155", log_index=1),
+            ],
             [("alice", 5), ("carol", 2)],
         ),
     }

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from ft.agents.project.heads import PartitionHead, after
 from ft.schemas.events import OwnershipChanged
 
@@ -33,3 +35,16 @@ def test_what_the_ledger_says_of_its_head_is_taken_whole() -> None:
     (head,) = after(BEFORE, [MINT, replace(MINT, op="revert"), said]).values()
 
     assert (head.head_number, head.head_hash, head.head_time) == (2, "0xb", 1_002)
+
+
+@pytest.mark.parametrize("number", [2, 1])
+def test_an_event_that_is_not_final_is_of_the_branch_that_counts_also_where_nothing_was_retracted(number: int) -> None:
+    other = replace(MINT, block_number=number, block_hash="0xb", block_time=1_010, finality_status="pending")
+
+    (head,) = after(BEFORE, [other, replace(other, seq=2)]).values()
+
+    assert (head.head_number, head.head_hash, head.head_time) == (number, "0xb", 1_010)
+
+
+def test_a_final_event_below_the_head_was_read_late_and_leaves_it() -> None:
+    assert after(BEFORE, [replace(MINT, block_number=1, finality_status="finalized")]) == BEFORE
