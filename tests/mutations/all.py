@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.mutations import answers, decoding, fences, meanings, order, schemas, sources, turns, words
+from tests.mutations import answers, decoding, fences, losses, meanings, order, schemas, sources, turns, words
 from tests.mutations.mutation import Mutation
 
 MUTATIONS: Final[tuple[Mutation, ...]] = (
@@ -15,4 +15,5 @@ MUTATIONS: Final[tuple[Mutation, ...]] = (
     *turns.MUTATIONS,
     *schemas.MUTATIONS,
     *words.MUTATIONS,
+    *losses.MUTATIONS,
 )

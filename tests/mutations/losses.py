@@ -1,0 +1,68 @@
+"""What is lost, what is taken back, and who is told."""
+
+from typing import Final
+
+from tests.mutations.mutation import LEDGER_HOLDERS, Mutation
+
+GENERATIONS: Final = "tests/unit/streams/test_generations.py"
+LOST_LOG: Final = "tests/integration/ledger/test_lost_log.py"
+HEADS: Final = "tests/unit/agents/test_project_heads.py"
+
+MUTATIONS: Final = (
+    Mutation(
+        name="what-was-taken-back-holds",
+        path="streams/generations.py",
+        old="        return end is not None and seq > end\n",
+        new="        return False\n",
+        tests=(GENERATIONS,),
+    ),
+    Mutation(
+        name="a-generation-holds-to-its-own-end",
+        path="streams/generations.py",
+        old="[*theirs.items(), *ours.items()] if",
+        new="[*ours.items()] if",
+        tests=(GENERATIONS,),
+    ),
+    Mutation(
+        name="a-generation-that-nobody-knows-holds",
+        path="streams/generations.py",
+        old="        return 0 if ends is None else ends[partition]\n",
+        new="        return None if ends is None else ends[partition]\n",
+        tests=(GENERATIONS,),
+    ),
+    Mutation(
+        name="what-normalize-had-read-was-applied",
+        path="sql/recovery.sql",
+        old=" AND b.raw_offset > applied.position;",
+        new=" AND b.raw_offset < 0;",
+        tests=(LOST_LOG,),
+    ),
+    Mutation(
+        name="a-reorg-that-the-ledger-was-not-told-of-is-forgotten",
+        path="sql/recovery.sql",
+        old="(a.network, a.number, a.block_hash) AND b.state = 'canonical'\n",
+        new="(a.network, a.number, a.block_hash)\n",
+        tests=(LOST_LOG,),
+    ),
+    Mutation(
+        name="a-range-goes-on-where-kafka-had-acknowledged-it",
+        path="agents/recovery/lost.py",
+        old='    "pull_ranges",\n',
+        new="",
+        tests=(LOST_LOG,),
+    ),
+    Mutation(
+        name="balances-of-which-no-event-is-left-are-forgotten",
+        path="agents/ledger/singles.py",
+        old="    if single and one.balances:\n",
+        new="    if single and one.live.has_balances:\n",
+        tests=(LEDGER_HOLDERS,),
+    ),
+    Mutation(
+        name="the-head-is-that-of-the-branch-that-fell",
+        path="agents/project/heads.py",
+        old=" or _is_of_another_branch(record, head):\n",
+        new=":\n",
+        tests=(HEADS,),
+    ),
+)
