@@ -33,6 +33,7 @@ from ft.api.rows import (
     AssetRow,
     BacklogRow,
     ChainRow,
+    DeploymentRow,
     FailureRow,
     FollowerRow,
     HeadRow,
@@ -303,8 +304,11 @@ class Reads:
 
     # the system itself
 
-    def _other(self, prefix: str | None) -> str | None:
-        """Of a database whose deployment has this prefix; None: it has no name yet."""
+    def _other(self, found: DeploymentRow | None) -> str | None:
+        """Why a database is not to be served; None: it is ours and whole, or its deployment has no name yet."""
+        if found is not None and found.unfinished is not None:
+            return f"the database is amid a restore that was not ended: `{found.unfinished}` goes on with it"
+        prefix = None if found is None else found.topic_prefix
         if prefix is None or prefix == self._topic_prefix:
             return None
         return (
@@ -323,7 +327,7 @@ class Reads:
                 followers = await rows_of(conn, STATUS["followers"], FollowerRow, {})
                 failures = await rows_of(conn, STATUS["failures"], FailureRow, {})
                 heads = await lookups.heads(conn, [chain.network for chain in chains], "ledger")
-                prefix = await value_of(conn, STATUS["deployment"], {})
+                named = await row_of(conn, STATUS["deployment"], DeploymentRow, {})
                 assert backlog is not None
                 spoken = [speaking(of_network, count) for of_network in heads.values()]
                 return Status(
@@ -333,7 +337,7 @@ class Reads:
                     heads=[each for each in spoken if each],
                     followers=followers,
                     failures=failures,
-                    other=self._other(prefix),
+                    other=self._other(named),
                 )
 
         return await self._database.read(work)

@@ -200,6 +200,14 @@ class BlockRow(Struct, frozen=True, kw_only=True):
     """Raw offset that it came with."""
 
 
+class DeploymentRow(Struct, frozen=True, kw_only=True):
+    """What the database says of the deployment that it is of."""
+
+    topic_prefix: str
+    unfinished: str | None
+    """The command that goes on with a restore which has begun."""
+
+
 class ChainRow(Struct, frozen=True, kw_only=True):
     """A network's folded chain, its node and its coverage."""
 

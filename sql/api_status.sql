@@ -33,8 +33,8 @@ SELECT (SELECT coalesce(sum(p.unpublished), 0) FROM projection.publishing p) AS 
        (SELECT count(*) FROM projection.workers w WHERE w.seen_at > now() - interval '1 minute') AS workers;
 
 -- name: deployment
--- The prefix of the deployment that the database is of.
-SELECT topic_prefix FROM projection.deployment;
+-- The prefix of the deployment that the database is of, and the command that goes on with a restore which has begun.
+SELECT topic_prefix, unfinished FROM projection.deployment;
 
 -- name: failures
 -- How processes ended lately, and errors that nobody has settled; ages in seconds.

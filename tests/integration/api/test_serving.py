@@ -315,6 +315,17 @@ async def test_a_database_of_another_deployment_is_not_ready(
     assert "identity" in [each["reason"] for each in reasons]
 
 
+async def test_a_database_amid_a_restore_is_not_ready(world: World, client: httpx.AsyncClient, config: Config) -> None:
+    name = "INSERT INTO system.deployment (id, topic_prefix, cluster_id) VALUES (gen_random_uuid(), %s, 'c')"
+    world.run(name, config.topic_prefix)
+    world.run("""INSERT INTO system.settings VALUES ('recovery', '{"command": "ft reannounce"}')""")
+
+    body = problem(await client.get("/health/ready"))
+
+    assert (body["status"], body["code"]) == (503, "other_deployment")
+    assert "`ft reannounce` goes on with it" in body["detail"]
+
+
 async def test_what_nobody_foresaw_is_500_without_a_traceback(client: httpx.AsyncClient) -> None:
     class Broken:
         async def partitions(self) -> int:
