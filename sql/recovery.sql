@@ -212,7 +212,7 @@ DELETE FROM system.topic_begins WHERE topic = ANY(%(topics)s::text[]);
 -- name: age_letters
 -- Dead letters name places in topics that are gone; those of the new ones have the same numbers.
 UPDATE system.dlq SET "offset" = -1 - "offset" - %(epoch)s::bigint * 1000000000000
-WHERE "offset" >= 0 AND consumer IN ('ledger', 'project');
+WHERE "offset" >= 0 AND consumer = ANY(%(consumers)s::text[]);
 
 -- name: read_again
 -- Who reads what is announced goes on by seq, from where its records begin; the topic may be another one.

@@ -84,6 +84,11 @@ class Replace:
         finishes it).
         """
         await self._lock()  # 1
+        if await self._tail.is_outdated():
+            raise CannotReplace(
+                f"{self._network}: after a restore its tail is older than the log: expected `ft ingest {self._network} "
+                "--follow` to have made it anew. Start that, and try again. Nothing was written."
+            )
         marks = await self._stopping.unless(self._source.marks())
         await self._normalized()
         await self._check(first, last, marks)

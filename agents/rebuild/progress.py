@@ -8,9 +8,10 @@ from typing import TypeAlias
 
 @dataclass(slots=True, kw_only=True)
 class Progress:
-    """``done`` of ``total`` records; the total grows while the pipeline goes on."""
+    """``done`` of ``total`` of what ``unit`` names; the total grows while the pipeline goes on."""
 
     what: str
+    unit: str = "records"
     done: int = 0
     total: int = 0
     began: float = field(default_factory=time.monotonic)
@@ -31,8 +32,8 @@ class Progress:
     def __str__(self) -> str:
         left = "" if self.seconds_left is None else f", {self.seconds_left:,.0f} s left"
         return (
-            f"{self.what}: {self.done:,} of {self.total:,} records ({self.percent:.0f} %), "
-            f"{self.per_second:,.0f} records/s{left}"
+            f"{self.what}: {self.done:,} of {self.total:,} {self.unit} ({self.percent:.0f} %), "
+            f"{self.per_second:,.0f} {self.unit}/s{left}"
         )
 
 

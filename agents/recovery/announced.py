@@ -32,7 +32,8 @@ def store(config: Config, conn: Connection, state: Begun, partitions: int, repor
         conn.execute(anew["reset_cursors"])
         conn.execute(anew["settle_letters"], {"changed": topics.ownership_changed})
         conn.execute(sql["read_again"])
-        begin_generation(conn, told, partitions, cluster_id(config))
+        made = begin_generation(conn, told, partitions, cluster_id(config))
+        conn.execute(sql["age_letters"], {"epoch": made.present, "consumers": ["project"]})
         note_stored(conn, state)
 
 

@@ -81,7 +81,7 @@ def _write(config: Config, conn: Connection, folder: Path, report: Report) -> Ma
     server = _one(conn, "SHOW server_version")
     report(f"snapshot: {sum(ends):,} rows of the journal")
     tables = _one(conn, sql["tables"], schemas=list(SCHEMAS))
-    _dump(config, folder / DATABASE, snapshot, Progress(what="pg_dump: tables", total=tables), report)
+    _dump(config, folder / DATABASE, snapshot, Progress(what="pg_dump", unit="tables", total=tables), report)
     (folder / SCHEMAS_FILE).write_text(exported(config)[0])
     made = Manifest(
         version=VERSION, ft=version("ft-supply"), postgres=server, deployment=row[0], epoch=row[1], topic_prefix=row[2],

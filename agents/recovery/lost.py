@@ -80,7 +80,7 @@ def store(config: Config, conn: Connection, state: Begun, partitions: int) -> Cu
         conn.execute(anew["reset_cursors"])
         conn.execute(anew["settle_letters"], {"changed": topics.ownership_changed})
         made = begin_generation(conn, Generations(), partitions, cluster_id(config), state.at_least)
-        conn.execute(sql["age_letters"], {"epoch": made.present})
+        conn.execute(sql["age_letters"], {"epoch": made.present, "consumers": ["ledger", "project"]})
         note_stored(conn, state)
     return Cut(blocks=row[0] if row else 0, taken_back=sum(map(len, taken.values())))
 

@@ -76,7 +76,7 @@ def read(folder: Path) -> Manifest:
 def summed(folder: Path, report: Report) -> dict[str, list[Any]]:
     """Path -> [bytes, sha256] of every file under it."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
-    progress = Progress(what="checksums", total=sum(path.stat().st_size for path in paths))
+    progress = Progress(what="checksums", unit="bytes", total=sum(path.stat().st_size for path in paths))
     return {str(path.relative_to(folder)): list(_sum(path, progress, report)) for path in paths}
 
 

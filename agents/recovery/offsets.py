@@ -27,7 +27,7 @@ def fill(config: Config, topic: str, target: int, report: Report) -> None:
     end = once_led(lambda: end_of(config, topic, 0))
     if end > target:
         raise BrokerError(f"{topic}: expected nothing beyond offset {target}, got records up to {end}")
-    progress = Progress(what=f"{topic}: offsets", done=end, total=target)
+    progress = Progress(what=topic, unit="offsets", done=end, total=target)
     while end < target:
         end = _send(config, topic, min(_AT_ONCE, target - end), lambda done: _told(progress, done, report))
         _delete(config, topic, end)

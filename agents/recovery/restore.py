@@ -128,7 +128,7 @@ def _connected(config: Config) -> Connection:
 
 
 def _load(config: Config, folder: Path, made: Manifest, report: Report) -> None:
-    progress = Progress(what="pg_restore: tables", total=made.tables)
+    progress = Progress(what="pg_restore", unit="tables", total=made.tables)
 
     def heard(line: str) -> None:
         if line.startswith(_RESTORED):

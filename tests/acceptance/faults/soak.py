@@ -45,7 +45,8 @@ class Soak:
     faults_max: int = 1_000
     seen: list[tuple[Part, Recovery]] = field(default_factory=list)
     """Every process that was met, and its recovery."""
-    _url: str = ""
+    url: str = ""
+    """Of the node."""
 
     def __post_init__(self) -> None:
         stopped_s = STOPPED_SESSIONS * self.world.config.session_timeout_s
@@ -59,7 +60,7 @@ class Soak:
         """
         file, port = folder / "chain.json.gz", _free_port()
         node.write(self.script.recording, file)
-        self._url = f"http://127.0.0.1:{port}"
+        self.url = f"http://127.0.0.1:{port}"
         options = ("--port", str(port), "--over-s", f"{self.over_s:g}")
         self.workers.add(NODE, ("-m", "tests.synthetic.node", str(file), *options))
         self.workers.until(lambda: self._head() is not None, "the node to answer", _READY_S)
@@ -68,7 +69,7 @@ class Soak:
     def _read(self) -> None:
         final, first = self.script.known_final, self.script.chain.start
         overlap = max(1, (final - first) // 5)
-        read = (*FT, "ingest", NETWORK, "--rpc", self._url)
+        read = (*FT, "ingest", NETWORK, "--rpc", self.url)
         self.workers.add(FOLLOWER, (*read, "--follow", "--from", str(final - overlap)))
         self.workers.until(lambda: self.monitor.source()[1] >= self.script.known, "the follower to follow", _READY_S)
         self.workers.workers[NODE].kill(signal.SIGUSR1)
@@ -77,7 +78,7 @@ class Soak:
     def moved_to(self, world: World, workers: Supervisor, monitor: Monitor) -> "Soak":
         """The same chain and its node, read by another deployment: one that was restored."""
         moved = Soak(world, self.script, workers, monitor, over_s=self.over_s)
-        moved._url = self._url
+        moved.url = self.url
         workers.take(NODE, self.workers)
         moved._read()
         return moved
@@ -118,7 +119,7 @@ class Soak:
 
     def _head(self) -> str | None:
         call = {"jsonrpc": "2.0", "id": 1, "method": "eth_getBlockByNumber", "params": ["latest", False]}
-        request = urllib.request.Request(self._url, msgspec.json.encode(call), {"content-type": "application/json"})
+        request = urllib.request.Request(self.url, msgspec.json.encode(call), {"content-type": "application/json"})
         with suppress(OSError), urllib.request.urlopen(request, timeout=10) as response:
             return str(msgspec.json.decode(response.read())["result"]["hash"])
         return None

@@ -90,6 +90,8 @@ def test_a_follower_makes_its_tail_anew_where_the_database_is_older_than_its_own
 
         world.config = replace(older, home=older.home.with_name("older"))
         ft(world.config, "restore", "--as-it-stands")
+        wanted = ("replace", NETWORK, "--rpc", soak.url, "--from", "1", "--to", "1")
+        assert "its tail is older than the log" in ft(world.config, *wanted, code=1)
         with supervised(world.config, ("restored",)) as restored, world.connect() as conn:
             restored.exits_max = 1_000
             soak.moved_to(world, restored, Monitor(world, conn, restored)).settle(conn, 200)
