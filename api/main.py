@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any, Final
 
+from granian.utils.proxies import wrap_asgi_with_proxy_headers
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
@@ -42,14 +43,20 @@ def application(config: Config) -> ASGIApp:
         finally:
             await database.close()
 
-    return build(Reads(database, config.topic_prefix), lifespan=[connected], origins=config.api_cors_origins)
+    return build(
+        Reads(database, config.topic_prefix), [connected], origins=config.api_cors_origins, proxies=config.api_proxies
+    )
 
 
-def build(reads: Any, lifespan: Any = (), origins: Collection[str] = ()) -> ASGIApp:
-    """The API over ``reads``: anything with the methods that resources ask for. ``origins``: whose pages may read."""
+def build(reads: Any, lifespan: Any = (), origins: Collection[str] = (), proxies: Collection[str] = ()) -> ASGIApp:
+    """The API over ``reads``: anything with the methods that resources ask for. ``origins``: whose pages may read.
+    ``proxies``: whose word counts for which client asks."""
     api_metrics = ApiMetrics()
     inside = framework(reads, api_metrics, lifespan)
-    return Observed(Browsers(Compressed(inside), origins), api_metrics, _unforeseen)
+    app: ASGIApp = Observed(Browsers(Compressed(inside), origins), api_metrics, _unforeseen)
+    if proxies:
+        app = wrap_asgi_with_proxy_headers(app, list(proxies))
+    return app
 
 
 def framework(reads: Any, api_metrics: ApiMetrics, lifespan: Any = ()) -> Litestar:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,9 @@ class Config:
     """``FT_KAFKA_JVM``: options of the embedded Kafka's JVM. Default: small, and quick to start rather than to run."""
     api_cors_origins: tuple[str, ...] = ()
     """``FT_API_CORS_ORIGINS``: web origins whose pages may read the API, comma separated; ``*``: all. Default: none."""
+    api_proxies: tuple[str, ...] = ()
+    """``FT_API_PROXIES``: addresses and networks of proxies before the API, comma separated: a request that comes from
+    one counts as that of the client in its ``X-Forwarded-For``. Default: none."""
     log_level: str = "info"
     """``FT_LOG_LEVEL``: debug, info, warning or error; then components with theirs: `info,aiokafka=debug`.
     Default info."""
@@ -107,6 +111,7 @@ class Config:
             watchdog_s=_seconds(env, "FT_WATCHDOG_S", 60.0),
             kafka_jvm=env.get("FT_KAFKA_JVM") or KAFKA_JVM,
             api_cors_origins=_origins(env),
+            api_proxies=_proxies(env),
             otlp_endpoint=env.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
             **_of_logs(env),
         )
@@ -178,6 +183,7 @@ class Config:
             "FT_WATCHDOG_S": self.watchdog_s,
             "FT_KAFKA_JVM": self.kafka_jvm,
             "FT_API_CORS_ORIGINS": ",".join(self.api_cors_origins),
+            "FT_API_PROXIES": ",".join(self.api_proxies),
             "FT_LOG_LEVEL": self.log_level,
             "FT_LOG_SAMPLE": self.log_sample,
             "FT_LOG_FORMAT": self.log_format,
@@ -279,6 +285,18 @@ def _origins(env: Mapping[str, str]) -> tuple[str, ...]:
                 "Name scheme and host, and no path."
             )
     return origins
+
+
+def _proxies(env: Mapping[str, str]) -> tuple[str, ...]:
+    proxies = tuple(word.strip() for word in env.get("FT_API_PROXIES", "").split(",") if word.strip())
+    for proxy in proxies:
+        try:
+            ip_network(proxy)
+        except ValueError as exc:
+            raise ConfigError(
+                f"FT_API_PROXIES: expected addresses or networks such as 10.0.0.5 or 10.0.0.0/8, got {proxy!r}: {exc}"
+            ) from exc
+    return proxies
 
 
 def _of_logs(env: Mapping[str, str]) -> dict[str, Any]:
