@@ -8,6 +8,10 @@ SELECT id::text, epoch, topic_prefix, cluster_id, announced FROM system.deployme
 -- Whether the database is of a version that has them.
 SELECT to_regclass('system.deployment') IS NOT NULL;
 
+-- name: has_ledger
+-- Whether the database was ever migrated.
+SELECT to_regclass('system.partition_owner') IS NOT NULL;
+
 -- name: ledger_topic
 -- What the ledger has read, of a database that names no deployment.
 SELECT min(topic) FROM system.partition_owner WHERE consumer = 'ledger' AND cluster_id <> '';

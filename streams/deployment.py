@@ -169,7 +169,8 @@ def _stored(config: Config) -> tuple[str | None, tuple[Any, ...] | None]:
     sql = load("deployment", LIVE)
     with looking(config) as conn:
         row = _named(conn)
-        read = conn.execute(sql["ledger_topic"]).fetchone() if row is None else None
+        asked = row is None and conn.execute(sql["has_ledger"]).fetchone() == (True,)
+        read = conn.execute(sql["ledger_topic"]).fetchone() if asked else None
     return None if read is None else read[0], row
 
 
