@@ -142,11 +142,6 @@ async def in_blocks(conn: Connection, ask: TransfersAsk) -> TransfersAsk | None:
     return replace(ask, block_from=low, block_to=high)
 
 
-def up_to(ask: TransfersAsk, head: int) -> TransfersAsk:
-    """Without what partitions have that are further than the one that the answer is of."""
-    return replace(ask, block_to=head if ask.block_to is None else min(ask.block_to, head))
-
-
 async def resolve_moment(
     conn: Connection, network: str, at: int | datetime, head: HeadRow | None
 ) -> tuple[int, BlockRow | None, bool]:

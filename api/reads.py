@@ -287,8 +287,6 @@ class Reads:
             async with snapshot(conn):
                 head = await lookups.head(conn, ask.network, ask.contract, "ledger", count)
                 within = await lookups.in_blocks(conn, ask)
-                if within is not None and ask.contract is None and head is not None:
-                    within = lookups.up_to(within, head.head_number)
                 if within is None:
                     return Transfers(rows=[], head=head)
                 span = await indexed_span(conn, ask.network, within.block_from, within.block_to)

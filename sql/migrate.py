@@ -108,7 +108,7 @@ def ensure_roles(conn: psycopg.Connection[Any], config: Config) -> None:
 def grant_database(conn: psycopg.Connection[Any], database: str) -> None:
     """Which role may do what with a database as a whole: a copy of it begins without these."""
     for right in (
-        "GRANT CONNECT, CREATE, TEMPORARY ON DATABASE {} TO ft_migrate",
+        "GRANT CONNECT, CREATE ON DATABASE {} TO ft_migrate",
         "GRANT CONNECT, TEMPORARY ON DATABASE {} TO ft_writer",
         "GRANT CONNECT ON DATABASE {} TO ft_api",
         "REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC",  # ft_api stores nothing, not even for a session

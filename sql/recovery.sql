@@ -66,7 +66,7 @@ UPDATE ingest.leases SET refill = true, seen_at = 'epoch';
 
 -- name: cut
 -- Blocks that normalize had read, and not every partition of the ledger has applied: what says what is in them was lost.
-CREATE TEMPORARY TABLE recovery_cut ON COMMIT DROP AS
+INSERT INTO system.recovery_cut (network, number, hash)
 SELECT b.network, b.number, b.hash
 FROM (
     SELECT n.network, min(coalesce(h.position, -1)) AS position
@@ -78,30 +78,30 @@ FROM (
 JOIN ingest.blocks b ON b.network = applied.network AND b.state = 'canonical' AND b.raw_offset > applied.position;
 
 -- name: cut_blocks
-DELETE FROM ingest.blocks b USING recovery_cut c
+DELETE FROM ingest.blocks b USING system.recovery_cut c
 WHERE (b.network, b.number, b.hash) = (c.network, c.number, c.hash);
 
 -- name: cut_created
-DELETE FROM ingest.created d USING recovery_cut c WHERE (d.network, d.number, d.hash) = (c.network, c.number, c.hash);
+DELETE FROM ingest.created d USING system.recovery_cut c WHERE (d.network, d.number, d.hash) = (c.network, c.number, c.hash);
 
 -- name: cut_quarantine
-UPDATE ingest.quarantine q SET state = 'reverted' FROM recovery_cut c
+UPDATE ingest.quarantine q SET state = 'reverted' FROM system.recovery_cut c
 WHERE (q.network, q.block_number, q.block_hash) = (c.network, c.number, c.hash) AND q.state = 'open';
 
 -- name: cut_coverage
 -- Stretches without the heights that were cut; two statements, since a part begins where the whole did.
-CREATE TEMPORARY TABLE recovery_parts ON COMMIT DROP AS
+INSERT INTO system.recovery_parts (network, "from", low, high, proof, raw_offset, reasons)
 SELECT g.network, g."from", lower(part) AS low, upper(part) - 1 AS high, g.proof, g.raw_offset, g.reasons
-FROM (SELECT network, range_agg(int8range(number, number, '[]')) AS heights FROM recovery_cut GROUP BY network) c
+FROM (SELECT network, range_agg(int8range(number, number, '[]')) AS heights FROM system.recovery_cut GROUP BY network) c
 JOIN ingest.coverage g ON g.network = c.network AND int8range(g."from", g."to", '[]') && c.heights
 LEFT JOIN LATERAL unnest(int8multirange(int8range(g."from", g."to", '[]')) - c.heights) AS part ON true;
 
 -- name: drop_coverage
-DELETE FROM ingest.coverage g USING recovery_parts p WHERE (g.network, g."from") = (p.network, p."from");
+DELETE FROM ingest.coverage g USING system.recovery_parts p WHERE (g.network, g."from") = (p.network, p."from");
 
 -- name: put_coverage
 INSERT INTO ingest.coverage (network, "from", "to", proof, raw_offset, reasons)
-SELECT network, low, high, proof, raw_offset, reasons FROM recovery_parts WHERE low IS NOT NULL;
+SELECT network, low, high, proof, raw_offset, reasons FROM system.recovery_parts WHERE low IS NOT NULL;
 
 -- name: cut_heads
 -- What the chain comes to without them.
@@ -122,6 +122,13 @@ LEFT JOIN LATERAL (
     WHERE b.network = o.network AND b.state = 'canonical' AND NOT b.final AND b.number >= o.unfinal_from
 ) AS u ON true
 WHERE h.network = o.network;
+
+-- name: forget_cut
+-- They are of this transaction alone.
+WITH parts AS (DELETE FROM system.recovery_parts) DELETE FROM system.recovery_cut;
+
+-- name: count_cut
+SELECT count(*) FROM system.recovery_cut;
 
 -- name: pull_ranges
 -- Ranges that are being read, or were, go on from the lowest block that is not covered: what Kafka had acknowledged and
@@ -211,7 +218,7 @@ DELETE FROM system.topic_begins WHERE topic = ANY(%(topics)s::text[]);
 
 -- name: age_letters
 -- Dead letters name places in topics that are gone; those of the new ones have the same numbers.
-UPDATE system.dlq SET "offset" = -1 - "offset" - %(epoch)s::bigint * 1000000000000
+UPDATE system.dlq SET "offset" = -1 - "offset" - %(epoch)s::bigint * 100000000000
 WHERE "offset" >= 0 AND consumer = ANY(%(consumers)s::text[]);
 
 -- name: read_again

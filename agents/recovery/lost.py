@@ -62,7 +62,8 @@ def store(config: Config, conn: Connection, state: Begun, partitions: int) -> Cu
     with conn.transaction():
         for name in _CUT:
             conn.execute(sql[name], {"partitions": partitions})
-        row = conn.execute("SELECT count(*) FROM recovery_cut").fetchone()
+        row = conn.execute(sql["count_cut"]).fetchone()
+        conn.execute(sql["forget_cut"])
         taken = taken_back(conn)
         offsets = dict(conn.execute(sql["raw_offsets"]).fetchall())
         for network in networks:

@@ -137,8 +137,12 @@ class Postgres:
 
     @cached_property
     def _binaries(self) -> Path:
-        installed = postgres_programs.installed()
+        installed = self.installed()
         return installed if self._uid is None else reachable_binaries(installed, self._uid)
+
+    def installed(self) -> Path:
+        """The folder that holds bin/. Raises ServerError."""
+        return postgres_programs.installed()
 
     def _spawn(self) -> psutil.Process:
         self._create()

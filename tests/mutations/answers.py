@@ -13,7 +13,7 @@ MUTATIONS: Final = (
     Mutation(
         name="debits-without-finality",
         path="api/views.py",
-        old="max(row.block_number, found.debits.get(row.account, row.block_number))",
+        old="max(row.block_number, (found.debits or {}).get(row.account, row.block_number))",
         new="row.block_number",
         tests=_FINALITY,
     ),

@@ -335,23 +335,3 @@ async def test_a_network_of_which_a_partition_read_nothing_has_no_as_of(
 
     assert (whole["as_of"]["block_number"], whole["data"][0]["finality_status"]) == (None, "pending")
     assert (one["as_of"]["block_number"], one["data"][0]["finality_status"]) == (100, "finalized")
-
-
-@pytest.mark.parametrize("bounds", ["", "&block_to=99", "&block_to=30"])
-async def test_transfers_of_a_network_end_with_the_block_of_their_as_of(
-    world: World, client: httpx.AsyncClient, bounds: str
-) -> None:
-    world.event(CONTRACT, 7, ALICE, BOB, 29)
-    world.event(CONTRACT, 7, BOB, CAROL, 31)
-    world.heads(30)
-    world.head("ledger", world.partition(CONTRACT), 31)
-
-    network, contract = [
-        (await client.get(f"{URL}{narrowed}{bounds}")).raise_for_status().json()
-        for narrowed in ("", f"&contract={CONTRACT}")
-    ]
-
-    assert [row["block_number"] for row in network["data"]] == [29]
-    assert network["as_of"]["block_number"] == 30
-    assert [row["block_number"] for row in contract["data"]] == ([29] if bounds == "&block_to=30" else [31, 29])
-    assert contract["as_of"]["block_number"] == 31

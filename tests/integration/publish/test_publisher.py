@@ -136,6 +136,7 @@ async def test_a_record_says_everything_about_its_event(make_outlet: MakeOutlet)
         "sub_index": 0, "log_index": 0, "block_number": 2, "block_hash": block.hash, "block_time": block.time,
         "finality_status": "pending", "safe": -1, "finalized": -1, "position": -1, "holder": account("bob"),
         "holder_before": account("alice"), "holder_block": 2, "holder_time": block.time, "block_end": True,
+        "generation": 0,
     }  # fmt: skip
     assert headers == {"traceparent": traceparent(block.hash)}
     created = outlet.read("asset_created")

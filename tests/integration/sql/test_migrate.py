@@ -116,7 +116,8 @@ def test_contracts_that_an_older_version_met_are_known_by_what_they_tell_of(conf
 @pytest.mark.parametrize("multi", [False, True], ids=["of one holding", "of both"])
 def test_a_journal_with_contracts_that_tell_of_both_holdings_is_written_anew(config: Config, multi: bool) -> None:
     with psycopg.connect(config.postgres) as conn:
-        conn.execute("ALTER TABLE projection.holdings DROP COLUMN covered; DROP TABLE ledger.covered_balances")
+        conn.execute("DROP VIEW projection.covered_balances; DROP TABLE ledger.covered_balances")
+        conn.execute("ALTER TABLE projection.holdings DROP COLUMN covered")
         conn.execute("DELETE FROM system.migrations WHERE name LIKE '0026%'")
         conn.execute("INSERT INTO ledger.contract_kinds VALUES ('n', 'c', 1, true, %s)", (multi,))
 

@@ -97,7 +97,7 @@ async def test_topics_ahead_of_the_journal_are_refused_with_the_remedy(deployed:
     journal_ends(deployed, 4)
     await announce(deployed, change(codec, 4), change(codec, 5))
 
-    with pytest.raises(OffsetMismatch, match=r"ends at 4, got row 5 at offset 1.*Restore that one; or start with an"):
+    with pytest.raises(OffsetMismatch, match=r"ends at 4, got row 5 at offset 1.*`ft restore --as-it-stands` goes on"):
         require_announced(deployed, codec, PARTITIONS)
 
 

@@ -178,7 +178,7 @@ async def test_offsets_of_another_kafka_are_refused_with_the_remedy(conn: Connec
     with pytest.raises(OffsetMismatch, match="FT_KAFKA"):
         await take(conn, "one", cluster="another")
     await conn.rollback()
-    with pytest.raises(OffsetMismatch, match="rebuild"):
+    with pytest.raises(OffsetMismatch, match="`ft reannounce` makes them anew"):
         await take(conn, "two", topic_id="made anew")
 
 
