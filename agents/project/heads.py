@@ -58,8 +58,7 @@ def _moved(head: PartitionHead, record: AnyChange) -> PartitionHead:
 
 def _is_of_another_branch(record: AnyChange, head: PartitionHead) -> bool:
     """Of an event that is not above the head."""
-    is_of_the_head = (record.block_number, record.block_hash) == (head.head_number, head.head_hash)
-    return record.finality_status != "finalized" and not is_of_the_head
+    return record.block_hash != head.head_hash and record.finality_status != "finalized"
 
 
 def whole_until(records: Iterable[AnyChange | None]) -> int:

@@ -58,6 +58,8 @@ class Project:
 
     def __init__(self, config: Config, owner: str, codec: Codec, generations: Generations = ONLY_ONE) -> None:
         self._generations = generations
+        self._restored = generations.present > 0
+        """Most deployments never were: their records need no look."""
         self._writer = Writer(config, owner, application="ft project")
         self._codec = codec
 
@@ -96,8 +98,11 @@ class Project:
 
     def _read(self, message: Message) -> Read:
         said, prev_seq = read(self._codec, message.value)
-        is_void, partition = self._generations.is_void, message.partition
-        taken_back = isinstance(said, Change) and is_void(said.generation, partition, said.seq)
+        taken_back = (
+            self._restored
+            and isinstance(said, Change)
+            and self._generations.is_void(said.generation, message.partition, said.seq)
+        )
         return Read(message, prev_seq, said, taken_back)
 
 
