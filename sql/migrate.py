@@ -53,12 +53,15 @@ def migrate(url: str, config: Config) -> list[str]:
         raise DatabaseError(f"migration of {_where(url)} failed: {exc}") from exc
 
 
-def require_stopped(conn: psycopg.Connection[Any], meanwhile: str = "the journal is migrated") -> None:
-    """Raises StillRunning where a worker or an ingestion was seen lately. ``meanwhile``: what nobody may disturb."""
+def require_stopped(
+    conn: psycopg.Connection[Any], meanwhile: str = "the journal is migrated", then: str = "`ft migrate`"
+) -> None:
+    """Raises StillRunning where a worker or an ingestion was seen lately. ``meanwhile``: what nobody may disturb;
+    ``then``: the command."""
     if found := [row[0] for row in conn.execute(load("anew", LIVE)["live"]).fetchall()]:
         raise StillRunning(
             f"expected no worker and no `ft ingest` while {meanwhile}, got {', '.join(found)}. Stop workers and "
-            "ingestion, then do it again. One that was killed is forgotten a minute later."
+            f"ingestion, then {then} again. One that was killed is forgotten a minute later."
         )
 
 

@@ -29,22 +29,6 @@ SELECT nspname FROM pg_namespace WHERE nspname = ANY(%(schemas)s::text[]) ORDER 
 SELECT consumer, topic, partition, next_offset, next_seq, topic_id FROM system.partition_owner
 ORDER BY consumer, topic, partition;
 
--- name: journal_ends
--- The last row of each partition's journal.
-SELECT partition, max(next_seq) - 1 FROM system.partition_owner WHERE consumer = 'ledger'
-GROUP BY partition ORDER BY partition;
-
--- name: networks
-SELECT network FROM ref.networks ORDER BY network;
-
--- name: cursors
--- How far each ingestion job is.
-SELECT job, next_height FROM system.sync_cursors ORDER BY job;
-
--- name: followed
--- Networks that a process follows, or followed.
-SELECT network FROM ingest.leases ORDER BY network;
-
 -- name: raise_epoch
 -- The database and its topics are of a later state of the deployment from here on.
 UPDATE system.deployment SET epoch = %(epoch)s, cluster_id = %(cluster_id)s, announced = false;
@@ -164,13 +148,6 @@ WHERE h.network = ANY(%(networks)s::text[]);
 UPDATE system.sync_cursors s SET next_height = least(s.next_height, t.top + 1)
 FROM (SELECT network, max(height) AS top FROM ingest.tail GROUP BY network) AS t
 WHERE s.job = 'follow:' || t.network AND t.network = ANY(%(networks)s::text[]);
-
--- name: push_follower
--- What is in the log already need not be read again.
-INSERT INTO system.sync_cursors (job, network, next_height)
-SELECT 'follow:' || t.network, t.network, max(t.height) + 1 FROM ingest.tail t
-WHERE t.network = ANY(%(networks)s::text[]) GROUP BY t.network
-ON CONFLICT (job) DO UPDATE SET next_height = excluded.next_height;
 
 -- name: refilled
 UPDATE ingest.leases SET refill = false WHERE network = ANY(%(networks)s::text[]);

@@ -21,7 +21,7 @@ from ft.schemas.events import DeploymentSaid, to_record
 from ft.schemas.registered import Registered, contradictions, unkept
 from ft.sql.queries import LIVE, load
 from ft.streams.database import looking
-from ft.streams.generations import Generations
+from ft.streams.generations import ONLY_ONE, Generations
 from ft.streams.identity import Deployment, Found, Verdict, judge
 from ft.streams.producer import Refusal, opened, settings
 from ft.streams.schema_ids import Schemas, holds
@@ -136,14 +136,14 @@ def _say(config: Config, codec: Codec, record: dict[str, Any]) -> None:
 def stored_id(config: Config) -> str | None:
     """The deployment's, as the database says; None: it names none yet. Raises DatabaseUnavailable."""
     with looking(config) as conn:
-        row = _named(conn)
+        row = named(conn)
     return None if row is None else str(row[0])
 
 
 def look(config: Config) -> Found:
     """Where the settings point, and what is there. Blocking. Raises as :func:`require_one`."""
     topics = Topics(config.topic_prefix)
-    read, row = _stored(config)
+    read, row, unfinished = _stored(config)
     with Schemas(config) as schemas:
         told, records = _last(config, schemas.reader(_RECORD))
         registry, kept = schemas.agreement(), schemas.kept
@@ -152,7 +152,7 @@ def look(config: Config) -> Found:
         prefix=config.topic_prefix,
         cluster_id=cluster_id(config),
         stored=None if row is None else _of_row(row),
-        unfinished=_unfinished(config) if row is not None else "",
+        unfinished=unfinished,
         announced=row is not None and row[4],
         told=None if told is None else _deployment(told),
         unreadable=told is None and records > 0,
@@ -164,17 +164,19 @@ def look(config: Config) -> Found:
     )
 
 
-def _stored(config: Config) -> tuple[str | None, tuple[Any, ...] | None]:
-    """What the ledger has read, of a database that names no deployment; and the row of one that does."""
+def _stored(config: Config) -> tuple[str | None, tuple[Any, ...] | None, str]:
+    """What the ledger has read, of a database that names no deployment; the row of one that does; and the command that
+    goes on with a recovery of it, empty where none is begun."""
     sql = load("deployment", LIVE)
     with looking(config) as conn:
-        row = _named(conn)
+        row = named(conn)
         asked = row is None and conn.execute(sql["has_ledger"]).fetchone() == (True,)
         read = conn.execute(sql["ledger_topic"]).fetchone() if asked else None
-    return None if read is None else read[0], row
+        begun = conn.execute(load("recovery", LIVE)["unfinished"]).fetchone() if row is not None else None
+    return None if read is None else read[0], row, "" if begun is None else str(json.loads(begun[0])["command"])
 
 
-def _named(conn: psycopg.Connection[Any]) -> tuple[Any, ...] | None:
+def named(conn: psycopg.Connection[Any]) -> tuple[Any, ...] | None:
     """The row of the deployment that a database is of; None: it names none yet, or was never migrated."""
     sql = load("deployment", LIVE)
     knows = conn.execute(sql["knows_deployments"]).fetchone() == (True,)
@@ -185,19 +187,12 @@ def _of_row(row: Sequence[Any]) -> Deployment:
     return Deployment(id=row[0], epoch=row[1], topic_prefix=row[2], cluster_id=row[3])
 
 
-def _unfinished(config: Config) -> str:
-    """The command that goes on with a recovery; empty: none is begun."""
-    with looking(config) as conn:
-        row = conn.execute(load("recovery", LIVE)["unfinished"]).fetchone()
-    return "" if row is None else str(json.loads(row[0])["command"])
-
-
 def told_generations(config: Config) -> tuple[Deployment | None, Generations]:
     """Whose topics those under the prefix are (None: no record says so), and which generations they name. Blocking."""
     with Schemas(config) as schemas:
         told = _last(config, schemas.reader(_RECORD))[0]
     if told is None:
-        return None, Generations()
+        return None, ONLY_ONE
     return _deployment(told), Generations.said(told["epoch"], told["generations"])
 
 

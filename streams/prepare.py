@@ -50,8 +50,7 @@ def _register(config: Config, networks: Mapping[str, Network], partitions: int) 
     names = Topics(config.topic_prefix)
     records = names.records(networks)
     with Schemas(config) as schemas:
-        for topic, record in records.items():
-            schemas.codec(record, topic)
+        schemas.register(records)
         with looking(config) as conn:
             known = [row[0] for row in conn.execute(load("checkpoint")["networks"]).fetchall()]
         schemas.fill([names.raw(network) for network in known])

@@ -93,6 +93,11 @@ class Schemas:
             self.keep(self._versions(subject))
         return Codec(name, schema_id, self.schema)
 
+    def register(self, records: Mapping[str, str]) -> None:
+        """The schemas of ``records``, topic -> name, as :meth:`codec` does of one. Raises as that."""
+        for topic, name in records.items():
+            self.codec(name, topic)
+
     def schema(self, schema_id: int) -> Mapping[str, Any]:
         """The writer's schema of an id: as it is kept, else as the registry says.
 

@@ -14,7 +14,7 @@ from ft.agents.publish.announcements import TOPICS
 from ft.config import Config
 from ft.errors import ConfigError
 from ft.sql.queries import LIVE, load
-from ft.streams.topics import Topics, delete_records, ends_of
+from ft.streams.topics import Topics, delete_records, ends_of, once_led
 
 Ends = Mapping[tuple[str, int], int]
 """(topic, partition) -> the offset that its next record will have."""
@@ -26,25 +26,32 @@ def announce(config: Config, conn: Connection, partitions: int, told: Callable[[
 
     Raises ConfigError where somebody writes to the topics, BrokerError, BrokerUnavailable, psycopg.Error.
     """
-    ends = _ends(config, partitions)
+    ends = ends_of_ledger(config, partitions)
     told(f"topics: {sum(ends.values()):,} old records are deleted")
     delete_records(config, ends)  # 1
     with conn.transaction():  # 2
         _begin_at(config, conn, ends, told)
-        _require_the_same(ends, _ends(config, partitions))
+        _require_the_same(ends, ends_of_ledger(config, partitions))
         conn.execute(load(SQL, LIVE)["finish"])
 
 
-def _ends(config: Config, partitions: int) -> Ends:
+def ends_of_ledger(config: Config, partitions: int) -> Ends:
+    """Of the ledger's topics, those that were made just now too. Raises BrokerError, BrokerUnavailable."""
     names = [getattr(Topics(config.topic_prefix), topic) for topic in TOPICS]
-    return ends_of(config, [(name, partition) for name in names for partition in range(partitions)])
+    return once_led(lambda: ends_of(config, [(name, p) for name in names for p in range(partitions)]))
 
 
-def _begin_at(config: Config, conn: Connection, ends: Ends, told: Callable[[str], None]) -> None:
+def from_the_first_row(config: Config, conn: Connection, ends: Ends) -> None:
+    """In the open transaction: the records begin at ``ends``, and the journal is announced from its first row on."""
     sql, changed = load(SQL, LIVE), {"changed": Topics(config.topic_prefix).ownership_changed}
     conn.execute(sql["put_begins"], columns(_BEGINS, [(*place, offset) for place, offset in sorted(ends.items())]))
     conn.execute(sql["reset_cursors"])
     conn.execute(sql["settle_letters"], changed)
+
+
+def _begin_at(config: Config, conn: Connection, ends: Ends, told: Callable[[str], None]) -> None:
+    sql, changed = load(SQL, LIVE), {"changed": Topics(config.topic_prefix).ownership_changed}
+    from_the_first_row(config, conn, ends)
     projected = conn.execute(sql["has_projections"], changed).fetchone() == (True,)
     conn.execute(sql["put_fences"], {**changed, "projected": projected})
     if projected:

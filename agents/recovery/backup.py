@@ -17,12 +17,12 @@ from ft import postgres_programs
 from ft.agents.rebuild.progress import Progress, Report
 from ft.agents.recovery import manifest as manifests
 from ft.agents.recovery.manifest import DATABASE, SCHEMAS_FILE, VERSION, Manifest
-from ft.agents.recovery.session import SCHEMAS, Connection, journal_ends
+from ft.agents.recovery.session import SCHEMAS, Connection, connected, journal_ends, networks
 from ft.config import Config
-from ft.errors import ConfigError, DatabaseUnavailable
+from ft.errors import ConfigError
 from ft.sql.migrate import stored_partitions
 from ft.sql.queries import LIVE, load
-from ft.streams.checkpoint import session, translated
+from ft.streams.checkpoint import translated
 from ft.streams.deployment import require_one
 from ft.streams.facts import require_migrated
 from ft.streams.schema_files import exported
@@ -47,7 +47,8 @@ def back_up(config: Config, to: Path, report: Report) -> Manifest:
     except OSError as exc:
         raise ConfigError(f"--to {to}: expected a place where a folder can be made, got: {exc}") from exc
     try:
-        with _connected(config) as conn:
+        with connected(config, "ft backup") as conn, conn.transaction():
+            conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             made = _write(config, conn, partial, report)
     except psycopg.Error as exc:
         raise translated(exc) from exc
@@ -55,16 +56,6 @@ def back_up(config: Config, to: Path, report: Report) -> Manifest:
         to.rmdir()
     partial.rename(to)
     return made
-
-
-def _connected(config: Config) -> Connection:
-    try:
-        conn = psycopg.connect(session(config.postgres, "", application_name="ft backup"))
-    except psycopg.Error as exc:
-        raise DatabaseUnavailable(f"Postgres: expected a connection, got: {str(exc).strip()}") from exc
-    conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-    conn.read_only = True
-    return conn
 
 
 def _write(config: Config, conn: Connection, folder: Path, report: Report) -> Manifest:
@@ -75,9 +66,8 @@ def _write(config: Config, conn: Connection, folder: Path, report: Report) -> Ma
     row = conn.execute(load("deployment", LIVE)["stored"]).fetchone()
     assert row is not None  # it is of one
     partitions = stored_partitions(conn)
-    networks = [each[0] for each in conn.execute(sql["networks"])]
     positions = [list(each) for each in conn.execute(sql["positions"])]
-    ends = journal_ends(conn, partitions)
+    ends, known = journal_ends(conn, partitions), networks(conn)
     server = _one(conn, "SHOW server_version")
     report(f"snapshot: {sum(ends):,} rows of the journal")
     tables = _one(conn, sql["tables"], schemas=list(SCHEMAS))
@@ -85,8 +75,8 @@ def _write(config: Config, conn: Connection, folder: Path, report: Report) -> Ma
     (folder / SCHEMAS_FILE).write_text(exported(config)[0])
     made = Manifest(
         version=VERSION, ft=version("ft-supply"), postgres=server, deployment=row[0], epoch=row[1], topic_prefix=row[2],
-        cluster_id=row[3], partitions=partitions, networks=networks, made_at=int(time.time()), tables=tables,
-        journal_ends=list(ends), positions=positions, topic_ends=_topic_ends(config, networks),
+        cluster_id=row[3], partitions=partitions, networks=known, made_at=int(time.time()), tables=tables,
+        journal_ends=list(ends), positions=positions, topic_ends=_topic_ends(config, known),
         files=manifests.summed(folder, report),
     )  # fmt: skip
     manifests.write(folder, made)

@@ -7,13 +7,21 @@ from typing import Final
 from ft.agents.rebuild.progress import Report
 from ft.agents.recovery import announced, lost, older
 from ft.agents.recovery.older import Position
-from ft.agents.recovery.session import Begun, Connection, Kind, begin, begun, finish
+from ft.agents.recovery.session import (
+    Begun,
+    Connection,
+    Kind,
+    begin,
+    begun,
+    finish,
+    networks,
+    require_topics_of,
+)
 from ft.config import Config
 from ft.errors import ConfigError
 from ft.sql.migrate import stored_partitions
 from ft.sql.queries import LIVE, load
 from ft.streams.deployment import say_it, stored_id, told_generations
-from ft.streams.identity import OtherDeployment
 from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics, ends_of, partition_counts, topic_identities
 
@@ -32,7 +40,7 @@ class Done:
     taken_back: int = 0
 
 
-def left_of(config: Config, read: Iterable[Position], networks: Sequence[str]) -> Kind:
+def left_of(config: Config, read: Iterable[Position], known_networks: Sequence[str]) -> Kind:
     """What Kafka still has of the topics that were read.
 
     Raises ConfigError where only a part of them is there, BrokerUnavailable.
@@ -44,7 +52,7 @@ def left_of(config: Config, read: Iterable[Position], networks: Sequence[str]) -
     whole = {topic for topic in there if found[topic].topic_id == known[topic]}
     if known and whole == set(known):
         return "announce"
-    ours = sorted({*topics.records(networks), topics.deployment} & counts.keys())
+    ours = sorted({*topics.records(known_networks), topics.deployment} & counts.keys())
     ends = ends_of(config, [(name, partition) for name in ours for partition in range(counts[name])]) if ours else {}
     filled = sorted({topic for (topic, _), end in ends.items() if end > 0})
     if not filled:
@@ -63,11 +71,10 @@ def reannounce(config: Config, conn: Connection, report: Report) -> Done:
     """`ft reannounce`: Kafka has lost the deployment's topics, or those of the ledger; Postgres stands."""
     state = begun(conn)
     if state is None:
-        sql = load("recovery", LIVE)
-        read = older.positions(conn.execute(sql["positions"]))
-        kind = left_of(config, read, [row[0] for row in conn.execute(sql["networks"])])
-        if kind == "announce":
-            _require_same(config)
+        read = older.positions(conn.execute(load("recovery", LIVE)["positions"]))
+        kind = left_of(config, read, networks(conn))
+        if kind == "announce":  # records are deleted
+            require_topics_of(config, stored_id(config) or "", told_generations(config)[0])
         state = begin(conn, kind, "ft reannounce")
     return go_on(config, conn, state, report)
 
@@ -87,20 +94,8 @@ def go_on(config: Config, conn: Connection, state: Begun, report: Report) -> Don
             older.store(config, conn, state, told_generations(config)[1], partitions)
     if state.kind == "lost":
         lost.make_topics(config, conn, partitions, report)
-    networks = [row[0] for row in conn.execute(load("recovery", LIVE)["networks"])]
     with Schemas(config) as schemas:
-        say_it(config, networks, partitions, schemas)
+        say_it(config, networks(conn), partitions, schemas)
     finish(conn)
     row = conn.execute(load("generations", LIVE)["present"]).fetchone()
     return Done(kind=state.kind, generation=row[0] if row else 0, cut=cut.blocks, taken_back=cut.taken_back)
-
-
-def _require_same(config: Config) -> None:
-    """Records are deleted only of topics that are this deployment's. Raises OtherDeployment."""
-    told, stored = told_generations(config)[0], stored_id(config)
-    if told is None or told.id != stored:
-        raise OtherDeployment(
-            f"the topics under FT_TOPIC_PREFIX {config.topic_prefix!r} are those of {told or 'nobody'}: expected those "
-            f"of deployment {stored}, whose database this is. FT_POSTGRES or FT_KAFKA is likely wrong. Nothing was "
-            "changed."
-        )

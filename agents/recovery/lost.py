@@ -21,11 +21,11 @@ from ft.agents.normalize.slices import revert
 from ft.agents.publish.announcements import TOPICS
 from ft.agents.rebuild.progress import Report
 from ft.agents.recovery.offsets import fill
-from ft.agents.recovery.session import Begun, Connection, begin_generation, note_stored
+from ft.agents.recovery.session import Begun, Connection, begin_generation, networks, note_stored
 from ft.config import Config
 from ft.schemas.events import to_record
 from ft.sql.queries import LIVE, load
-from ft.streams.generations import Generations
+from ft.streams.generations import ONLY_ONE
 from ft.streams.producer import Producer
 from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics, cluster_id, create_topics
@@ -58,7 +58,7 @@ class Cut:
 def store(config: Config, conn: Connection, state: Begun, partitions: int) -> Cut:
     """Step 1. Raises psycopg.Error, BrokerUnavailable."""
     sql, anew, topics = load("recovery", LIVE), load("anew", LIVE), Topics(config.topic_prefix)
-    networks = [row[0] for row in conn.execute(sql["networks"])]
+    known = networks(conn)
     with conn.transaction():
         for name in _CUT:
             conn.execute(sql[name], {"partitions": partitions})
@@ -66,7 +66,7 @@ def store(config: Config, conn: Connection, state: Begun, partitions: int) -> Cu
         conn.execute(sql["forget_cut"])
         taken = taken_back(conn)
         offsets = dict(conn.execute(sql["raw_offsets"]).fetchall())
-        for network in networks:
+        for network in known:
             topic = topics.raw(network)
             if topic not in offsets:
                 continue
@@ -75,12 +75,12 @@ def store(config: Config, conn: Connection, state: Begun, partitions: int) -> Cu
             conn.execute(sql["begin_raw"], {"topic": topic, "offset": target})
             conn.execute(sql["move_position"], {"network": network, "position": target - 1})
         for name in ("clear_tail", "refill_tail", "pull_follower"):
-            conn.execute(sql[name], {"networks": networks, "in_log": False})
+            conn.execute(sql[name], {"networks": known, "in_log": False})
         conn.execute(sql["other_log"])
         conn.execute(sql["forget_begins"], {"topics": [getattr(topics, name) for name in TOPICS]})
         conn.execute(anew["reset_cursors"])
         conn.execute(anew["settle_letters"], {"changed": topics.ownership_changed})
-        made = begin_generation(conn, Generations(), partitions, cluster_id(config), state.at_least)
+        made = begin_generation(conn, ONLY_ONE, partitions, cluster_id(config), state.at_least)
         conn.execute(sql["age_letters"], {"epoch": made.present, "consumers": ["ledger", "project"]})
         note_stored(conn, state)
     return Cut(blocks=row[0] if row else 0, taken_back=sum(map(len, taken.values())))
@@ -96,17 +96,15 @@ def taken_back(conn: Connection) -> Mapping[str, Sequence[Taken]]:
 
 def make_topics(config: Config, conn: Connection, partitions: int, report: Report) -> None:
     """Steps 2 and 3; what is there already is left. Raises BrokerError, BrokerUnavailable, RegistryUnavailable."""
-    sql, topics = load("recovery", LIVE), Topics(config.topic_prefix)
-    networks = [row[0] for row in conn.execute(sql["networks"])]
+    known, topics = networks(conn), Topics(config.topic_prefix)
     with Schemas(config) as schemas:
         schemas.restore()
-        create_topics(config, networks, partitions)
-        offsets = dict(conn.execute(sql["raw_offsets"]).fetchall())
-        for network in networks:
+        create_topics(config, known, partitions)
+        offsets = dict(conn.execute(load("recovery", LIVE)["raw_offsets"]).fetchall())
+        for network in known:
             if (target := offsets.get(topics.raw(network), 0)) > 0:
                 fill(config, topics.raw(network), target, report)
-        for topic, record in topics.records(networks).items():
-            schemas.codec(record, topic)
+        schemas.register(topics.records(known))
         asyncio.run(_tell(config, conn, schemas, offsets))
 
 

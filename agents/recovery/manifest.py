@@ -6,7 +6,7 @@ belong to it, with their checksums. It is written last: a folder without one is 
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
@@ -77,7 +77,7 @@ def summed(folder: Path, report: Report) -> dict[str, list[Any]]:
     """Path -> [bytes, sha256] of every file under it."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
     progress = Progress(what="checksums", unit="bytes", total=sum(path.stat().st_size for path in paths))
-    return {str(path.relative_to(folder)): list(_sum(path, progress, report)) for path in paths}
+    return {str(path.relative_to(folder)): _sum(path, progress, report) for path in paths}
 
 
 def require_whole(folder: Path, manifest: Manifest, report: Report) -> None:
@@ -96,12 +96,11 @@ def _said(of: Sequence[Any] | None) -> str:
     return "no such file" if of is None else f"{of[0]:,} bytes with sha256 {of[1][:12]}"
 
 
-def _sum(path: Path, progress: Progress, report: Report) -> Iterator[Any]:
+def _sum(path: Path, progress: Progress, report: Report) -> list[Any]:
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
             progress.done += len(chunk)
             report(progress)
-    yield path.stat().st_size
-    yield digest.hexdigest()
+    return [path.stat().st_size, digest.hexdigest()]

@@ -5,17 +5,18 @@ positions, in coverage, in leases. So the new topic goes on where the old one en
 to there, which are deleted at once. A million takes a few seconds.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
 
 from ft.agents.rebuild.progress import Progress, Report
 from ft.config import Config
-from ft.errors import BrokerError, BrokerUnavailable
-from ft.streams.producer import Refusal, opened, settings
+from ft.errors import BrokerError
+from ft.streams.producer import Producer
 from ft.streams.topics import delete_records, end_of, once_led
 
 _AT_ONCE: Final = 500_000
-_POLL_S: Final = 0.02
+_TELL_EVERY: Final = 10_000
 _TIMEOUT_S: Final = 60.0
 
 
@@ -35,25 +36,12 @@ def fill(config: Config, topic: str, target: int, report: Report) -> None:
 
 
 def _send(config: Config, topic: str, count: int, done: Callable[[int], None]) -> int:
-    refusal = Refusal()
-    producer = opened(
-        settings(config)
-        | {"delivery.report.only.error": True, "on_delivery": refusal.delivered, "error_cb": refusal.fatal}
-    )
+    producer = Producer(config)
     for at in range(count):
-        while True:
-            try:
-                producer.produce(topic, None, None, 0)
-                break
-            except BufferError:
-                producer.poll(_POLL_S)
-        if at % 10_000 == 0:
-            producer.poll(0)
-            done(10_000)
-    if left := producer.flush(_TIMEOUT_S):
-        raise BrokerUnavailable(f"Kafka at {config.kafka}: {topic}: {left} records are not acknowledged")
-    if refusal.error is not None:
-        raise refusal.error
+        producer.send(topic, 0, b"")
+        if at % _TELL_EVERY == 0:
+            done(_TELL_EVERY)
+    asyncio.run(producer.flush_acknowledged(_TIMEOUT_S))
     return once_led(lambda: end_of(config, topic, 0))
 
 

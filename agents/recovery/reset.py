@@ -13,15 +13,14 @@ from typing import Literal, TypeAlias
 from psycopg import sql as composed
 
 from ft.agents.rebuild.progress import Report
-from ft.agents.recovery.session import SCHEMAS, Connection, put_origins
+from ft.agents.recovery.session import SCHEMAS, Connection, networks, put_origins, require_topics_of
 from ft.config import Config
 from ft.errors import ConfigError
 from ft.networks import load_networks
 from ft.sql.migrate import migrate, stored_partitions
 from ft.sql.queries import LIVE, load
-from ft.streams.deployment import say_it, told_generations
-from ft.streams.generations import Generations
-from ft.streams.identity import OtherDeployment
+from ft.streams.deployment import named, say_it, told_generations
+from ft.streams.generations import ONLY_ONE, Generations
 from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics, cluster_id, create_topics, delete_topics, topic_names
 
@@ -48,15 +47,13 @@ def plan(config: Config, conn: Connection, keep: Keep) -> Plan:
     """Change nothing. Raises ConfigError for a database that is not migrated, OtherDeployment where the topics are not
     proven to be this deployment's, BrokerUnavailable."""
     sql = load("recovery", LIVE)
-    row = None
-    if conn.execute(load("deployment", LIVE)["knows_deployments"]).fetchone() == (True,):
-        row = conn.execute(load("deployment", LIVE)["stored"]).fetchone()
+    row = named(conn)
     if row is None:
         raise ConfigError("the database names no deployment: expected the one that is to be emptied. Nothing to do.")
     rows, letters, size = conn.execute(sql["sizes"]).fetchone() or (0, 0, 0)
     ours = _topics(config, conn) if keep != "topics" else []
     if ours:
-        _require_ours(config, row[0])
+        require_topics_of(config, row[0], told_generations(config)[0])
     raw = [name for name in ours if name.endswith(".raw")] if keep == "raw" else []
     kept = [*raw, Topics(config.topic_prefix).deployment] if keep == "raw" else []
     gone = [name for name in ours if name not in kept]
@@ -70,7 +67,7 @@ def reset(config: Config, conn: Connection, keep: Keep, found: Plan, report: Rep
     """
     partitions, before = stored_partitions(conn), Generations.of(conn)
     followers = [list(row) for row in conn.execute(load("recovery", LIVE)["followers"])]
-    told = told_generations(config)[1] if keep == "raw" else Generations()
+    told = told_generations(config)[1] if keep == "raw" else ONLY_ONE
     report(f"topics: {len(found.topics)} are deleted")
     delete_topics(config, found.topics)  # 1
     report("database: emptied")
@@ -102,7 +99,8 @@ def go_on(config: Config, conn: Connection) -> None:
     left = json.loads(row[0])
     partitions = left["partitions"]
     migrate(config.postgres, replace(config, partitions=partitions))
-    create_topics(config, load_networks(config.networks_file), partitions)
+    configured = list(load_networks(config.networks_file))
+    create_topics(config, configured, partitions)
     with conn.transaction():
         values = {"id": left["id"], "epoch": left["epoch"], "cluster_id": left["cluster_id"]}
         conn.execute(sql["put_deployment"], {**values, "topic_prefix": config.topic_prefix})
@@ -110,27 +108,14 @@ def go_on(config: Config, conn: Connection) -> None:
         for job, network, next_height in left["followers"]:
             conn.execute(sql["put_follower"], {"job": job, "network": network, "next_height": next_height})
             conn.execute(sql["put_lease"], {"network": network})
-    networks = list(load_networks(config.networks_file))
     with Schemas(config) as schemas:
-        for topic, record in Topics(config.topic_prefix).records(networks).items():
-            schemas.codec(record, topic)
-        say_it(config, networks, partitions, schemas)
+        schemas.register(Topics(config.topic_prefix).records(configured))
+        say_it(config, configured, partitions, schemas)
     conn.execute("DROP SCHEMA ft_reset CASCADE")
 
 
 def _topics(config: Config, conn: Connection) -> list[str]:
     """Those of this deployment that the broker has: of networks that are configured, or were."""
     topics = Topics(config.topic_prefix)
-    known = {row[0] for row in conn.execute(load("recovery", LIVE)["networks"])}
-    networks = known | load_networks(config.networks_file).keys()
-    return sorted({*topics.records(networks), topics.deployment} & set(topic_names(config)))
-
-
-def _require_ours(config: Config, deployment: str) -> None:
-    told = told_generations(config)[0]
-    if told is None or told.id != deployment:
-        raise OtherDeployment(
-            f"the topics under FT_TOPIC_PREFIX {config.topic_prefix!r} are those of {told or 'nobody'}: expected those "
-            f"of deployment {deployment}, whose database this is: whose they are is not proven, so they stay. `ft "
-            "reset --keep topics` empties the database alone. Nothing was changed."
-        )
+    known = {*networks(conn), *load_networks(config.networks_file)}
+    return sorted({*topics.records(known), topics.deployment} & set(topic_names(config)))

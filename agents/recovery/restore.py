@@ -17,14 +17,25 @@ from ft.agents.recovery import manifest as manifests
 from ft.agents.recovery.continued import Done, go_on, left_of
 from ft.agents.recovery.manifest import DATABASE, Manifest
 from ft.agents.recovery.older import positions, require_in_log
-from ft.agents.recovery.session import SCHEMAS, Begun, Connection, Kind, alone, begin, begun, journal_ends
+from ft.agents.recovery.session import (
+    SCHEMAS,
+    Begun,
+    Connection,
+    Kind,
+    alone,
+    begin,
+    begun,
+    connected,
+    journal_ends,
+    networks,
+    require_topics_of,
+)
 from ft.config import Config
-from ft.errors import ConfigError, DatabaseUnavailable
+from ft.errors import ConfigError
 from ft.sql.migrate import ensure_roles, migrate, stored_partitions
 from ft.sql.queries import LIVE, load
 from ft.streams.checkpoint import translated
-from ft.streams.deployment import stored_id, told_generations
-from ft.streams.identity import OtherDeployment
+from ft.streams.deployment import named, stored_id, told_generations
 
 _RESTORED: Final = "pg_restore: processing data for table"
 
@@ -62,14 +73,13 @@ def continue_as_it_stands(config: Config, report: Report) -> Done:
     with alone(config) as conn:
         state = begun(conn)
         if state is None:
-            sql = load("recovery", LIVE)
-            read = positions(conn.execute(sql["positions"]))
-            if left_of(config, read, [row[0] for row in conn.execute(sql["networks"])]) == "lost":
+            read = positions(conn.execute(load("recovery", LIVE)["positions"]))
+            if left_of(config, read, networks(conn)) == "lost":
                 raise ConfigError(
                     f"Kafka at {config.kafka} has none of the deployment's topics: expected them. `ft reannounce` "
                     "makes them anew from the journal. Nothing was changed."
                 )
-            _require_told(config, stored_id(config) or "")
+            require_topics_of(config, stored_id(config) or "", told_generations(config)[0])
             require_in_log(config, read)
             state = begin(conn, "older", "ft restore --as-it-stands")
         return go_on(config, conn, state, report)
@@ -86,30 +96,20 @@ def _kind(config: Config, made: Manifest) -> Kind:
     read = positions(made.positions)
     if left_of(config, read, made.networks) == "lost":
         return "lost"
-    _require_told(config, made.deployment)
+    told = told_generations(config)[0]
+    if told is not None:  # else it cannot be read yet: its schema is in the backup
+        require_topics_of(config, made.deployment, told)
     require_in_log(config, read)
     return "older"
 
 
-def _require_told(config: Config, deployment: str) -> None:
-    told = told_generations(config)[0]
-    if told is not None and told.id != deployment:
-        raise OtherDeployment(
-            f"the topics under FT_TOPIC_PREFIX {config.topic_prefix!r} are those of {told}: expected those of "
-            f"deployment {deployment}, which is to be restored. FT_KAFKA is likely wrong, or the backup another one's. "
-            "Nothing was changed."
-        )
-
-
 def _is_there(config: Config, made: Manifest) -> bool:
     """Whether the database has what was dumped, from a run that was ended. Raises ConfigError where it has else."""
-    with _connected(config) as conn:
+    with connected(config, "ft restore") as conn:
         there = [row[0] for row in conn.execute(load("recovery", LIVE)["schemas_there"], {"schemas": list(SCHEMAS)})]
         if not there:
             return False
-        row = None
-        if "system" in there and conn.execute(load("deployment", LIVE)["knows_deployments"]).fetchone() == (True,):
-            row = conn.execute(load("deployment", LIVE)["stored"]).fetchone()
+        row = named(conn)
         of_it = row is not None and row[0] == made.deployment
         if of_it and (begun(conn) or list(journal_ends(conn, stored_partitions(conn))) == made.journal_ends):
             return True
@@ -118,13 +118,6 @@ def _is_there(config: Config, made: Manifest) -> bool:
         "which the backup is restored. Point FT_POSTGRES at an empty database; or empty this one with `ft reset --keep "
         "topics`, which asks before it does. Nothing was changed."
     )
-
-
-def _connected(config: Config) -> Connection:
-    try:
-        return psycopg.connect(config.postgres, autocommit=True, connect_timeout=5)
-    except psycopg.Error as exc:
-        raise DatabaseUnavailable(f"Postgres: expected a connection, got: {str(exc).strip()}") from exc
 
 
 def _load(config: Config, folder: Path, made: Manifest, report: Report) -> None:
@@ -136,7 +129,7 @@ def _load(config: Config, folder: Path, made: Manifest, report: Report) -> None:
             report(progress)
 
     try:
-        with _connected(config) as conn:
+        with connected(config, "ft restore") as conn:
             ensure_roles(conn, config)
     except psycopg.Error as exc:
         raise translated(exc) from exc
@@ -145,7 +138,7 @@ def _load(config: Config, folder: Path, made: Manifest, report: Report) -> None:
         "pg_restore", config.postgres,
         ["--single-transaction", "--exit-on-error", "--role=ft_migrate", "--verbose", str(folder / DATABASE)], heard,
     )  # fmt: skip
-    with _connected(config) as conn, conn.transaction():
+    with connected(config, "ft restore") as conn, conn.transaction():
         conn.execute("SET LOCAL ROLE ft_migrate")
         for name in ("forget_workers", "forget_followers", "forget_jobs"):  # they run on the database that was dumped
             conn.execute(load("recovery", LIVE)[name])

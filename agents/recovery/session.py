@@ -15,6 +15,7 @@ from ft.sql.migrate import ensure_roles, require_stopped
 from ft.sql.queries import LIVE, load
 from ft.streams.checkpoint import session, translated
 from ft.streams.generations import Generations
+from ft.streams.identity import Deployment, OtherDeployment
 
 Connection: TypeAlias = psycopg.Connection[Any]
 Kind: TypeAlias = Literal["lost", "announce", "older"]
@@ -37,22 +38,27 @@ class Begun:
     """Whether Postgres has all of it, and the topics are left."""
 
 
+def connected(config: Config, application: str) -> Connection:
+    """By the login that owns the database, each statement a transaction. Raises DatabaseUnavailable."""
+    try:
+        return psycopg.connect(session(config.postgres, "", application_name=application), autocommit=True)
+    except psycopg.Error as exc:
+        raise DatabaseUnavailable(f"Postgres: expected a connection, got: {str(exc).strip()}") from exc
+
+
 @contextmanager
 def alone(config: Config) -> Iterator[Connection]:
     """A connection in role ft_migrate, while no other recovery and no process of ft is at work.
 
     Raises StillRunning, ConfigError, DatabaseUnavailable, DatabaseError.
     """
-    try:
-        conn = psycopg.connect(session(config.postgres, "", application_name="ft restore"), autocommit=True)
-    except psycopg.Error as exc:
-        raise DatabaseUnavailable(f"Postgres: expected a connection, got: {str(exc).strip()}") from exc
+    conn = connected(config, "ft restore")
     try:
         if conn.execute(load("recovery", LIVE)["only_one"]).fetchone() != (True,):
             raise ConfigError("another `ft restore`, `ft reannounce` or `ft reset` is at work: wait for it.")
         ensure_roles(conn, config)  # grants on a database stay behind where it was copied
         conn.execute("SET ROLE ft_migrate")
-        require_stopped(conn, "what was lost is made good")
+        require_stopped(conn, "what was lost is made good", "the same command")
         yield conn
     except psycopg.Error as exc:
         raise translated(exc) from exc
@@ -106,5 +112,20 @@ def put_origins(conn: Connection, generations: Generations) -> None:
 
 def journal_ends(conn: Connection, partitions: int) -> Sequence[int]:
     """The last seq of each partition's journal; 0: it has none."""
-    ends = dict(conn.execute(load("recovery", LIVE)["journal_ends"]).fetchall())
+    ends = dict(conn.execute(load("anew", LIVE)["journal_ends"]).fetchall())
     return [ends.get(partition, 0) for partition in range(partitions)]
+
+
+def networks(conn: Connection) -> list[str]:
+    """Those that the database knows, in order."""
+    return [row[0] for row in conn.execute(load("checkpoint")["networks"])]
+
+
+def require_topics_of(config: Config, deployment: str, told: Deployment | None) -> None:
+    """``told``: whose topics those under the prefix are. Raises OtherDeployment."""
+    if told is None or told.id != deployment:
+        raise OtherDeployment(
+            f"the topics under FT_TOPIC_PREFIX {config.topic_prefix!r} are those of {told or 'nobody'}: expected those "
+            f"of deployment {deployment}. FT_POSTGRES or FT_KAFKA is likely wrong, or a backup another one's: whose "
+            "they are is not proven, so they stay. Nothing was changed."
+        )

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,12 +14,30 @@ from psycopg import sql
 from ft.config import Config
 from ft.sql.databases import drop_database
 from tests.acceptance.chains import LiveChain
+from tests.acceptance.faults.world import SESSION_TIMEOUT_S, World
+from tests.acceptance.hostile.lives import Databases
 from tests.acceptance.pipeline import Pipeline, networks_file
 from tests.conftest import download_cache
 from tests.devnet.contracts import Devnet
 from tests.devnet.node import Anvil
 
 Chains = Callable[..., LiveChain]
+
+
+@pytest.fixture
+def world(config: Config, tmp_path: Path) -> Iterator[World]:
+    """A deployment with one synthetic network, and six-second sessions."""
+    made = World(replace(config, networks_file=tmp_path / "networks.toml", session_timeout_s=SESSION_TIMEOUT_S))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def databases(world: World) -> Iterator[Databases]:
+    """Others beside its own."""
+    made = Databases(world.config, [])
+    yield made
+    made.drop()
 
 
 @pytest.fixture(scope="module")

@@ -45,12 +45,31 @@ WHERE network = %s
 _COVERED: Final = 'SELECT range_agg(int8range("from", "to", \'[]\')) = %s::int8multirange FROM ingest.coverage'
 
 
-@dataclass
-class Subscriber:
-    """Somebody else's reader of ``ledger.ownership_changed``: sums of what came in less what went out."""
+@dataclass(kw_only=True)
+class Sums:
+    """Of what came in less what went out: what a reader of ``ledger.ownership_changed`` keeps."""
+
+    balances: Counter[Holding] = field(default_factory=Counter)
+
+    @property
+    def held(self) -> dict[Holding, int]:
+        return {key: quantity for key, quantity in self.balances.items() if quantity > 0 and key[2] != ZERO}
+
+    def move(self, change: OwnershipChanged) -> None:
+        """A head moves nothing."""
+        if change.kind == "finality":
+            return
+        quantity = int(change.quantity) * (1 if change.op == "apply" else -1)
+        token = (change.contract, int(change.token_id))
+        self.balances[(*token, change.from_account)] -= quantity
+        self.balances[(*token, change.to_account)] += quantity
+
+
+@dataclass(kw_only=True)
+class Subscriber(Sums):
+    """Somebody else's reader, by ft's own rule of generations."""
 
     generations: Generations = ONLY_ONE
-    balances: Counter[Holding] = field(default_factory=Counter)
     records: int = 0
     repeats: int = 0
     gaps: list[str] = field(default_factory=list)
@@ -68,25 +87,14 @@ class Subscriber:
             if change.prev_seq != last:
                 self.gaps.append(f"partition {partition}: {change.seq} follows {change.prev_seq}, after {last}")
             last = change.seq
-            if change.kind != "finality":
-                self._move(change)
-
-    @property
-    def held(self) -> dict[Holding, int]:
-        return {key: quantity for key, quantity in self.balances.items() if quantity > 0 and key[2] != ZERO}
-
-    def _move(self, change: OwnershipChanged) -> None:
-        quantity = int(change.quantity) * (1 if change.op == "apply" else -1)
-        token = (change.contract, int(change.token_id))
-        self.balances[(*token, change.from_account)] -= quantity
-        self.balances[(*token, change.to_account)] += quantity
+            self.move(change)
 
 
 def subscribe(world: World) -> Subscriber:
     """Read the whole topic as anybody could."""
     topic = world.topics.ownership_changed
     codec = world.codec_of("ownership_changed", topic)
-    subscriber = Subscriber(told_generations(world.config)[1])
+    subscriber = Subscriber(generations=told_generations(world.config)[1])
     for partition in range(PARTITIONS):
         values = world.read(topic, partition)
         subscriber.take(partition, [from_record(OwnershipChanged, codec.decode(value)) for value in values])

@@ -21,7 +21,6 @@ from ft.sql.databases import drop_database
 from tests.acceptance.faults.report import Summary
 from tests.acceptance.faults.world import World
 
-SESSION_TIMEOUT_S = 6.0
 _SUMMARY = pytest.StashKey[Summary]()
 
 
@@ -72,13 +71,6 @@ def seed(long: bool, summary: Summary) -> int:
     if long:
         summary.add("seed", f"{chosen} (FT_SEED={chosen} runs it again)")
     return chosen
-
-
-@pytest.fixture
-def world(config: Config, tmp_path: Path) -> Iterator[World]:
-    made = World(replace(config, networks_file=tmp_path / "networks.toml", session_timeout_s=SESSION_TIMEOUT_S))
-    yield made
-    made.close()
 
 
 @pytest.fixture

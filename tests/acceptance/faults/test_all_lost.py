@@ -11,17 +11,15 @@ import pytest
 from ft import embedded
 from ft.config import Config
 from tests.acceptance.faults.accounting import require_exactly_once
-from tests.acceptance.faults.conftest import SESSION_TIMEOUT_S
 from tests.acceptance.faults.recovery import Monitor
 from tests.acceptance.faults.report import Summary
 from tests.acceptance.faults.soak import NODE, Soak
-from tests.acceptance.faults.supervisor import Supervisor, supervised
-from tests.acceptance.faults.world import NETWORK, World
+from tests.acceptance.faults.supervisor import supervised
+from tests.acceptance.faults.world import NETWORK, SESSION_TIMEOUT_S, World
 from tests.acceptance.recovery.commands import ft
-from tests.acceptance.recovery.subscribers import PAGE, Reader
+from tests.acceptance.recovery.subscribers import Reader, require_held, require_taken_back
 from tests.conftest import download_cache
 from tests.synthetic.script import script
-from tests.unit.pages import examples
 
 EVENTS: Final = {True: 200_000, False: 10_000}
 OVER_S: Final = {True: 60.0, False: 15.0}
@@ -58,12 +56,12 @@ def test_a_backup_under_load_brings_everything_back_after_every_server_was_lost(
         with world.connect() as conn:
             soak = Soak(world, made, workers, Monitor(world, conn, workers), over_s=OVER_S[long])
             soak.start(tmp_path)
-            until_applied(workers, world, events // 5)
+            workers.until(lambda: world.number(_APPLIED) > events // 5, "a fifth of the events", 240)
             older.read(world)
             began = time.monotonic()
             said = ft(world.config, "backup", "--to", str(tmp_path / "backup"))
             summary.add("backup under load", f"{time.monotonic() - began:.1f} s: {said.splitlines()[0]}")
-            until_applied(workers, world, 2 * events // 5)
+            workers.until(lambda: world.number(_APPLIED) > 2 * events // 5, "as many again", 240)
             newer.read(world)
         workers.kill_all(but=NODE)
         world.close()
@@ -82,21 +80,7 @@ def test_a_backup_under_load_brings_everything_back_after_every_server_was_lost(
     summary.add("every server lost: restored, everything applied", f"{restored_s:.1f} s, {back_s:.1f} s")
     count = require_exactly_once(world, made.chain)
     summary.add("lost, strange, double after it", f"{count.lost}, {count.strange}, {count.double}")
-    for reader in (older, Reader()):
-        reader.start(world)
-        reader.read(world)
-        assert reader.held == made.chain.ownership.held
-    newer.start(world)
-    with pytest.raises(examples(PAGE)["Restored"], match="take it back to"):
-        newer.read(world)
+    require_held(world, made.chain, older, Reader())
+    require_taken_back(world, newer, "take it back to")
     world.close()
     assert back_s < BACK_MAX_S
-
-
-def until_applied(workers: Supervisor, world: World, events: int) -> None:
-    def applied() -> bool:
-        with world.connect() as conn:
-            row = conn.execute(_APPLIED).fetchone()
-        return row is not None and int(row[0]) > events
-
-    workers.until(applied, f"{events} rows of the journal", 240)

@@ -15,11 +15,10 @@ from psycopg import sql
 from ft import embedded
 from ft.config import Config
 from tests.acceptance.faults.accounting import require_exactly_once
-from tests.acceptance.faults.conftest import SESSION_TIMEOUT_S
 from tests.acceptance.faults.outage import away, caught_up, committed, see_work, unpublished
 from tests.acceptance.faults.report import Summary
 from tests.acceptance.faults.supervisor import Feeder, supervised
-from tests.acceptance.faults.world import NETWORK, World
+from tests.acceptance.faults.world import NETWORK, SESSION_TIMEOUT_S, World
 from tests.conftest import download_cache
 from tests.synthetic.rawlog import written
 

@@ -19,6 +19,7 @@ from tests.topic_ends import end_of, read_all, reader
 
 NETWORK: Final = "synthetic"
 PARTITIONS: Final = 8
+SESSION_TIMEOUT_S: Final = 6.0
 NETWORKS: Final = f"""[{NETWORK}]
 chain_id = {CHAIN_ID}
 finality = {{ confirmed = "safe", confirmed_depth = {SAFE_DEPTH}, finalized_depth = {FINAL_DEPTH} }}
@@ -85,6 +86,12 @@ class World:
 
     def connect(self) -> psycopg.Connection[Any]:
         return psycopg.connect(self.config.postgres, autocommit=True, connect_timeout=5)
+
+    def number(self, query: str, *values: object) -> int:
+        """The one that the query gives; -1: none."""
+        with self.connect() as conn:
+            row = conn.execute(query.encode(), values).fetchone()
+        return -1 if row is None or row[0] is None else int(row[0])
 
     def caught_up(self, conn: psycopg.Connection[Any]) -> bool:
         """Whether everything written to the raw topic has come through to the projections."""

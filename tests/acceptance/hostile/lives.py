@@ -17,7 +17,27 @@ from ft.config import Config
 from ft.sql.databases import drop_database
 from ft.streams.topics import delete_topics, topic_names
 from tests.acceptance.faults.supervisor import supervised
-from tests.acceptance.faults.world import World
+from tests.acceptance.faults.world import NETWORK, World
+from tests.synthetic.chain import Chain
+from tests.synthetic.rawlog import RawLog
+
+SEED = 20260108
+
+
+def raw_log(blocks: int) -> RawLog:
+    """A chain of so many blocks, as its source writes it."""
+    log = RawLog(Chain(seed=SEED, network=NETWORK, logs=20, contracts=20))
+    log.claim()
+    log.follow(blocks)
+    return log
+
+
+def more(log: RawLog) -> int:
+    """A reorg and some blocks; returns how many records there were before."""
+    before = len(log.records)
+    log.reorg(3)
+    log.follow(10)
+    return before
 
 
 def lived_through(world: World, records: Sequence[bytes]) -> None:
@@ -72,8 +92,12 @@ class Databases:
 
 def delete_what_follows(config: Config) -> None:
     """Every topic of the deployment but the raw ones."""
-    mine = [name for name in topic_names(config) if name.startswith(config.topic_prefix)]
-    delete_topics(config, [name for name in mine if not name.endswith(".raw")])
+    delete_topics(config, [name for name in topics_of(config) if not name.endswith(".raw")])
+
+
+def topics_of(config: Config) -> list[str]:
+    """Every topic of the deployment."""
+    return [name for name in topic_names(config) if name.startswith(config.topic_prefix)]
 
 
 def trim(config: Config, topic: str, partitions: int) -> None:

@@ -1,53 +1,18 @@
 """Servers that are not the ones they were: a worker refuses them with the remedy, and the remedy works."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from ft.config import Config
 from ft.streams.identity import OtherDeployment
 from ft.streams.prepare import prepare
 from ft.streams.topics import delete_topics
 from tests.acceptance.faults.accounting import require_exactly_once
 from tests.acceptance.faults.supervisor import supervised
-from tests.acceptance.faults.world import NETWORK, PARTITIONS, World
-from tests.acceptance.hostile.lives import Databases, delete_what_follows, lived_through, refusal, trim
-from tests.synthetic.chain import Chain
-from tests.synthetic.rawlog import RawLog
+from tests.acceptance.faults.world import PARTITIONS, World
+from tests.acceptance.hostile.lives import Databases, delete_what_follows, lived_through, more, raw_log, refusal, trim
 
-SEED = 20260108
 pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture
-def world(config: Config, tmp_path: Path) -> Iterator[World]:
-    made = World(replace(config, networks_file=tmp_path / "networks.toml", session_timeout_s=6.0))
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def databases(world: World) -> Iterator[Databases]:
-    made = Databases(world.config, [])
-    yield made
-    made.drop()
-
-
-def raw_log(blocks: int) -> RawLog:
-    log = RawLog(Chain(seed=SEED, network=NETWORK, logs=20, contracts=20))
-    log.claim()
-    log.follow(blocks)
-    return log
-
-
-def more(log: RawLog) -> int:
-    """A reorg and some blocks; returns how many records there were before."""
-    before = len(log.records)
-    log.reorg(3)
-    log.follow(10)
-    return before
 
 
 def test_an_older_and_an_empty_database_are_refused_and_a_rebuild_from_raw_comes_to_the_same(

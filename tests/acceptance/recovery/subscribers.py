@@ -1,29 +1,25 @@
 """Somebody else's reader, by the examples of docs/consuming.md, with a state of its own that it can go back to."""
 
-from collections import Counter
-from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from ft.schemas.events import OwnershipChanged, from_record
+from tests.acceptance.faults.accounting import Sums
 from tests.acceptance.faults.world import PARTITIONS, World
-from tests.synthetic.model import ZERO, Holding
+from tests.synthetic.chain import Chain
 from tests.unit.pages import examples
 
 PAGE = "consuming.md"
 
 
-@dataclass
-class Reader:
+@dataclass(kw_only=True)
+class Reader(Sums):
     """What it has, and how far it has read of each partition."""
 
-    balances: Counter[Holding] = field(default_factory=Counter)
     seen: dict[int, tuple[int, int]] = field(default_factory=dict)
     deployment: dict[str, Any] = field(default_factory=lambda: {"epoch": 0, "generations": []})
-
-    def copy(self) -> "Reader":
-        """A backup of its own."""
-        return deepcopy(self)
 
     def start(self, world: World) -> None:
         """Learn which generations hold."""
@@ -37,15 +33,20 @@ class Reader:
         for partition in range(PARTITIONS):
             for value in world.read(topic, partition):
                 record = codec.decode(value)
-                if is_new(self.seen, self.deployment, partition, record) and record["kind"] != "finality":
-                    self._move(from_record(OwnershipChanged, record))
+                if is_new(self.seen, self.deployment, partition, record):
+                    self.move(from_record(OwnershipChanged, record))
 
-    @property
-    def held(self) -> dict[Holding, int]:
-        return {key: quantity for key, quantity in self.balances.items() if quantity > 0 and key[2] != ZERO}
 
-    def _move(self, change: OwnershipChanged) -> None:
-        quantity = int(change.quantity) * (1 if change.op == "apply" else -1)
-        token = (change.contract, int(change.token_id))
-        self.balances[(*token, change.from_account)] -= quantity
-        self.balances[(*token, change.to_account)] += quantity
+def require_held(world: World, chain: Chain, *readers: Reader) -> None:
+    """Each starts, reads on, and comes to what the chain says."""
+    for reader in readers:
+        reader.start(world)
+        reader.read(world)
+        assert reader.held == chain.ownership.held
+
+
+def require_taken_back(world: World, reader: Reader, said: str) -> None:
+    """It has got further than what holds, and is told."""
+    reader.start(world)
+    with pytest.raises(examples(PAGE)["Restored"], match=said):
+        reader.read(world)

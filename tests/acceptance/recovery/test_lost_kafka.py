@@ -6,16 +6,15 @@ import pytest
 
 from ft.agents.recovery import continued, lost, offsets
 from ft.agents.recovery.session import alone
-from ft.streams.topics import delete_topics, topic_names
+from ft.streams.topics import delete_topics
 from tests.acceptance.faults.accounting import require_exactly_once
 from tests.acceptance.faults.recovery import Monitor
 from tests.acceptance.faults.soak import NODE, Soak
 from tests.acceptance.faults.supervisor import supervised
 from tests.acceptance.faults.world import NETWORK, World
-from tests.acceptance.hostile.lives import lived_through, refusal
-from tests.acceptance.hostile.test_other_servers import more, raw_log
+from tests.acceptance.hostile.lives import lived_through, more, raw_log, refusal, topics_of
 from tests.acceptance.recovery.commands import forget_processes, ft
-from tests.acceptance.recovery.subscribers import Reader
+from tests.acceptance.recovery.subscribers import Reader, require_held
 from tests.synthetic.script import script
 
 pytestmark = pytest.mark.timeout(400)
@@ -29,17 +28,6 @@ WHERE b.network = %s AND b.state = 'canonical' AND b.raw_offset > applied.positi
 _APPLIED = "SELECT min(position) FROM system.partition_head WHERE consumer = 'ledger' AND network = %s"
 
 
-def number(world: World, query: str) -> int:
-    with world.connect() as conn:
-        row = conn.execute(query.encode(), (NETWORK,)).fetchone()
-    return -1 if row is None or row[0] is None else int(row[0])
-
-
-def lose(world: World) -> None:
-    """Every topic of the deployment."""
-    delete_topics(world.config, [n for n in topic_names(world.config) if n.startswith(world.config.topic_prefix)])
-
-
 def test_a_kafka_that_lost_everything_amid_the_work_costs_nothing_but_time(world: World, tmp_path: Path) -> None:
     made = script(seed=20261129, network=NETWORK, events=EVENTS, reorgs=12, logs=20)
     reader = Reader()
@@ -47,11 +35,11 @@ def test_a_kafka_that_lost_everything_amid_the_work_costs_nothing_but_time(world
         workers.exits_max = 1_000
         soak = Soak(world, made, workers, Monitor(world, conn, workers), over_s=30.0)
         soak.start(tmp_path)
-        workers.until(lambda: number(world, _APPLIED) > 100, "the ledger to apply", 120)
+        workers.until(lambda: world.number(_APPLIED, NETWORK) > 100, "the ledger to apply", 120)
         reader.read(world)
-        workers.until(lambda: number(world, _ON_ITS_WAY) > 1, "normalize to be ahead of the ledger", 60)
+        workers.until(lambda: world.number(_ON_ITS_WAY, NETWORK) > 1, "normalize to be ahead of the ledger", 60)
         workers.kill_all(but=NODE)
-        lose(world)
+        delete_topics(world.config, topics_of(world.config))
         forget_processes(world.config)
 
         said = ft(world.config, "reannounce")
@@ -63,10 +51,7 @@ def test_a_kafka_that_lost_everything_amid_the_work_costs_nothing_but_time(world
         workers.start("backfill")
         soak.settle(conn, 200)
     require_exactly_once(world, made.chain)
-    for each in (reader, Reader()):
-        each.start(world)
-        each.read(world)
-        assert each.held == made.chain.ownership.held
+    require_held(world, made.chain, reader, Reader())
 
 
 class Died(Exception):
@@ -78,7 +63,7 @@ def test_a_reannouncement_that_is_ended_anywhere_goes_on_and_nothing_starts_befo
 ) -> None:
     log = raw_log(20)
     lived_through(world, world.encoded(log.records))
-    lose(world)
+    delete_topics(world.config, topics_of(world.config))
     deaths = [(lost, "create_topics"), (offsets, "delete_records"), (lost, "_tell"), (continued, "finish")]
     for nth, (module, name) in enumerate(deaths):
 

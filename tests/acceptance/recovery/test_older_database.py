@@ -11,14 +11,13 @@ from tests.acceptance.faults.soak import NODE, Soak
 from tests.acceptance.faults.strikes import BACKFILL, FOLLOWER
 from tests.acceptance.faults.supervisor import supervised
 from tests.acceptance.faults.world import NETWORK, World
-from tests.acceptance.hostile.lives import Databases, lived_through, refusal
-from tests.acceptance.hostile.test_other_servers import more, raw_log
+from tests.acceptance.hostile.lives import Databases, lived_through, more, raw_log, refusal
 from tests.acceptance.recovery.commands import forget_processes, ft
-from tests.acceptance.recovery.subscribers import PAGE, Reader
+from tests.acceptance.recovery.subscribers import Reader, require_held, require_taken_back
 from tests.synthetic.script import script
-from tests.unit.pages import examples
 
 pytestmark = pytest.mark.timeout(400)
+_OF_OP = "SELECT count(*) FROM ledger.events WHERE op = %s"
 
 
 def test_a_backup_that_kafka_is_ahead_of_goes_on_from_there_and_readers_go_by_the_documented_rule(
@@ -41,13 +40,8 @@ def test_a_backup_that_kafka_is_ahead_of_goes_on_from_there_and_readers_go_by_th
         workers.until(lambda: world.caught_up(conn), "what came after the backup", 120)
 
     require_exactly_once(world, log.chain)
-    for reader in (older, Reader()):
-        reader.start(world)
-        reader.read(world)
-        assert reader.held == log.chain.ownership.held
-    newer.start(world)
-    with pytest.raises(examples(PAGE)["Restored"], match="take it back to"):
-        newer.read(world)
+    require_held(world, log.chain, older, Reader())
+    require_taken_back(world, newer, "take it back to")
 
 
 def test_a_database_brought_back_by_other_means_is_refused_until_it_is_told_to_go_on(
@@ -79,12 +73,12 @@ def test_a_follower_makes_its_tail_anew_where_the_database_is_older_than_its_own
         with world.connect() as conn:
             soak = Soak(world, made, workers, Monitor(world, conn, workers), over_s=30.0)
             soak.start(tmp_path)
-            workers.until(lambda: applied(world) > 1_000, "the ledger to apply", 120)
+            workers.until(lambda: world.number(_OF_OP, "apply") > 1_000, "the ledger to apply", 120)
         workers.kill_all(but=NODE)
         older = databases.copy()
         for name in ("worker", FOLLOWER, BACKFILL):
             workers.start(name)
-        workers.until(lambda: reorgs(world) >= 2, "reorgs of blocks that the copy does not know", 120)
+        workers.until(lambda: world.number(_OF_OP, "reorg") >= 2, "reorgs of blocks that the copy does not know", 120)
         workers.kill_all(but=NODE)
         forget_processes(older)
 
@@ -99,17 +93,3 @@ def test_a_follower_makes_its_tail_anew_where_the_database_is_older_than_its_own
     claimed = [line for line in log.splitlines() if '"claimed"' in line]
     assert len(claimed) == 1, "a tail that fits the log needs no second claim"
     require_exactly_once(world, made.chain)
-
-
-def reorgs(world: World) -> int:
-    return number(world, "SELECT count(*) FROM ledger.events WHERE op = 'reorg'")
-
-
-def applied(world: World) -> int:
-    return number(world, "SELECT count(*) FROM ledger.events WHERE op = 'apply'")
-
-
-def number(world: World, query: str) -> int:
-    with world.connect() as conn:
-        row = conn.execute(query.encode()).fetchone()
-    return row[0] if row else 0

@@ -6,21 +6,15 @@ import pytest
 
 from ft.agents.publish.announcements import TOPICS
 from ft.streams.deployment import stored_id
-from ft.streams.topics import delete_topics, topic_names
+from ft.streams.topics import delete_topics
 from tests.acceptance.faults.accounting import require_exactly_once
 from tests.acceptance.faults.supervisor import supervised
 from tests.acceptance.faults.world import World
-from tests.acceptance.hostile.lives import lived_through
-from tests.acceptance.hostile.test_other_servers import more, raw_log
+from tests.acceptance.hostile.lives import lived_through, more, raw_log, topics_of
 from tests.acceptance.recovery.commands import ft
-from tests.acceptance.recovery.subscribers import PAGE, Reader
-from tests.unit.pages import examples
+from tests.acceptance.recovery.subscribers import Reader, require_held, require_taken_back
 
 pytestmark = pytest.mark.timeout(400)
-
-
-def mine(world: World) -> list[str]:
-    return [name for name in topic_names(world.config) if name.startswith(world.config.topic_prefix)]
 
 
 def test_topics_of_the_ledger_that_are_lost_are_announced_anew_and_a_reader_goes_on(world: World) -> None:
@@ -34,9 +28,7 @@ def test_topics_of_the_ledger_that_are_lost_are_announced_anew_and_a_reader_goes
     half = more(log)
     lived_through(world, world.encoded(log.records[half:]))
     require_exactly_once(world, log.chain)
-    reader.start(world)
-    reader.read(world)
-    assert reader.held == log.chain.ownership.held
+    require_held(world, log.chain, reader)
 
 
 def test_a_reset_that_keeps_raw_asks_first_then_reads_everything_again_and_readers_begin_again(world: World) -> None:
@@ -55,13 +47,8 @@ def test_a_reset_that_keeps_raw_asks_first_then_reads_everything_again_and_reade
     half = more(log)
     lived_through(world, world.encoded(log.records[half:]))
     require_exactly_once(world, log.chain)
-    reader.start(world)
-    with pytest.raises(examples(PAGE)["Restored"], match="take it back to 0, or begin again"):
-        reader.read(world)
-    again = Reader()
-    again.start(world)
-    again.read(world)
-    assert again.held == log.chain.ownership.held
+    require_taken_back(world, reader, "take it back to 0, or begin again")
+    require_held(world, log.chain, Reader())
 
 
 def test_a_reset_of_everything_leaves_nothing_and_a_migration_begins_a_new_deployment(world: World) -> None:
@@ -71,7 +58,7 @@ def test_a_reset_of_everything_leaves_nothing_and_a_migration_begins_a_new_deplo
 
     ft(world.config, "reset", "--confirm", before)
 
-    assert mine(world) == []
+    assert topics_of(world.config) == []
     ft(world.config, "migrate")
     assert stored_id(world.config) not in (None, before)
 

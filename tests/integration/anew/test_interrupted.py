@@ -117,7 +117,7 @@ async def test_while_somebody_is_at_work_nothing_is_touched(earlier: Config, who
         migrate(earlier.postgres, earlier)
 
     assert who in str(refused.value)
-    assert "Stop workers and ingestion, then do it again" in str(refused.value)
+    assert "Stop workers and ingestion, then `ft migrate` again" in str(refused.value)
     assert rows(earlier, "SELECT max(name) FROM system.migrations") == [("0010_bulk.sql",)]
 
 

@@ -468,7 +468,7 @@ class Oddities:
 
 
 @pytest.mark.parametrize("coins", [0.25, 0.75], ids=["few balances", "many balances"])
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(12))
 async def test_whatever_a_contract_says_each_row_leads_to_what_a_recount_says(
     config: Config, make_ledger: MakeLedger, seed: int, coins: float
 ) -> None:
