@@ -29,10 +29,11 @@ from ft.streams.consumer import IN_HAND_S, Transport  # noqa: E402
 from ft.streams.credentials import credentials  # noqa: E402
 from ft.streams.holding import Holding  # noqa: E402
 from ft.streams.hop import Batch, Hop, run_hop  # noqa: E402
+from ft.streams.membership import Membership, membership  # noqa: E402
 from ft.streams.metrics import exposition  # noqa: E402
 from ft.streams.topics import Topics  # noqa: E402
 from ft.streams.turns import most_of_a_turn  # noqa: E402
-from ft.streams.watch import Watch  # noqa: E402
+from ft.streams.watch import REBALANCE_S, Watch  # noqa: E402
 from ft.telemetry.log import configure, logging_config  # noqa: E402
 
 log = structlog.get_logger(__name__)
@@ -149,6 +150,11 @@ class App(faust.App):
         found = await self.consumer.highwaters(*(TP(claim.topic, claim.partition) for claim in claims))
         return {claim: found[TP(claim.topic, claim.partition)] for claim in claims}
 
+    def membership(self) -> Membership:
+        """This worker's place in its group; none before the consumer has started."""
+        consumer: Any = self.consumer
+        return membership(consumer.group, rebalancing=self.rebalancing) if consumer.group else Membership(joined=False)
+
     async def fail(self, exc: BaseException) -> None:
         """Leave the group if that is quickly done, then end the process with code 1. Does not return."""
         if not self._failed:
@@ -246,6 +252,7 @@ def create_app(config: Config) -> App:
         broker_credentials=credentials(config.kafka_security),
         broker_session_timeout=session_s,
         broker_heartbeat_interval=session_s / 3,
+        broker_rebalance_timeout=REBALANCE_S,
         broker_request_timeout=max(90.0, session_s * 2),
         broker_commit_interval=1.0,
         consumer_auto_offset_reset="earliest",
@@ -279,7 +286,7 @@ def create_app(config: Config) -> App:
     app.page("/metrics")(_metrics)
     url = f"http://{config.web_bind}:{app.conf.web_port}/metrics"
     app.serve(app.holding)
-    app.serve(Watch(config, app.claims, app.ends, app.fail, url, app.resting))
+    app.serve(Watch(config, app.claims, app.ends, app.membership, app.fail, url, app.resting))
     return app
 
 

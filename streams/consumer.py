@@ -16,6 +16,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from ft.streams.bundles import Bundle, Cut
+from ft.streams.membership import group_error
 from ft.streams.turns import Turns, take
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Thread(driver.AIOKafkaConsumerThread):
                 left = deadline - loop.time()
                 if left <= 0:
                     break
-                await self._news(fetcher, left)
+                await self._news(consumer, left)
         return {}
 
     def _take(self, fetcher: Any, active: set[TP]) -> dict[TP, list[Cut]]:
@@ -77,14 +78,17 @@ class Thread(driver.AIOKafkaConsumerThread):
         )
         return {tp: [Cut(cut.records, assignment) for cut in cuts] for tp, cuts in found.items()}
 
-    async def _news(self, fetcher: Any, within_s: float) -> None:
-        """Until records were fetched, a queue has room again, or the time is over."""
-        waiter = fetcher._create_fetch_waiter()
+    async def _news(self, consumer: Any, within_s: float) -> None:
+        """Until records were fetched, a queue has room again, or the time is over.
+
+        An error of the group reaches whoever waits here, too; the watch tells it, and ends the process.
+        """
+        waiter = consumer._fetcher._create_fetch_waiter()
         done, _ = await asyncio.wait([waiter], timeout=within_s)
-        if done:
-            waiter.result()
-        else:
+        if not done:
             waiter.cancel()
+        elif (error := waiter.exception()) and group_error(consumer._coordinator) is None:
+            raise error
 
     def wake(self) -> None:
         """From the worker's own thread: there may be room now."""
@@ -188,6 +192,12 @@ class Consumer(driver.Consumer):
                 return
             if active is None or tp in active:
                 yield tp, self._to_message(tp, cut)
+
+    @property
+    def group(self) -> Any:
+        """The driver's task for the group, once there is one."""
+        started = self._thread._consumer
+        return None if started is None else started._coordinator
 
     def on_buffer_full(self, tp: TP) -> None:
         """Not Faust's way of holding back, which drops what is fetched of the partition: see :meth:`App.room`."""

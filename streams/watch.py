@@ -1,4 +1,4 @@
-"""What a worker watches of itself: progress (or it exits), its gauges, its row in system.workers."""
+"""What a worker watches of itself: progress and its group (or it exits), its gauges, its row in system.workers."""
 
 import asyncio
 import threading
@@ -17,8 +17,9 @@ from ft.sql.queries import load
 from ft.streams import metrics, process
 from ft.streams.checkpoint import Claim, Connection, connect_writer
 from ft.streams.claims import Claims
+from ft.streams.membership import Membership
 from ft.streams.progress import Progress
-from ft.streams.topics import ends_of
+from ft.streams.topics import ends_of, partition_counts
 from ft.telemetry.outage import BROKER, DATABASE
 
 log = structlog.get_logger(__name__)
@@ -28,11 +29,17 @@ TICK_S: Final = 2.0
 SLOW_TICKS: Final = 15
 """Every so many ticks: what is dear to count."""
 CONSUMERS: Final = ("normalize", "ledger", "project")
+REBALANCE_S: Final = 60.0
+"""How long a member of the group may take to join a rebalance before the others go on without it."""
 _ASK_S: Final = 10.0
 
 
 class Stalled(FtError):
-    """Records wait, and an agent committed none of any partition for too long."""
+    """Records wait, and an agent committed none of any partition for too long; or no rebalance came to its end."""
+
+
+class NoMember(FtError):
+    """Kafka's group does not let this worker in."""
 
 
 class Watch(Service):
@@ -43,6 +50,7 @@ class Watch(Service):
         config: Config,
         claims: Claims,
         ends: Callable[[list[Claim]], Awaitable[Mapping[Claim, int]]],
+        membership: Callable[[], Membership],
         fail: Callable[[BaseException], Awaitable[None]],
         metrics_url: str,
         held_back: Callable[[], Container[str]] = frozenset,
@@ -52,19 +60,22 @@ class Watch(Service):
         self._config = config
         self._claims = claims
         self._ends = ends
+        self._membership = membership
         self._fail = fail
         self._url = metrics_url
         self._held_back = held_back
         self._progress = Progress(config.watchdog_s)
         self._told_starved = float("-inf")
+        self._joining_since: float | None = None
         self._conn: Connection | None = None
         self._alarm: threading.Timer | None = None
 
     async def on_started(self) -> None:
-        """Begin: three tasks, so that none waits for what another one asks."""
+        """Begin: four tasks, so that none waits for what another one asks."""
         log.info("worker started", worker=self._claims.owner, metrics=self._url, agents=sorted(self._config.agents))
         self.add_future(self._every(self._rearm, "alarm"))
         self.add_future(self._every(self._check_progress, "progress"))
+        self.add_future(self._every(self._check_group, "group"))
         self.add_future(self._every(self._read_database, "gauges"))
 
     async def on_stop(self) -> None:
@@ -119,6 +130,43 @@ class Watch(Service):
                     "Its supervisor starts it again; if that does not help, the lines above say what it waits for."
                 )
             )
+
+    async def _check_group(self, tick: int) -> None:
+        """A worker whose group never lets it in holds nothing, so no claim of it stands still: it would wait for ever.
+
+        A broker that is away keeps everybody out, and another process would find no other.
+        """
+        found, now = self._membership(), asyncio.get_running_loop().time()
+        if found.error is not None:
+            error = f"{type(found.error).__name__}: {found.error}"
+            await self._fail(
+                NoMember(
+                    f"Kafka's group: expected a place in it for this worker, got {error}. If starting again does not help, "
+                    "look at the group's limits and the login's rights on it."
+                )
+            )
+        elif found.joined:
+            self._joining_since = None
+        elif self._joining_since is None:
+            self._joining_since = now
+        elif now - self._joining_since >= self._config.watchdog_s + REBALANCE_S:
+            if await self._broker_answers():
+                await self._fail(
+                    Stalled(
+                        f"Kafka's group: expected a rebalance to end within {now - self._joining_since:.0f} s, it did not. "
+                        "Its supervisor starts this worker again; if that does not help, look at the group's other "
+                        "members and at the broker's log."
+                    )
+                )
+            self._joining_since = now
+
+    async def _broker_answers(self) -> bool:
+        try:
+            await asyncio.to_thread(partition_counts, self._config)
+        except BrokerError as exc:
+            BROKER.away(exc)
+            return False
+        return True
 
     def _tell_starved(self, starved: Sequence[Claim], ends: Mapping[Claim, int]) -> None:
         """The agent works, so another process would do no better: said once in its patience, and counted."""

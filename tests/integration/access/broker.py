@@ -4,7 +4,12 @@ from pathlib import Path
 from typing import Final
 
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
     AdminClient,
+    ResourcePatternType,
+    ResourceType,
     ScramCredentialInfo,
     ScramMechanism,
     UserScramCredentialUpsertion,
@@ -23,6 +28,11 @@ USER: Final = "worker"
 PASSWORD: Final = 'with "quotes" and = signs'
 HOST: Final = "127.0.0.1"
 
+_RIGHTS: Final = """\
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ft
+allow.everyone.if.no.acl.found=true"""
+"""Whoever logs in may do all that no rule speaks of."""
 _MODULES: Final = "org.apache.kafka.common.security"
 _MORE: Final = """\
 listener.name.sasl_ssl.ssl.keystore.type=PEM
@@ -70,7 +80,7 @@ class StrictKafka(Kafka):
             elif line.startswith("listener.security.protocol.map="):
                 line += ",SASL_SSL:SASL_SSL,SSL:SSL"
             found.append(line)
-        return "\n".join([*found, more])
+        return "\n".join([*found, more, _RIGHTS])
 
     def start(self) -> None:
         """With a user that logs in by SCRAM."""
@@ -83,6 +93,16 @@ class StrictKafka(Kafka):
         for each in wanted:  # one at a time: of a user's two in one request Kafka takes neither
             for future in admin.alter_user_scram_credentials([each]).values():
                 future.result(20)
+
+    def forbid_group(self, group: str) -> None:
+        """From now on the user may not read as a member of the group."""
+        admin = AdminClient({"bootstrap.servers": self.address, **self.security.librdkafka()})
+        rule = AclBinding(
+            ResourceType.GROUP, group, ResourcePatternType.LITERAL, f"User:{USER}", "*", AclOperation.READ,
+            AclPermissionType.DENY,
+        )  # fmt: skip
+        for future in admin.create_acls([rule]).values():
+            future.result(20)
 
     def end(self) -> None:
         """Stop it; its data stay in its folder."""
