@@ -141,8 +141,8 @@ class Watch(Service):
             error = f"{type(found.error).__name__}: {found.error}"
             await self._fail(
                 NoMember(
-                    f"Kafka's group: expected a place in it for this worker, got {error}. If starting again does not help, "
-                    "look at the group's limits and the login's rights on it."
+                    f"Kafka's group: expected a place in it for this worker, got {error}. If starting again does not "
+                    "help, look at the group's limits and the login's rights on it."
                 )
             )
         elif found.joined:
@@ -153,9 +153,9 @@ class Watch(Service):
             if await self._broker_answers():
                 await self._fail(
                     Stalled(
-                        f"Kafka's group: expected a rebalance to end within {now - self._joining_since:.0f} s, it did not. "
-                        "Its supervisor starts this worker again; if that does not help, look at the group's other "
-                        "members and at the broker's log."
+                        f"Kafka's group: expected a rebalance to end within {now - self._joining_since:.0f} s, it did "
+                        "not. Its supervisor starts this worker again; if that does not help, look at the group's "
+                        "other members and at the broker's log."
                     )
                 )
             self._joining_since = now
