@@ -1,7 +1,7 @@
 """Every agent of the pipeline, in the order of the flow. ``faust -A ft worker`` runs those that FT_AGENTS names.
 
     chain.<network>.raw -> normalize -> ledger.normalized -> ledger -> journal -> publish -> ledger.ownership_changed,
-    ledger.finality, ledger.reorg_detected, catalog.asset_created -> project -> projection.*
+    ledger.finality, ledger.reorg_detected, catalog.asset_created; the first two -> project -> projection.*
 
 Importing this module reads the environment and connects to nothing; what the agents need is checked when the worker
 starts.
@@ -21,6 +21,7 @@ from ft.agents.normalize.hop import Normalize
 from ft.agents.normalize.rawblock import FAMILIES
 from ft.agents.normalize.sender import Sender
 from ft.agents.project.hop import Project
+from ft.agents.project.ledger_heads import LedgerHeads
 from ft.agents.publish.announcements import TOPICS, Topic
 from ft.agents.publish.publisher import Publisher
 from ft.config import Config
@@ -112,11 +113,18 @@ class Pipeline:
         self.app.run(hop, topics.normalized, name="ledger", bundle=bundle, bundles=bundles, within_s=_LATENCY_S)
 
     def project(self) -> None:
-        """ownership_changed -> projection.*. Every record takes effect exactly once; a partition is one process's."""
+        """ownership_changed -> projection.*. Every record takes effect exactly once; a partition is one process's.
+
+        With it finality -> where they stand while nothing happens.
+        """
         topic = self.facts.topics.ownership_changed
         hop = Project(self.config, self.app.owner, self.facts.codecs[topic], self.facts.generations)
         bundles, bundle = shares(_CHANGES, self.facts.partitions)
         self.app.run(hop, topic, name="project", bundle=bundle, bundles=bundles, within_s=_LATENCY_S)
+        finality = self.facts.topics.finality
+        heads = LedgerHeads(self.config, self.app.owner, self.facts.codecs[finality], topic, self.facts.generations)
+        self.app.claims.lossy.add(finality)
+        self.app.run(heads, finality, name="heads", bundle=bundle, bundles=bundles, within_s=_LATENCY_S)
 
     async def add_networks(self) -> None:
         """Start agents for networks that were added since, without a restart."""

@@ -98,7 +98,7 @@ CHECKS: Final = (
     Check(name="stretches", claim="{0:,} stretches of coverage are {1:,} canonical blocks, each by its proof"),
     Check(name="blocks", claim="{0} partitions agree with the canonical chain ({1} are on their way, not compared)"),
     Check(name="singles", claim="{0:,} tokens are with the receiver of their last live event ({1:,} have none left)"),
-    Check(name="multis", claim="{0:,} balances are the sums of what came in and went out"),
+    Check(name="multis", claim="{0:,} balances are the sums of what came in and went out, since the last that came in"),
     Check(name="coverage", claim="{0:,} collections, {1:,} with their whole history: sums checked for those"),
     Check(name="holdings", claim="{0:,} projected holdings equal the ledger's"),
     Check(name="cards", claim="{0:,} asset cards equal a recount"),

@@ -13,7 +13,8 @@ LISTED_MAX: Final = 10
 
 
 def coverage_notes(conn: psycopg.Connection[Any]) -> list[str]:
-    """A line for each hole in a network's coverage, each stretch that is less than proven, and each quarantine."""
+    """A line for each hole in a network's coverage, each stretch that is less than proven, and each quarantine; and one
+    for holdings that cannot be dated."""
     sql = load("verify")
     notes = []
     for network, found in groupby(conn.execute(sql["holes"]).fetchall(), key=itemgetter(0)):
@@ -26,6 +27,9 @@ def coverage_notes(conn: psycopg.Connection[Any]) -> list[str]:
         notes += _more(network, "stretches that are less proven", len(weak))
     for network, entries, contracts in conn.execute(sql["quarantined"]).fetchall():
         notes.append(f"{network}: {entries:,} entries of {contracts:,} contracts are quarantined")
+    ((undated,),) = conn.execute(sql["undated"]).fetchall()
+    if undated:
+        notes.append(f"{undated:,} holdings are not dated yet: months without indexes may tell of them")
     return notes
 
 

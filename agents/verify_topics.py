@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import psycopg
 
-from ft.agents.subscriber import TOPICS, Holdings, OnRecords, Problem, Subscriber, Told, counted
+from ft.agents.subscriber import FINALITY, TOPICS, Holdings, OnRecords, Problem, Subscriber, Told, counted
 from ft.config import Config
 from ft.sql.queries import load
 
@@ -42,7 +42,9 @@ def read_topics(
             def take(partition: int, told: Told, holdings: Holdings, topic: str = topic, column: int = column) -> None:
                 expected = announceable[partition][column] if partition in announceable else 0
                 result.records += told.records
-                result.problems += [*told.problems, *counted(topic, partition, told, expected)]
+                result.problems += told.problems
+                if topic != FINALITY:
+                    result.problems += counted(topic, partition, told, expected)
                 if told.strays:
                     result.notes.append(f"{told.strays:,} records of {topic}-{partition} are not the publisher's")
                 _put(conn, sql["put_subscribed"], holdings)

@@ -38,8 +38,9 @@ Kind = Annotated[
 Unwhole = Annotated[
     Literal["block_incomplete", "not_counted", "nothing_moved"] | None,
     Meta(
-        description="why counters are null. `block_incomplete`: a large block is being counted and part of it may be "
-        "in them; a moment later they are there. `not_counted`: `project` has yet to count the contract's events. "
+        description="why counters are null. `block_incomplete`: a large block, or blocks below the head, are "
+        "being counted and part of it may be in them; a moment later they are there. `not_counted`: `project` has yet "
+        "to count the contract's events. "
         "`nothing_moved`: no event of the contract moved anything, so that there is no first and no last block"
     ),
 ]
@@ -100,7 +101,7 @@ class Asset(Struct, frozen=True, kw_only=True):
         str | None,
         Meta(
             description="sum of all holdings; `0` once burned; null while more than 1000 accounts hold it and a large "
-            "block that may touch it is being counted"
+            "block that may touch it, or blocks below the head that touch its collection, are being counted"
         ),
     ]
     owners: Annotated[int | None, Meta(description="accounts that hold it; null as `supply` is")]

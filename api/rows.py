@@ -69,6 +69,9 @@ class StandingRow(GroundsRow, frozen=True, kw_only=True):
     counted_safe: int | None
     counted_finalized: int | None
     open_block: int | None
+    uncounted: bool
+    """Whether the ledger has written events of the contract below its head, or taken some back, that ``project`` has
+    not come to: its counters may hold a part of them."""
 
 
 class AssetRow(StandingRow, frozen=True, kw_only=True):

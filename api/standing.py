@@ -40,10 +40,14 @@ def counted_head(row: AssetRow | CollectionRow) -> HeadRow | None:
 
 
 def is_level(row: StandingRow) -> bool:
-    """Whether `project` has reached the block that the ledger is at, the whole of it."""
-    return row.open_block is None and (row.counted_number, row.counted_hash) == (row.head_number, row.head_hash)
+    """Whether `project` has reached the block that the ledger is at, the whole of it, and all below it."""
+    at = (row.counted_number, row.counted_hash) == (row.head_number, row.head_hash)
+    return at and row.open_block is None and not row.uncounted
 
 
 def is_amid_block(row: StandingRow, last_block: int | None) -> bool:
-    """Whether counters may hold a part of a block. Those that saw no event as high are still of the block before."""
+    """Whether counters may be those of no block: a part is missing below it, or they hold a part of the next one. Those
+    that saw no event as high are still of the block before."""
+    if row.uncounted:
+        return True
     return row.open_block is not None and last_block is not None and last_block >= row.open_block

@@ -131,7 +131,10 @@ class OwnershipChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finality:
-    """``ledger.finality``: a partition's head or marks moved; at most one a second and network."""
+    """``ledger.finality``: a partition's head or marks moved; at most one a second and network.
+
+    ``ownership_seq``: nothing lies between that record of ``ownership_changed`` and this head.
+    """
 
     seq: int
     prev_seq: int
@@ -143,6 +146,7 @@ class Finality:
     finalized: int = -1
     position: int = -1
     generation: int = 0
+    ownership_seq: int = 0
     schema_version: int = SCHEMA_VERSION
 
 

@@ -148,17 +148,9 @@ GROUP BY c.network, c.contract, c.token_id;
 DELETE FROM system.partition_head WHERE consumer = 'project';
 
 -- name: put_heads
--- The state is that of the ledger's head, by the marks of the last record of kind finality.
+-- The state is that of the ledger's head.
 INSERT INTO system.partition_head
     (consumer, partition, network, position, head_number, head_hash, head_time, safe, finalized)
-SELECT 'project', h.partition, h.network, coalesce(f.position, -1), h.head_number, h.head_hash, h.head_time,
-       coalesce(f.safe, -1), coalesce(f.finalized, -1)
+SELECT 'project', h.partition, h.network, h.position, h.head_number, h.head_hash, h.head_time, h.safe, h.finalized
 FROM system.partition_head h
-LEFT JOIN (
-    SELECT DISTINCT ON (e.partition, e.network) e.partition, e.network, (e.control->>'position')::bigint AS position,
-           (e.control->>'safe')::bigint AS safe, (e.control->>'finalized')::bigint AS finalized
-    FROM ledger.events e
-    WHERE e.op = 'finality'
-    ORDER BY e.partition, e.network, e.seq DESC
-) AS f USING (partition, network)
 WHERE h.consumer = 'ledger';

@@ -44,16 +44,23 @@ WITH asked AS MATERIALIZED (
            CASE WHEN p.open_block <= p.head_number THEN '' ELSE p.head_hash END AS counted_hash,
            CASE WHEN p.open_block <= p.head_number THEN NULL ELSE p.head_time END AS counted_time,
            p.safe AS counted_safe, p.finalized AS counted_finalized, p.open_block,
-           span.chain_position, coalesce(covered.gapless, false) AS gapless, coalesce(covered.reasons, '') AS reasons,
+           span.chain_position, coalesce(covered.reasons, '') AS reasons,
+           -- What is covered, and applied there: of what came late, the partition may show another state.
+           coalesce(covered.gapless, false) AND NOT EXISTS (
+               SELECT FROM projection.late l
+               WHERE l.network = c.network AND l.position > h.position
+                 AND l."to" >= span.low AND l."from" <= h.head_number) AS gapless,
            coalesce(span.created_reasons, '') AS created_reasons,
            EXISTS (SELECT FROM projection.quarantined q
                    WHERE q.network = c.network AND q.contract IN (c.contract, '')
                      AND q.block_number BETWEEN span.low AND h.head_number) AS quarantined,
            EXISTS (SELECT FROM projection.recounts r
                    WHERE r.network = c.network AND r.contract = c.contract) AS out_of_order,
-           (SELECT max(s.next_seq) FROM projection.consumers s
-            WHERE s.consumer = 'project' AND s.partition = c.partition) AS counted_seq
+           counted.seq AS counted_seq, coalesce(e.late_seq >= coalesce(counted.seq, 1), false) AS uncounted
     FROM (SELECT DISTINCT a.network, a.contract, a.partition FROM asked a) c
+    LEFT JOIN projection.late_events e ON (e.network, e.contract) = (c.network, c.contract)
+    CROSS JOIN LATERAL (SELECT max(s.next_seq) AS seq FROM projection.consumers s
+                        WHERE s.consumer = 'project' AND s.partition = c.partition) counted
     LEFT JOIN projection.heads h
            ON h.consumer = 'ledger' AND h.partition = c.partition AND h.network = c.network
     LEFT JOIN projection.heads p
@@ -101,6 +108,7 @@ SELECT k.network, k.contract, k.token_id, a.uuid, coalesce(a.is_stub, true) AS i
        coalesce(one.block_number < 0 AND held.holders > 0, false) AS implicit,
        g.partition, g.position, g.head_number, g.head_hash, g.head_time, g.safe, g.finalized,
        g.counted_number, g.counted_hash, g.counted_time, g.counted_safe, g.counted_finalized, g.open_block,
+       g.uncounted,
        concat_ws('-', g.partition, g.position, g.chain_position, g.counted_seq, g.out_of_order, f.contradicted,
                  f.contract_contradicts) AS version
 FROM asked k
@@ -174,20 +182,26 @@ SELECT s.standard, s.owners, s.assets, s.supply, s.transfers, s.mints, s.burns, 
        CASE WHEN p.open_block <= p.head_number THEN '' ELSE p.head_hash END AS counted_hash,
        CASE WHEN p.open_block <= p.head_number THEN NULL ELSE p.head_time END AS counted_time,
        p.safe AS counted_safe, p.finalized AS counted_finalized, p.open_block,
-       e.contradicted, false AS contract_contradicts, coalesce(covered.gapless, false) AS gapless,
+       e.contradicted, false AS contract_contradicts,
+       coalesce(covered.gapless, false) AND NOT EXISTS (
+           SELECT FROM projection.late l
+           WHERE l.network = c.network AND l.position > h.position
+             AND l."to" >= span.low AND l."from" <= h.head_number) AS gapless,
+       coalesce(k.late_seq >= coalesce(counted.seq, 1), false) AS uncounted,
        EXISTS (SELECT FROM projection.quarantined q
                WHERE q.network = c.network AND q.contract IN (c.contract, '')
                  AND q.block_number BETWEEN span.low AND h.head_number) AS quarantined,
        coalesce(covered.reasons, '') AS reasons, coalesce(span.created_reasons, '') AS created_reasons, e.out_of_order,
        EXISTS (SELECT FROM projection.implicit_holdings i
                WHERE i.network = c.network AND i.contract = c.contract) AS implicit,
-       concat_ws('-', c.partition, h.position, span.chain_position, s.version,
-                 (SELECT max(m.next_seq) FROM projection.consumers m
-                  WHERE m.consumer = 'project' AND m.partition = c.partition),
-                 e.out_of_order, e.contradicted) AS version
+       concat_ws('-', c.partition, h.position, span.chain_position, s.version, counted.seq, e.out_of_order,
+                 e.contradicted) AS version
 FROM unnest((SELECT %(networks)s::text[]), (SELECT %(contracts)s::text[]), (SELECT %(partitions)s::integer[]))
      WITH ORDINALITY AS c (network, contract, partition, place)
 LEFT JOIN projection.collection_stats s ON s.network = c.network AND s.contract = c.contract
+LEFT JOIN projection.late_events k ON k.network = c.network AND k.contract = c.contract
+CROSS JOIN LATERAL (SELECT max(m.next_seq) AS seq FROM projection.consumers m
+                    WHERE m.consumer = 'project' AND m.partition = c.partition) counted
 LEFT JOIN projection.heads h ON h.consumer = 'ledger' AND h.partition = c.partition AND h.network = c.network
 LEFT JOIN projection.heads p ON p.consumer = 'project' AND p.partition = c.partition AND p.network = c.network
 CROSS JOIN LATERAL (

@@ -21,6 +21,7 @@ ORDER BY n.network;
 -- How far each partition of each consumer is.
 SELECT consumer, network, partition, position, head_number, head_hash, head_time, safe, finalized
 FROM projection.heads
+WHERE consumer <> 'heads'
 ORDER BY network, consumer, partition;
 
 -- name: backlog

@@ -124,7 +124,8 @@ SELECT pg_advisory_unlock(%(lock)s);
 
 -- name: make_room
 -- What a recount has found, in the session that writes it afterwards: contradictions, findings that are none any more,
--- and rows of single holdings that say another time than the journal.
+-- rows of single holdings that say another time than the journal, and what the journal says of holdings that could not
+-- be dated.
 CREATE TEMP TABLE IF NOT EXISTS contradicting (
     network text, contract text, token_id numeric, partition integer, detail jsonb, block_number bigint,
     block_hash text);
@@ -132,6 +133,9 @@ CREATE TEMP TABLE IF NOT EXISTS healing (network text, contract text, token_id n
 CREATE TEMP TABLE IF NOT EXISTS dating (
     network text, contract text, token_id numeric, account text, block_number bigint, log_index integer,
     sub_index integer, since timestamptz, said timestamptz);
+CREATE TEMP TABLE IF NOT EXISTS telling (
+    network text, contract text, token_id numeric, slot text, version text, since timestamptz, block_number bigint,
+    log_index integer, sub_index integer);
 
 -- name: clear_room
 TRUNCATE contradicting, healing, dating;
@@ -315,3 +319,60 @@ SELECT count(*) FROM taken;
 UPDATE system.recounts r SET counted_seq = k.seq
 FROM unnest(%(network)s::text[], %(contract)s::text[], %(seq)s::bigint[]) AS k (network, contract, seq)
 WHERE (r.network, r.contract) = (k.network, k.contract) AND r.counted_seq < k.seq;
+
+-- name: has_undated
+-- Whether holdings wait to be dated, and no month does to be indexed.
+SELECT EXISTS (SELECT FROM ledger.undated) AND NOT EXISTS (SELECT FROM ledger.months m WHERE NOT m.indexed);
+
+-- name: clear_telling
+TRUNCATE telling;
+
+-- name: keep_telling
+-- What the journal says of some of them: since when, and which event they stand on. By the rules of `single_since` and
+-- `multi_since` (ledger.sql). ``version`` changes whenever the row is written; null: it is gone.
+INSERT INTO telling (network, contract, token_id, slot, version, since, block_number, log_index, sub_index)
+SELECT u.network, u.contract, u.token_id, u.slot, o.version, coalesce(one.since, many.since),
+       CASE WHEN u.slot = '' THEN o.block_number ELSE coalesce(many.position[1], -1) END,
+       CASE WHEN u.slot = '' THEN o.log_index ELSE coalesce(many.position[2], -1)::integer END,
+       CASE WHEN u.slot = '' THEN o.sub_index ELSE coalesce(many.position[3], -1)::integer END
+FROM (SELECT * FROM ledger.undated LIMIT %(most)s) AS u
+LEFT JOIN (SELECT c.*, c.xmin::text AS version FROM market.ownership_current c) AS o
+    USING (network, contract, token_id, slot)
+LEFT JOIN LATERAL (
+    SELECT l.block_time AS since
+    FROM ledger.normalized_events l
+    LEFT JOIN (
+        SELECT t.block_number, t.log_index, t.sub_index
+        FROM ledger.normalized_events t
+        WHERE (t.network, t.contract, t.token_id) = (u.network, u.contract, u.token_id) AND t."to" <> o.account
+          AND NOT t.echo AND t.quantity > 0
+        ORDER BY 1 DESC, 2 DESC, 3 DESC
+        LIMIT 1) AS gave ON true
+    WHERE u.slot = '' AND NOT o.implicit
+      AND (l.network, l.contract, l.token_id) = (u.network, u.contract, u.token_id) AND NOT l.echo AND l.quantity > 0
+      AND (gave.block_number IS NULL
+           OR (l.block_number, l.log_index, l.sub_index) > (gave.block_number, gave.log_index, gave.sub_index))
+    ORDER BY l.block_number, l.log_index, l.sub_index
+    LIMIT 1) AS one ON true
+LEFT JOIN LATERAL (
+    SELECT max(e.block_time) FILTER (WHERE e."to" = u.slot) AS since,
+           max(ARRAY[e.block_number, e.log_index, e.sub_index]) AS position
+    FROM ledger.normalized_events e
+    WHERE u.slot <> '' AND (e.network, e.contract, e.token_id) = (u.network, u.contract, u.token_id)
+      AND u.slot IN (e."from", e."to") AND e."from" <> e."to" AND NOT e.echo AND e.quantity > 0) AS many ON true;
+
+-- name: write_telling
+-- As long as nobody has written the row since; the others wait on.
+WITH dated AS (
+    UPDATE market.ownership_current o
+    SET since = s.since, block_number = s.block_number, log_index = s.log_index, sub_index = s.sub_index
+    FROM telling s
+    WHERE (o.network, o.contract, o.token_id, o.slot) = (s.network, s.contract, s.token_id, s.slot)
+      AND o.xmin::text = s.version
+    RETURNING o.network, o.contract, o.token_id, o.slot
+)
+DELETE FROM ledger.undated u
+USING telling s
+LEFT JOIN dated d USING (network, contract, token_id, slot)
+WHERE (u.network, u.contract, u.token_id, u.slot) = (s.network, s.contract, s.token_id, s.slot)
+  AND (d.slot IS NOT NULL OR s.version IS NULL);

@@ -1,7 +1,7 @@
 -- name: standings
 -- How far the partitions have read each network, once a claim.
 SELECT partition, network, position, head_number, head_hash, extract(epoch FROM head_time)::bigint, safe, finalized,
-       announced_position, reorg_from, reorg_to, reverted_max
+       announced_position, reorg_from, reorg_to, reverted_max, told_safe, told_finalized
 FROM system.partition_head
 WHERE consumer = 'ledger' AND partition = ANY(%(partitions)s::int[]);
 
@@ -117,6 +117,19 @@ JOIN ledger.applied_blocks a
   ON a.consumer = 'ledger' AND a.network = %(network)s AND a.block_hash = k.hash AND a.partition = %(partition)s
 WHERE a.state = 'applied';
 
+-- name: unsettled
+-- Blocks with events above a height, by partition, once a claim; whether some month is not read because it has no indexes.
+SELECT DISTINCT e.partition, e.block_number
+FROM ledger.events e
+WHERE e.network = %(network)s AND e.block_number > %(above)s AND e.partition = ANY(%(partitions)s::int[])
+  AND e.op = 'apply'
+  AND e.block_time >= coalesce(
+      (SELECT (max(m.month) + interval '1 month') AT TIME ZONE 'UTC' FROM ledger.months m WHERE NOT m.indexed),
+      '-infinity');
+
+-- name: has_bare_months
+SELECT EXISTS (SELECT FROM ledger.months WHERE NOT indexed);
+
 -- name: lock_claims
 -- First of all: a zombie, or a second delivery, waits here and then finds that its claim no longer fits.
 SELECT o.partition, o.epoch, o.next_offset, o.next_seq
@@ -154,20 +167,21 @@ ON CONFLICT DO NOTHING;
 -- Copied from the records of the batch.
 INSERT INTO system.partition_head AS h
     (consumer, partition, network, position, head_number, head_hash, head_time, safe, finalized, announced_position,
-     reorg_from, reorg_to, reverted_max)
+     reorg_from, reorg_to, reverted_max, told_safe, told_finalized)
 SELECT 'ledger', partition, network, position, head_number, head_hash, to_timestamp(head_time), safe, finalized,
-       announced_position, reorg_from, reorg_to, reverted_max
+       announced_position, reorg_from, reorg_to, reverted_max, told_safe, told_finalized
 FROM unnest(%(partition)s::int[], %(network)s::text[], %(position)s::bigint[], %(head_number)s::bigint[],
             %(head_hash)s::text[], %(head_time)s::bigint[], %(safe)s::bigint[], %(finalized)s::bigint[],
             %(announced_position)s::bigint[], %(reorg_from)s::bigint[], %(reorg_to)s::bigint[],
-            %(reverted_max)s::bigint[])
+            %(reverted_max)s::bigint[], %(told_safe)s::bigint[], %(told_finalized)s::bigint[])
      AS k (partition, network, position, head_number, head_hash, head_time, safe, finalized, announced_position,
-           reorg_from, reorg_to, reverted_max)
+           reorg_from, reorg_to, reverted_max, told_safe, told_finalized)
 ON CONFLICT (consumer, partition, network) DO UPDATE
 SET position = excluded.position, head_number = excluded.head_number, head_hash = excluded.head_hash,
     head_time = excluded.head_time, safe = excluded.safe, finalized = excluded.finalized,
     announced_position = excluded.announced_position, reorg_from = excluded.reorg_from, reorg_to = excluded.reorg_to,
-    reverted_max = excluded.reverted_max, updated_at = now();
+    reverted_max = excluded.reverted_max, told_safe = excluded.told_safe, told_finalized = excluded.told_finalized,
+    updated_at = now();
 
 -- name: single_latest
 -- One row a token, by an event later than what it stands on; returns, a row for each and in their order, who had the
@@ -249,28 +263,35 @@ SET account = excluded.account, since = excluded.since, event_time = excluded.ev
 
 -- name: single_since
 -- Since when an account has the token: its first live event after the last one that gave it to another. Months behind
--- the last bare one tell; where the event may lie in one before, nothing is known.
-UPDATE market.ownership_current o
-SET since = (
-    WITH live AS NOT MATERIALIZED (
-        SELECT e."to", e.block_time, e.block_number, e.log_index, e.sub_index
-        FROM ledger.normalized_events e
-        WHERE e.network = o.network AND e.contract = o.contract AND e.token_id = o.token_id
-          AND NOT e.echo AND e.quantity > 0
-          AND e.block_time >= coalesce(
-              (SELECT (max(m.month) + interval '1 month') AT TIME ZONE 'UTC' FROM ledger.months m WHERE NOT m.indexed),
-              '-infinity')
-    )
-    SELECT l.block_time
-    FROM live l
-    LEFT JOIN (SELECT t.block_number, t.log_index, t.sub_index FROM live t WHERE t."to" <> o.account
-               ORDER BY 1 DESC, 2 DESC, 3 DESC LIMIT 1) AS gave ON true
-    WHERE CASE WHEN gave.block_number IS NULL THEN NOT EXISTS (SELECT FROM ledger.months m WHERE NOT m.indexed)
-               ELSE (l.block_number, l.log_index, l.sub_index) > (gave.block_number, gave.log_index, gave.sub_index) END
-    ORDER BY l.block_number, l.log_index, l.sub_index
-    LIMIT 1)
-FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[]) AS k (network, contract, token_id)
-WHERE (o.network, o.contract, o.token_id, o.slot) = (k.network, k.contract, k.token_id, '');
+-- the last bare one tell; where the event may lie in one before, nothing is known until it has indexes.
+WITH dated AS (
+    UPDATE market.ownership_current o
+    SET since = (
+        WITH live AS NOT MATERIALIZED (
+            SELECT e."to", e.block_time, e.block_number, e.log_index, e.sub_index
+            FROM ledger.normalized_events e
+            WHERE e.network = o.network AND e.contract = o.contract AND e.token_id = o.token_id
+              AND NOT e.echo AND e.quantity > 0
+              AND e.block_time >= coalesce(
+                  (SELECT (max(m.month) + interval '1 month') AT TIME ZONE 'UTC' FROM ledger.months m WHERE NOT m.indexed),
+                  '-infinity')
+        )
+        SELECT l.block_time
+        FROM live l
+        LEFT JOIN (SELECT t.block_number, t.log_index, t.sub_index FROM live t WHERE t."to" <> o.account
+                   ORDER BY 1 DESC, 2 DESC, 3 DESC LIMIT 1) AS gave ON true
+        WHERE CASE WHEN gave.block_number IS NULL THEN NOT EXISTS (SELECT FROM ledger.months m WHERE NOT m.indexed)
+                   ELSE (l.block_number, l.log_index, l.sub_index) > (gave.block_number, gave.log_index, gave.sub_index) END
+        ORDER BY l.block_number, l.log_index, l.sub_index
+        LIMIT 1)
+    FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[]) AS k (network, contract, token_id)
+    WHERE (o.network, o.contract, o.token_id, o.slot) = (k.network, k.contract, k.token_id, '')
+    RETURNING o.network, o.contract, o.token_id, o.since
+)
+INSERT INTO ledger.undated (network, contract, token_id, slot)
+SELECT network, contract, token_id, '' FROM dated
+WHERE since IS NULL AND EXISTS (SELECT FROM ledger.months m WHERE NOT m.indexed)
+ON CONFLICT DO NOTHING;
 
 -- name: kinds
 -- Which holdings these contracts' events told of before.
@@ -287,6 +308,12 @@ INSERT INTO ledger.contract_kinds AS c (network, contract, partition, single, mu
 SELECT * FROM unnest(%(network)s::text[], %(contract)s::text[], %(partition)s::int[], %(single)s::bool[],
                      %(multi)s::bool[])
 ON CONFLICT (network, contract) DO UPDATE SET single = excluded.single, multi = excluded.multi;
+
+-- name: put_late_seqs
+-- Until `project` has come to these rows, its counters of the contracts are those of no block.
+UPDATE ledger.contract_kinds c SET late_seq = k.seq
+FROM unnest(%(network)s::text[], %(contract)s::text[], %(seq)s::bigint[]) AS k (network, contract, seq)
+WHERE (c.network, c.contract) = (k.network, k.contract);
 
 -- name: cover
 -- Balances of tokens that turn out to have one holder are put aside.
@@ -328,7 +355,7 @@ ON CONFLICT (network, contract, token_id, account) DO UPDATE SET quantity = c.qu
 -- name: multi_net
 -- Balances by their difference; a row below or at zero is hidden, not deleted. It stands on the newest event of the
 -- balance, and its account has had it since the newest that came in. Returns, in their order, which are below zero or
--- were before, and how much each was.
+-- were before, how much each was, and the event that it stood on.
 INSERT INTO market.ownership_current AS o
     (network, contract, token_id, slot, account, quantity, since, block_number, log_index, sub_index, standard)
 SELECT network, contract, token_id, account, account, quantity, to_timestamp(since), block_number, log_index, sub_index,
@@ -347,7 +374,7 @@ SET quantity = o.quantity + excluded.quantity,
         THEN excluded.log_index ELSE o.log_index END,
     sub_index = CASE WHEN (excluded.block_number, excluded.log_index, excluded.sub_index) > (o.block_number, o.log_index, o.sub_index)
         THEN excluded.sub_index ELSE o.sub_index END
-RETURNING o.quantity < 0 OR old.quantity < 0, old.quantity::text;
+RETURNING o.quantity < 0 OR old.quantity < 0, old.quantity::text, old.block_number, old.log_index, old.sub_index;
 
 -- name: multi_positions
 -- What these balances stand on now, and since when they have been had.
@@ -362,24 +389,33 @@ CROSS JOIN LATERAL (
 ) AS o;
 
 -- name: multi_since
--- A balance of which an event was retracted stands on those that are left, where the journal is indexed.
-UPDATE market.ownership_current o
-SET since = f.since, block_number = coalesce(f.block_number, -1), log_index = coalesce(f.log_index, -1),
-    sub_index = coalesce(f.sub_index, -1)
-FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], %(account)s::text[])
-     AS k (network, contract, token_id, account)
-LEFT JOIN LATERAL (
-    SELECT max(e.block_time) FILTER (WHERE e."to" = k.account) AS since,
-           (array_agg(e.block_number ORDER BY e.block_number DESC, e.log_index DESC, e.sub_index DESC))[1] AS block_number,
-           (array_agg(e.log_index ORDER BY e.block_number DESC, e.log_index DESC, e.sub_index DESC))[1] AS log_index,
-           (array_agg(e.sub_index ORDER BY e.block_number DESC, e.log_index DESC, e.sub_index DESC))[1] AS sub_index
-    FROM ledger.normalized_events e
-    WHERE e.network = k.network AND e.contract = k.contract AND e.token_id = k.token_id
-      AND k.account IN (e."from", e."to") AND e."from" <> e."to" AND NOT e.echo AND e.quantity > 0
-      AND e.block_time >= coalesce(
-          (SELECT (max(m.month) + interval '1 month') AT TIME ZONE 'UTC' FROM ledger.months m WHERE NOT m.indexed),
-          '-infinity')) AS f ON true
-WHERE (o.network, o.contract, o.token_id, o.slot) = (k.network, k.contract, k.token_id, k.account);
+-- A balance of which an event was retracted stands on those that are left, where the journal is indexed. Returns the
+-- contracts of those that may stand on an event of a month that is not.
+WITH dated AS (
+    UPDATE market.ownership_current o
+    SET since = f.since, block_number = coalesce(f.block_number, -1), log_index = coalesce(f.log_index, -1),
+        sub_index = coalesce(f.sub_index, -1)
+    FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], %(account)s::text[])
+         AS k (network, contract, token_id, account)
+    LEFT JOIN LATERAL (
+        SELECT max(e.block_time) FILTER (WHERE e."to" = k.account) AS since,
+               (array_agg(e.block_number ORDER BY e.block_number DESC, e.log_index DESC, e.sub_index DESC))[1] AS block_number,
+               (array_agg(e.log_index ORDER BY e.block_number DESC, e.log_index DESC, e.sub_index DESC))[1] AS log_index,
+               (array_agg(e.sub_index ORDER BY e.block_number DESC, e.log_index DESC, e.sub_index DESC))[1] AS sub_index
+        FROM ledger.normalized_events e
+        WHERE e.network = k.network AND e.contract = k.contract AND e.token_id = k.token_id
+          AND k.account IN (e."from", e."to") AND e."from" <> e."to" AND NOT e.echo AND e.quantity > 0
+          AND e.block_time >= coalesce(
+              (SELECT (max(m.month) + interval '1 month') AT TIME ZONE 'UTC' FROM ledger.months m WHERE NOT m.indexed),
+              '-infinity')) AS f ON true
+    WHERE (o.network, o.contract, o.token_id, o.slot) = (k.network, k.contract, k.token_id, k.account)
+    RETURNING o.network, o.contract, o.token_id, o.slot, o.since, o.block_number
+)
+INSERT INTO ledger.undated AS u (network, contract, token_id, slot)
+SELECT network, contract, token_id, slot FROM dated
+WHERE (since IS NULL OR block_number < 0) AND EXISTS (SELECT FROM ledger.months m WHERE NOT m.indexed)
+ON CONFLICT DO NOTHING
+RETURNING u.network, u.contract;
 
 -- name: put_dead
 -- What cannot be read does not stop the partition.

@@ -106,6 +106,21 @@ FROM unnest(%(low)s::bigint[], %(high)s::bigint[], %(proof)s::text[], %(raw_offs
 ON CONFLICT (network, "from") DO UPDATE
 SET "to" = excluded."to", proof = excluded.proof, raw_offset = excluded.raw_offset, reasons = excluded.reasons;
 
+-- name: forget_late
+-- What every partition of the ledger has read. One that has read nothing of the network has no row, and is waited for.
+DELETE FROM ingest.late
+WHERE network = %(network)s AND raw_offset <= (
+    SELECT min(h.position) FROM system.partition_head h
+    WHERE h.consumer = 'ledger' AND h.network = %(network)s
+    HAVING count(*) >= (SELECT s.value::bigint FROM system.settings s WHERE s.name = 'partitions'));
+
+-- name: write_late
+-- Stretches of heights that are not what a partition shows that has not read as far.
+INSERT INTO ingest.late AS l (network, "from", "to", raw_offset)
+SELECT %(network)s, low, high, raw_offset
+FROM unnest(%(low)s::bigint[], %(high)s::bigint[], %(raw_offset)s::bigint[]) AS s (low, high, raw_offset)
+ON CONFLICT (network, raw_offset, "from") DO UPDATE SET "to" = greatest(l."to", excluded."to");
+
 -- name: write_head
 -- The fold, and the network's head after the last record of the batch.
 INSERT INTO ingest.heads (network, claim_offset, broken, head_number, head_hash, head_time, safe, finalized, position,
@@ -139,10 +154,14 @@ SET number = excluded.number, hash = excluded.hash, tx_hash = excluded.tx_hash, 
 WHERE created.number >= excluded.number;
 
 -- name: revert_quarantine
--- A hole in a block that does not count is no hole.
-UPDATE ingest.quarantine SET state = 'reverted'
-WHERE network = %(network)s AND state = 'open'
-  AND (block_number, block_hash) IN (SELECT * FROM unnest(%(number)s::bigint[], %(hash)s::text[]));
+-- A hole in a block that does not count is no hole. Returns the blocks that had some.
+WITH gone AS (
+    UPDATE ingest.quarantine SET state = 'reverted'
+    WHERE network = %(network)s AND state = 'open'
+      AND (block_number, block_hash) IN (SELECT * FROM unnest(%(number)s::bigint[], %(hash)s::text[]))
+    RETURNING block_number, block_hash
+)
+SELECT DISTINCT block_number, block_hash FROM gone;
 
 -- name: write_quarantine
 -- A block that comes back opens its holes again.

@@ -112,6 +112,44 @@ ON CONFLICT (consumer, partition, network) DO UPDATE SET
     head_time = excluded.head_time, safe = excluded.safe, finalized = excluded.finalized,
     open_block = excluded.open_block, updated_at = now()
 
+-- name: lock_heads
+-- Two hops move them: each sees what the other one wrote before.
+SELECT pg_advisory_xact_lock(hashtext('ft, rows of system.partition_head'), partition)
+FROM (SELECT partition FROM unnest(%(partitions)s::int[]) AS p (partition) ORDER BY partition) AS p
+
+-- name: ledger_heads
+-- Where the ledger was last said to stand, and after which record.
+SELECT partition, network, told_seq, after_seq, position, head_number, head_hash,
+       coalesce(extract(epoch FROM head_time)::bigint, 0), safe, finalized
+FROM system.partition_head WHERE consumer = 'heads' AND partition = ANY(%(partitions)s::int[])
+
+-- name: put_ledger_head
+-- The newest: a process that stood still for long may say an old one late.
+INSERT INTO system.partition_head AS h
+    (consumer, partition, network, position, head_number, head_hash, head_time, safe, finalized, told_seq, after_seq)
+VALUES ('heads', %(partition)s, %(network)s, %(position)s, %(head_number)s, %(head_hash)s,
+    to_timestamp(nullif(%(head_time)s, 0)), %(safe)s, %(finalized)s, %(seq)s, %(after)s)
+ON CONFLICT (consumer, partition, network) DO UPDATE SET
+    position = excluded.position, head_number = excluded.head_number, head_hash = excluded.head_hash,
+    head_time = excluded.head_time, safe = excluded.safe, finalized = excluded.finalized,
+    told_seq = excluded.told_seq, after_seq = excluded.after_seq, updated_at = now()
+WHERE h.told_seq < excluded.told_seq
+
+-- name: take_ledger_heads
+-- The projections are just where these stand.
+INSERT INTO system.partition_head
+    (consumer, partition, network, position, head_number, head_hash, head_time, safe, finalized)
+SELECT 'project', h.partition, h.network, h.position, h.head_number, h.head_hash, h.head_time, h.safe, h.finalized
+FROM system.partition_head h
+LEFT JOIN system.partition_owner o
+    ON o.consumer = 'project' AND o.topic = %(topic)s AND o.partition = h.partition
+WHERE h.consumer = 'heads' AND h.partition = ANY(%(partitions)s::int[]) AND coalesce(o.next_seq, 1) - 1 = h.after_seq
+ORDER BY h.partition, h.network
+ON CONFLICT (consumer, partition, network) DO UPDATE SET
+    position = excluded.position, head_number = excluded.head_number, head_hash = excluded.head_hash,
+    head_time = excluded.head_time, safe = excluded.safe, finalized = excluded.finalized, open_block = NULL,
+    updated_at = now()
+
 -- name: add_dead_letter
 -- A record that cannot be read, kept whole; the same record read again adds nothing.
 INSERT INTO system.dlq (consumer, topic, partition, "offset", network, reason, error, payload)

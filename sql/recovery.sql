@@ -204,6 +204,10 @@ UPDATE system.partition_owner o SET next_offset = b."offset", cluster_id = '', t
 FROM system.topic_begins b
 WHERE o.consumer = 'project' AND (o.topic, o.partition) = (b.topic, b.partition);
 
+-- name: heads_again
+-- Who reads heads begins anew: the topic may be another one.
+UPDATE system.partition_owner SET next_offset = 0, cluster_id = '', topic_id = '' WHERE consumer = 'heads';
+
 -- name: tables
 -- How many tables have rows to be dumped.
 SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -60,7 +60,7 @@ ORDER BY network, "from"
 SELECT consumer, topic, partition, next_offset, owner
 FROM system.partition_owner
 WHERE starts_with(topic, %(prefix)s)
-ORDER BY array_position(ARRAY['normalize', 'ledger', 'project'], consumer), topic, partition
+ORDER BY array_position(ARRAY['normalize', 'ledger', 'project', 'heads'], consumer), topic, partition
 
 -- name: outbox
 -- Journal rows that are not announced, and partitions that wait for `ft dlq replay`.

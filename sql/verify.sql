@@ -237,7 +237,9 @@ WITH mixed AS (
     FROM undone u LEFT JOIN live l USING (network, contract, token_id)
     WHERE l.account IS NULL
 ), held AS (
-    SELECT * FROM market.ownership_current WHERE slot = ''
+    SELECT o.*, u.slot IS NOT NULL AS undated
+    FROM market.ownership_current o LEFT JOIN ledger.undated u USING (network, contract, token_id, slot)
+    WHERE o.slot = ''
 )
 SELECT format('%%s:%%s:%%s', network, contract, token_id),
        CASE WHEN x.account IS NULL THEN 'no holding'
@@ -249,7 +251,7 @@ FROM expected x
 FULL JOIN held h USING (network, contract, token_id)
 WHERE (h.account, h.block_number, h.log_index, h.sub_index, h.quantity, h.event_time, h.implicit)
       IS DISTINCT FROM (x.account, x.block_number, x.log_index, x.sub_index, 1::numeric, x.event_time, x.implicit)
-   OR (h.since <> x.since AND NOT h.account = ANY(%(nobody)s::text[]))
+   OR (h.since IS DISTINCT FROM x.since AND NOT h.undated AND NOT h.account = ANY(%(nobody)s::text[]))
 ORDER BY 1 LIMIT %(most)s
 
 -- name: multis_facts
@@ -257,31 +259,47 @@ ORDER BY 1 LIMIT %(most)s
 SELECT count(*) FROM market.ownership_current WHERE slot <> ''
 
 -- name: multis
--- An account holds the sum of what came in and went out; of ids that one account holds it is put aside.
+-- An account holds the sum of what came in and went out; of ids that one account holds it is put aside. What counts
+-- stands on the newest live event, in or out, and is had since the newest of those that came in.
 WITH mixed AS (
     SELECT k.network, k.contract, i.token_id
     FROM ledger.contract_kinds k CROSS JOIN LATERAL ledger.single_ids(k.network, k.contract) i
     WHERE k.single AND k.multi
+), retracted AS (
+    SELECT network, tx_hash, contract, topic0, n, sub_index, max(revision) AS revision
+    FROM ledger.retracted GROUP BY network, tx_hash, contract, topic0, n, sub_index
 ), sums AS (
     SELECT e.network, e.contract, e.token_id, side.account AS slot,
            (e.network, e.contract, e.token_id) IN (SELECT * FROM mixed) AS covered,
-           sum(CASE WHEN e.op = 'revert' THEN -side.sign ELSE side.sign END * e.quantity) AS quantity
+           sum(CASE WHEN e.op = 'revert' THEN -side.sign ELSE side.sign END * e.quantity) AS quantity,
+           max(e.block_time) FILTER (WHERE l.live AND side.sign > 0) AS since,
+           max(ARRAY[e.block_number, e.log_index, e.sub_index]) FILTER (WHERE l.live) AS position
     FROM ledger.events e
+    LEFT JOIN retracted r USING (network, tx_hash, contract, topic0, n, sub_index)
+    CROSS JOIN LATERAL (
+        SELECT e.op = 'apply' AND coalesce(r.revision, 0) <= e.revision AND e."from" <> e."to" AND e.quantity > 0 AS live
+    ) AS l
     CROSS JOIN LATERAL (VALUES (e."from", -1), (e."to", 1)) AS side (account, sign)
     WHERE e.op IN ('apply', 'revert') AND NOT e.standard = ANY(%(single)s::text[]) AND NOT e.echo
       AND NOT side.account = ANY(%(nobody)s::text[])
     GROUP BY e.network, e.contract, e.token_id, side.account
 ), held AS (
-    SELECT network, contract, token_id, slot, false AS covered, account, quantity
-    FROM market.ownership_current WHERE slot <> ''
+    SELECT network, contract, token_id, slot, false AS covered, o.account, o.quantity, o.since,
+           ARRAY[o.block_number, o.log_index, o.sub_index] AS position, o.quantity > 0 AND u.network IS NULL AS dated
+    FROM market.ownership_current o LEFT JOIN ledger.undated u USING (network, contract, token_id, slot)
+    WHERE slot <> ''
     UNION ALL
-    SELECT network, contract, token_id, account, true, account, quantity FROM ledger.covered_balances
+    SELECT network, contract, token_id, account, true, account, quantity, NULL, NULL, false FROM ledger.covered_balances
 )
 SELECT format('%%s:%%s:%%s of %%s%%s', network, contract, token_id, slot, CASE WHEN covered THEN ', put aside' END),
-       coalesce(s.quantity, 0)::text, coalesce(h.quantity::text, 'no holding'), count(*) OVER ()
+       concat(coalesce(s.quantity, 0), CASE WHEN h.dated THEN format(' at %%s since %%s', s.position, s.since) END),
+       concat(coalesce(h.quantity::text, 'no holding'),
+              CASE WHEN h.dated THEN format(' at %%s since %%s', h.position, h.since) END),
+       count(*) OVER ()
 FROM sums s
 FULL JOIN held h USING (network, contract, token_id, slot, covered)
 WHERE coalesce(s.quantity, 0) <> coalesce(h.quantity, 0) OR h.account <> slot
+   OR (h.dated AND (s.position, s.since) IS DISTINCT FROM (h.position, h.since))
 ORDER BY 1 LIMIT %(most)s
 
 -- name: stretches_facts
@@ -331,6 +349,10 @@ FROM missing ORDER BY network, lower(heights)
 -- Stretches of which something stands on a provider's word, and which so are not proven.
 SELECT network, "from", "to", concat_ws(', ', proof, nullif(reasons, ''))
 FROM ingest.coverage WHERE proof <> 'receipts' OR reasons <> '' ORDER BY network, "from"
+
+-- name: undated
+-- Holdings whose place and time the journal does not tell yet.
+SELECT count(*) FROM ledger.undated
 
 -- name: quarantined
 -- Entries on blocks that count.

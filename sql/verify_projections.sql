@@ -201,23 +201,39 @@ SELECT network, contract, token_id::text, uuid FROM catalog.assets
 SELECT count(*) FROM system.partition_head WHERE consumer = 'project'
 
 -- name: heads
--- The subscriber's marks are those of the last record of kind finality that it has read; its head is no lower, or a
--- retraction came later.
-WITH told AS (
-    SELECT DISTINCT ON (e.partition, e.network) e.partition, e.network,
-           format('safe %%s, finalized %%s, position %%s', e.control->>'safe', e.control->>'finalized',
-                  e.control->>'position') AS head
-    FROM ledger.events e
-    JOIN system.partition_owner o ON o.consumer = 'project' AND o.topic = %(changed)s AND o.partition = e.partition
-    WHERE e.op = 'finality' AND e.seq < o.next_seq
-    ORDER BY e.partition, e.network, e.seq DESC
+-- Marks are those of the head that the ledger was last said to have, where nothing was read since; else they are no older
+-- than the last record of kind finality that was read, and no newer than what the ledger has read.
+WITH place AS (
+    SELECT partition, next_seq - 1 AS seq FROM system.partition_owner WHERE consumer = 'project' AND topic = %(changed)s
 ), kept AS (
-    SELECT partition, network,
-           format('safe %%s, finalized %%s, position %%s', safe, finalized, position) AS head
-    FROM system.partition_head WHERE consumer = 'project' AND position >= 0
+    SELECT partition, network, safe, finalized, position FROM system.partition_head WHERE consumer = 'project'
+), said AS (
+    SELECT h.partition, h.network, h.safe, h.finalized, h.position
+    FROM system.partition_head h JOIN place p ON p.partition = h.partition AND p.seq = h.after_seq
+    WHERE h.consumer = 'heads'
+), marked AS (
+    SELECT DISTINCT ON (e.partition, e.network) e.partition, e.network, (e.control->>'safe')::bigint AS safe,
+           (e.control->>'finalized')::bigint AS finalized, (e.control->>'position')::bigint AS position
+    FROM ledger.events e JOIN place p USING (partition)
+    WHERE e.op = 'finality' AND e.seq <= p.seq
+    ORDER BY e.partition, e.network, e.seq DESC
+), found AS (
+    SELECT partition, network, 'the marks that the ledger was last said to have' AS rule, s.safe, s.finalized, s.position
+    FROM said s JOIN kept k USING (partition, network)
+    WHERE (k.safe, k.finalized, k.position) IS DISTINCT FROM (s.safe, s.finalized, s.position)
+    UNION ALL
+    SELECT partition, network, 'no marks before', m.safe, m.finalized, m.position
+    FROM marked m LEFT JOIN kept k USING (partition, network)
+    WHERE k.position IS NULL OR k.position < m.position
+          OR (k.position = m.position AND (k.safe, k.finalized) IS DISTINCT FROM (m.safe, m.finalized))
+    UNION ALL
+    SELECT partition, network, 'no marks beyond', l.safe, l.finalized, l.position
+    FROM kept k JOIN system.partition_head l USING (partition, network)
+    WHERE l.consumer = 'ledger' AND k.position > l.position
 )
-SELECT format('%%s in partition %%s', network, partition), coalesce(t.head, 'no head'), coalesce(k.head, 'no head'),
+SELECT format('%%s in partition %%s', network, partition),
+       format('%%s: safe %%s, finalized %%s, position %%s', rule, found.safe, found.finalized, found.position),
+       coalesce(format('safe %%s, finalized %%s, position %%s', k.safe, k.finalized, k.position), 'no head'),
        count(*) OVER ()
-FROM told t FULL JOIN kept k USING (partition, network)
-WHERE t.head IS DISTINCT FROM k.head
-ORDER BY 1 LIMIT %(most)s
+FROM found LEFT JOIN kept k USING (partition, network)
+ORDER BY 1, 2 LIMIT %(most)s

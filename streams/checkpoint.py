@@ -73,6 +73,8 @@ class Claim:
     """Kafka's id of the topic that the offsets belong to."""
     held: bool = True
     """False once the group took the partition away: what is in hand for it is dropped."""
+    times: int = 1
+    """How often the group gave it to this process, under the same epoch."""
 
     def key(self) -> dict[str, object]:
         return {"consumer": self.consumer, "topic": self.topic, "partition": self.partition}
@@ -181,6 +183,13 @@ async def claim(
         next_seq=row[2],
         topic_id=topic_id,
     )
+
+
+async def skip_to(conn: Connection, held: Claim, offset: int) -> None:
+    """Let the claim go on at a later offset, and commit. Raises Fenced."""
+    await move_fence(conn, [Move(claim=held, next_offset=offset, next_seq=held.next_seq)])
+    await conn.commit()
+    held.next_offset = offset
 
 
 def _check_identity(what: str, *, stored: tuple[str, str], found: tuple[str, str]) -> None:

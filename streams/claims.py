@@ -28,6 +28,8 @@ class Claims:
         self.owner = owner
         self.busy: set[str] = set()
         """Topics whose agent does something that takes long, on purpose: standing still there is no hanging."""
+        self.lossy: set[str] = set()
+        """Topics whose newer records say more than those before: who was away for long goes on where they begin."""
         self._consumers: dict[str, str] = {}
         self._known: dict[TopicPartition, Claim] = {}
         self._lock = asyncio.Lock()
@@ -110,6 +112,8 @@ class Claims:
             cluster_id=identity.cluster_id,
             topic_id=identity.topic_id,
         )
+        if key[0] in self.lossy and fresh.next_offset < limits[0]:
+            await checkpoint.skip_to(conn, fresh, limits[0])
         checkpoint.check_bounds(fresh, earliest=limits[0], end=limits[1])
         known = self._known.get(key)
         if known is None or known.epoch != fresh.epoch:
@@ -130,4 +134,5 @@ class Claims:
             (known.next_offset, known.next_seq), (fresh.next_offset, fresh.next_seq)
         )
         known.held = True
+        known.times += 1
         return known

@@ -5,14 +5,23 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeVar
 
+import structlog
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka import TopicCollection as Names
-from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    OffsetSpec,
+    ResourceType,
+)
 from confluent_kafka.cimpl import NewTopic
 
 from ft.config import Config
 from ft.errors import BrokerError, BrokerUnavailable, ConfigError
 from ft.streams.admin import REFUSED_S, Admin
+
+log = structlog.get_logger(__name__)
 
 RECORD_BYTES_MAX: Final = 64 * 1024 * 1024
 """Largest record of any topic: the receipts of one block pass 1 MiB. Bytes, before compression."""
@@ -23,6 +32,7 @@ _LOOK_AGAIN_S: Final = 0.2
 _KEEP: Final = {"cleanup.policy": "delete", "retention.ms": "-1", "max.message.bytes": str(RECORD_BYTES_MAX)}
 _COMPACT: Final = {"cleanup.policy": "compact"}
 _MONTH: Final = {**_KEEP, "retention.ms": str(30 * _DAY_MS)}
+_DAY: Final = {**_KEEP, "retention.ms": str(_DAY_MS), "segment.ms": str(_DAY_MS // 4)}
 
 _PASSING: Final = {
     KafkaError.LEADER_NOT_AVAILABLE,
@@ -140,7 +150,25 @@ def create_topics(config: Config, networks: Iterable[str], partitions: int) -> l
     _refuse_other_counts(wanted, existing)
     missing = {name: value for name, value in wanted.items() if name not in existing}
     _create(admin, missing, config.replication)
+    if topics.finality in existing:
+        _keep_for_a_day(admin, topics.finality)
     return sorted(missing)
+
+
+def _keep_for_a_day(admin: Admin, topic: str) -> None:
+    """Earlier versions kept every record for ever. Who may not change that is told how."""
+    resource = ConfigResource(ResourceType.TOPIC, topic)
+    try:
+        [found] = admin.describe_configs([resource], request_timeout=_TIMEOUT_S).values()
+        if str(found.result(_TIMEOUT_S)["retention.ms"].value) != "-1":
+            return
+        for name in ("retention.ms", "segment.ms"):
+            resource.add_incremental_config(ConfigEntry(name, _DAY[name], incremental_operation=AlterConfigOpType.SET))
+        [done] = admin.incremental_alter_configs([resource], request_timeout=_TIMEOUT_S).values()
+        done.result(_TIMEOUT_S)
+    except (KafkaException, TimeoutError) as exc:
+        remedy = f"kafka-configs --alter --topic {topic} --add-config retention.ms={_DAY_MS}"
+        log.warning("topic is kept for ever, a day is enough", topic=topic, error=str(exc), remedy=remedy)
 
 
 def verify_topics(config: Config, networks: Iterable[str], partitions: int) -> None:
@@ -161,7 +189,8 @@ def wanted_settings(topics: Topics, networks: Iterable[str]) -> dict[str, dict[s
 def _layout(topics: Topics, networks: Iterable[str], partitions: int = 1) -> _Layout:
     """Every topic that ft has."""
     wanted: _Layout = {topics.raw(network): (1, _KEEP) for network in networks}
-    wanted |= {name: (partitions, _MONTH if name == topics.normalized else _KEEP) for name in topics.partitioned}
+    kept = {topics.normalized: _MONTH, topics.finality: _DAY}
+    wanted |= {name: (partitions, kept.get(name, _KEEP)) for name in topics.partitioned}
     if not topics.generation:
         wanted[topics.deployment] = (1, _COMPACT)
     return wanted | dict.fromkeys((topics.dead_letter, topics.quarantine), (1, _KEEP))

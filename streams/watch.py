@@ -28,7 +28,7 @@ TICK_S: Final = 2.0
 """How often lags are read, and this worker's row is refreshed."""
 SLOW_TICKS: Final = 15
 """Every so many ticks: what is dear to count."""
-CONSUMERS: Final = ("normalize", "ledger", "project")
+CONSUMERS: Final = ("normalize", "ledger", "project", "heads")
 REBALANCE_S: Final = 60.0
 """How long a member of the group may take to join a rebalance before the others go on without it."""
 _ASK_S: Final = 10.0

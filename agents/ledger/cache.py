@@ -17,6 +17,7 @@ from ft.agents.ledger.kinds import NOTHING_MET, Contract
 from ft.agents.ledger.posting import NetworkKey, Posting, Slice, Standing
 from ft.agents.ledger.repeats import plain_digests
 from ft.agents.ledger.steps import Block, Head
+from ft.agents.ledger.unsettled import BLOCKS_MAX, Marks, Unsettled
 from ft.sql.queries import load
 from ft.streams.checkpoint import Claim, Connection
 
@@ -170,7 +171,9 @@ class Cache:
                 reorg_from=row[9],
                 reorg_to=row[10],
                 reverted_max=row[11],
+                told=Marks(row[12], row[13]),
             )
+        await _fill_unsettled(conn, fresh)
         cursor = await conn.execute(load("ledger")["copied"], {"partitions": sorted(missing)})
         for partition, network in await cursor.fetchall():
             fresh[partition].copied.add(network)
@@ -263,6 +266,25 @@ def _read_table(table: AppliedTable, found: _Partition) -> bool:
 
 def _block_key(key: BlockKey) -> bytes:
     return f"{key[0]} {key[1]}".encode()
+
+
+async def _fill_unsettled(conn: Connection, fresh: Mapping[int, _Partition]) -> None:
+    """Which announced blocks the marks have yet to move over. Where that cannot be read, any may be one."""
+    by_network: dict[str, dict[int, Standing]] = {}
+    for partition, found in fresh.items():
+        for network, standing in found.standings.items():
+            by_network.setdefault(network, {})[partition] = standing
+    (bare,) = await (await conn.execute(load("ledger")["has_bare_months"])).fetchone() or (True,)
+    for network, standings in by_network.items():
+        above = {p: max(s.told.finalized, s.head.number - BLOCKS_MAX) for p, s in standings.items()}
+        values = {"network": network, "above": min(above.values()), "partitions": sorted(standings)}
+        rows = await (await conn.execute(load("ledger")["unsettled"], values)).fetchall()
+        for partition, standing in standings.items():
+            unread = standing.head.number if bare else above[partition]
+            standing.unsettled = Unsettled(
+                (number for p, number in rows if p == partition and number > above[partition]),
+                above=unread if unread > standing.told.finalized else -1,
+            )
 
 
 async def _refill(conn: Connection, partition: int, network: str, standing: Standing, found: _Partition) -> None:

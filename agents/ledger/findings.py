@@ -3,7 +3,7 @@
 1. findings fall with their block
 2. what contradicts is a finding where the contract's whole history was read, and applied here
 3. the contract is marked for a recount (``recount``) where that cannot be told, where events came below others of their
-   token, and where what contradicted may be right now
+   token or balance, and where what contradicted may be right now
 
 Clean data asks nothing of the database.
 """
@@ -37,9 +37,9 @@ async def note(conn: Connection, posting: Posting, owned: Owned) -> None:
     """Write what the transaction contradicts, after its rows."""
     singles, stretches = owned.singles, owned.stretches
     reverts = [stretch for stretch in stretches if stretch.op == "revert"]
-    if not (reverts or singles.contradictions or singles.below or owned.negative or owned.turned):
+    if not (reverts or singles.contradictions or singles.below or owned.negative or owned.below or owned.turned):
         return
-    doubtful = singles.below.keys() | owned.turned
+    doubtful = singles.below.keys() | owned.below | owned.turned
     if reverts:
         doubtful |= await _fall(conn, reverts)
     found = misled(stretches, singles)

@@ -33,9 +33,9 @@ from ft.agents.ledger.hashes import ensure_month
 from ft.agents.ledger.journal import Stretch, month_of
 from ft.agents.ledger.kinds import kinds
 from ft.agents.ledger.owners import BareMonths, Disordered, Owned
-from ft.agents.ledger.posting import NetworkKey, Posting, Standing, announce, post
+from ft.agents.ledger.posting import NetworkHead, NetworkKey, Posting, Standing, announce, post
 from ft.agents.ledger.singles import Token
-from ft.agents.ledger.steps import Head, Refused, read
+from ft.agents.ledger.steps import Refused, read
 from ft.agents.ownership import Arrival
 from ft.config import Config
 from ft.errors import DatabaseUnavailable, MalformedRecord
@@ -50,9 +50,9 @@ from ft.streams.tables import Table
 log = structlog.get_logger(__name__)
 
 FINALITY_INTERVAL_S: Final = 1.0
-"""Least time between two finality rows of one partition and network."""
+"""Least time between two heads that one partition and network is said to have."""
 TICK_S: Final = 0.25
-"""How often the timer looks for finality rows that were put off."""
+"""How often the timer looks for heads that were put off."""
 _TRIES: Final = 6
 """How often a transaction may find something missing: months, bare months, the order of its tokens."""
 
@@ -70,7 +70,7 @@ class Announcing(Protocol):
 
     async def stop(self) -> None: ...
 
-    def offer(self, stretches: Sequence[Stretch]) -> None: ...
+    def offer(self, stretches: Sequence[Stretch], heads: Sequence[NetworkHead]) -> None: ...
 
 
 class MissingMonths(Exception):
@@ -117,7 +117,8 @@ class Ledger:
         self._bare = Bare(config, owner)
         self._lock = asyncio.Lock()
         self._months: set[tuple[int, int]] = set()
-        self._last: dict[NetworkKey, tuple[Head, float]] = {}
+        self._last: dict[NetworkKey, tuple[NetworkHead, float]] = {}
+        """The last head that was said of each, and when."""
         self._timer: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -146,22 +147,24 @@ class Ledger:
                 await self._commit(_Work(self, chunk, held))
 
     async def tick(self) -> None:
-        """Write the finality rows that were put off and are due now."""
+        """Say the heads that were put off and are due now."""
         async with self._lock:
             claims = {claim.partition: claim for claim in self._claims.held(self.consumer)}
             self._cache.keep(claims)
             if any(not self._cache.holds(claim) for claim in claims.values()):
                 await self._commit(_Work(self, [], claims))  # only reads: who stands where
-            due = {key[0] for key, standing in self._cache.standings(claims).items() if self.is_due(key, standing)}
+            standings = self._cache.standings(claims).items()
+            due = {key[0] for key, standing in standings if self.is_due(key, standing, claims[key[0]])}
             if due:
                 await self._commit(_Work(self, [], {partition: claims[partition] for partition in due}))
 
-    def is_due(self, key: NetworkKey, standing: Standing) -> bool:
-        """Head or marks moved since the last finality row, and that is long enough ago."""
-        if standing.position <= standing.announced_position or (standing.head.number < 0 and key not in self._last):
-            return False
-        head, at = self._last.get(key, (None, 0.0))
-        return head != standing.head and (head is None or time.monotonic() - at >= FINALITY_INTERVAL_S)
+    def is_due(self, key: NetworkKey, standing: Standing, claim: Claim) -> bool:
+        """Nothing was said under this claim yet; or head or marks moved since, or events were written, and that is
+        long enough ago."""
+        said, at = self._last.get(key, (None, 0.0))
+        if said is None or said.claimed != (claim.epoch, claim.times):
+            return standing.head.number >= 0 or said is not None
+        return (standing.moved or said.head != standing.head) and time.monotonic() - at >= FINALITY_INTERVAL_S
 
     def _read(self, message: Message) -> Incoming:
         try:
@@ -199,10 +202,10 @@ class Ledger:
     def _learn(self, posting: Posting, owned: Owned, claims: Mapping[int, Claim]) -> None:
         self._cache.learn(posting, claims, owned.kinds.met)
         now = time.monotonic()
-        self._last.update({key: (head, now) for key, head in posting.announced.items()})
+        self._last.update({(head.partition, head.network): (head, now) for head in posting.heads})
         EVENTS_PROCESSED.labels(agent=self.consumer).inc(sum(map(len, posting.stretches)))
-        if self._publisher is not None and owned.stretches:
-            self._publisher.offer(owned.stretches)
+        if self._publisher is not None:
+            self._publisher.offer(owned.stretches, posting.heads)
 
     async def _scan_bare(self, tokens: Sequence[Token]) -> Mapping[Token, Sequence[Arrival]]:
         self._busy.add(self._topic)
@@ -238,7 +241,7 @@ class Ledger:
                 await self.tick()
             except (DatabaseUnavailable, Superseded) as exc:
                 held = [claim.partition for claim in self._claims.held(self.consumer)]
-                log.warning("finality rows are put off", partitions=held, error=str(exc))
+                log.warning("heads are put off", partitions=held, error=str(exc))
             except Exception as exc:
                 if self._fail is None:
                     raise
@@ -310,7 +313,11 @@ class _Work:
 
     def _due(self, posting: Posting) -> list[NetworkKey]:
         standings = {**self._ledger._cache.standings(self.claims), **posting.standings}
-        return [key for key, standing in sorted(standings.items()) if self._ledger.is_due(key, standing)]
+        return [
+            key
+            for key, standing in sorted(standings.items())
+            if self._ledger.is_due(key, standing, self.claims[key[0]])
+        ]
 
     def _check_months(self, stretches: Iterable[Stretch]) -> None:
         """Raises MissingMonths."""

@@ -4,7 +4,7 @@ A balance is a sum, whatever the order of its events. It stands on the newest of
 had it since the newest one that came in.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -34,6 +34,10 @@ class Net:
     """Positions of the events that were retracted: a row that stands on one asks the journal."""
     undone_times: set[int] = field(default_factory=set)
     """Times of those that had come in."""
+    late: Position | None = None
+    """The lowest of the events that came, or went, at or below the head: the row may stand above it."""
+    below: bool = False
+    """Whether one of those is below another event of the transaction."""
 
     def apply(self, change: int, position: Position, time: int, standard: str) -> None:
         """An event of the balance is applied."""
@@ -52,6 +56,16 @@ class Net:
         if change < 0:
             self.undone_times.add(time)
 
+    def is_late(self, position: Position) -> None:
+        """The event that follows is of a block at or below the head that the partition had."""
+        self.below = self.below or position < self.position
+        self.late = position if self.late is None else min(self.late, position)
+
+    def is_below(self, stood: Sequence[Any]) -> bool:
+        """Whether an event came, or went, below another one of the balance. ``stood``: the position that the row had
+        before; Nones: there was none."""
+        return self.below or (self.late is not None and stood[0] is not None and self.late < tuple(stood))
+
     def dips(self, before: str | None) -> bool:
         """Whether a balance falls below zero on its way and comes back. ``before``: what it was; None: nothing."""
         return self.lowest < min(self.quantity, 0) and int(before or 0) + self.lowest < 0
@@ -61,12 +75,12 @@ class Net:
         return position in self.undone or since in self.undone_times
 
 
-def multis(stretches: Iterable[Stretch]) -> dict[Account, Net]:
-    """The change of each multi balance, in key order."""
+def multis(stretches: Sequence[Stretch], late: Collection[int] = ()) -> dict[Account, Net]:
+    """The change of each multi balance, in key order. ``late``: as :attr:`Posting.late`."""
     nets: dict[Account, Net] = {}
-    for stretch in stretches:
+    for at, stretch in enumerate(stretches):
         if stretch.control is None and not SINGLE.issuperset(stretch.columns.standard):
-            _fold(stretch, nets)
+            _fold(stretch, nets, late=at in late)
     return dict(sorted(nets.items()))
 
 
@@ -83,7 +97,7 @@ def multi_rows(nets: Mapping[Account, Net]) -> dict[str, Any]:
     }
 
 
-def _fold(stretch: Stretch, nets: dict[Account, Net]) -> None:
+def _fold(stretch: Stretch, nets: dict[Account, Net], *, late: bool) -> None:
     c, network, op = stretch.columns, stretch.network, stretch.op
     number, _, time = stretch.block
     for row in moving_rows(stretch):
@@ -96,6 +110,8 @@ def _fold(stretch: Stretch, nets: dict[Account, Net]) -> None:
             net = nets.get(key)
             if net is None:
                 net = nets[key] = Net(standard)
+            if late:
+                net.is_late(position)
             if op == "apply":
                 net.apply(change, position, time, standard)
             else:

@@ -64,6 +64,10 @@ class Owned:
     """Balances that count again."""
     negative: list[Account] = field(default_factory=list)
     """Balances that are below zero, or were before or on the way."""
+    late: Collection[int] = ()
+    """Those of the stretches at or below the head that the partition had."""
+    below: set[Contract] = field(default_factory=set)
+    """Contracts of balances of which an event came, or went, below another one, or may have."""
 
 
 async def hold(
@@ -82,7 +86,10 @@ async def hold(
     uncovered = await _put_walked(conn, singles.walked)
     turned = {token[:2] for token, one in walked.items() if one.turned}
     led = with_led(stretches, singles.led)
-    return Owned(stretches=led, singles=singles, kinds=kinds, turned=turned, uncovered=uncovered)
+    return Owned(
+        stretches=led, singles=singles, kinds=kinds, turned=turned, uncovered=uncovered,
+        late=range(len(led)) if walk_all else posting.late,
+    )  # fmt: skip
 
 
 async def settle(conn: Connection, owned: Owned) -> None:
@@ -201,22 +208,24 @@ async def _put_latest(conn: Connection, singles: Singles) -> None:
 
 
 async def _put_multis(conn: Connection, owned: Owned) -> None:
-    nets, walked, hybrids = multis(owned.stretches), owned.singles.walked, owned.kinds.hybrids
+    nets = multis(owned.stretches, owned.late)
+    walked, hybrids = owned.singles.walked, owned.kinds.hybrids
     if hybrids:
         alone = {t for t, one in walked.items() if t[:2] in hybrids and one.live.holding is not None}
         if covered := {account: net for account, net in nets.items() if account[:3] in alone}:
             await _run(conn, "covered_net", multi_rows(covered))
             nets = {account: net for account, net in nets.items() if account not in covered}
     if nets:
-        below = await _run(conn, "multi_net", multi_rows(nets))
-        owned.negative = [
-            account
-            for (account, net), (is_below, before) in zip(nets.items(), below, strict=True)
-            if is_below or net.dips(before)
-        ]
+        were = await _run(conn, "multi_net", multi_rows(nets))
+        for (account, net), (is_negative, before, *stood) in zip(nets.items(), were, strict=True):
+            if is_negative or net.dips(before):
+                owned.negative.append(account)
+            if net.is_below(stood):
+                owned.below.add(account[:2])
     unsure = set(owned.uncovered) | await _stand_on_undone(conn, nets)
     if unsure:
-        await _run(conn, "multi_since", _accounts(sorted(unsure)), prepare=False)
+        undated = await _run(conn, "multi_since", _accounts(sorted(unsure)), prepare=False)
+        owned.below |= {(network, contract) for network, contract in undated}
 
 
 async def _stand_on_undone(conn: Connection, nets: Mapping[Account, Net]) -> set[Account]:

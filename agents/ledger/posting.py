@@ -11,7 +11,7 @@ Step by step, in order:
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from ft.agents.ledger.journal import Stretch, reversed_columns
 from ft.agents.ledger.repeats import CopyKey, Hashes, Repeats
@@ -28,6 +28,7 @@ from ft.agents.ledger.steps import (
     Watermark,
     in_range,
 )
+from ft.agents.ledger.unsettled import Marks, Unsettled
 from ft.schemas.ids import control_partition
 
 NetworkKey: TypeAlias = tuple[int, str]
@@ -54,6 +55,12 @@ class Standing:
     reorg_from: int | None = None
     reorg_to: int | None = None
     reverted_max: int = -1
+    """The highest height that was ever reverted: a partition that had nothing there had it for its head."""
+    told: Marks = field(default_factory=Marks)
+    """The marks of the last head: of nothing that they moved over is there more to say."""
+    unsettled: Unsettled = field(default_factory=Unsettled)
+    moved: bool = False
+    """Rows of its events were written since the last head: in the topic they stand behind it."""
 
     def unfinal_from(self) -> int:
         """The lowest height whose transactions are remembered."""
@@ -85,6 +92,8 @@ class Known:
     live: Mapping[NetworkKey, Mapping[bytes, str]]
     """Digest of a transaction's hash -> the unfinal block under which it is live, of networks that are not asked."""
     next_seq: Mapping[int, int]
+    claimed: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    """Partition -> its claim's epoch and times."""
     hashes: Hashes = field(default_factory=Hashes)
     """What the journal says of the batch's transactions."""
 
@@ -105,16 +114,35 @@ class Hole:
     unfit: Unfit
 
 
+class NetworkHead(NamedTuple):
+    """A head to announce. It is no row of the journal: where it is forgotten, a newer one says more."""
+
+    partition: int
+    network: str
+    head: Head
+    head_time: int
+    """As :attr:`Standing.head_time`."""
+    position: int
+    after: int
+    """Seq of the partition's last row before it: of the network nothing lies between that row and this head."""
+    claimed: tuple[int, int] = (0, 0)
+    """The claim's epoch and times: what was to be announced before the group took the partition away is old by now."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Posting:
     """Everything one transaction writes, and what the cache learns from it."""
 
     stretches: list[Stretch] = field(default_factory=list)
     late: set[int] = field(default_factory=set)
-    """Positions in ``stretches`` of those at or below the head that the partition had: rows may stand above them."""
+    """Positions in ``stretches`` of those at or below the head that the partition had, and of retractions below it:
+    rows may stand above them."""
+    late_seqs: dict[tuple[str, str], int] = field(default_factory=dict)
+    """(network, contract) -> seq of its last event that is announced and was taken back, or came at or below a head
+    that the partition had at any time: counters that were those of that head, whoever counts, are not without it."""
     standings: dict[NetworkKey, Standing] = field(default_factory=dict)
-    announced: dict[NetworkKey, Head] = field(default_factory=dict)
-    """What the last finality row of each says."""
+    heads: list[NetworkHead] = field(default_factory=list)
+    """To announce."""
     slices: dict[SliceKey, Slice] = field(default_factory=dict)
     retracted: dict[EventKey, tuple[int, int, int]] = field(default_factory=dict)
     """Event -> revision of the retraction, partition, seq."""
@@ -137,7 +165,7 @@ def post(steps: Iterable[AnyStep], known: Known, partitions: int) -> Posting:
 
 
 def announce(posting: Posting, known: Known, keys: Iterable[NetworkKey]) -> None:
-    """Add a finality row for each of the keys, after everything else of its partition."""
+    """Say where each of the keys stands, after everything else of its partition."""
     poster = _Poster(known, 1, posting)
     for key in keys:
         poster.finality(key, poster.standing(key))
@@ -184,16 +212,25 @@ class _Poster:
         """The posting's own copy of where the partition stands."""
         mine = self.posting.standings.get(key)
         if mine is None:
-            mine = self.posting.standings[key] = replace(self.known.standings.get(key) or Standing())
+            known = self.known.standings.get(key) or Standing()
+            mine = self.posting.standings[key] = replace(known, unsettled=known.unsettled.copy())
         return mine
 
     def finality(self, key: NetworkKey, standing: Standing) -> None:
-        """A row that says where the network stands in this partition."""
+        """Where the network stands in this partition; with a row where a mark moves over what was announced."""
         head = standing.head
-        marks = {"safe": head.safe, "finalized": head.finalized, "position": standing.position}
-        self._control(key, "finality", standing, marks)
+        marks = Marks(head.safe, head.finalized)
+        if standing.unsettled.passed(standing.told, marks):
+            control = {"safe": head.safe, "finalized": head.finalized, "position": standing.position}
+            self._control(key, "finality", standing, control)
+        standing.unsettled.settle(standing.told, marks)
+        standing.told, standing.moved = marks, False
+        partition, network = key
+        claimed, after = self.known.claimed.get(partition, (0, 0)), self._seq(partition) - 1
+        self.posting.heads.append(
+            NetworkHead(partition, network, head, standing.head_time, standing.position, after, claimed)
+        )
         standing.announced_position = standing.position
-        self.posting.announced[key] = head
 
     def _control(
         self, key: NetworkKey, op: Literal["finality", "reorg"], standing: Standing, control: Mapping[str, int]
@@ -225,9 +262,14 @@ class _Poster:
             columns=columns,
             revision=self._revisions(step.network, columns, standing),
         )
+        if len(columns) and step.block.number > step.head.finalized:
+            standing.unsettled.applied(step.block.number)
         if step.block.number <= standing.head.number:
             self.posting.late.add(len(self.posting.stretches))
+        if step.block.number <= max(standing.head.number, standing.reverted_max):
+            self._note_late(stretch)
         self._write(stretch)
+        standing.moved = True
         self.posting.slices[key] = Slice(
             applied=True,
             block=step.block,
@@ -242,6 +284,7 @@ class _Poster:
     def _revert(self, step: Revert, standing: Standing) -> None:
         key = (step.partition, step.network, step.block.hash)
         self.posting.reverts.append(step)
+        standing.reverted_max = max(standing.reverted_max, step.block.number)
         if step.reason != "replace" and step.partition == control_partition(step.network, self.partitions):
             standing.reorg_to = step.block.number
             if standing.reorg_from is None:
@@ -259,9 +302,13 @@ class _Poster:
             columns=reversed_columns(columns),
             revision=[r + 1 for r in reversed(revisions)],
         )
+        if before.block.number < standing.head.number:
+            self.posting.late.add(len(self.posting.stretches))
+        self._note_late(stretch)
         self._write(stretch)
+        standing.moved = True
+        standing.unsettled.reverted(before.block.number)
         self.posting.slices[key] = replace(before, applied=False)
-        standing.reverted_max = max(standing.reverted_max, before.block.number)
         for offset, event in enumerate(event_keys(step.network, stretch.columns)):
             self.posting.retracted[event] = (stretch.revision[offset], step.partition, stretch.seq_from + offset)
         self.repeats.retract(key[:2], columns.tx_hash)
@@ -287,6 +334,12 @@ class _Poster:
 
     def _seq(self, partition: int) -> int:
         return self.posting.next_seq[partition]
+
+    def _note_late(self, stretch: Stretch) -> None:
+        echo = stretch.columns.echo
+        for row, contract in enumerate(stretch.columns.contract):
+            if not (echo and echo[row]):  # it is not announced
+                self.posting.late_seqs[stretch.network, contract] = stretch.seq_from + row
 
     def _write(self, stretch: Stretch) -> None:
         self.posting.stretches.append(stretch)

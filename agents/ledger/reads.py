@@ -52,6 +52,7 @@ async def known(
         live=live,
         hashes=told,
         next_seq={partition: claim.next_seq for partition, claim in claims.items()},
+        claimed={partition: (claim.epoch, claim.times) for partition, claim in claims.items()},
     )
 
 

@@ -8,6 +8,9 @@ and the marks stand. A round:
 3. in one snapshot the contracts are gone through in the order of the chain; what is found waits in temporary tables
 4. in short transactions, which the ledger waits for: what was found is written where its block still counts, what was
    not is deleted where nobody has written it since; then the marks go, unless a newer one came
+
+Before that it dates what the ledger could not date while months had no indexes (``ledger.undated``), whole or not: what
+the journal says of a holding is written where nobody has written the row since.
 """
 
 import time
@@ -26,6 +29,7 @@ from ft.config import Config
 from ft.errors import DatabaseUnavailable, FtError
 from ft.schemas.ids import NO_ACCOUNTS
 from ft.schemas.standards import SINGLE
+from ft.sql.queries import load
 from ft.streams.checkpoint import Connection, session, translated
 
 log = structlog.get_logger(__name__)
@@ -33,6 +37,8 @@ log = structlog.get_logger(__name__)
 IDLE_S: Final = 0.5
 """How often a worker looks for marks, at least; looking may take a twentieth of its time."""
 CONTRACTS_AT_ONCE: Final = 50
+UNDATED_AT_ONCE: Final = 500
+"""Holdings of which the journal is asked, and that are written, at once."""
 ROWS_AT_ONCE: Final = 5000
 """Written in one transaction, at most."""
 LONG_S: Final = 2.0
@@ -86,17 +92,36 @@ class Recounter:
             self._resting = {key: until for key, until in self._resting.items() if until > began}
             marked = [row for row in await run(conn, "marked") if row[:2] not in self._resting]
             due = await self._whole(conn, marked)
+            undated = (await run(conn, "has_undated"))[0][0]
             self.looked_s = time.monotonic() - began
-            if not due or not (await run(conn, "hold", {"lock": _LOCK}))[0][0]:
+            if not (due or undated) or not (await run(conn, "hold", {"lock": _LOCK}))[0][0]:
                 return False
             try:
-                await self._count(conn, due[:CONTRACTS_AT_ONCE])
+                more = undated and await self._date(conn)
+                if due:
+                    await self._count(conn, due[:CONTRACTS_AT_ONCE])
             finally:
                 await run(conn, "let_go", {"lock": _LOCK})
-            return len(due) > CONTRACTS_AT_ONCE
+            return more or len(due) > CONTRACTS_AT_ONCE
         except psycopg.Error as exc:
             await self.close()
             raise translated(exc) from exc
+
+    async def _date(self, conn: Connection) -> bool:
+        """Date some holdings. Returns whether others wait that nobody has written meanwhile."""
+        began, looked_at = time.monotonic(), await self._look_at_undated(conn)
+        async with conn.transaction():
+            await conn.execute("SET LOCAL transaction_timeout = '20s'")
+            await run(conn, "lock_all_partitions")
+            await run(conn, "write_telling")
+        log.info("holdings are dated", holdings=looked_at, seconds=round(time.monotonic() - began, 2))
+        return looked_at == UNDATED_AT_ONCE
+
+    async def _look_at_undated(self, conn: Connection) -> int:
+        """In one snapshot. Returns how many it looked at."""
+        await run(conn, "clear_telling")
+        cursor = await conn.execute(load("findings")["keep_telling"], {"most": UNDATED_AT_ONCE}, prepare=False)
+        return cursor.rowcount
 
     async def _count(self, conn: Connection, due: Sequence[Mark]) -> None:
         began, partitions = time.monotonic(), sorted({mark.partition for mark in due})

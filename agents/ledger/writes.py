@@ -26,6 +26,7 @@ async def write(
     await _put_slices(conn, posting)
     await _put_retracted(conn, posting)
     await _put_copies(conn, posting)
+    await _put_late_seqs(conn, posting)
     await _put_standings(conn, posting)
     await _put_holes(conn, posting, messages)
     await _put_dead(conn, posting, messages, topic)
@@ -62,18 +63,26 @@ async def _put_copies(conn: Connection, posting: Posting) -> None:
         await _run(conn, "put_copies", keys | {"live": booleans([live for _, live in changed])})
 
 
+async def _put_late_seqs(conn: Connection, posting: Posting) -> None:
+    rows = [(*contract, seq) for contract, seq in sorted(posting.late_seqs.items())]
+    if rows:
+        # Planned each time, as every look-up by many keys (``reads``).
+        values = arrays(("network", "contract", "seq"), rows)
+        await conn.execute(load("ledger")["put_late_seqs"], values, prepare=False)
+
+
 async def _put_standings(conn: Connection, posting: Posting) -> None:
     if not posting.standings:
         return
     items = sorted(posting.standings.items())
     rows = [
         (partition, network, s.position, s.head.number, s.head.hash, s.head_time, s.head.safe, s.head.finalized,
-         s.announced_position, s.reverted_max)
+         s.announced_position, s.reverted_max, *s.told)
         for (partition, network), s in items
     ]  # fmt: skip
     names = (
         "partition", "network", "position", "head_number", "head_hash", "head_time", "safe", "finalized",
-        "announced_position", "reverted_max",
+        "announced_position", "reverted_max", "told_safe", "told_finalized",
     )  # fmt: skip
     standings: list[Standing] = [standing for _, standing in items]
     values = {

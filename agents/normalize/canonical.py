@@ -43,6 +43,10 @@ class Block:
     reasons: str = ""
     """Why a part of it stands on the provider's word: words with commas between, sorted."""
 
+    def is_proven(self) -> bool:
+        """Whether all of it is."""
+        return self.proof == "receipts" and not self.reasons
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marks:
@@ -65,6 +69,8 @@ class Appended:
     """A block became canonical."""
 
     block: Block
+    late: bool = False
+    """Below the head: it does not move on with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,7 +236,8 @@ class Chain:
             reasons=joined(record.reasons),
         )
         self.rows[block.number] = block
-        if block.number < self.head:
+        late = block.number < self.head
+        if late:
             self.late_position = offset
         self.head = max(self.head, block.number)
         if block.final:
@@ -238,7 +245,7 @@ class Chain:
         elif self.lowest_unfinal is None or block.number < self.lowest_unfinal:
             self.lowest_unfinal = block.number
         self._mark_safe(record.safe)
-        return Appended(block=block)
+        return Appended(block=block, late=late)
 
     def _revert(self, record: RawBlock) -> Outcome:
         block = self.rows.get(record.height)

@@ -94,10 +94,14 @@ class Fold:
         if not isinstance(outcome, Reverted) or outcome.reason == REPLACE:
             self.harvest.end_reorg()
         match outcome:
-            case Appended(block=block):
+            case Appended(block=block, late=late):
                 await self._append(block, record, message)
+                if late:
+                    self.harvest.come_late(block, message.offset)
             case Reverted(block=block, reason=reason):
                 self.harvest.retract(block, message.offset)
+                if reason == REPLACE or not block.is_proven():
+                    self.harvest.come_late(block, message.offset)
                 self.harvest.reorg_depth += reason != REPLACE
                 self.sender.revert(message, block, self.chain.marks(), reason)
             case Finalized(blocks=blocks):

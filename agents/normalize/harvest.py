@@ -27,9 +27,13 @@ class Harvest:
     events: int = 0
     canonical: dict[BlockKey, Block] = field(default_factory=dict)
     reverted: dict[BlockKey, Block] = field(default_factory=dict)
-    ever_reverted: set[BlockKey] = field(default_factory=set)
+    ever_reverted: dict[BlockKey, int] = field(default_factory=dict)
+    """With the raw offset of the last revert."""
     covered: list[tuple[int, str | None, str, int]] = field(default_factory=list)
     """(height, proof, reasons, raw offset) in the order of the log; no proof: uncovered."""
+    late: dict[int, int] = field(default_factory=dict)
+    """Height -> raw offset of the last record that changed it below a head, or took from it what was not known for
+    good."""
     created: dict[BlockKey, list[tuple[str, str, str]]] = field(default_factory=dict)
     """(contract, transaction, reasons) of each creation in a block."""
     quarantine: list[dict[str, Any]] = field(default_factory=list)
@@ -50,13 +54,19 @@ class Harvest:
         key = (block.number, block.hash)
         self.canonical.pop(key, None)
         self.reverted[key] = block
-        self.ever_reverted.add(key)
+        self.ever_reverted[key] = raw_offset
         self.created.pop(key, None)
         self.covered.append((block.number, None, "", raw_offset))
+        if any((row["block_number"], row["block_hash"]) == key for row in self.quarantine):
+            self.come_late(block, raw_offset)
 
     def cover(self, block: Block, raw_offset: int) -> None:
         """The row's height was read, as well proven as the row says."""
         self.covered.append((block.number, block.proof, block.reasons, raw_offset))
+
+    def come_late(self, block: Block, raw_offset: int) -> None:
+        """Whoever has not read as far shows something else at this height than coverage will count."""
+        self.late[block.number] = raw_offset
 
     def end_reorg(self) -> None:
         """Something else than a revert came."""
@@ -84,8 +94,12 @@ async def write(conn: Connection, harvest: Harvest, chain: Chain) -> None:
         keys = sorted(harvest.ever_reverted)
         gone = network | {"number": [number for number, _ in keys], "hash": [block_hash for _, block_hash in keys]}
         await conn.execute(sql["forget_created"], gone)
-        await conn.execute(sql["revert_quarantine"], gone)
+        holes = await conn.execute(sql["revert_quarantine"], gone)
+        # Whoever has not read the revert shows the block with its hole, which nothing else tells of any more.
+        for number, block_hash in await holes.fetchall():
+            harvest.late.setdefault(number, harvest.ever_reverted[number, block_hash])
     await _write_coverage(conn, harvest)
+    await _write_late(conn, harvest)
     await _write_created(conn, harvest)
     await _write_holes(conn, harvest)
     for row in harvest.dead_letters:
@@ -136,6 +150,30 @@ async def _write_coverage(conn: Connection, harvest: Harvest) -> None:
         names = ("low", "high", "proof", "raw_offset", "reasons")
         rows = {name: [getattr(stretch, name) for stretch in written] for name in names}
         await conn.execute(sql["write_coverage"], network | rows)
+
+
+async def _write_late(conn: Connection, harvest: Harvest) -> None:
+    """What no partition can be behind any more is forgotten with that."""
+    if not harvest.late:
+        return
+    sql, network = load("normalize"), {"network": harvest.network}
+    await conn.execute(sql["forget_late"], network)
+    runs = [
+        (low, high, max(harvest.late[height] for height in range(low, high + 1))) for low, high in _runs(harvest.late)
+    ]
+    rows = dict(zip(("low", "high", "raw_offset"), map(list, zip(*runs, strict=True)), strict=True))
+    await conn.execute(sql["write_late"], network | rows)
+
+
+def _runs(heights: Iterable[int]) -> list[tuple[int, int]]:
+    """The unbroken stretches of them."""
+    runs: list[tuple[int, int]] = []
+    for height in sorted(heights):
+        if runs and runs[-1][1] == height - 1:
+            runs[-1] = (runs[-1][0], height)
+        else:
+            runs.append((height, height))
+    return runs
 
 
 async def _write_holes(conn: Connection, harvest: Harvest) -> None:

@@ -1,13 +1,14 @@
 """Pure: the records of a partition -> the block that its projections are the state of, by network.
 
-A record of kind finality says where the ledger stands: nothing lies between it and what was announced before. An event
-of a higher block moves the head to that block, a retraction to the block below its own, of which neither hash nor time
-is known here. An event that is not final yet is of the newest branch, also where it is not above the head: what fell
-had nothing for this partition, so nobody said so. A final one below the head was read late, and leaves it where it is.
-Amid a block (``block_end`` of its last record is yet to come) the projections are the state of none.
+A record of kind finality, and one of ledger.finality at its place among them, says where the ledger stands: nothing
+lies between it and what was announced before. An event of a higher block moves the head to that block, a retraction to
+the block below its own, of which neither hash nor time is known here. An event that is not final yet is of the newest
+branch, also where it is not above the head: what fell had nothing for this partition, so nobody said so. A final one
+below the head was read late, and leaves it where it is. Amid a block (``block_end`` of its last record is yet to come)
+the projections are the state of none.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ft.agents.project.said import FINALITY, AnyChange
@@ -27,13 +28,35 @@ class PartitionHead:
     """The block that was projected in part; None: every block is whole."""
 
 
-def after(heads: dict[str, PartitionHead], records: Iterable[AnyChange]) -> dict[str, PartitionHead]:
-    """The heads of the networks that the records are of, after them. ``heads``: those before, by network."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerHead:
+    """A head of one network, as a record of ``ledger.finality`` says it."""
+
+    seq: int
+    after: int
+    """Seq of the last record of ownership_changed before it."""
+    head: PartitionHead
+
+
+def after(
+    heads: Mapping[str, PartitionHead],
+    records: Iterable[AnyChange],
+    ledger: Mapping[str, LedgerHead],
+    until: int,
+) -> dict[str, PartitionHead]:
+    """The heads of the networks that moved, after the records. ``heads``: those before, by network.
+
+    ``ledger``: what the ledger has said of heads beyond those before; those count that stand at a place up to the seq
+    ``until``, which is that of the last record or a little more.
+    """
     moved: dict[str, PartitionHead] = {}
+    ahead = dict(ledger)
     for record in records:
+        for network in [network for network, told in ahead.items() if told.after < record.seq]:
+            moved[network] = ahead.pop(network).head
         head = moved.get(record.network) or heads.get(record.network) or PartitionHead()
         moved[record.network] = _moved(head, record)
-    return moved
+    return moved | {network: told.head for network, told in ahead.items() if told.after <= until}
 
 
 def _moved(head: PartitionHead, record: AnyChange) -> PartitionHead:

@@ -9,6 +9,7 @@ import structlog
 
 from ft.agents.project import heads as project_heads
 from ft.agents.project.heads import PartitionHead, whole_until
+from ft.agents.project.ledger_heads import lock, waiting
 from ft.agents.project.projection import events_of
 from ft.agents.project.said import Change, Refused, read
 from ft.agents.project.store import store
@@ -77,19 +78,20 @@ class Project:
         refused: list[Read] = []
 
         async def work(conn: Connection) -> Sequence[Move]:
+            await lock(conn, found)
             moves: list[Move] = []
-            fresh: dict[int, list[Change]] = {}
+            partitions: dict[int, _Followed] = {}
             refused.clear()  # it may be another try
             for partition, records in found.items():
                 claim = batch.claims[partition]
                 followed = await _follow(conn, claim, [record for record in records if not record.taken_back])
-                fresh[partition] = followed.fresh
+                partitions[partition] = followed
                 await _write_dead_letters(conn, followed.refused)
                 refused.extend(followed.refused)
                 end = records[-1].message.offset + 1
                 moves.append(Move(claim=claim, next_offset=end, next_seq=followed.next_seq))
-            await _move_heads(conn, fresh)
-            await store(conn, events_of(chain.from_iterable(fresh.values())))
+            await _move_heads(conn, partitions)
+            await store(conn, events_of(chain.from_iterable(followed.fresh for followed in partitions.values())))
             return moves
 
         await self._writer.commit(work)
@@ -125,6 +127,8 @@ def _tell(refused: Iterable[Read]) -> None:
 class _Followed:
     """A partition's records as they follow each other."""
 
+    last_seq: int
+    """Of what was read before."""
     fresh: list[Change]
     refused: list[Read]
     next_seq: int
@@ -153,7 +157,7 @@ async def _follow(conn: Connection, claim: Claim, records: Sequence[Read]) -> _F
         last_seq = said.seq
         if isinstance(said, Change):
             fresh.append(said)
-    return _Followed(fresh=fresh, refused=refused, next_seq=last_seq + 1)
+    return _Followed(last_seq=claim.next_seq - 1, fresh=fresh, refused=refused, next_seq=last_seq + 1)
 
 
 def _stray(said: Change, last_seq: int) -> Refused:
@@ -169,16 +173,19 @@ async def _follows_unreadable(conn: Connection, message: Message, previous: Read
     return bool(row and row[0])
 
 
-async def _move_heads(conn: Connection, records: Mapping[int, Sequence[Change]]) -> None:
+async def _move_heads(conn: Connection, partitions: Mapping[int, _Followed]) -> None:
     """Of which blocks the projections are the state, after each partition's records."""
     sql = load("project")
-    cursor = await conn.execute(sql["heads"], {"partitions": list(records)}, prepare=True)
-    before: dict[int, dict[str, PartitionHead]] = {partition: {} for partition in records}
+    cursor = await conn.execute(sql["heads"], {"partitions": list(partitions)}, prepare=True)
+    before: dict[int, dict[str, PartitionHead]] = {partition: {} for partition in partitions}
     for partition, network, *values in await cursor.fetchall():
         before[partition][network] = PartitionHead(**dict(zip(_HEAD, values, strict=True)))
+    said = await waiting(conn, partitions)
     async with conn.pipeline():
-        for partition, changes in records.items():
-            for network, head in sorted(project_heads.after(before[partition], changes).items()):
+        for partition, f in partitions.items():
+            ledger = {network: told for network, told in said[partition].items() if told.after > f.last_seq}
+            after = project_heads.after(before[partition], f.fresh, ledger, f.next_seq - 1)
+            for network, head in sorted(after.items()):
                 values = {name: getattr(head, name) for name in _HEAD}
                 await conn.execute(sql["write_head"], {"partition": partition, "network": network, **values})
 

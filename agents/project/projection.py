@@ -177,7 +177,6 @@ def fold(
             if shown and asset in shown:
                 shown.remove(asset)
                 _cover(asset, balances.get(asset, ()), stored, folded.holdings, covered=True)
-                uncounted[asset] = change.standard
             if change.kind == NONE:
                 uncounted[asset] = change.standard
             folded.holdings[*asset, ""] = Holding(change.holder, 1, change.holder_block or 0)

@@ -10,6 +10,8 @@ from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from ft.agents.ledger.journal import BALANCES_COUNT, Led, Stretch, last_announced
+from ft.agents.ledger.posting import NetworkHead
+from ft.agents.ledger.unsettled import Marks
 from ft.schemas.codec import Codec
 from ft.schemas.events import Finality, OwnershipChanged, ReorgDetected, to_record
 from ft.schemas.ids import NO_ACCOUNTS, REPEATED, asset_id, asset_uuid_text, transaction_hash
@@ -19,19 +21,6 @@ Topic: TypeAlias = Literal["ownership_changed", "finality", "reorg_detected", "a
 TOPICS: Final[tuple[Topic, ...]] = ("ownership_changed", "finality", "reorg_detected", "asset_created")
 _VERSION: Final = "\x02"  # schema_version 1
 _SHORT: Final = 1 << 14
-
-
-class Marks(NamedTuple):
-    """How far a partition knows a network to be safe and final, at publishing."""
-
-    safe: int = -1
-    finalized: int = -1
-
-    def status(self, block_number: int) -> str:
-        """pending | confirmed | finalized"""
-        if block_number <= self.finalized:
-            return "finalized"
-        return "confirmed" if block_number <= self.safe else "pending"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,7 +35,7 @@ class Cursor:
 
 
 class Announcement(NamedTuple):
-    """One record. ``seq`` is that of its journal row."""
+    """One record. ``seq`` is that of its journal row, or a head's own."""
 
     topic: Topic
     seq: int
@@ -68,7 +57,7 @@ class Announcer:
         if stretch.seq_to <= cursor.seq:
             return
         if stretch.op == "finality":
-            yield from self._finality(stretch, cursor)
+            yield self._finality(stretch, cursor)
         elif stretch.op == "reorg":
             yield self._reorg(stretch, cursor)
         else:
@@ -128,22 +117,30 @@ class Announcer:
                 ).encode("latin-1"))  # fmt: skip
                 cursor.asset_created = seq
 
-    def _finality(self, stretch: Stretch, cursor: Cursor) -> Iterator[Announcement]:
+    def head(self, at: NetworkHead, ownership_seq: int, seq: int, cursor: Cursor) -> Announcement:
+        """The record of a head, once every row of the journal up to ``at.after`` is announced: ``ownership_seq`` is
+        that of the last record of ownership_changed among them."""
+        head = at.head
+        record = Finality(
+            seq=seq, prev_seq=cursor.finality, network=at.network, head_number=head.number, head_hash=head.hash,
+            head_time=at.head_time, safe=head.safe, finalized=head.finalized, position=at.position,
+            generation=self._generation, ownership_seq=ownership_seq,
+        )  # fmt: skip
+        cursor.finality = seq
+        return Announcement("finality", seq, self._codecs["finality"].encode(to_record(record)))
+
+    def _finality(self, stretch: Stretch, cursor: Cursor) -> Announcement:
+        """A mark has moved over something that was announced."""
         block, control, seq = stretch.block, stretch.control or {}, stretch.seq_from
         marks: dict[str, Any] = {name: control[name] for name in ("safe", "finalized", "position")}
-        head = Finality(
-            seq=seq, prev_seq=cursor.finality, network=stretch.network, head_number=block.number, head_hash=block.hash,
-            head_time=block.time, generation=self._generation, **marks,
-        )  # fmt: skip
-        yield Announcement("finality", seq, self._codecs["finality"].encode(to_record(head)))
         change = OwnershipChanged(
             seq=seq, prev_seq=cursor.ownership_changed, kind="finality", op="finality", network=stretch.network,
             block_number=block.number, block_hash=block.hash, block_time=block.time,
             finality_status=Marks(marks["safe"], marks["finalized"]).status(block.number),
             generation=self._generation, **marks,
         )  # fmt: skip
-        yield Announcement("ownership_changed", seq, self._codecs["ownership_changed"].encode(to_record(change)))
-        cursor.finality = cursor.ownership_changed = cursor.seq = seq
+        cursor.ownership_changed = cursor.seq = seq
+        return Announcement("ownership_changed", seq, self._codecs["ownership_changed"].encode(to_record(change)))
 
     def _reorg(self, stretch: Stretch, cursor: Cursor) -> Announcement:
         block, control, seq = stretch.block, stretch.control or {}, stretch.seq_from

@@ -5,7 +5,9 @@ a repeat has the seq it had. Unit of parallelism: the ledger's partition, under 
 A round:
 1. takes what follows each partition's cursor, from memory if the ledger committed it just now, else from the journal
 2. sends its records in order, and waits until all are acknowledged
-3. moves the cursors, under the epoch of the claims
+3. sends the heads at which the ledger stood between these rows, or behind them, and waits again. They are in memory
+   alone; after a start the ledger says them anew
+4. moves the cursors, under the epoch of the claims
 A broker that is away is waited for. A record refused five times stops its partition until `ft dlq replay`.
 While a bulk backfill is open nothing is announced (``hold_back``).
 """
@@ -13,7 +15,7 @@ While a bulk backfill is open nothing is announced (``hold_back``).
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, Final, Protocol
 
@@ -22,10 +24,13 @@ import structlog
 
 from ft.agents.columns import columns as arrays
 from ft.agents.ledger.journal import Led, Stretch, last_announced
+from ft.agents.ledger.posting import NetworkHead
 from ft.agents.ledger.reads import columns_of
 from ft.agents.ledger.steps import Block, Columns
-from ft.agents.publish.announcements import TOPICS, Announcement, Announcer, Cursor, Marks, Topic
+from ft.agents.ledger.unsettled import Marks
+from ft.agents.publish.announcements import TOPICS, Announcement, Announcer, Cursor, Topic
 from ft.agents.publish.handover import Handover
+from ft.agents.publish.heads import Heads
 from ft.agents.publish.hold_back import HoldBack
 from ft.config import Config
 from ft.errors import BrokerError, DatabaseUnavailable
@@ -50,6 +55,9 @@ POLL_S: Final = 0.5
 TRIES: Final = 5
 """How often a refused record is sent before its partition is blocked."""
 _RETRY_S: Final = 1.0
+HEADS_AGAIN_S: Final = 30.0
+"""How long a partition's heads wait after one was refused; its rows do not."""
+_EPOCH_BITS: Final = 32
 _NAMES: Final = ("partition", "epoch", "seq_before", "seq", "ownership_seq", "finality_seq", "reorg_seq", "created_seq")
 
 
@@ -67,6 +75,8 @@ class _Place:
     epoch: int
     cursor: Cursor
     blocked: bool
+    passed: dict[NetworkHead, int] = field(default_factory=dict)
+    """Heads at whose place this round has come by -> seq of the last record of ownership_changed before it."""
 
 
 class Publisher:
@@ -85,14 +95,22 @@ class Publisher:
         self._announcer = Announcer(codecs, generation)
         self._fail = fail
         self._handover = Handover()
+        self._heads = Heads()
+        self._head_seqs: dict[int, int] = {}
+        """Partition -> seq of the last head that this process has sent, acknowledged or not."""
+        self._head_positions: dict[tuple[int, str], int] = {}
+        """Partition and network -> position of that head: what is sent again never goes back behind it."""
+        self._heads_wait: dict[int, float] = {}
+        """Partition -> when its heads are tried again, by the monotonic clock."""
         self._hold_back = HoldBack()
         self._places: dict[int, _Place] = {}
         self._outbox: Outbox | None = None
         self._conn: Connection | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def offer(self, stretches: Sequence[Stretch]) -> None:
-        """The ledger has committed these: they need not be read back."""
+    def offer(self, stretches: Sequence[Stretch], heads: Sequence[NetworkHead] = ()) -> None:
+        """The ledger has committed these rows, which need not be read back, and stands at these heads."""
+        self._heads.offer(heads)
         self._handover.offer(stretches)
 
     async def start(self) -> None:
@@ -113,21 +131,27 @@ class Publisher:
             self._handover.keep(())  # the journal has it all
             return 0
         places = await self._held()
-        marks = await self._marks(places)
+        taken = [(place, await self._next(place)) for place in places]
+        marks = await self._marks(places)  # after the rows: those that were final when they came are announced as such
         before = {place.claim.partition: replace(place.cursor) for place in places}
         try:
-            for place in places:
-                await self._send_next(place, marks)
+            for place, rows in taken:
+                self._send_rows(place, rows, marks)
                 await asyncio.sleep(0)
-            if self._outbox is not None:
-                await self._outbox.flush()
+            await self._flush()
+            if sum(self._send_heads(place) for place in places):
+                await self._flush()
         except BrokerError as exc:
             log.warning("a record was refused; what was not acknowledged is sent one by one", error=str(exc))
             self._drop_outbox()
             for place in places:
                 place.cursor = before[place.claim.partition]
-            return sum([await self._one_by_one(place, marks) for place in places])
+                place.passed.clear()
+            return sum([await self._one_by_one(place, rows, marks) for place, rows in taken])
         await self._move(places, before)
+        for place in places:
+            self._heads.sent(list(place.passed))
+            place.passed.clear()
         announced = sum(place.cursor.seq - before[place.claim.partition].seq for place in places)
         EVENTS_PROCESSED.labels(agent="publisher").inc(announced)
         BUSY_SECONDS.labels(agent="publisher").inc(time.perf_counter() - began)
@@ -152,6 +176,7 @@ class Publisher:
         """The partitions to announce now: held, and not blocked. Cursors are read once a claim."""
         claims = {claim.partition: claim for claim in self._claims.held("ledger")}
         self._handover.keep(claims)
+        self._heads.keep(claims)
         self._places = {
             partition: place
             for partition, place in self._places.items()
@@ -175,7 +200,9 @@ class Publisher:
         return [place for place in self._places.values() if not place.blocked and self._behind(place)]
 
     def _behind(self, place: _Place) -> bool:
-        return place.claim.next_seq - 1 > place.cursor.seq
+        claim, seq = place.claim, place.cursor.seq
+        self._heads.forget_before(claim.partition, seq)
+        return claim.next_seq - 1 > seq or bool(self._standing(place))
 
     async def _marks(self, places: Sequence[_Place]) -> dict[tuple[int, str], Marks]:
         if not places:
@@ -191,6 +218,7 @@ class Publisher:
         found, before = self._handover.take(partition, after, rows_max)
         if found:
             return found
+        before = min(before, place.claim.next_seq)  # the ledger has yet to say which heads stand beyond
         conn = await self._connection()
         # One row more: it says whether the last one ends its block.
         values = {"partition": partition, "after": after, "before": before, "rows_max": rows_max + 1}
@@ -198,11 +226,41 @@ class Publisher:
         await conn.commit()
         return stretches_of(partition, rows, rows_max)
 
-    async def _send_next(self, place: _Place, marks: Mapping[tuple[int, str], Marks]) -> None:
-        for stretch in await self._next(place):
+    def _send_rows(self, place: _Place, rows: Sequence[Stretch], marks: Mapping[tuple[int, str], Marks]) -> None:
+        self._pass_heads(place)
+        for stretch in rows:
             headers = _headers(stretch)
             for announcement in self._announced(place, stretch, marks):
                 self._send(place, announcement, headers)
+            self._pass_heads(place)
+
+    def _pass_heads(self, place: _Place) -> None:
+        for head in self._standing(place):
+            place.passed.setdefault(head, place.cursor.ownership_changed)
+
+    def _standing(self, place: _Place) -> list[NetworkHead]:
+        """Heads at the cursor, but for those that a newer one was sent after already; none after one was refused."""
+        if time.monotonic() < self._heads_wait.get(place.claim.partition, 0.0):
+            return []
+        found, sent = self._heads.standing_at(place.claim, place.cursor.seq), self._head_positions
+        return [head for head in found if head.position >= sent.get((head.partition, head.network), -1)]
+
+    def _send_heads(self, place: _Place) -> int:
+        for head, ownership_seq in place.passed.items():
+            self._send(place, self._head(place, head, ownership_seq), None)
+        return len(place.passed)
+
+    async def _flush(self) -> None:
+        if self._outbox is not None:
+            await self._outbox.flush()
+
+    def _head(self, place: _Place, head: NetworkHead, ownership_seq: int) -> Announcement:
+        """Its seq is greater than any that an earlier process may have sent, noted or not: it begins with the epoch."""
+        partition = place.claim.partition
+        seq = max(place.epoch << _EPOCH_BITS, place.cursor.finality + 1, self._head_seqs.get(partition, 0) + 1)
+        self._head_seqs[partition] = seq
+        self._head_positions[partition, head.network] = head.position
+        return self._announcer.head(head, ownership_seq, seq, place.cursor)
 
     def _announced(self, place: _Place, stretch: Stretch, marks: Mapping[tuple[int, str], Marks]) -> Any:
         known = marks.get((stretch.partition, stretch.network), Marks())
@@ -214,7 +272,7 @@ class Publisher:
         self._outbox.send(self._names[announcement.topic], place.claim.partition, announcement.value, headers)
 
     async def _move(self, places: Sequence[_Place], before: Mapping[int, Cursor]) -> None:
-        moved = [place for place in places if place.cursor.seq != before[place.claim.partition].seq]
+        moved = [place for place in places if place.cursor != before[place.claim.partition]]
         if not moved:
             return
         rows = []
@@ -230,10 +288,11 @@ class Publisher:
             log.info("another process announces the partition now", partition=lost)
             self._places.pop(lost, None)
 
-    async def _one_by_one(self, place: _Place, marks: Mapping[tuple[int, str], Marks]) -> int:
+    async def _one_by_one(self, place: _Place, rows: Sequence[Stretch], marks: Mapping[tuple[int, str], Marks]) -> int:
         """Announce the rows of one round singly, so that the one which is refused is known."""
         start = place.cursor.seq
-        for stretch in await self._next(place):
+        await self._insist_on_heads(place)
+        for stretch in rows:
             headers = _headers(stretch)
             for seq in range(max(stretch.seq_from, place.cursor.seq + 1), stretch.seq_to + 1):
                 before = replace(place.cursor)
@@ -244,7 +303,21 @@ class Publisher:
                         await self._block(place, stretch.network, announcement, error)
                         return seq - 1 - start
                 await self._move([place], {place.claim.partition: before})
+                await self._insist_on_heads(place)
         return place.cursor.seq - start
+
+    async def _insist_on_heads(self, place: _Place) -> None:
+        """Announce singly the heads that stand at the cursor. After one that is refused they wait, and rows go on."""
+        for head in self._standing(place):
+            before = replace(place.cursor)
+            error = await self._insist(place, self._head(place, head, before.ownership_changed), None)
+            if error is not None:
+                place.cursor = before
+                self._heads_wait[head.partition] = time.monotonic() + HEADS_AGAIN_S
+                log.error("a head is not announced", partition=head.partition, network=head.network, error=error)
+                return
+            await self._move([place], {place.claim.partition: before})
+            self._heads.sent([head])
 
     async def _insist(self, place: _Place, announcement: Announcement, headers: Headers | None) -> str | None:
         """Send one record until it is acknowledged, five times at most; returns why it is refused."""

@@ -78,7 +78,7 @@ def swap(conn: Connection, generation: str, topic: str) -> None:
         ).format(sql.Identifier(attic))
     )  # 2
     _take_fences(conn, generation, topic)  # 3
-    _take_heads(conn, generation)
+    _take_heads(conn, generation, topic)
     _take_letters(conn, generation, topic)
     for table in TABLES:  # 4
         conn.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(attic, _name(table))))
@@ -108,11 +108,13 @@ def _take_fences(conn: Connection, generation: str, topic: str) -> None:
         conn.execute(query, asdict(fence) | {"topic": topic})
 
 
-def _take_heads(conn: Connection, generation: str) -> None:
+def _take_heads(conn: Connection, generation: str, topic: str) -> None:
     query = load("rebuild", LIVE)
+    partitions = [fence.partition for fence in fences(conn, generation, topic)]
     conn.execute(query["forget_heads"])
     for head in _rows(conn, load("rebuild", generation)["heads"], {}):
         conn.execute(query["take_head"], head)
+    conn.execute(load("project", LIVE)["take_ledger_heads"], {"topic": topic, "partitions": partitions})
 
 
 def _take_letters(conn: Connection, generation: str, topic: str) -> None:

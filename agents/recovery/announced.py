@@ -25,6 +25,7 @@ def store(config: Config, conn: Connection, state: Begun, partitions: int, repor
     with conn.transaction():  # 2
         from_the_first_row(config, conn, ends)
         conn.execute(sql["read_again"])
+        conn.execute(sql["heads_again"])
         made = begin_generation(conn, told, partitions, cluster_id(config))
         conn.execute(sql["age_letters"], {"epoch": made.present, "consumers": ["project"]})
         note_stored(conn, state)

@@ -9,6 +9,7 @@ logs; whoever follows makes them anew (``streams.tail``).
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from ft.agents.project.ledger_heads import CONSUMER as HEADS
 from ft.agents.recovery.session import Begun, Connection, begin_generation, note_stored
 from ft.config import Config
 from ft.errors import OffsetMismatch
@@ -46,6 +47,8 @@ def require_in_log(config: Config, read: Iterable[Position]) -> None:
     """Kafka has every record that is to be read again. Raises OffsetMismatch, BrokerUnavailable."""
     by_topic: dict[str, list[Position]] = {}
     for position in read:
+        if position.consumer == HEADS:
+            continue  # whoever was away for long goes on where they begin
         by_topic.setdefault(position.topic, []).append(position)
     for topic, found in by_topic.items():
         with WholeTopic(config, topic, sorted({each.partition for each in found})) as whole:

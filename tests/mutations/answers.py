@@ -7,6 +7,7 @@ from tests.mutations.mutation import Mutation
 _FINALITY: Final = ("tests/integration/api/test_finality.py",)
 _STANDING: Final = ("tests/unit/api/test_standing.py",)
 _INTEGRITY: Final = ("tests/unit/api/test_integrity.py",)
+_LATE: Final = ("tests/integration/api/test_integrity.py",)
 _PAST: Final = ("tests/integration/api/test_now_and_then.py",)
 
 MUTATIONS: Final = (
@@ -44,6 +45,42 @@ MUTATIONS: Final = (
         old="    return row.open_block is not None and last_block is not None and last_block >= row.open_block\n",
         new="    return False\n",
         tests=_STANDING,
+    ),
+    Mutation(
+        name="what-was-written-late-is-taken-for-counted",
+        path="api/standing.py",
+        old="    if row.uncounted:\n        return True\n",
+        new="",
+        tests=_STANDING,
+    ),
+    Mutation(
+        name="project-is-level-without-what-was-written-late",
+        path="api/standing.py",
+        old=" and not row.uncounted",
+        new="",
+        tests=_STANDING,
+    ),
+    Mutation(
+        name="late-blocks-count-before-they-are-applied",
+        path="sql/api_facts.sql",
+        old="               WHERE l.network = c.network AND l.position > h.position\n                 AND l.",
+        new="               WHERE l.network = c.network AND l.position < -1\n                 AND l.",
+        tests=_LATE,
+    ),
+    Mutation(
+        name="late-blocks-below-a-creation-count",
+        path="sql/api_facts.sql",
+        old="           WHERE l.network = c.network AND l.position > h.position\n"
+        '             AND l."to" >= span.low AND',
+        new="           WHERE l.network = c.network AND l.position > h.position\n             AND",
+        tests=_LATE,
+    ),
+    Mutation(
+        name="the-record-that-project-reads-next-is-counted",
+        path="sql/api_facts.sql",
+        old="coalesce(k.late_seq >= coalesce(counted.seq, 1), false)",
+        new="coalesce(k.late_seq > coalesce(counted.seq, 1), false)",
+        tests=("tests/integration/api/test_collections.py",),
     ),
     Mutation(
         name="equal-heights-are-level",

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.mutations.mutation import LEDGER, LOOP, NORMALIZE, PUBLISHER, RANGE, Mutation
+from tests.mutations.mutation import LEDGER, LOOP, NORMALIZE, PUBLISHED_HEADS, PUBLISHER, RANGE, Mutation
 
 MUTATIONS: Final = (
     Mutation(
@@ -30,17 +30,46 @@ MUTATIONS: Final = (
     Mutation(
         name="publisher-cursor-before-acknowledgement",
         path="agents/publish/publisher.py",
-        old="            if self._outbox is not None:\n                await self._outbox.flush()\n",
-        new="            await self._move(places, before)\n"
-        "            if self._outbox is not None:\n                await self._outbox.flush()\n",
+        old="            await self._flush()\n            if sum(",
+        new="            await self._move(places, before)\n            await self._flush()\n            if sum(",
         tests=(PUBLISHER,),
     ),
     Mutation(
         name="publisher-does-not-wait-for-acknowledgement",
         path="agents/publish/publisher.py",
-        old="            if self._outbox is not None:\n                await self._outbox.flush()\n",
-        new="",
+        old="        if self._outbox is not None:\n            await self._outbox.flush()\n",
+        new="        return\n",
         tests=(PUBLISHER,),
+    ),
+    Mutation(
+        name="a-head-before-its-rows-are-acknowledged",
+        path="agents/publish/publisher.py",
+        old="            await self._flush()\n            if sum(",
+        new="            if sum(",
+        tests=(PUBLISHER,),
+    ),
+    Mutation(
+        name="rows-beyond-what-the-ledger-has-said",
+        path="agents/publish/publisher.py",
+        old="        before = min(before, place.claim.next_seq)",
+        new="        before = min(before, 2**62)",
+        tests=(PUBLISHER,),
+    ),
+    Mutation(
+        name="marks-from-before-the-rows",
+        path="agents/publish/publisher.py",
+        old="        taken = [(place, await self._next(place)) for place in places]\n"
+        "        marks = await self._marks(places)",
+        new="        marks = await self._marks(places)\n"
+        "        taken = [(place, await self._next(place)) for place in places]",
+        tests=(PUBLISHER,),
+    ),
+    Mutation(
+        name="a-head-is-remembered-by-another-claim",
+        path="agents/publish/heads.py",
+        old="if head.after == seq and head.claimed == now]",
+        new="if head.after == seq]",
+        tests=(PUBLISHED_HEADS,),
     ),
     Mutation(
         name="range-cursor-before-acknowledgement",

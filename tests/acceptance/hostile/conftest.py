@@ -124,7 +124,8 @@ def _ownership_changed(storm: Storm) -> None:
     """Into every partition, between what the publisher sends."""
     config, topic = storm.pipeline.config, storm.topics.ownership_changed
     codec = storm.codec("ownership_changed", topic)
-    rows = storm.pipeline.sql("SELECT partition, next_seq - 1 FROM system.partition_owner WHERE consumer = 'project'")
+    read = "SELECT partition, next_seq - 1 FROM system.partition_owner WHERE consumer = 'project' AND next_seq > 1"
+    rows = storm.pipeline.sql(read)
     for partition, last_seq in rows:
         hostile = list(ownership_storm.records(config, codec, last_seq))
         values = [each.value for each in hostile]

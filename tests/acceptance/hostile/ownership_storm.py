@@ -16,7 +16,7 @@ MALFORMED: Final = "malformed_record"
 
 
 def records(config: Config, codec: Codec, last_seq: int) -> Iterator[Hostile]:
-    """``last_seq``: of the last record read, or 0. All of it says that ALICE mints CONTRACT's token 1."""
+    """``last_seq``: of the last record read. All of it says that ALICE mints CONTRACT's token 1."""
     good = OwnershipChanged(
         seq=last_seq, prev_seq=max(0, last_seq - 1), kind="mint", op="apply", network=ELSEWHERE, block_number=1,
         block_hash=digest("elsewhere"), block_time=GENESIS_TIME, event_id="e", asset_id="a", contract=CONTRACT,

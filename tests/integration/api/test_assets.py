@@ -178,6 +178,19 @@ async def test_a_crowd_that_a_large_block_touched_is_not_counted(
     assert (body["owners"], body["supply"]) == (owners, supply)
 
 
+async def test_a_crowd_that_late_events_touched_is_not_counted(crowd: World, client: httpx.AsyncClient) -> None:
+    crowd.written_late(CONTRACT, 5)
+    found = []
+
+    for next_seq in (5, 6):
+        crowd.projected(CONTRACT, next_seq)
+        asset = (await client.get(URL)).json()
+        listed = (await client.get(f"/api/v1/collections/{NETWORK}:{CONTRACT}/assets")).json()["data"][0]
+        found.append([(each["owners"], each["supply"]) for each in (asset, listed)])
+
+    assert found == [[(None, None)] * 2, [(998, "1996")] * 2]
+
+
 async def test_a_crowd_is_waited_for_and_few_holders_are_not(crowd: World, client: httpx.AsyncClient) -> None:
     crowd.mint(CONTRACT, 8, ALICE, 10)
     crowd.head("project", crowd.partition(CONTRACT), 85)

@@ -11,6 +11,7 @@ from tests.integration.api.world import NETWORK, ZERO, World, address
 
 CONTRACT, ALICE, BOB = address(0xC0), address(0xA), address(0xB)
 URL = f"/api/v1/collections/{NETWORK}:{CONTRACT}"
+LISTED = f"/api/v1/collections?network={NETWORK}"
 
 
 async def test_a_collection_shows_what_project_counted_and_as_of_which_block(
@@ -71,6 +72,55 @@ async def test_counters_amid_a_large_block_are_null_unless_it_did_not_touch_them
         )
         assert (body["as_of"]["block_number"], own["block_number"]) == (100, whole)
         assert stats["finality_status"] == "pending"
+
+
+async def test_counters_are_null_until_project_has_come_to_what_was_written_late(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    world.mint(CONTRACT, 7, ALICE, 10)
+    world.counted(CONTRACT, owners=1, assets=1, supply=1, mints=1, last_block=10)
+    world.heads(100, finalized=45)
+    world.written_late(CONTRACT, 5)
+    found = []
+
+    for next_seq in (5, 6):
+        world.projected(CONTRACT, next_seq)
+        one = await client.get(URL)
+        body, listed = one.raise_for_status().json(), (await client.get(LISTED)).raise_for_status().json()
+        found.append([(each["stats"]["supply"], each["stats"]["reason"]) for each in (body, *listed["data"])])
+        same = await client.get(URL, headers={"If-None-Match": one.headers["ETag"]})
+        assert same.status_code == 304
+
+    assert found == [[(None, "block_incomplete")] * 2, [("1", None)] * 2]
+
+
+async def test_what_is_written_late_of_one_collection_leaves_the_others_counted(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    world.mint(CONTRACT, 7, ALICE, 10)
+    world.counted(CONTRACT, mints=1)
+    world.heads(100)
+    other = next(c for c in map(address, range(0xC1, 0x1C1)) if world.partition(c) == world.partition(CONTRACT))
+    world.written_late(other, 5)
+    world.projected(CONTRACT, 5)
+
+    stats = (await client.get(URL)).raise_for_status().json()["stats"]
+
+    assert (stats["mints"], stats["reason"], stats["as_of"]) == (1, None, None)
+
+
+async def test_a_collection_that_only_late_events_tell_of_is_there_before_project_has_them(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    world.mint(CONTRACT, 7, ALICE, 10)
+    world.heads(100)
+    world.counted(CONTRACT)
+    world.written_late(CONTRACT, 1)
+    world.projected(CONTRACT, 1)
+
+    stats = (await client.get(URL)).raise_for_status().json()["stats"]
+
+    assert (stats["owners"], stats["supply"], stats["mints"], stats["reason"]) == (1, "1", None, "not_counted")
 
 
 async def test_counters_of_the_answers_block_have_no_as_of_of_their_own(

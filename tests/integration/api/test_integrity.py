@@ -127,6 +127,38 @@ def _finding_of_another_contract(world: World) -> None:
     world.finding(OTHER, 7)
 
 
+def _late_blocks_that_are_applied(world: World) -> None:
+    world.covered(0, 100)
+    world.late(20, 40, position=100)
+
+
+def _late_blocks_below_the_creation(world: World) -> None:
+    world.created(CONTRACT, 9)
+    world.covered(0, 100)
+    world.late(0, 8, position=101)
+
+
+def _late_blocks_above_the_head(world: World) -> None:
+    world.covered(0, 120)
+    world.late(101, 110, position=120)
+
+
+def _late_blocks(world: World) -> None:
+    world.covered(0, 100)
+    world.late(20, 40, position=101)
+
+
+def _late_blocks_from_the_creation_on(world: World) -> None:
+    world.created(CONTRACT, 9)
+    world.covered(0, 100)
+    world.late(0, 9, position=101)
+
+
+def _late_blocks_up_from_the_head(world: World) -> None:
+    world.covered(0, 100, proof="logs")
+    world.late(100, 110, position=101)
+
+
 CASES: list[tuple[Callable[[World], None], str, list[str]]] = [
     (_gapless, "proven", []),
     (_adjacent_stretches, "proven", []),
@@ -138,6 +170,9 @@ CASES: list[tuple[Callable[[World], None], str, list[str]]] = [
     (_creation_by_word_alone_that_is_not_needed, "proven", []),
     (_recounted, "proven", []),
     (_finding_of_another_contract, "proven", []),
+    (_late_blocks_that_are_applied, "proven", []),
+    (_late_blocks_below_the_creation, "proven", []),
+    (_late_blocks_above_the_head, "proven", []),
     (_unproven, "unproven", ["logs"]),
     (_doubtful_stretches, "unproven", ["bloom_superset", "header", "logs", "state_sync"]),
     (_creation_by_word_alone, "unproven", ["transactions_root"]),
@@ -147,6 +182,9 @@ CASES: list[tuple[Callable[[World], None], str, list[str]]] = [
     (_gap, "partial_history", ["blocks_missing"]),
     (_late_start, "partial_history", ["blocks_missing"]),
     (_short_of_the_head, "partial_history", ["blocks_missing"]),
+    (_late_blocks, "partial_history", ["blocks_missing"]),
+    (_late_blocks_from_the_creation_on, "partial_history", ["blocks_missing"]),
+    (_late_blocks_up_from_the_head, "partial_history", ["blocks_missing", "logs"]),
     (_state_sync_missing, "partial_history", ["state_sync_missing"]),
     (_hole_in_the_contract, "partial_history", ["logs", "quarantine"]),
     (_hole_of_a_block, "partial_history", ["quarantine"]),

@@ -93,6 +93,22 @@ async def test_a_past_with_holes_may_still_change(world: World, client: httpx.As
     assert "Cache-Control" not in answer.headers
 
 
+async def test_a_past_with_blocks_that_are_still_to_be_applied_may_change(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    world.mint(CONTRACT, 7, ALICE, 10)
+    world.heads(30, finalized=20)
+    world.covered(0, 30)
+    world.late(2, 4, position=31)
+
+    before = await client.get(f"{URL}?at_block=15")
+    world.head("ledger", world.partition(CONTRACT), 30, finalized=20, position=31)
+    after = await client.get(f"{URL}?at_block=15")
+
+    assert "Cache-Control" not in before.headers
+    assert after.headers["Cache-Control"] == "public, max-age=3600"
+
+
 async def test_before_the_first_block_nobody_held_anything(world: World, client: httpx.AsyncClient) -> None:
     world.mint(CONTRACT, 7, ALICE, 10)
     world.blocks(5, 30)

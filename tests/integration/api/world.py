@@ -104,6 +104,31 @@ class World:
                 network, number, block_hash(number), block_hash(number - 1), block_time(number), number,
             )  # fmt: skip
 
+    def late(self, first: int, last: int, position: int) -> None:
+        """Records up to ``position`` changed these heights, below the head that the chain had."""
+        self.run(
+            'INSERT INTO ingest.late (network, "from", "to", raw_offset) VALUES (%s, %s, %s, %s)',
+            NETWORK, first, last, position,
+        )  # fmt: skip
+
+    def written_late(self, contract: str, seq: int) -> None:
+        """The last event of the contract that came below the ledger's head has this seq in the journal."""
+        self.run(
+            "INSERT INTO ledger.contract_kinds (network, contract, partition, single, multi, late_seq)"
+            " VALUES (%s, %s, %s, true, false, %s) ON CONFLICT (network, contract) DO UPDATE"
+            " SET late_seq = excluded.late_seq",
+            NETWORK, contract, self.partition(contract), seq,
+        )  # fmt: skip
+
+    def projected(self, contract: str, next_seq: int) -> None:
+        """`project` has read the journal's rows below ``next_seq`` of the contract's partition."""
+        self.run(
+            "INSERT INTO system.partition_owner (consumer, topic, partition, next_seq)"
+            " VALUES ('project', 'ledger.ownership_changed', %s, %s)"
+            " ON CONFLICT (consumer, topic, partition) DO UPDATE SET next_seq = excluded.next_seq",
+            self.partition(contract), next_seq,
+        )  # fmt: skip
+
     def created(self, contract: str, number: int, reasons: str = "") -> None:
         self.run(
             "INSERT INTO ingest.created (network, contract, number, hash, tx_hash, reasons)"

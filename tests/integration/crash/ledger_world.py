@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from ft.agents.ledger.hop import Ledger
+from ft.agents.ledger.unsettled import Marks
 from ft.agents.publish.announcements import TOPICS, Topic
 from ft.agents.publish.publisher import Publisher
 from ft.schemas.events import NormalizedBatch, from_record, to_record
@@ -41,8 +42,7 @@ STATE: Final = {
     " ORDER BY 1, 2, 3, 4, 5, 6, 7",
     "heads": "SELECT partition, network, position, head_number, head_hash, head_time, safe, finalized, reorg_from,"
     " reorg_to, reverted_max FROM system.partition_head ORDER BY 1, 2",
-    "told": "SELECT DISTINCT ON (partition, network) partition, network, block_hash, control->>'safe',"
-    " control->>'finalized' FROM ledger.events WHERE op = 'finality' ORDER BY partition, network, seq DESC",
+    "told": "SELECT partition, network, told_safe, told_finalized FROM system.partition_head ORDER BY 1, 2",
     "findings": "SELECT network, contract, token_id, kind, detail, block_hash FROM system.findings ORDER BY 1, 2, 3",
     "kinds": "SELECT network, contract, single, multi FROM ledger.contract_kinds ORDER BY 1, 2",
     "cursors": "SELECT partition, next_offset FROM system.partition_owner ORDER BY 1",
@@ -57,13 +57,9 @@ _BEHIND: Final = """
     SELECT count(*) FROM system.partition_head h
     JOIN system.partition_owner o USING (consumer, partition)
     LEFT JOIN system.publish_cursor c USING (partition)
-    LEFT JOIN LATERAL (
-        SELECT e.block_hash, (e.control->>'finalized')::bigint AS finalized FROM ledger.events e
-        WHERE (e.partition, e.network) = (h.partition, h.network) AND e.op = 'finality'
-        ORDER BY e.seq DESC LIMIT 1) AS told ON true
     WHERE c.seq IS DISTINCT FROM o.next_seq - 1
-       OR (told.block_hash, told.finalized) IS DISTINCT FROM (h.head_hash, h.finalized)
 """
+_HEADS: Final = "SELECT count(*) FROM system.partition_head WHERE consumer = 'ledger'"
 _ODD: Final = "odd"
 _TROUBLED: Final = ("make_month", "ledger.applied_blocks", "SET seq = k.seq")
 _RELEASE: Final = "UPDATE system.publish_cursor SET blocked = NULL WHERE blocked IS NOT NULL"
@@ -130,7 +126,7 @@ class LedgerWorld:
 
     @contextmanager
     def troubles(self) -> Iterator[None]:
-        """Finality rows are soon due; rows are asked for in small pieces."""
+        """Heads are soon due; rows are asked for in small pieces."""
         around = troubled(*_TROUBLED) if self.is_troubled else quick()
         with around, pytest.MonkeyPatch.context() as patch:
             patch.setattr("ft.agents.ledger.hop.FINALITY_INTERVAL_S", 0.1)
@@ -161,7 +157,13 @@ class LedgerWorld:
 
             def is_told() -> bool:
                 conn.execute(_RELEASE)  # as `ft dlq replay` does
-                return bool(conn.execute(_BEHIND).fetchall() == [(0,)])
+                if conn.execute(_BEHIND).fetchall() != [(0,)]:
+                    return False
+                held = {claim.partition for claim in claims.held("ledger")}
+                standings, said = hop._cache.standings(held), {key: head.head for key, (head, _) in hop._last.items()}
+                all_said = all(not at.moved and said.get(key) == at.head for key, at in standings.items())
+                known = conn.execute(_HEADS).fetchall() == [(len(standings),)]  # after an error they are read anew
+                return known and all_said and not any(map(publisher._heads.waits, held))
 
             async def told() -> None:
                 await settle(is_told)
@@ -176,27 +178,51 @@ class LedgerWorld:
         names = {topic: name for name, topic in self._topics.items()}
         for (topic, partition), records in self.sent.read().items():
             codec = self._codecs[names[topic]]
-            found[f"{names[topic]} {partition}"] = subscribed([codec.decode(record.value) for record in records])
+            decoded = [codec.decode(record.value) for record in records]
+            found[f"{names[topic]} {partition}"] = (
+                heads(decoded) if topic == self._topics["finality"] else subscribed(decoded)
+            )
         return found
 
 
 def subscribed(records: list[dict[str, Any]]) -> list[Any]:
-    """What a subscriber keeps: each seq once, in order, none lost; of a network's heads only the last."""
+    """What a subscriber keeps: each seq once, in order, none lost; of live events, how final they are known to be."""
     kept: dict[int, dict[str, Any]] = {}
-    heads: list[dict[str, Any]] = []
     facts: list[dict[str, Any]] = []
     last = 0
     for record in records:
         seq, prev_seq = record.pop("seq"), record.pop("prev_seq")
-        record.pop("finality_status", None)  # at publishing
+        status = record.pop("finality_status", None)  # at publishing
         if seq <= last:
             assert kept[seq] == record, f"seq {seq}: expected {kept[seq]}, got {record}"
             continue
         assert prev_seq == last, f"seq {seq}: expected that it follows {last}, got {prev_seq}"
         last = seq
-        kept[seq] = record
-        (heads if record.get("kind") == "finality" or "head_hash" in record else facts).append(record)
-    for head in heads:
-        head.pop("position", None)
-    latest = {head["network"]: head for head in heads}
-    return facts + [latest[network] for network in sorted(latest)]
+        kept[seq] = dict(record)
+        if record.get("kind") != "finality":
+            facts.append(record | {"known": status})
+            continue
+        for fact in facts:
+            if fact["network"] == record["network"]:
+                marks = Marks(record["safe"], record["finalized"])
+                fact["known"] = marks.status(fact["block_number"])
+    latest = {fact["event_id"]: fact for fact in facts if fact.get("kind")}
+    live = [id(fact) for fact in latest.values() if fact["op"] == "apply"]
+    return [fact if id(fact) in live else fact | {"known": None} for fact in facts]
+
+
+def heads(records: list[dict[str, Any]]) -> list[Any]:
+    """What a subscriber keeps of heads: the last of each network, of those whose seq rises."""
+    latest: dict[str, dict[str, Any]] = {}
+    last = 0
+    for record in records:
+        seq, prev_seq = record.pop("seq"), record.pop("prev_seq")
+        if seq <= last:
+            continue
+        assert prev_seq <= last, f"seq {seq}: expected that it follows {last}, got {prev_seq}"
+        last = seq
+        before = latest.get(record["network"], record)
+        for name in ("position", "ownership_seq"):
+            assert before[name] <= record[name], f"seq {seq}: expected {name} of at least {before[name]}, got {record}"
+        latest[record["network"]] = record
+    return [{**latest[name], "position": None, "ownership_seq": None} for name in sorted(latest)]

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from ft.agents.project.hop import Project
+from ft.agents.project.ledger_heads import LedgerHeads
 from ft.streams.claims import Claims
 from ft.streams.hop import run_hop
 from ft.streams.producer import Producer
@@ -29,9 +30,9 @@ STATE: Final = {
 } | {
     # An account that gave everything away stays at 0, unless it came and went in one batch.
     "holders": "SELECT * FROM projection.collection_holders WHERE holdings <> 0 ORDER BY 1, 2, 3",
-    "heads": "SELECT partition, network, position, head_number, head_hash, head_time, safe, finalized, open_block"
-    " FROM system.partition_head ORDER BY 1, 2",
-    "cursors": "SELECT partition, next_offset, next_seq FROM system.partition_owner ORDER BY 1",
+    "heads": "SELECT consumer, partition, network, position, head_number, head_hash, head_time, safe, finalized,"
+    " open_block, after_seq FROM system.partition_head ORDER BY 1, 2, 3",
+    "cursors": "SELECT consumer, partition, next_offset, next_seq FROM system.partition_owner ORDER BY 1, 2",
     "dlq": 'SELECT partition, "offset", reason, error, payload, state FROM system.dlq ORDER BY 1, 2, 3',
 }
 
@@ -43,8 +44,10 @@ class ProjectWorld:
         self.raw = raw
         self.is_troubled = is_troubled
         self.records: list[Record] = []
-        self._topic = raw.facts.topics.ownership_changed
-        self._places: list[Place] = [(self._topic, p) for p in range(raw.facts.partitions)]
+        self.heads: list[Record] = []
+        self._topic, self._finality = raw.facts.topics.ownership_changed, raw.facts.topics.finality
+        partitions = range(raw.facts.partitions)
+        self._places: list[Place] = [(topic, p) for topic in (self._topic, self._finality) for p in partitions]
 
     async def write(self) -> None:
         """What the publisher sent, as the world's input; in each partition some of it is unreadable."""
@@ -53,7 +56,11 @@ class ProjectWorld:
             producer.send(topic, partition, b"nonsense")
         await producer.flush_acknowledged()
         log = Topics(self.raw.config, self._places)
-        self.records = round_robin(map(_damaged, _all(log.read().values())))
+        found = log.read()
+        changes, heads = (
+            [found[place] for place in self._places if place[0] == t] for t in (self._topic, self._finality)
+        )
+        self.records, self.heads = round_robin(map(_damaged, _all(changes))), round_robin(_all(heads))
         log.close()
 
     def troubles(self) -> AbstractContextManager[None]:
@@ -67,12 +74,17 @@ class ProjectWorld:
         config = replace(self.raw.config, home=life.home)
         claims = Claims(config, f"{life.home}")
         claims.serve(self._topic, "project")
-        await claims.take({place: (0, len(self.records)) for place in self._places})
-        hop = Project(config, claims.owner, self.raw.facts.codecs[self._topic])
-        await hop.start()
-        stream = Stream(self.records, claims, _nothing, size=5)
-        await run_hop(stream, hop, claims, life.fail, bundles=_BUNDLES, within_s=0.01)
-        await hop.stop()
+        claims.serve(self._finality, "heads")
+        await claims.take({place: (0, len(self.records) + len(self.heads)) for place in self._places})
+        codecs = self.raw.facts.codecs
+        hop = Project(config, claims.owner, codecs[self._topic])
+        heads = LedgerHeads(config, claims.owner, codecs[self._finality], self._topic)
+        half = self.heads[: len(self.heads) // 2]  # those are there before their place, the others after it
+        for each, records in ((heads, half), (hop, self.records), (heads, self.heads)):
+            await each.start()
+            stream = Stream(records, claims, _nothing, size=5)
+            await run_hop(stream, each, claims, life.fail, bundles=_BUNDLES, within_s=0.01)
+            await each.stop()
 
     def state(self) -> Any:
         """The projections, the heads and where the fence stands."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ft.agents.project import hop, store
+from ft.agents.project import hop, ledger_heads, store
 from ft.streams import checkpoint, claims
 from ft.streams import hop as loop
 from tests.integration.crash.campaigns import IS_LONG, besiege, unexplained
@@ -34,8 +34,8 @@ async def test_project_dies_at_each_await_and_nothing_differs(raw: RawTopic, tmp
     await Campaign(second, sites_of([]), tmp_path / "second", SEED).listen()
     plain, troubled = ProjectWorld(raw), ProjectWorld(raw, is_troubled=True)
     await plain.write()
-    troubled.records = plain.records
-    sites = sites_of([hop, store, loop, *SHARED])
+    troubled.records, troubled.heads = plain.records, plain.heads
+    sites = sites_of([hop, ledger_heads, store, loop, *SHARED])
 
     unreached = await besiege([plain, troubled], sites, tmp_path, SEED)
 

@@ -24,6 +24,7 @@ def quick() -> Iterator[None]:
         patch.setattr("ft.streams.claims._TRY_AGAIN_S", 0.01)
         patch.setattr("ft.agents.publish.publisher._RETRY_S", 0.01)
         patch.setattr("ft.agents.publish.publisher.POLL_S", 0.02)
+        patch.setattr("ft.agents.publish.publisher.HEADS_AGAIN_S", 0.01)
         yield
 
 
@@ -77,7 +78,7 @@ def troubled(*statements: str) -> Iterator[None]:
         calls["first"] += in_turn == 1
         if in_turn == 3 and calls["first"] and is_time("third", 1):
             raise BrokerError("refused, the third of those that are sent one by one")
-        if in_turn == 1 and calls["third"] and is_time("again", *range(1, 13)):
+        if in_turn == 1 and calls["third"] and is_time("again", *range(1, 31)):
             raise BrokerError("refused")
 
     with quick(), pytest.MonkeyPatch.context() as patch:

@@ -8,6 +8,8 @@ from typing import Any, Final
 import psycopg
 
 from ft.agents.ledger.hop import Ledger
+from ft.agents.ledger.journal import Stretch
+from ft.agents.ledger.posting import NetworkHead
 from ft.config import Config
 from ft.schemas.codec import Codec, parsed
 from ft.schemas.events import NormalizedBatch, to_record
@@ -201,6 +203,20 @@ class LedgerHarness:
 
     async def close(self) -> None:
         await self.ledger.stop()
+
+
+class Heard:
+    """In the publisher's place: the heads that the ledger says."""
+
+    def __init__(self) -> None:
+        self.heads: list[NetworkHead] = []
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    def offer(self, _stretches: Sequence[Stretch], heads: Sequence[NetworkHead]) -> None:
+        self.heads += heads
 
 
 class _Held:

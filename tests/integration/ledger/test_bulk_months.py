@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from random import Random
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ import psycopg
 import pytest
 
 from ft.agents.ledger.indexing import Builder, NotOwner
+from ft.agents.ledger.recount import Recounter
 from ft.config import Config
 from tests.integration.ledger.conftest import MakeLedger
 from tests.integration.ledger.harness import (
@@ -27,6 +29,9 @@ from tests.integration.ledger.harness import (
     say_hashes_repeat,
     tx,
 )
+from tests.integration.ledger.reading import findings
+from tests.integration.ledger.telling import Story, contradicting
+from tests.integration.verify.proven import failing, verified
 
 FEBRUARY, MARCH = 31 * 43_200, 60 * 43_200
 """Numbers of the first blocks of the months: one every 2 s since January began."""
@@ -333,3 +338,133 @@ async def test_it_has_one_where_the_month_is_indexed(config: Config, ledger: Led
 
     since: Any = datetime.fromtimestamp(TIME + 2, UTC)
     assert rows(config, "SELECT account, since FROM market.ownership_current") == [(account("alice"), since)]
+
+
+def multi(tx: str, source: str, target: str, quantity: int) -> Event:
+    return Event(tx=tx, source=source, target=target, quantity=quantity, standard="erc1155")
+
+
+@pytest.fixture
+async def recounter(config: Config) -> AsyncIterator[Recounter]:
+    recounter = Recounter(config)
+    yield recounter
+    await recounter.close()
+
+
+HELD = "SELECT account, extract(epoch FROM since)::bigint, block_number FROM projection.ownership_view ORDER BY account"
+UNDATED = "SELECT slot FROM ledger.undated"
+
+
+async def undated(config: Config, ledger: LedgerHarness, low: list[Event], moves: list[Event]) -> Log:
+    """A bare month with an event, above it a block that moves on and is retracted."""
+    open_job(config, 1, 3)
+    log = Log()
+    log.append(Block(1, low))
+    log.append(lost := Block(MARCH, moves))
+    await ledger.read(log)
+    log.revert(lost)
+    await ledger.read(log)
+    return log
+
+
+GIVEN_BACK = [
+    ([Event(tx="mint", target="alice")], [Event(tx="move", source="alice", target="bob")], 1),
+    ([multi("mint", "", "alice", 5)], [multi("move", "alice", "bob", 2)], -1),
+]
+
+
+@pytest.mark.parametrize(("low", "moves", "place"), GIVEN_BACK)
+async def test_what_a_bare_month_gives_back_is_dated_once_it_is_indexed(
+    config: Config, ledger: LedgerHarness, builder: Builder, recounter: Recounter, low: list[Event],
+    moves: list[Event], place: int,
+) -> None:  # fmt: skip
+    await undated(config, ledger, low, moves)
+    await recounter.round()
+    bare = rows(config, HELD)
+    run(config, "UPDATE ingest.bulk SET state = 'done', raw_end = 0")
+    await builder.round()
+
+    await recounter.round()
+
+    assert bare == [(account("alice"), None, place)]
+    assert rows(config, HELD) == [(account("alice"), Block(1).time, 1)]
+    assert rows(config, UNDATED) == []
+
+
+async def test_a_token_that_was_sent_to_oneself_above_a_bare_month_is_dated_once_it_is_indexed(
+    config: Config, ledger: LedgerHarness, builder: Builder, recounter: Recounter
+) -> None:
+    open_job(config, 1, 3)
+    log = Log()
+    log.append(Block(MARCH, [Event(tx="self", source="alice", target="alice")]))
+    log.append(Block(1, [Event(tx="mint", target="alice")]))
+    await ledger.read_one_by_one(log)
+    bare = rows(config, HELD)
+    run(config, "UPDATE ingest.bulk SET state = 'done', raw_end = 0")
+    await builder.round()
+
+    await recounter.round()
+
+    assert bare == [(account("alice"), None, MARCH)]
+    assert rows(config, HELD) == [(account("alice"), Block(1).time, MARCH)]
+
+
+@pytest.mark.parametrize(("low", "moves", "place"), GIVEN_BACK)
+async def test_what_moves_on_while_it_is_dated_keeps_what_the_ledger_says(
+    config: Config, ledger: LedgerHarness, recounter: Recounter, monkeypatch: pytest.MonkeyPatch, low: list[Event],
+    moves: list[Event], place: int,
+) -> None:  # fmt: skip
+    log = await undated(config, ledger, low, moves)
+    run(config, "UPDATE ledger.months SET indexed = true")
+    log.append(Block(MARCH + 1, moves))
+    look = recounter._look_at_undated
+
+    async def looking(*arguments: Any) -> object:
+        seen = await look(*arguments)
+        await ledger.read(log)
+        return seen
+
+    with monkeypatch.context() as patched:
+        patched.setattr(recounter, "_look_at_undated", looking)
+        await recounter.round()
+    between = rows(config, HELD)
+
+    await recounter.round()
+
+    top = (Block(MARCH + 1).time, MARCH + 1)
+    left = place < 0  # a balance, of which alice has some left
+    assert between == [(account("bob"), *top), *[(account("alice"), None, MARCH + 1)] * left]
+    assert rows(config, HELD) == [(account("bob"), *top), *[(account("alice"), Block(1).time, MARCH + 1)] * left]
+
+
+async def test_a_balance_that_stands_on_a_bare_month_marks_its_contract(config: Config, ledger: LedgerHarness) -> None:
+    """Where it stands is not known: what comes below it cannot be told."""
+    low, moves, _ = GIVEN_BACK[1]
+
+    await undated(config, ledger, low, moves)
+
+    assert rows(config, "SELECT contract FROM projection.recounts") == [(account("c"),)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_whatever_was_told_while_a_month_was_bare_is_dated_as_the_journal_says(
+    config: Config, ledger: LedgerHarness, recounter: Recounter, seed: int
+) -> None:
+    """Random events, with reorgs, replaced blocks and ranges read late; batches of any size."""
+    open_job(config, 1, 2)
+    run(config, "UPDATE ref.networks SET start_block = 1")
+    story, random, at = Story(Random(seed)), Random(seed), 0
+    while story.tell():
+        if random.random() < 0.5:
+            at = max(at, random.randint(0, len(story.log.records.get(0, []))))
+            await ledger.read(story.log, until=at)
+    await ledger.read(story.log)
+    waiting = rows(config, UNDATED)
+    story.normalized(config)
+    run(config, "UPDATE ledger.months SET indexed = true")
+
+    await recounter.round()
+
+    assert waiting
+    assert (rows(config, UNDATED), set(findings(config))) == ([], contradicting(story.log.chain))
+    assert failing(verified(config)).keys() & {"singles", "multis"} == set()

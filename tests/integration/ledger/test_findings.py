@@ -217,6 +217,51 @@ async def test_a_range_below_marks_the_contracts_that_have_events_above(config: 
     assert marked(config) == [C]
 
 
+async def test_a_balance_is_marked_where_an_event_comes_below_the_one_it_stands_on(
+    config: Config, ledger: LedgerHarness
+) -> None:
+    log = Log()
+    log.append(Block(5, [multi("above", "", "alice", 20), multi("other", "", "alice", 1, token=2)]))
+    log.append(Block(2, [multi("mint", "", "bob", 5), replace(multi("x", "", "alice", 3), contract="d")]))
+    normalized(config, log, (2, 2), (5, 5), late=1)
+    await ledger.read_one_by_one(log)
+    early = marked(config)
+    log.append(Block(3, [multi("sale", "alice", "bob", 7)]))
+    normalized(config, log, (2, 3), (5, 5), late=2)
+
+    await ledger.read_one_by_one(log)
+
+    assert (early, marked(config)) == ([], [C])
+
+
+async def test_a_balance_is_marked_where_an_event_is_taken_from_below_the_one_it_stands_on(
+    config: Config, ledger: LedgerHarness
+) -> None:
+    log = told([multi("mint", "", "alice", 5)], [multi("sale", "alice", "bob", 5)], [multi("more", "", "alice", 5)])
+    await read_whole(config, ledger, log)
+    log.revert(log.chain[0], reason="replace")
+
+    await read_whole(config, ledger, log)
+
+    assert marked(config) == [C]
+
+
+@pytest.mark.parametrize("one_by_one", [True, False])
+async def test_balances_of_a_branch_that_takes_the_place_of_another_are_not_marked(
+    config: Config, ledger: LedgerHarness, one_by_one: bool
+) -> None:
+    log = told([multi("mint", "", "alice", 9)], [multi("one", "alice", "bob", 2)], [multi("two", "alice", "bob", 3)])
+    for block in reversed(log.chain[1:]):
+        log.revert(block)
+    for number in (2, 3, 4):
+        log.append(Block(number, [multi(f"b{number}", "alice", "bob", 1)], fork="b"))
+    normalized(config, log)
+
+    await (ledger.read_one_by_one(log) if one_by_one else ledger.read(log))
+
+    assert marked(config) == []
+
+
 async def test_a_finding_falls_with_its_block(config: Config, ledger: LedgerHarness) -> None:
     log = told([MINT], [SECOND_MINT])
     await read_whole(config, ledger, log)

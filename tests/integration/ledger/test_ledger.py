@@ -46,3 +46,22 @@ async def test_a_reverted_transfer_gives_the_token_back(config: Config, ledger: 
     assert owners(config) == {(account("c"), 1): (account("alice"), 1)}
     assert journal(config) == [("apply", 1, tx("mint"), 1), ("apply", 2, tx("move"), 1), ("revert", 2, tx("move"), 2)]
     assert rows(config, "SELECT since = to_timestamp(1704067202) FROM projection.ownership_view") == [(True,)]
+
+
+async def test_of_each_contract_the_last_event_below_the_head_is_written_down(
+    config: Config, ledger: LedgerHarness
+) -> None:
+    late_seqs = "SELECT contract, late_seq FROM projection.late_events"
+    log = Log()
+    log.append(Block(3, [Event(tx="one", target="alice"), Event(tx="two", target="alice", contract="d")]))
+    await ledger.read(log)
+    on_top = rows(config, late_seqs)
+
+    log.append(Block(1, [Event(tx="old", token=2, target="alice"), Event(tx="older", token=3, target="bob")]))
+    await ledger.read(log)
+    below = rows(config, late_seqs)
+    log.append(Block(4, [Event(tx="new", token=4, target="bob")]))
+    await ledger.read(log)
+
+    assert on_top == []
+    assert below == rows(config, late_seqs) == [(account("c"), 4)]

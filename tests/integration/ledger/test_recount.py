@@ -14,7 +14,7 @@ from tests.integration.ledger.conftest import MakeLedger
 from tests.integration.ledger.harness import Block, Event, LedgerHarness, Log, account, rows
 from tests.integration.ledger.reading import FINDINGS, findings, marked, normalized, read_whole
 from tests.integration.ledger.telling import Story, contradicting
-from tests.integration.verify.proven import verified
+from tests.integration.verify.proven import failing, verified
 
 C = account("c")
 MINT = Event(tx="mint", target="alice")
@@ -119,6 +119,48 @@ async def test_a_balance_that_was_below_zero_is_found_though_later_events_fill_i
 
     assert before == {C}
     assert (findings(config), marked(config)) == ({1: ("negative sum", 1)}, [])
+
+
+@pytest.mark.parametrize(("given", "found"), [(7, {1: ("negative sum", 3)}), (5, {})])
+@pytest.mark.parametrize("one_by_one", [True, False])
+async def test_a_balance_that_gave_too_much_in_a_range_read_late_is_found_though_it_has_more_above(
+    config: Config, ledger: LedgerHarness, recounter: Recounter, one_by_one: bool, given: int, found: object
+) -> None:
+    log = Log()
+    log.append(Block(4, [multi("above", "", "alice", 20)]))
+    log.append(Block(5, [multi("on", "alice", "bob", 1)]))
+    late = log.position
+    log.append(Block(1))
+    log.append(Block(2, [multi("mint", "", "alice", 5)]))
+    log.append(Block(3, [multi("sale", "alice", "bob", given)]))
+    normalized(config, log, late=late)
+    await (ledger.read_one_by_one(log) if one_by_one else ledger.read(log))
+    before = marked(config)
+
+    await recounter.round()
+
+    assert before == [C]
+    assert (findings(config), marked(config)) == (found, [])
+
+
+@pytest.mark.parametrize("one_by_one", [True, False])
+async def test_a_balance_that_gave_what_a_replaced_block_brings_no_more_is_found(
+    config: Config, ledger: LedgerHarness, recounter: Recounter, one_by_one: bool
+) -> None:
+    log = Log()
+    mint, sale, more = multi("mint", "", "alice", 5), multi("sale", "alice", "bob", 5), multi("more", "", "alice", 5)
+    for number, event in enumerate((mint, sale, more), 1):
+        log.append(Block(number, [event]))
+    log.append(Block(4))
+    for number, events in enumerate(([], [sale], [more]), 1):
+        log.revert(log.chain[number - 1], reason="replace")
+        log.append(Block(number, events, fork="b"))
+    normalized(config, log, late=log.position - 1)
+    await (ledger.read_one_by_one(log) if one_by_one else ledger.read(log))
+
+    await recounter.round()
+
+    assert (findings(config), marked(config)) == ({1: ("negative sum", 2)}, [])
 
 
 async def test_a_finding_heals_once_what_was_missing_is_there(
@@ -329,3 +371,4 @@ async def test_findings_are_those_of_a_model_that_counts_from_scratch(
     report = verified(config)
     assert ({int(found.token_id) for found in report.findings}, report.healed) == (expected, 0)
     assert rows(config, FINDINGS) == kept
+    assert failing(report).keys() & {"singles", "multis"} == set()

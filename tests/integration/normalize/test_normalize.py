@@ -210,7 +210,93 @@ async def test_a_final_block_is_replaced_in_place(raw: RawTopic, normalizer: Nor
     assert {b.reason for batches in taken.values() for b in batches if b.op == "revert"} == {"replace"}
     assert raw.rows("SELECT state FROM ingest.quarantine") == [("reverted",)]
     assert raw.rows("SELECT head_number, finalized, late_position FROM ingest.heads") == [(3, 3, 4)]
+    assert raw.rows(LATE) == [(1, 1, 4)]
     assert raw.rows('SELECT "from", "to" FROM ingest.coverage') == [(1, 3)]
+
+
+LATE = 'SELECT "from", "to", raw_offset FROM ingest.late ORDER BY raw_offset'
+
+
+async def test_heights_that_came_late_are_named_with_the_record_that_a_partition_must_have_read(
+    raw: RawTopic, normalizer: Normalizer
+) -> None:
+    chain = chain_of()
+    records = appends(chain, 9, lease=0, first=True, finalized=9)
+    begin = replace(records[6], starts_range=True)
+    await raw.write(begin, *records[7:])
+    await normalizer.run()
+    on_top = raw.rows(LATE)
+
+    await raw.write(records[0], *records[1:4], replace(records[5], starts_range=True))
+    await normalizer.run()
+
+    assert on_top == []
+    assert raw.rows(LATE) == [(1, 4, 6), (6, 6, 7)]
+
+
+async def test_late_heights_are_forgotten_once_every_partition_has_read_so_far(
+    raw: RawTopic, normalizer: Normalizer
+) -> None:
+    chain = chain_of()
+    records = appends(chain, 6, lease=0, first=True, finalized=6)
+    others = raw.facts.partitions - 1
+    found = []
+
+    await raw.write(replace(records[5], starts_range=True), records[0])
+    await normalizer.run()
+    for positions, record in (
+        ([1] * others, records[1]),
+        ([1] * others + [0], records[2]),
+        ([2] * others + [3], records[3]),
+    ):
+        stand(raw, positions)
+        await raw.write(record)
+        await normalizer.run()
+        found.append([row[2] for row in raw.rows(LATE)])
+
+    assert found == [[1, 2], [1, 2, 3], [3, 4]]
+
+
+def stand(raw: RawTopic, positions: list[int]) -> None:
+    """The raw offsets up to which partitions of the ledger have read."""
+    query = (
+        "INSERT INTO system.partition_head (consumer, partition, network, position)"
+        " SELECT 'ledger', place, %(network)s, position"
+        " FROM unnest(%(positions)s::bigint[]) WITH ORDINALITY AS p (position, place)"
+        " ON CONFLICT (consumer, partition, network) DO UPDATE SET position = excluded.position RETURNING 1"
+    )
+    raw.rows(query, network=NETWORK, positions=positions)
+
+
+async def test_a_branch_that_was_proven_leaves_nothing_late_and_what_was_not_does(
+    raw: RawTopic, normalizer: Normalizer
+) -> None:
+    chain = chain_of()
+    records = appends(chain, 3, lease=0, first=True)
+    await raw.write(claim(), records[0], replace(records[1], proof="logs", reasons=["bloom_superset"]), records[2])
+    await raw.write(revert(chain.blocks[2], 0))
+    await normalizer.run()
+    proven = raw.rows(LATE)
+
+    await raw.write(revert(chain.blocks[1], 0), records[1], records[2])
+    await normalizer.run()
+
+    assert proven == []
+    assert raw.rows(LATE) == [(2, 2, 5)]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_a_reverted_block_with_a_hole_is_late(raw: RawTopic, normalizer: Normalizer, at_once: bool) -> None:
+    chain = chain_of()
+    records = appends(chain, 2, lease=0, first=True)
+    await raw.write(claim(), records[0], broken_log(records[1]))
+    if not at_once:
+        await normalizer.run()
+
+    await raw.write(revert(chain.blocks[1], 0))
+    await normalizer.run()
+
+    assert raw.rows(LATE) == [(2, 2, 3)]
 
 
 async def test_a_better_proof_of_equal_content_is_noted_and_of_other_content_is_a_letter(
@@ -227,6 +313,7 @@ async def test_a_better_proof_of_equal_content_is_noted_and_of_other_content_is_
     assert raw.rows("SELECT number, proof FROM ingest.blocks ORDER BY 1") == [(1, "receipts"), (2, "logs")]
     assert raw.rows('SELECT "from", proof FROM ingest.coverage ORDER BY 1') == [(1, "receipts"), (2, "logs")]
     assert raw.rows("SELECT reason FROM system.dlq") == [("content_differs",)]
+    assert raw.rows(LATE) == []
 
 
 async def test_reasons_go_into_blocks_and_coverage_and_fewer_of_them_are_a_better_proof(

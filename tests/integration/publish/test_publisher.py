@@ -9,6 +9,8 @@ from typing import Any, NoReturn
 import psycopg
 import pytest
 
+from ft.agents.ledger.posting import NetworkHead
+from ft.agents.ledger.steps import Head
 from ft.agents.publish.announcements import TOPICS, Topic
 from ft.agents.publish.handover import Handover
 from ft.agents.publish.publisher import Publisher
@@ -164,8 +166,130 @@ async def test_a_reorg_and_the_head_have_topics_of_their_own(
     head = outlet.read("finality")[-1]
     last = outlet.read("ownership_changed")[-1]
     assert (head["head_number"], head["head_hash"], head["finalized"]) == (2, Block(2, fork="b").hash, 1)
-    assert (last["kind"], last["block_number"], last["finalized"]) == ("finality", 2, 1)
-    assert last["position"] == head["position"]
+    assert head["ownership_seq"] == last["seq"]
+
+
+async def test_heads_stand_where_they_were_among_the_rows_however_far_the_publisher_is_behind(
+    make_outlet: MakeOutlet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ft.agents.ledger.hop.FINALITY_INTERVAL_S", 0.0)
+    outlet = await make_outlet()
+    log = story()
+    await outlet.harness.read_one_by_one(log)
+
+    await outlet.publish_all()
+    log.append(Block(9))
+    await outlet.harness.read_one_by_one(log)
+    await outlet.publish_all()
+
+    heads, changes = outlet.read("finality"), outlet.read("ownership_changed")
+    assert [head["head_number"] for head in heads] == [1, 2, 9]  # the first that waits, the newest, one more
+    assert [head["ownership_seq"] for head in heads] == [1, changes[-1]["seq"], changes[-1]["seq"]]
+    assert [head["prev_seq"] for head in heads] == [0, *[head["seq"] for head in heads[:-1]]]
+    assert rows(outlet.config, "SELECT finality_seq FROM system.publish_cursor") == [(heads[-1]["seq"],)]
+
+
+async def test_an_event_that_was_final_when_it_was_written_is_announced_as_final(
+    make_outlet: MakeOutlet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outlet = await make_outlet(remembers=False)
+    log, take = Log(), outlet.publisher._next
+
+    async def takes_what_comes_just_now(*_: object) -> Any:
+        monkeypatch.setattr(outlet.publisher, "_next", take)
+        log.finalized = 2
+        log.append(Block(2, [Event(tx="late", token=2, target="bob")]))
+        await outlet.harness.read(log)
+        return await take(*_)
+
+    log.append(Block(1, [Event(tx="mint", target="alice")]))
+    await outlet.harness.read(log)
+    monkeypatch.setattr(outlet.publisher, "_next", takes_what_comes_just_now)
+
+    await outlet.publish_all()
+
+    statuses = {
+        c["block_number"]: c["finality_status"] for c in outlet.read("ownership_changed") if c["kind"] == "mint"
+    }
+    assert statuses[2] == "finalized"
+
+
+async def test_what_the_ledger_commits_while_rows_are_read_waits_until_it_says_where_it_stands(
+    make_outlet: MakeOutlet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outlet = await make_outlet(remembers=False)
+    log = Log()
+    log.append(Block(1, [Event(tx="mint", target="alice")]))
+    await outlet.harness.read(log)
+    outlet.harness.claims[0].next_seq = 1
+
+    assert await outlet.publisher.round() == 0
+    outlet.harness.claims[0].next_seq = 2
+
+    assert await outlet.publisher.round() == 1
+
+
+async def test_heads_that_are_sent_again_never_go_back(
+    make_outlet: MakeOutlet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ft.agents.ledger.hop.FINALITY_INTERVAL_S", 0.0)
+    outlet = await make_outlet()
+    await outlet.harness.read_one_by_one(story())
+
+    async def is_away(*_: object) -> None:
+        raise psycopg.OperationalError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(outlet.publisher, "_move", is_away)
+        with pytest.raises(psycopg.OperationalError):
+            await outlet.publisher.round()
+    await outlet.publisher._let_go()
+    await outlet.publish_all()
+
+    assert [head["head_number"] for head in outlet.read("finality")] == [1, 2, 2]
+
+
+async def test_heads_that_nobody_noted_are_followed_by_greater_ones_of_the_next_process(
+    make_outlet: MakeOutlet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outlet = await make_outlet()
+    await outlet.harness.read(log := story())
+
+    async def die(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(outlet.publisher, "_move", die)
+    with pytest.raises(asyncio.CancelledError):
+        await outlet.publisher.round()
+    heir = await make_outlet("heir")
+    await heir.harness.ledger.tick()
+    await heir.publish_all()
+
+    first, second = heir.read("finality")
+    assert second["seq"] > first["seq"]
+    assert second["prev_seq"] <= first["seq"]
+    assert (second["head_number"], second["position"]) == (2, log.position - 1)
+
+
+async def test_a_head_that_a_process_says_after_another_one_has_the_partition_moves_no_cursor(
+    make_outlet: MakeOutlet,
+) -> None:
+    zombie = await make_outlet("zombie")
+    await zombie.harness.read(story())
+    await zombie.publish_all()
+    before = rows(zombie.config, "SELECT finality_seq FROM system.publish_cursor")
+    await make_outlet("two")
+    zombie.publisher.offer([], [replace_after(zombie)])
+
+    await zombie.publisher.round()
+
+    assert rows(zombie.config, "SELECT finality_seq FROM system.publish_cursor") == before
+
+
+def replace_after(outlet: Outlet) -> NetworkHead:
+    """A head at the end of what is announced."""
+    claim = outlet.harness.claims[0]
+    return NetworkHead(0, NETWORK, Head(number=77), 0, 99, claim.next_seq - 1, (claim.epoch, claim.times))
 
 
 async def test_a_publisher_killed_between_acknowledgement_and_cursor_repeats_with_the_same_seq(
@@ -218,7 +342,9 @@ async def test_a_refused_record_blocks_its_partition_until_it_is_cleared_and_lea
     await outlet.publish_all()
 
     assert [c["seq"] for c in outlet.read("ownership_changed")] == [1]
-    assert list(dict.fromkeys(c["seq"] for c in outlet.read("ownership_changed", 1))) == [1, 2]
+    assert list(dict.fromkeys(c["seq"] for c in outlet.read("ownership_changed", 1))) == [1]
+    assert outlet.read("finality") == []
+    assert [head["ownership_seq"] for head in outlet.read("finality", 1)] == [1]
     dead = 'SELECT topic, partition, "offset", reason, state FROM system.dlq'
     assert rows(outlet.config, dead) == [(name, 0, 2, "refused", "open")]
     assert rows(outlet.config, "SELECT blocked IS NOT NULL FROM system.publish_cursor ORDER BY partition") == [
@@ -229,7 +355,36 @@ async def test_a_refused_record_blocks_its_partition_until_it_is_cleared_and_lea
     with psycopg.connect(outlet.config.postgres) as conn:
         conn.execute("UPDATE system.publish_cursor SET blocked = NULL")
     await outlet.publish_all()
-    assert [c["seq"] for c in outlet.read("ownership_changed")] == [1, 2, 3, 4]
+    assert [c["seq"] for c in outlet.read("ownership_changed")] == [1, 2, 3]
+    assert [head["ownership_seq"] for head in outlet.read("finality")] == [3]
+
+
+async def test_where_heads_are_refused_rows_go_on_and_heads_come_later(
+    make_outlet: MakeOutlet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outlet = await make_outlet()
+    await outlet.harness.read(log := story())
+    insist, names = outlet.publisher._insist, outlet.publisher._names
+
+    async def refuses_heads(place: Any, announcement: Any, headers: Any) -> str | None:
+        return "too much" if announcement.topic == "finality" else await insist(place, announcement, headers)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(outlet.publisher, "_insist", refuses_heads)
+        patch.setitem(names, "finality", "no such topic")
+        await outlet.publish_all()
+    log.append(Block(3, [Event(tx="later", token=9, target="dora")]))
+    await outlet.harness.read(log)
+    await outlet.publish_all()
+
+    assert outlet.read("ownership_changed")[-1]["block_number"] == 3
+    assert outlet.read("finality") == []
+    monkeypatch.setattr(outlet.publisher, "_heads_wait", {})
+    monkeypatch.setattr("ft.agents.ledger.hop.FINALITY_INTERVAL_S", 0.0)
+    await outlet.harness.ledger.tick()
+    await outlet.publish_all()
+
+    assert [head["head_number"] for head in outlet.read("finality")] == [3]
 
 
 async def test_a_running_publisher_follows_commits(make_outlet: MakeOutlet) -> None:
@@ -256,7 +411,7 @@ async def test_rows_that_memory_no_longer_holds_are_read_from_the_journal(
     await outlet.publish_all()
 
     assert outlet.publisher._handover.take(0, 0, 10)[0] == []
-    seqs = sorted({r["seq"] for topic in TOPICS for r in outlet.read(topic)})
+    seqs = sorted({r["seq"] for topic in TOPICS if topic != "finality" for r in outlet.read(topic)})
     assert seqs == list(range(1, outlet.harness.claims[0].next_seq))
 
 

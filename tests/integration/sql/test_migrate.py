@@ -86,10 +86,39 @@ def test_what_an_older_version_knew_is_kept_and_what_it_believed_is_doubted(conf
     assert (settings["ethereum"], settings["cronos"]) == ("false", "true")
 
 
+def test_holdings_that_an_older_version_left_undated_are_found(config: Config) -> None:
+    """Undo what 0036 made, leave holdings, and migrate."""
+    with psycopg.connect(config.postgres) as conn:
+        conn.execute("DROP TABLE ledger.undated")
+        conn.execute("DELETE FROM system.migrations WHERE name LIKE '0036%'")
+        conn.cursor().executemany(
+            "INSERT INTO market.ownership_current (network, contract, token_id, slot, account, quantity, since,"
+            " block_number, log_index, sub_index, standard, implicit)"
+            " VALUES ('n', 'c', %s, %s, %s, %s, to_timestamp(%s), %s, 0, 0, 's', %s)",
+            [
+                (1, "", "a", 1, None, 5, False),
+                (2, "", "a", 1, 7, 5, False),
+                (3, "", "a", 1, None, -1, True),
+                (4, "", "", 1, None, 5, False),
+                (5, "a", "a", 3, None, 5, False),
+                (6, "a", "a", 3, 7, -1, False),
+                (7, "a", "a", 3, 7, 5, False),
+                (8, "a", "a", 0, None, -1, False),
+            ],
+        )
+
+    applied = migrate(config.postgres, config)
+
+    with psycopg.connect(config.postgres) as conn:
+        found = conn.execute("SELECT token_id::int, slot FROM ledger.undated ORDER BY 1").fetchall()
+    assert applied == ["0036_undated.sql"]
+    assert found == [(1, ""), (5, "a"), (6, "a")]
+
+
 def test_contracts_that_an_older_version_met_are_known_by_what_they_tell_of(config: Config) -> None:
     """Undo what 0022 made, leave a journal, and migrate."""
     with psycopg.connect(config.postgres) as conn:
-        conn.execute("DROP TABLE ledger.contract_kinds")
+        conn.execute("DROP VIEW projection.late_events; DROP TABLE ledger.contract_kinds")
         conn.execute("DROP FUNCTION ledger.single_ids")
         conn.execute("CREATE TABLE ledger.hybrids (network text, contract text, partition integer)")
         conn.execute("DELETE FROM system.migrations WHERE name LIKE '0022%'")

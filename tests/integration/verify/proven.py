@@ -85,8 +85,8 @@ async def run_project(config: Config, *, leave_unread: int = 0) -> None:
         rows = rows[: len(rows) - leave_unread]
         conn = await connect_writer(config)
         await store(conn, events_of(announced(rows)))
-        for row in (r for r in rows if r["op"] == "finality"):
-            await _write_head(conn, row)
+        if rows and not leave_unread:
+            await _write_heads(conn, partition, rows[-1]["seq"])
         await conn.execute(
             "INSERT INTO system.partition_owner (consumer, topic, partition, next_seq) VALUES ('project', %s, %s, %s)",
             (Topics(config.topic_prefix).ownership_changed, partition, rows[-1]["seq"] + 1 if rows else 1),
@@ -138,23 +138,15 @@ def _change(row: dict[str, Any]) -> OwnershipChanged:
     )
 
 
-async def _write_head(conn: Any, row: dict[str, Any]) -> None:
+async def _write_heads(conn: Any, partition: int, seq: int) -> None:
+    """Project is where the ledger is, and knows it."""
     await conn.execute(
         "INSERT INTO system.partition_head (consumer, partition, network, position, head_number, head_hash, head_time,"
-        " safe, finalized) VALUES ('project', %s, %s, %s, %s, %s, %s, %s, %s)"
-        " ON CONFLICT (consumer, partition, network) DO UPDATE SET position = excluded.position,"
-        " head_number = excluded.head_number, head_hash = excluded.head_hash, head_time = excluded.head_time,"
-        " safe = excluded.safe, finalized = excluded.finalized",
-        (
-            row["partition"],
-            row["network"],
-            row["control"]["position"],
-            row["block_number"],
-            row["block_hash"],
-            row["block_time"],
-            row["control"]["safe"],
-            row["control"]["finalized"],
-        ),
+        " safe, finalized, after_seq)"
+        " SELECT c.name, h.partition, h.network, h.position, h.head_number, h.head_hash, h.head_time, h.safe,"
+        " h.finalized, %s FROM system.partition_head h, (VALUES ('project'), ('heads')) AS c (name)"
+        " WHERE h.consumer = 'ledger' AND h.partition = %s",
+        (seq, partition),
     )
 
 

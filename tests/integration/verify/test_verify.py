@@ -141,6 +141,28 @@ DAMAGES = {
             " WHERE ctid = (SELECT min(ctid) FROM market.ownership_current WHERE slot <> '')"
         ),
     ),
+    "a token since another time": (
+        "singles",
+        (
+            "UPDATE market.ownership_current SET since = NULL"
+            " WHERE ctid = (SELECT min(ctid) FROM market.ownership_current"
+            " WHERE slot = '' AND NOT implicit AND account <> '0x0000000000000000000000000000000000000000')"
+        ),
+    ),
+    "a balance since another time": (
+        "multis",
+        (
+            "UPDATE market.ownership_current SET since = NULL"
+            " WHERE ctid = (SELECT min(ctid) FROM market.ownership_current WHERE slot <> '' AND quantity > 0)"
+        ),
+    ),
+    "a balance that stands on another event": (
+        "multis",
+        (
+            "UPDATE market.ownership_current SET block_number = -1, log_index = -1, sub_index = -1"
+            " WHERE ctid = (SELECT min(ctid) FROM market.ownership_current WHERE slot <> '' AND quantity > 0)"
+        ),
+    ),
     "a projected holding": ("holdings", f"DELETE FROM projection.holdings WHERE {ONE.format('projection.holdings')}"),
     "a card": (
         "cards",
@@ -202,6 +224,20 @@ def _restore(conn: psycopg.Connection[tuple[object, ...]]) -> None:
     for number, table in enumerate(TABLES):
         conn.execute(f"INSERT INTO {table} SELECT * FROM kept_{number}".encode())
     conn.commit()
+
+
+async def test_holdings_that_wait_for_a_month_to_be_dated_are_no_difference_and_told(proven: Config) -> None:
+    execute(proven, "UPDATE market.ownership_current SET since = NULL, block_number = -1 WHERE slot <> ''")
+    execute(proven, "UPDATE market.ownership_current SET since = NULL WHERE slot = ''")
+    execute(
+        proven,
+        "INSERT INTO ledger.undated SELECT network, contract, token_id, slot FROM market.ownership_current",
+    )
+
+    report = verified(proven)
+
+    assert failing(report).keys() & {"singles", "multis"} == set()
+    assert any("holdings are not dated yet" in note for note in report.notes)
 
 
 async def test_the_command_lists_differences_and_exits_1(proven: Config, ft_verify: RunVerify) -> None:

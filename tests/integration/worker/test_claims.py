@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from ft.config import Config
+from ft.errors import OffsetMismatch
 from ft.streams.claims import Claims
 from ft.streams.topics import Topics, create_topics
 
@@ -70,3 +71,23 @@ async def test_a_process_that_ends_begins_nothing_new(config: Config, topic: str
 
     assert claims.held("ledger") == []
     assert all(not claim.held for claim in taken)
+
+
+async def test_who_was_away_for_longer_than_heads_are_kept_goes_on_where_they_begin(
+    config: Config, topic: str, claims: Claims
+) -> None:
+    claims.lossy.add(topic)
+
+    [claim] = await claims.take({(topic, 0): (7, 9)})
+
+    assert (claim.next_offset, stored(config)) == (7, [(7,)])
+
+
+async def test_records_that_are_missing_of_any_other_topic_are_a_loss(topic: str, claims: Claims) -> None:
+    with pytest.raises(OffsetMismatch, match="Records are missing"):
+        await claims.take({(topic, 0): (7, 9)})
+
+
+def stored(config: Config) -> list[tuple[int]]:
+    with psycopg.connect(config.postgres) as conn:
+        return conn.execute("SELECT next_offset FROM system.partition_owner WHERE partition = 0").fetchall()

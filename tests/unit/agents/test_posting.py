@@ -116,6 +116,31 @@ def test_a_slice_at_or_below_the_head_that_the_partition_had_is_late() -> None:
     assert posting.late == {1}
 
 
+def test_of_what_comes_at_or_below_a_head_the_last_event_of_each_contract_is_noted() -> None:
+    chain = Chain(40)
+    first = chain.append("s")
+    low = replace(chain.append("t"), block=Block(40, "0x40b", TIME))
+    events = low.columns
+    twice = Columns(**{name: list(getattr(events, name)) * 2 for name in Columns.__slots__})
+    low = replace(low, columns=replace(twice, tx_hash=["t", "u"], echo=[False, True]))
+
+    assert posted([first]).late_seqs == {}
+    assert posted([first, low, chain.append("v")]).late_seqs == {(NETWORK, "0xc"): 2}
+
+
+def test_what_is_taken_back_is_late_and_so_is_what_comes_up_to_the_height_of_then() -> None:
+    chain = Chain(40)
+    begun = posted([chain.append("s"), chain.grow(2)])
+    taken = posted([chain.revert(), chain.revert(), chain.revert("s")], begun)
+    again = posted([chain.grow(), chain.append("w"), chain.append("x"), chain.append("y")], taken)
+    quiet = posted([chain.revert(), chain.grow()], posted([chain.grow()]))
+
+    assert taken.late_seqs == {(NETWORK, "0xc"): 2}
+    assert [s.block.number for s in again.stretches if s.op == "apply"] == [42, 43, 44]
+    assert again.late_seqs == {(NETWORK, "0xc"): again.stretches[-1].seq_from - 1}
+    assert quiet.late_seqs == {}
+
+
 def test_a_replaced_block_in_the_middle_leaves_the_head_alone() -> None:
     chain = Chain(40)
     begun = posted([chain.append("t"), chain.grow(9)])

@@ -1,15 +1,27 @@
 """The block that the projections are the state of: its number, and of that very block hash and time, or neither."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import pytest
 
-from ft.agents.project.heads import PartitionHead, after
+from ft.agents.project import heads
+from ft.agents.project.heads import LedgerHead, PartitionHead
+from ft.agents.project.said import AnyChange
 from ft.schemas.events import OwnershipChanged
 
 MINT = OwnershipChanged(
     seq=1, prev_seq=0, kind="mint", op="apply", network="n", block_number=3, block_hash="0x3", block_time=1_003
 )
+
+
+def after(
+    before: Mapping[str, PartitionHead], records: Iterable[AnyChange], ledger: Mapping[str, LedgerHead] | None = None
+) -> dict[str, PartitionHead]:
+    read = list(records)
+    return heads.after(before, read, ledger or {}, read[-1].seq)
+
+
 BEFORE = {"n": PartitionHead(head_number=2, head_hash="0x2", head_time=1_002)}
 
 
@@ -48,3 +60,25 @@ def test_an_event_that_is_not_final_is_of_the_branch_that_counts_also_where_noth
 
 def test_a_final_event_below_the_head_was_read_late_and_leaves_it() -> None:
     assert after(BEFORE, [replace(MINT, block_number=1, finality_status="finalized")]) == BEFORE
+
+
+SAID = PartitionHead(position=9, head_number=7, head_hash="0x7", head_time=1_007, safe=6, finalized=5)
+
+
+@pytest.mark.parametrize("place", [1, 2])
+def test_a_head_counts_from_its_place_among_the_records_on(place: int) -> None:
+    two = replace(MINT, seq=2, block_number=8, block_hash="0x8", block_time=1_008)
+
+    (head,) = after(BEFORE, [MINT, two], {"n": LedgerHead(seq=1, after=place, head=SAID)}).values()
+
+    assert head == (SAID if place == 2 else replace(SAID, head_number=8, head_hash="0x8", head_time=1_008))
+
+
+def test_a_head_beyond_the_records_has_to_wait() -> None:
+    (head,) = after(BEFORE, [MINT], {"n": LedgerHead(seq=1, after=2, head=SAID)}).values()
+
+    assert (head.head_number, head.position) == (3, -1)
+
+
+def test_a_head_of_a_network_of_which_nothing_was_read_counts_too() -> None:
+    assert after(BEFORE, [MINT], {"quiet": LedgerHead(seq=1, after=1, head=SAID)})["quiet"] == SAID

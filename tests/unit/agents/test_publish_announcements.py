@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ft.agents.ledger.journal import BALANCES_COUNT, Led, Stretch
-from ft.agents.ledger.steps import Block, Columns
-from ft.agents.publish.announcements import TOPICS, Announcement, Announcer, Cursor, Marks, Topic, number
+from ft.agents.ledger.posting import NetworkHead
+from ft.agents.ledger.steps import Block, Columns, Head
+from ft.agents.ledger.unsettled import Marks
+from ft.agents.publish.announcements import TOPICS, Announcement, Announcer, Cursor, Topic, number
 from ft.schemas.codec import Codec
 from ft.schemas.events import AssetCreated, OwnershipChanged, to_record
 from ft.schemas.ids import EVM_ZERO, asset_id, asset_uuid, event_id, transaction_hash
@@ -166,19 +168,29 @@ def control(op: Any, **values: int) -> Stretch:
     return Stretch(partition=0, seq_from=9, network="polygon", block=Block(40, "0xh", 5), op=op, control=values)
 
 
-def test_a_finality_row_goes_to_two_topics_each_with_its_own_predecessor() -> None:
+def test_a_finality_row_goes_to_the_subscribers_of_the_events() -> None:
     row = control("finality", safe=38, finalized=30, position=77)
 
-    first, second = ANNOUNCER.announce(row, Cursor(finality=3, ownership_changed=8), Marks())
+    (only,) = ANNOUNCER.announce(row, cursor := Cursor(finality=3, ownership_changed=8), Marks())
 
-    head = CODECS["finality"].decode(first.value)
-    change = CODECS["ownership_changed"].decode(second.value)
-    assert (first.topic, head["prev_seq"], head["head_number"], head["safe"], head["position"]) == (
-        "finality", 3, 40, 38, 77,
-    )  # fmt: skip
-    assert (second.topic, change["prev_seq"], change["kind"], change["block_number"], change["finalized"]) == (
+    change = CODECS["ownership_changed"].decode(only.value)
+    assert (only.topic, change["prev_seq"], change["kind"], change["block_number"], change["finalized"]) == (
         "ownership_changed", 8, "finality", 40, 30,
     )  # fmt: skip
+    assert (cursor.seq, cursor.ownership_changed, cursor.finality) == (9, 9, 3)
+
+
+def test_a_head_says_after_which_record_of_the_events_it_stands() -> None:
+    at = NetworkHead(0, "polygon", Head(40, "0xh", 5, 38, 30), 5, 77, after=9)
+
+    only = ANNOUNCER.head(at, 8, 12, cursor := Cursor(seq=9, finality=3, ownership_changed=8))
+
+    assert only.topic == "finality"
+    assert CODECS["finality"].decode(only.value) == {
+        "schema_version": 1, "seq": 12, "prev_seq": 3, "network": "polygon", "head_number": 40, "head_hash": "0xh",
+        "head_time": 5, "safe": 38, "finalized": 30, "position": 77, "generation": GENERATION, "ownership_seq": 8,
+    }  # fmt: skip
+    assert (cursor.seq, cursor.finality) == (9, 12)
 
 
 def test_a_reorg_row_names_its_ancestor() -> None:

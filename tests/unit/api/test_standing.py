@@ -45,6 +45,7 @@ ROW = CollectionRow(
     counted_safe=90,
     counted_finalized=80,
     open_block=None,
+    uncounted=False,
 )
 UNREAD = replace(ROW, position=None, head_number=None, counted_number=None)
 
@@ -57,6 +58,7 @@ UNREAD = replace(ROW, position=None, head_number=None, counted_number=None)
         ({"counted_hash": "0xbb"}, False),
         ({"counted_number": None, "counted_hash": None}, False),
         ({"open_block": 101}, False),
+        ({"uncounted": True}, False),
     ],
 )
 def test_project_is_level_at_the_same_block_and_the_whole_of_it(behind: dict[str, Any], level: bool) -> None:
@@ -73,6 +75,13 @@ def test_counters_that_saw_nothing_of_the_open_block_are_whole(
 
     assert is_amid_block(row, last_block) is amid
     assert is_amid_block(row, None) is False
+
+
+def test_counters_that_lack_a_part_below_the_head_are_of_no_block() -> None:
+    row = replace(ROW, uncounted=True)
+
+    assert is_amid_block(row, 100)
+    assert is_amid_block(row, None)
 
 
 def test_each_head_is_its_own() -> None:
