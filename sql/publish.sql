@@ -12,9 +12,9 @@ WHERE partition = ANY(%(partitions)s::int[]);
 
 -- name: marks
 -- Which heights are safe and final, for the finality of a record at publishing.
-SELECT partition, network, safe, finalized
+SELECT network, safe, finalized
 FROM system.partition_head
-WHERE consumer = 'ledger' AND partition = ANY(%(partitions)s::int[]);
+WHERE consumer = 'ledger' AND partition = %(partition)s;
 
 -- name: journal_rows
 -- What follows in the journal; the partition's rows are gapless.

@@ -131,12 +131,10 @@ class Publisher:
             self._handover.keep(())  # the journal has it all
             return 0
         places = await self._held()
-        taken = [(place, await self._next(place)) for place in places]
-        marks = await self._marks(places)  # after the rows: those that were final when they came are announced as such
         before = {place.claim.partition: replace(place.cursor) for place in places}
         try:
-            for place, rows in taken:
-                self._send_rows(place, rows, marks)
+            for place in places:
+                self._send_rows(place, *await self._taken(place))
                 await asyncio.sleep(0)
             await self._flush()
             if sum(self._send_heads(place) for place in places):
@@ -147,7 +145,7 @@ class Publisher:
             for place in places:
                 place.cursor = before[place.claim.partition]
                 place.passed.clear()
-            return sum([await self._one_by_one(place, rows, marks) for place, rows in taken])
+            return sum([await self._one_by_one(place, *await self._taken(place)) for place in places])
         await self._move(places, before)
         for place in places:
             self._heads.sent(list(place.passed))
@@ -204,17 +202,22 @@ class Publisher:
         self._heads.forget_before(claim.partition, seq)
         return claim.next_seq - 1 > seq or bool(self._standing(place))
 
-    async def _marks(self, places: Sequence[_Place]) -> dict[tuple[int, str], Marks]:
-        if not places:
-            return {}
+    async def _taken(self, place: _Place) -> tuple[list[Stretch], dict[str, Marks]]:
+        """What follows the cursor, and the networks' marks: read after it, so that what was final when the ledger wrote
+        it is announced as final."""
+        rows = await self._next(place)
+        return rows, await self._marks(place.claim.partition) if rows else {}
+
+    async def _marks(self, partition: int) -> dict[str, Marks]:
         conn = await self._connection()
-        values = {"partitions": [place.claim.partition for place in places]}
-        rows = await (await conn.execute(load("publish")["marks"], values, prepare=True)).fetchall()
+        rows = await (await conn.execute(load("publish")["marks"], {"partition": partition}, prepare=True)).fetchall()
         await conn.commit()
-        return {(row[0], row[1]): Marks(row[2], row[3]) for row in rows}
+        return {network: Marks(safe, finalized) for network, safe, finalized in rows}
 
     async def _next(self, place: _Place, rows_max: int = ROWS_MAX) -> list[Stretch]:
         partition, after = place.claim.partition, place.cursor.seq
+        if place.claim.next_seq - 1 <= after:
+            return []
         found, before = self._handover.take(partition, after, rows_max)
         if found:
             return found
@@ -226,7 +229,7 @@ class Publisher:
         await conn.commit()
         return stretches_of(partition, rows, rows_max)
 
-    def _send_rows(self, place: _Place, rows: Sequence[Stretch], marks: Mapping[tuple[int, str], Marks]) -> None:
+    def _send_rows(self, place: _Place, rows: Sequence[Stretch], marks: Mapping[str, Marks]) -> None:
         self._pass_heads(place)
         for stretch in rows:
             headers = _headers(stretch)
@@ -262,9 +265,8 @@ class Publisher:
         self._head_positions[partition, head.network] = head.position
         return self._announcer.head(head, ownership_seq, seq, place.cursor)
 
-    def _announced(self, place: _Place, stretch: Stretch, marks: Mapping[tuple[int, str], Marks]) -> Any:
-        known = marks.get((stretch.partition, stretch.network), Marks())
-        return self._announcer.announce(stretch, place.cursor, known)
+    def _announced(self, place: _Place, stretch: Stretch, marks: Mapping[str, Marks]) -> Any:
+        return self._announcer.announce(stretch, place.cursor, marks.get(stretch.network, Marks()))
 
     def _send(self, place: _Place, announcement: Announcement, headers: Headers | None) -> None:
         if self._outbox is None:
@@ -288,7 +290,7 @@ class Publisher:
             log.info("another process announces the partition now", partition=lost)
             self._places.pop(lost, None)
 
-    async def _one_by_one(self, place: _Place, rows: Sequence[Stretch], marks: Mapping[tuple[int, str], Marks]) -> int:
+    async def _one_by_one(self, place: _Place, rows: Sequence[Stretch], marks: Mapping[str, Marks]) -> int:
         """Announce the rows of one round singly, so that the one which is refused is known."""
         start = place.cursor.seq
         await self._insist_on_heads(place)

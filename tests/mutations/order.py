@@ -58,10 +58,9 @@ MUTATIONS: Final = (
     Mutation(
         name="marks-from-before-the-rows",
         path="agents/publish/publisher.py",
-        old="        taken = [(place, await self._next(place)) for place in places]\n"
-        "        marks = await self._marks(places)",
-        new="        marks = await self._marks(places)\n"
-        "        taken = [(place, await self._next(place)) for place in places]",
+        old="        rows = await self._next(place)\n"
+        "        return rows, await self._marks(place.claim.partition) if rows else {}\n",
+        new="        marks = await self._marks(place.claim.partition)\n        return await self._next(place), marks\n",
         tests=(PUBLISHER,),
     ),
     Mutation(
