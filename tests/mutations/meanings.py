@@ -307,7 +307,8 @@ MUTATIONS: Final = (
     Mutation(
         name="finality-of-the-network-at-publishing",
         path="sql/publish.sql",
-        old="SELECT network, safe, finalized\nFROM system.partition_head\nWHERE consumer = 'ledger' AND partition = %(partition)s;",
+        old="SELECT network, safe, finalized\nFROM system.partition_head\n"
+        "WHERE consumer = 'ledger' AND partition = %(partition)s;",
         new="SELECT network, max(safe), max(finalized)\nFROM system.partition_head\n"
         "WHERE consumer = 'ledger' AND %(partition)s >= 0 GROUP BY network;",
         tests=(PUBLISHER,),
