@@ -157,7 +157,7 @@ class Subscriber:
             return
         if seq <= told.last_seq or seq > cursor:
             return
-        if prev_seq < told.last_seq:
+        if prev_seq < told.last_seq and topic != FINALITY:
             told.strays += 1
             return
         if prev_seq > told.last_seq and topic != FINALITY:

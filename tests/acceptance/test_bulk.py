@@ -20,6 +20,7 @@ NETWORKS = ("bulky", "plain")
 OCTOBER_2025 = 1_759_276_800
 FIVE_DAYS_S = 432_000
 STATES = "SELECT state FROM ingest.bulk ORDER BY id"
+MARKED = "SELECT network, contract FROM projection.recounts"
 BARE = "SELECT month FROM ledger.months WHERE NOT indexed ORDER BY month"
 ANNOUNCED = "SELECT coalesce(sum(seq), 0)::bigint FROM system.publish_cursor"
 BUILDING = """
@@ -98,6 +99,7 @@ def test_a_bulk_backfill_killed_on_its_way_comes_to_what_an_ordinary_one_comes_t
     # And it is what an ordinary reader of the same chain holds.
     pipeline.ingest("plain", node.rpc_url, first=0, last=node.head())
     pipeline.caught_up("plain")
+    pipeline.until(lambda: not pipeline.sql(MARKED), "the contracts to be recounted")
     assert facts(pipeline, "bulky") == facts(pipeline, "plain")
 
 

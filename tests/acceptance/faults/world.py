@@ -60,8 +60,8 @@ class World:
         self._schemas = Schemas(config)
         self.codec = self._schemas.codec("raw_block", self.raw)
         self._producer = Producer(config)
-        self.claims = 2 * PARTITIONS + len(load_networks(config.networks_file))
-        """Partitions that the workers read: raw, normalized, ownership_changed."""
+        self.claims = 3 * PARTITIONS + len(load_networks(config.networks_file))
+        """Partitions that the workers read: raw, normalized, ownership_changed, finality."""
         self.written = 0
 
     def close(self) -> None:

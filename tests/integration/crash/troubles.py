@@ -9,11 +9,14 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 
+from ft.agents.publish.publisher import Publisher
 from ft.errors import BrokerError, Fenced
 from ft.streams import checkpoint
 from ft.streams.outbox import Outbox
 
 _GONE = "server closed the connection unexpectedly"
+_REFUSED_AT = 6
+"""The flush that fails first: rows and heads are flushed each, and some rows must be there."""
 
 
 @contextmanager
@@ -31,12 +34,12 @@ def quick() -> Iterator[None]:
 @contextmanager
 def troubled(*statements: str) -> Iterator[None]:
     """Once each: no connection; of each application a commit that never arrives, and one whose reply is lost; a fence
-    that does not move; the connection lost in the middle of ``statements`` (some words of each); a record refused, and
-    one refused five times."""
+    that does not move; the connection lost in the middle of ``statements`` (some words of each); a record refused,
+    one refused five times, and now and then a head refused."""
     calls: Counter[str] = Counter()
     connect = AsyncConnection.connect.__func__  # type: ignore[attr-defined]
     commit, execute = AsyncConnection.commit, AsyncConnection.execute
-    move_fence, flush = checkpoint.move_fence, Outbox.flush
+    move_fence, flush, send_heads = checkpoint.move_fence, Outbox.flush, Publisher._send_heads
 
     def is_time(what: str, *times: int) -> bool:
         calls[what] += 1
@@ -72,16 +75,23 @@ def troubled(*statements: str) -> Iterator[None]:
 
     async def flushing(self: Any) -> None:
         await flush(self)
-        if is_time("flush", 2):
+        if is_time("flush", _REFUSED_AT):
             raise BrokerError("refused, with all that was sent at once")
-        in_turn = self.send_count if calls["flush"] > 2 else 0
+        in_turn = self.send_count if calls["flush"] > _REFUSED_AT else 0
         calls["first"] += in_turn == 1
-        if in_turn == 3 and calls["first"] and is_time("third", 1):
-            raise BrokerError("refused, the third of those that are sent one by one")
+        if in_turn >= 3 and calls["first"] and is_time("third", 1):
+            raise BrokerError("refused, the third or a later one of those that follow")
         if in_turn == 1 and calls["third"] and is_time("again", *range(1, 31)):
             raise BrokerError("refused")
 
+    def sending_heads(self: Any, place: Any) -> int:
+        sent = send_heads(self, place)
+        if sent and is_time("heads", 2, 5, 8, 11, 14):
+            raise BrokerError("a head is refused")
+        return sent
+
     with quick(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Publisher, "_send_heads", sending_heads)
         patch.setattr(AsyncConnection, "connect", classmethod(connecting))
         patch.setattr(AsyncConnection, "commit", committing)
         patch.setattr(AsyncConnection, "execute", executing)
