@@ -203,6 +203,10 @@ class _Poster:
                 self._revert(step, standing)
             case Watermark():
                 pass
+        before, after = standing.head, step.head
+        if after.safe < before.safe or after.finalized < before.finalized:  # events may have been announced by those
+            told = standing.told
+            standing.told = Marks(max(told.safe, before.safe), max(told.finalized, before.finalized))
         standing.position = step.position
         standing.head = step.head
         if in_range(step.head.time):

@@ -19,8 +19,13 @@ SHARED = [checkpoint, claims, loop] if IS_LONG else []
 """In the short campaign normalize dies in these."""
 SEED = 12
 _ONCE = "no hash of the story comes twice; each of these tables is written in the transaction of the slice"
+_SINGLY = "heads that stand amid rows which are sent singly: tests/integration/publish has them"
 UNREACHED: dict[str, str] = {
     LEFT_OVER: "the ledger leaves nothing over",
+    "agents/publish/publisher.py Publisher._insist_on_heads: await self._insist(place, "
+    "self._head(place, head, before.ownership_changed), None)": _SINGLY,
+    "agents/publish/publisher.py Publisher._insist_on_heads: await self._move([place], "
+    "{place.claim.partition: before})": _SINGLY,
     "streams/checkpoint.py Writer.reading: await conn.rollback()": "the ledger reads inside of its transactions",
     "streams/checkpoint.py Writer.reading: await self._give_up(conn)": "the ledger reads inside of its transactions",
     "streams/checkpoint.py Writer.reading: await self.connection()": "the ledger reads inside of its transactions",

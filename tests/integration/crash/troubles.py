@@ -9,7 +9,6 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 
-from ft.agents.publish.publisher import Publisher
 from ft.errors import BrokerError, Fenced
 from ft.streams import checkpoint
 from ft.streams.outbox import Outbox
@@ -34,12 +33,12 @@ def quick() -> Iterator[None]:
 @contextmanager
 def troubled(*statements: str) -> Iterator[None]:
     """Once each: no connection; of each application a commit that never arrives, and one whose reply is lost; a fence
-    that does not move; the connection lost in the middle of ``statements`` (some words of each); a record refused,
-    one refused five times, and now and then a head refused."""
+    that does not move; the connection lost in the middle of ``statements`` (some words of each); a record refused, and
+    one refused five times."""
     calls: Counter[str] = Counter()
     connect = AsyncConnection.connect.__func__  # type: ignore[attr-defined]
     commit, execute = AsyncConnection.commit, AsyncConnection.execute
-    move_fence, flush, send_heads = checkpoint.move_fence, Outbox.flush, Publisher._send_heads
+    move_fence, flush = checkpoint.move_fence, Outbox.flush
 
     def is_time(what: str, *times: int) -> bool:
         calls[what] += 1
@@ -84,14 +83,7 @@ def troubled(*statements: str) -> Iterator[None]:
         if in_turn == 1 and calls["third"] and is_time("again", *range(1, 31)):
             raise BrokerError("refused")
 
-    def sending_heads(self: Any, place: Any) -> int:
-        sent = send_heads(self, place)
-        if sent and is_time("heads", 2, 5, 8, 11, 14):
-            raise BrokerError("a head is refused")
-        return sent
-
     with quick(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Publisher, "_send_heads", sending_heads)
         patch.setattr(AsyncConnection, "connect", classmethod(connecting))
         patch.setattr(AsyncConnection, "commit", committing)
         patch.setattr(AsyncConnection, "execute", executing)

@@ -160,6 +160,23 @@ async def test_what_a_mark_has_to_move_over_outlives_the_process(
     assert said(heard) == [(3, 3), (4, 3)]
 
 
+async def test_a_mark_that_falls_before_it_was_said_is_told(
+    config: Config, ledger: LedgerHarness, heard: Heard, clock: list[float]
+) -> None:
+    log = Log(finalized=0)
+    log.append(mint(1))
+    await ledger.read(log)
+    for finalized in (3, 2):
+        log.finalized = finalized
+        log.append(Block(finalized + 2))
+        await ledger.read(log)
+    clock[0] += 1
+
+    await ledger.ledger.tick()
+
+    assert [row[3]["finalized"] for row in rows(config, FINALITY)] == [2]
+
+
 async def test_a_block_that_fell_is_waited_for_no_more(
     config: Config, ledger: LedgerHarness, heard: Heard, clock: list[float]
 ) -> None:
