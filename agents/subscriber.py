@@ -157,10 +157,10 @@ class Subscriber:
             return
         if seq <= told.last_seq or seq > cursor:
             return
-        if prev_seq < told.last_seq and topic != FINALITY:
-            told.strays += 1
-            return
-        if prev_seq > told.last_seq and topic != FINALITY:
+        if topic != FINALITY and prev_seq != told.last_seq:
+            if prev_seq < told.last_seq:
+                told.strays += 1
+                return
             told.problems.append(
                 (f"{where}, seq {seq}", f"seq {prev_seq} before it", f"nothing between it and seq {told.last_seq}")
             )

@@ -1,7 +1,7 @@
 -- name: standings
 -- How far the partitions have read each network, once a claim.
 SELECT partition, network, position, head_number, head_hash, extract(epoch FROM head_time)::bigint, safe, finalized,
-       announced_position, reorg_from, reorg_to, reverted_max, told_safe, told_finalized
+       reorg_from, reorg_to, reverted_max, told_safe, told_finalized
 FROM system.partition_head
 WHERE consumer = 'ledger' AND partition = ANY(%(partitions)s::int[]);
 
@@ -166,20 +166,20 @@ ON CONFLICT DO NOTHING;
 -- name: put_standings
 -- Copied from the records of the batch.
 INSERT INTO system.partition_head AS h
-    (consumer, partition, network, position, head_number, head_hash, head_time, safe, finalized, announced_position,
+    (consumer, partition, network, position, head_number, head_hash, head_time, safe, finalized,
      reorg_from, reorg_to, reverted_max, told_safe, told_finalized)
 SELECT 'ledger', partition, network, position, head_number, head_hash, to_timestamp(head_time), safe, finalized,
-       announced_position, reorg_from, reorg_to, reverted_max, told_safe, told_finalized
+       reorg_from, reorg_to, reverted_max, told_safe, told_finalized
 FROM unnest(%(partition)s::int[], %(network)s::text[], %(position)s::bigint[], %(head_number)s::bigint[],
             %(head_hash)s::text[], %(head_time)s::bigint[], %(safe)s::bigint[], %(finalized)s::bigint[],
-            %(announced_position)s::bigint[], %(reorg_from)s::bigint[], %(reorg_to)s::bigint[],
+            %(reorg_from)s::bigint[], %(reorg_to)s::bigint[],
             %(reverted_max)s::bigint[], %(told_safe)s::bigint[], %(told_finalized)s::bigint[])
-     AS k (partition, network, position, head_number, head_hash, head_time, safe, finalized, announced_position,
+     AS k (partition, network, position, head_number, head_hash, head_time, safe, finalized,
            reorg_from, reorg_to, reverted_max, told_safe, told_finalized)
 ON CONFLICT (consumer, partition, network) DO UPDATE
 SET position = excluded.position, head_number = excluded.head_number, head_hash = excluded.head_hash,
     head_time = excluded.head_time, safe = excluded.safe, finalized = excluded.finalized,
-    announced_position = excluded.announced_position, reorg_from = excluded.reorg_from, reorg_to = excluded.reorg_to,
+    reorg_from = excluded.reorg_from, reorg_to = excluded.reorg_to,
     reverted_max = excluded.reverted_max, told_safe = excluded.told_safe, told_finalized = excluded.told_finalized,
     updated_at = now();
 

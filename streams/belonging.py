@@ -4,34 +4,28 @@
 2. the journal has every row that was announced: it is committed first, so a topic that is ahead was announced from
    another database, or from a later state of this one. Its next rows would carry numbers that were given out already,
    and every reader would take them for repeats.
-3. topics that somebody made forget earlier than ft made them are told, not refused
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[attr-defined]
 
 from ft.config import Config
 from ft.errors import BrokerUnavailable, MalformedRecord, OffsetMismatch
 from ft.schemas.codec import Codec
 from ft.sql.queries import LIVE, load
-from ft.streams.admin import CLIENTS, Admin
+from ft.streams.admin import CLIENTS
 from ft.streams.database import looking
 from ft.streams.generations import Generations
-from ft.streams.topics import Topics, cluster_id, wanted_settings
-
-log = structlog.get_logger(__name__)
+from ft.streams.topics import Topics, cluster_id
 
 _TAIL: Final = 50
 """Records of a partition that are looked at from its end, for one that can be read."""
 _TIMEOUT_S: Final = 15.0
 _POLL_S: Final = 0.05
-_FOR_EVER: Final = "-1"
 
 
 def require_same_cluster(config: Config) -> None:
@@ -77,38 +71,6 @@ def begins(config: Config, topic: str) -> dict[int, int]:
     Raises DatabaseUnavailable.
     """
     return dict(_rows(config, "begins", LIVE, topic=topic))
-
-
-def tell_changed_settings(config: Config, topics: Topics, networks: Iterable[str]) -> None:
-    """Log what somebody changed by hand that would lose records. Raises BrokerUnavailable."""
-    wanted = wanted_settings(topics, networks)
-    for topic, found in _settings(config, wanted).items():
-        for name in ("retention.ms", "retention.bytes", "cleanup.policy"):
-            expected = wanted[topic].get(name, _FOR_EVER)
-            if _forgets_earlier(name, expected, found.get(name, expected)):
-                remedy = f"kafka-configs --alter --topic {topic} --add-config {name}={expected}"
-                log.warning(
-                    "topic setting differs",
-                    topic=topic, setting=name, expected=expected, got=found[name], remedy=remedy,
-                )  # fmt: skip
-
-
-def _forgets_earlier(name: str, expected: str, got: str) -> bool:
-    if name == "cleanup.policy":
-        return got != expected
-    return got != _FOR_EVER and (expected == _FOR_EVER or int(got) < int(expected))
-
-
-def _settings(config: Config, topics: Iterable[str]) -> dict[str, Mapping[str, str]]:
-    admin = Admin(config)
-    asked = admin.describe_configs([ConfigResource(ResourceType.TOPIC, t) for t in topics], request_timeout=_TIMEOUT_S)
-    try:
-        return {
-            resource.name: {name: str(entry.value) for name, entry in future.result(_TIMEOUT_S).items()}
-            for resource, future in asked.items()
-        }
-    except (KafkaException, TimeoutError) as exc:
-        raise BrokerUnavailable(f"Kafka at {config.kafka}: expected its topics' settings, got: {exc}") from exc
 
 
 def _tails(config: Config, topic: str, partitions: int) -> dict[int, list[tuple[int, bytes | None]]]:

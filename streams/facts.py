@@ -11,9 +11,10 @@ from ft.errors import ConfigError, DatabaseError, DatabaseUnavailable
 from ft.schemas.codec import Codec
 from ft.sql.migrate import stored_partitions
 from ft.sql.queries import load
-from ft.streams.belonging import require_announced, require_same_cluster, tell_changed_settings
+from ft.streams.belonging import require_announced, require_same_cluster
 from ft.streams.deployment import settle
 from ft.streams.generations import Generations
+from ft.streams.retention import tell_changed_settings
 from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics, verify_topics
 

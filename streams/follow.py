@@ -23,6 +23,7 @@ from ft.streams.raw import NO_LEASE, RawLog
 from ft.streams.sources import Block, Marks, Source, SourceError
 from ft.streams.stopping import Stopping
 from ft.streams.tail import Tail
+from ft.streams.unbroken import stretches
 
 CHUNK_BLOCKS = 16
 FINAL_BLOCKS = 64
@@ -249,7 +250,7 @@ class Chain:
         """Append these heights, whether their rows are still there or not. False: the chain moved meanwhile."""
         waiting = {height: self.rows.pop(height) for height in heights if height in self.rows}
         try:
-            for first, last in _runs(heights):
+            for first, last in stretches(heights):
                 if not await self._stretch(first, last, marks, waiting):
                     return False
         finally:
@@ -364,14 +365,3 @@ async def _until_trouble(blocks: AsyncIterator[Block]) -> AsyncIterator[Block | 
             yield block
     except SourceError as exc:
         yield exc
-
-
-def _runs(heights: Sequence[int]) -> list[tuple[int, int]]:
-    """Ascending heights as unbroken stretches."""
-    runs: list[tuple[int, int]] = []
-    for height in heights:
-        if runs and runs[-1][1] == height - 1:
-            runs[-1] = (runs[-1][0], height)
-        else:
-            runs.append((height, height))
-    return runs

@@ -13,6 +13,7 @@ from ft.sql.queries import load
 from ft.streams.belonging import require_same_cluster
 from ft.streams.database import looking
 from ft.streams.deployment import name_it, settle
+from ft.streams.retention import keep_for_a_day
 from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics, create_topics
 
@@ -41,6 +42,7 @@ def prepare(config: Config) -> Prepared:
     settle(config)
     require_same_cluster(config)
     topics = create_topics(config, networks, partitions)
+    keep_for_a_day(config, Topics(config.topic_prefix).finality)
     subjects = _register(config, networks, partitions)
     return Prepared(partitions=partitions, migrations=migrations, topics=topics, subjects=subjects)
 

@@ -5,23 +5,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeVar
 
-import structlog
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka import TopicCollection as Names
-from confluent_kafka.admin import (  # type: ignore[attr-defined]
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
-    OffsetSpec,
-    ResourceType,
-)
+from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 from confluent_kafka.cimpl import NewTopic
 
 from ft.config import Config
 from ft.errors import BrokerError, BrokerUnavailable, ConfigError
 from ft.streams.admin import REFUSED_S, Admin
-
-log = structlog.get_logger(__name__)
 
 RECORD_BYTES_MAX: Final = 64 * 1024 * 1024
 """Largest record of any topic: the receipts of one block pass 1 MiB. Bytes, before compression."""
@@ -150,25 +141,7 @@ def create_topics(config: Config, networks: Iterable[str], partitions: int) -> l
     _refuse_other_counts(wanted, existing)
     missing = {name: value for name, value in wanted.items() if name not in existing}
     _create(admin, missing, config.replication)
-    if topics.finality in existing:
-        _keep_for_a_day(admin, topics.finality)
     return sorted(missing)
-
-
-def _keep_for_a_day(admin: Admin, topic: str) -> None:
-    """Earlier versions kept every record for ever. Who may not change that is told how."""
-    resource = ConfigResource(ResourceType.TOPIC, topic)
-    try:
-        [found] = admin.describe_configs([resource], request_timeout=_TIMEOUT_S).values()
-        if str(found.result(_TIMEOUT_S)["retention.ms"].value) != "-1":
-            return
-        for name in ("retention.ms", "segment.ms"):
-            resource.add_incremental_config(ConfigEntry(name, _DAY[name], incremental_operation=AlterConfigOpType.SET))
-        [done] = admin.incremental_alter_configs([resource], request_timeout=_TIMEOUT_S).values()
-        done.result(_TIMEOUT_S)
-    except (KafkaException, TimeoutError) as exc:
-        remedy = f"kafka-configs --alter --topic {topic} --add-config retention.ms={_DAY_MS}"
-        log.warning("topic is kept for ever, a day is enough", topic=topic, error=str(exc), remedy=remedy)
 
 
 def verify_topics(config: Config, networks: Iterable[str], partitions: int) -> None:

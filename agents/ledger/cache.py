@@ -167,11 +167,10 @@ class Cache:
                 position=row[2],
                 head=Head(row[3], row[4], row[5], row[6], row[7]),
                 head_time=row[5],
-                announced_position=row[8],
-                reorg_from=row[9],
-                reorg_to=row[10],
-                reverted_max=row[11],
-                told=Marks(row[12], row[13]),
+                reorg_from=row[8],
+                reorg_to=row[9],
+                reverted_max=row[10],
+                told=Marks(row[11], row[12]),
             )
         await _fill_unsettled(conn, fresh)
         cursor = await conn.execute(load("ledger")["copied"], {"partitions": sorted(missing)})

@@ -51,7 +51,6 @@ class Standing:
     head: Head = NO_HEAD
     head_time: int = TIME_MIN
     """Of the head, or the last one that the journal has a month for. Unix seconds."""
-    announced_position: int = -1
     reorg_from: int | None = None
     reorg_to: int | None = None
     reverted_max: int = -1
@@ -234,7 +233,6 @@ class _Poster:
         self.posting.heads.append(
             NetworkHead(partition, network, head, standing.head_time, standing.position, after, claimed)
         )
-        standing.announced_position = standing.position
 
     def _control(
         self, key: NetworkKey, op: Literal["finality", "reorg"], standing: Standing, control: Mapping[str, int]

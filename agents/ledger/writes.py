@@ -77,12 +77,12 @@ async def _put_standings(conn: Connection, posting: Posting) -> None:
     items = sorted(posting.standings.items())
     rows = [
         (partition, network, s.position, s.head.number, s.head.hash, s.head_time, s.head.safe, s.head.finalized,
-         s.announced_position, s.reverted_max, *s.told)
+         s.reverted_max, *s.told)
         for (partition, network), s in items
     ]  # fmt: skip
     names = (
         "partition", "network", "position", "head_number", "head_hash", "head_time", "safe", "finalized",
-        "announced_position", "reverted_max", "told_safe", "told_finalized",
+        "reverted_max", "told_safe", "told_finalized",
     )  # fmt: skip
     standings: list[Standing] = [standing for _, standing in items]
     values = {

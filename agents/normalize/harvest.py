@@ -8,6 +8,7 @@ from ft.agents.normalize.canonical import Block, Chain
 from ft.agents.normalize.coverage import Coverage, Stretch
 from ft.sql.queries import load
 from ft.streams.checkpoint import Connection
+from ft.streams.unbroken import stretches
 
 _COLUMNS = ("number", "hash", "parent", "time", "final", "proof", "raw_offset", "digest", "reasons")
 BlockKey = tuple[int, str]
@@ -159,21 +160,11 @@ async def _write_late(conn: Connection, harvest: Harvest) -> None:
     sql, network = load("normalize"), {"network": harvest.network}
     await conn.execute(sql["forget_late"], network)
     runs = [
-        (low, high, max(harvest.late[height] for height in range(low, high + 1))) for low, high in _runs(harvest.late)
+        (low, high, max(harvest.late[height] for height in range(low, high + 1)))
+        for low, high in stretches(sorted(harvest.late))
     ]
     rows = dict(zip(("low", "high", "raw_offset"), map(list, zip(*runs, strict=True)), strict=True))
     await conn.execute(sql["write_late"], network | rows)
-
-
-def _runs(heights: Iterable[int]) -> list[tuple[int, int]]:
-    """The unbroken stretches of them."""
-    runs: list[tuple[int, int]] = []
-    for height in sorted(heights):
-        if runs and runs[-1][1] == height - 1:
-            runs[-1] = (runs[-1][0], height)
-        else:
-            runs.append((height, height))
-    return runs
 
 
 async def _write_holes(conn: Connection, harvest: Harvest) -> None:

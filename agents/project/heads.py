@@ -10,6 +10,7 @@ the projections are the state of none.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 from ft.agents.project.said import FINALITY, AnyChange
 
@@ -26,6 +27,10 @@ class PartitionHead:
     finalized: int = -1
     open_block: int | None = None
     """The block that was projected in part; None: every block is whole."""
+
+
+LEDGER_SAYS: Final = ("position", "head_number", "head_hash", "head_time", "safe", "finalized")
+"""The fields of a :class:`PartitionHead` that are the ledger's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

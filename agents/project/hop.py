@@ -8,7 +8,7 @@ from typing import NamedTuple
 import structlog
 
 from ft.agents.project import heads as project_heads
-from ft.agents.project.heads import PartitionHead, whole_until
+from ft.agents.project.heads import LEDGER_SAYS, PartitionHead, whole_until
 from ft.agents.project.ledger_heads import lock, waiting
 from ft.agents.project.projection import events_of
 from ft.agents.project.said import Change, Refused, read
@@ -23,7 +23,7 @@ from ft.streams.hop import Batch, Message
 from ft.streams.metrics import EVENTS_PROCESSED
 
 log = structlog.get_logger(__name__)
-_HEAD = ("position", "head_number", "head_hash", "head_time", "safe", "finalized", "open_block")
+_HEAD = (*LEDGER_SAYS, "open_block")
 
 
 class LostRecords(FtError):

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import structlog
 
-from ft.agents.project.heads import LedgerHead, PartitionHead
+from ft.agents.project.heads import LEDGER_SAYS, LedgerHead, PartitionHead
+from ft.agents.project.said import TEXT_MAX, TIME_END, are_texts
 from ft.config import Config
 from ft.errors import MalformedRecord
 from ft.schemas.codec import Codec
@@ -25,8 +26,6 @@ log = structlog.get_logger(__name__)
 
 CONSUMER: Final = "heads"
 _BIGINT_MAX: Final = 2**63 - 1
-_TEXT_MAX: Final = 256
-_TIME_END: Final = 4_102_444_800  # 2100-01-01, as the journal
 
 
 class LedgerHeads:
@@ -53,16 +52,14 @@ class LedgerHeads:
 
     async def process(self, batch: Batch) -> None:
         """Commit the newest of each network. Raises what Writer.commit raises."""
+        ends = {partition: messages[-1].offset + 1 for partition, messages in batch.by_partition().items()}
         newest: dict[tuple[int, str], LedgerHead] = {}
-        ends: dict[int, int] = {}
-        for partition, messages in batch.by_partition().items():
-            ends[partition] = messages[-1].offset + 1
-            for message in messages:
-                if (found := self._read(message)) is not None:
-                    network, head = found
-                    before = newest.get((partition, network))
-                    if before is None or before.seq < head.seq:
-                        newest[partition, network] = head
+        for message in batch.messages:
+            if (found := self._read(message)) is None:
+                continue
+            key, head = (message.partition, found[0]), found[1]
+            if key not in newest or newest[key].seq < head.seq:
+                newest[key] = head
 
         async def work(conn: Connection) -> Sequence[Move]:
             await lock(conn, ends)
@@ -89,10 +86,7 @@ class LedgerHeads:
         if (error := refusal_of(record)) is not None:
             _tell(message, error)
             return None
-        head = PartitionHead(
-            position=record["position"], head_number=record["head_number"], head_hash=record["head_hash"],
-            head_time=record["head_time"], safe=record["safe"], finalized=record["finalized"],
-        )  # fmt: skip
+        head = PartitionHead(**{name: record[name] for name in LEDGER_SAYS})
         return record["network"], LedgerHead(seq=record["seq"], after=record["ownership_seq"], head=head)
 
 
@@ -105,16 +99,15 @@ def refusal_of(record: Mapping[str, Any]) -> str | None:
     """Why a record cannot be taken, or None."""
     if record["schema_version"] != SCHEMA_VERSION:
         return f"expected schema_version {SCHEMA_VERSION}, got {record['schema_version']}"
-    if not record["network"] or any(len(record[name]) > _TEXT_MAX or "\0" in record[name] for name in _TEXTS):
-        return f"expected a network and texts of at most {_TEXT_MAX} characters"
+    if not record["network"] or not are_texts((record["network"], record["head_hash"])):
+        return f"expected a network and texts of at most {TEXT_MAX} characters"
     if any(not -1 <= record[name] < _BIGINT_MAX for name in _NUMBERS):
         return f"expected numbers of at least -1, got {[record[name] for name in _NUMBERS]}"
-    if not 0 <= record["head_time"] < _TIME_END:
+    if not 0 <= record["head_time"] < TIME_END:
         return f"head_time: expected a time before 2100, in unix seconds, got {record['head_time']}"
     return None
 
 
-_TEXTS: Final = ("network", "head_hash")
 _NUMBERS: Final = ("seq", "head_number", "safe", "finalized", "position", "ownership_seq")
 
 
@@ -128,18 +121,15 @@ async def waiting(conn: Connection, partitions: Mapping[int, Any]) -> dict[int, 
     rows = await conn.execute(load("project")["ledger_heads"], {"partitions": sorted(partitions)}, prepare=True)
     found: dict[int, dict[str, LedgerHead]] = {partition: {} for partition in partitions}
     for partition, network, seq, after, *values in await rows.fetchall():
-        head = PartitionHead(**dict(zip(_HEAD, values, strict=True)))
+        head = PartitionHead(**dict(zip(LEDGER_SAYS, values, strict=True)))
         found[partition][network] = LedgerHead(seq=seq, after=after, head=head)
     return found
-
-
-_HEAD: Final = ("position", "head_number", "head_hash", "head_time", "safe", "finalized")
 
 
 async def _put(conn: Connection, heads: Mapping[tuple[int, str], LedgerHead]) -> None:
     async with conn.pipeline():
         for (partition, network), told in sorted(heads.items()):
-            values = {name: getattr(told.head, name) for name in _HEAD}
+            values = {name: getattr(told.head, name) for name in LEDGER_SAYS}
             await conn.execute(
                 load("project")["put_ledger_head"],
                 {"partition": partition, "network": network, "seq": told.seq, "after": told.after, **values},

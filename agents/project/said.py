@@ -18,10 +18,10 @@ _KNOWN: Final = frozenset({*KINDS, NONE, FINALITY})
 SIGN: Final = {"apply": 1, "revert": -1}
 MALFORMED: Final = "malformed_record"
 """Reason of a dead letter whose seq nobody knows (project.sql asks for it by name)."""
-_TEXT_MAX: Final = 256  # characters, as the ledger's
+TEXT_MAX: Final = 256  # characters, as the ledger's
 _BIGINT_FITS: Final = 2**62  # and so does a little more
 _INT_MAX: Final = 2**31 - 1
-_TIME_END: Final = 4_102_444_800  # 2100-01-01, as the journal
+TIME_END: Final = 4_102_444_800  # 2100-01-01, as the journal
 
 
 class Change(NamedTuple):
@@ -87,22 +87,22 @@ def refusal_of(change: AnyChange) -> Refused | None:
     """
 
     def refused(reason: str, expected: str, got: object) -> Refused:
-        network = change.network if _are_texts((change.network,)) else ""
-        error = f"expected {expected}, got {got!r:.{_TEXT_MAX}}"
+        network = change.network if are_texts((change.network,)) else ""
+        error = f"expected {expected}, got {got!r:.{TEXT_MAX}}"
         return Refused(reason=reason, error=error, network=network, seq=change.seq)
 
     if not 0 < change.seq <= _BIGINT_FITS:
         error = f"seq: expected a position in the journal, got {change.seq}"
-        return Refused(reason=MALFORMED, error=error, network=change.network if _are_texts((change.network,)) else "")
+        return Refused(reason=MALFORMED, error=error, network=change.network if are_texts((change.network,)) else "")
     if change.schema_version != SCHEMA_VERSION:
         return refused("unknown_schema_version", str(SCHEMA_VERSION), change.schema_version)
     if change.kind not in _KNOWN:
         return refused("unknown_kind", "mint, transfer, burn, none or finality", change.kind)
     holder = change.holder or ""
     texts = (change.network, change.contract, change.from_account, change.to_account, change.block_hash, holder)
-    if not _are_texts(texts) or not change.network:
-        return refused("unfit_value", f"texts of at most {_TEXT_MAX} characters", texts)
-    if not 0 <= change.block_time < _TIME_END:
+    if not are_texts(texts) or not change.network:
+        return refused("unfit_value", f"texts of at most {TEXT_MAX} characters", texts)
+    if not 0 <= change.block_time < TIME_END:
         return refused("unfit_value", "a block time before 2100, in unix seconds", change.block_time)
     heights = (change.block_number, change.position, change.safe, change.finalized)
     if min(heights) < -1 or max(heights) > _BIGINT_FITS:
@@ -126,9 +126,10 @@ def refusal_of(change: AnyChange) -> Refused | None:
     return None
 
 
-def _are_texts(texts: tuple[str, ...]) -> bool:
+def are_texts(texts: tuple[str, ...]) -> bool:
+    """Whether the tables can hold them: none has a NUL, or is too long."""
     joined = "".join(texts)  # looked at once: mostly all of them together are short enough
-    return "\0" not in joined and (len(joined) <= _TEXT_MAX or max(map(len, texts)) <= _TEXT_MAX)
+    return "\0" not in joined and (len(joined) <= TEXT_MAX or max(map(len, texts)) <= TEXT_MAX)
 
 
 def _is_uint(text: str) -> bool:

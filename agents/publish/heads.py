@@ -1,9 +1,15 @@
 """Heads on their way from the ledger's commit to the publisher, in memory: each waits for its place among the rows."""
 
+import time
 from collections.abc import Container, Sequence
+from typing import Final
 
 from ft.agents.ledger.posting import NetworkHead
 from ft.streams.checkpoint import Claim
+
+AGAIN_S: Final = 30.0
+"""How long a partition's heads wait after one was refused; its rows do not."""
+_EPOCH_BITS: Final = 32
 
 
 class Heads:
@@ -12,6 +18,12 @@ class Heads:
 
     def __init__(self) -> None:
         self._waiting: dict[int, dict[str, list[NetworkHead]]] = {}
+        self._seqs: dict[int, int] = {}
+        """Partition -> seq of the last head that this process has sent, acknowledged or not."""
+        self._positions: dict[tuple[int, str], int] = {}
+        """Partition and network -> position of the last head that this process has sent."""
+        self._rest_until: dict[int, float] = {}
+        """Partition -> when its heads are tried again, by the monotonic clock."""
 
     def offer(self, heads: Sequence[NetworkHead]) -> None:
         """Add what was committed now."""
@@ -22,10 +34,26 @@ class Heads:
             waiting.append(head)
 
     def standing_at(self, claim: Claim, seq: int) -> list[NetworkHead]:
-        """Those of the claim that stand right behind the row ``seq``, the last that was sent."""
+        """Those of the claim that stand right behind the row ``seq``, the last that was sent. None that would go back
+        behind one that was sent already; none for a while after one was refused."""
+        if time.monotonic() < self._rest_until.get(claim.partition, 0.0):
+            return []
         waiting = self._waiting.get(claim.partition, {}).values()
         now = (claim.epoch, claim.times)
-        return [head for heads in waiting for head in heads if head.after == seq and head.claimed == now]
+        found = [head for heads in waiting for head in heads if head.after == seq and head.claimed == now]
+        return [head for head in found if head.position >= self._positions.get((head.partition, head.network), -1)]
+
+    def numbered(self, head: NetworkHead, epoch: int, noted: int) -> int:
+        """The seq under which the head is sent now: greater than that of any before it, also of those that an earlier
+        process has sent, noted or not. It begins with the claim's epoch."""
+        seq = max(epoch << _EPOCH_BITS, noted + 1, self._seqs.get(head.partition, 0) + 1)
+        self._seqs[head.partition] = seq
+        self._positions[head.partition, head.network] = head.position
+        return seq
+
+    def refused(self, head: NetworkHead) -> None:
+        """One was, and those of its partition rest."""
+        self._rest_until[head.partition] = time.monotonic() + AGAIN_S
 
     def forget_before(self, partition: int, seq: int) -> None:
         """Who stands before a row that is announced came too late."""

@@ -55,9 +55,6 @@ POLL_S: Final = 0.5
 TRIES: Final = 5
 """How often a refused record is sent before its partition is blocked."""
 _RETRY_S: Final = 1.0
-HEADS_AGAIN_S: Final = 30.0
-"""How long a partition's heads wait after one was refused; its rows do not."""
-_EPOCH_BITS: Final = 32
 _NAMES: Final = ("partition", "epoch", "seq_before", "seq", "ownership_seq", "finality_seq", "reorg_seq", "created_seq")
 
 
@@ -96,12 +93,6 @@ class Publisher:
         self._fail = fail
         self._handover = Handover()
         self._heads = Heads()
-        self._head_seqs: dict[int, int] = {}
-        """Partition -> seq of the last head that this process has sent, acknowledged or not."""
-        self._head_positions: dict[tuple[int, str], int] = {}
-        """Partition and network -> position of that head: what is sent again never goes back behind it."""
-        self._heads_wait: dict[int, float] = {}
-        """Partition -> when its heads are tried again, by the monotonic clock."""
         self._hold_back = HoldBack()
         self._places: dict[int, _Place] = {}
         self._outbox: Outbox | None = None
@@ -145,7 +136,7 @@ class Publisher:
             for place in places:
                 place.cursor = before[place.claim.partition]
                 place.passed.clear()
-            return sum([await self._one_by_one(place, *await self._taken(place)) for place in places])
+            return sum([await self._one_by_one(place) for place in places])
         await self._move(places, before)
         for place in places:
             self._heads.sent(list(place.passed))
@@ -200,7 +191,7 @@ class Publisher:
     def _behind(self, place: _Place) -> bool:
         claim, seq = place.claim, place.cursor.seq
         self._heads.forget_before(claim.partition, seq)
-        return claim.next_seq - 1 > seq or bool(self._standing(place))
+        return claim.next_seq - 1 > seq or bool(self._heads.standing_at(claim, seq))
 
     async def _taken(self, place: _Place) -> tuple[list[Stretch], dict[str, Marks]]:
         """What follows the cursor, and the networks' marks: read after it, so that what was final when the ledger wrote
@@ -238,15 +229,8 @@ class Publisher:
             self._pass_heads(place)
 
     def _pass_heads(self, place: _Place) -> None:
-        for head in self._standing(place):
+        for head in self._heads.standing_at(place.claim, place.cursor.seq):
             place.passed.setdefault(head, place.cursor.ownership_changed)
-
-    def _standing(self, place: _Place) -> list[NetworkHead]:
-        """Heads at the cursor, but for those that a newer one was sent after already; none after one was refused."""
-        if time.monotonic() < self._heads_wait.get(place.claim.partition, 0.0):
-            return []
-        found, sent = self._heads.standing_at(place.claim, place.cursor.seq), self._head_positions
-        return [head for head in found if head.position >= sent.get((head.partition, head.network), -1)]
 
     def _send_heads(self, place: _Place) -> int:
         for head, ownership_seq in place.passed.items():
@@ -258,11 +242,7 @@ class Publisher:
             await self._outbox.flush()
 
     def _head(self, place: _Place, head: NetworkHead, ownership_seq: int) -> Announcement:
-        """Its seq is greater than any that an earlier process may have sent, noted or not: it begins with the epoch."""
-        partition = place.claim.partition
-        seq = max(place.epoch << _EPOCH_BITS, place.cursor.finality + 1, self._head_seqs.get(partition, 0) + 1)
-        self._head_seqs[partition] = seq
-        self._head_positions[partition, head.network] = head.position
+        seq = self._heads.numbered(head, place.epoch, place.cursor.finality)
         return self._announcer.head(head, ownership_seq, seq, place.cursor)
 
     def _announced(self, place: _Place, stretch: Stretch, marks: Mapping[str, Marks]) -> Any:
@@ -290,9 +270,9 @@ class Publisher:
             log.info("another process announces the partition now", partition=lost)
             self._places.pop(lost, None)
 
-    async def _one_by_one(self, place: _Place, rows: Sequence[Stretch], marks: Mapping[str, Marks]) -> int:
+    async def _one_by_one(self, place: _Place) -> int:
         """Announce the rows of one round singly, so that the one which is refused is known."""
-        start = place.cursor.seq
+        start, (rows, marks) = place.cursor.seq, await self._taken(place)
         await self._insist_on_heads(place)
         for stretch in rows:
             headers = _headers(stretch)
@@ -310,12 +290,12 @@ class Publisher:
 
     async def _insist_on_heads(self, place: _Place) -> None:
         """Announce singly the heads that stand at the cursor. After one that is refused they wait, and rows go on."""
-        for head in self._standing(place):
+        for head in self._heads.standing_at(place.claim, place.cursor.seq):
             before = replace(place.cursor)
             error = await self._insist(place, self._head(place, head, before.ownership_changed), None)
             if error is not None:
                 place.cursor = before
-                self._heads_wait[head.partition] = time.monotonic() + HEADS_AGAIN_S
+                self._heads.refused(head)
                 log.error("a head is not announced", partition=head.partition, network=head.network, error=error)
                 return
             await self._move([place], {place.claim.partition: before})

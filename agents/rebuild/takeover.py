@@ -77,8 +77,8 @@ def swap(conn: Connection, generation: str, topic: str) -> None:
             " WHERE NOT o.is_stub AND (a.network, a.contract, a.token_id) = (o.network, o.contract, o.token_id)"
         ).format(sql.Identifier(attic))
     )  # 2
-    _take_fences(conn, generation, topic)  # 3
-    _take_heads(conn, generation, topic)
+    partitions = _take_fences(conn, generation, topic)  # 3
+    _take_heads(conn, generation, topic, partitions)
     _take_letters(conn, generation, topic)
     for table in TABLES:  # 4
         conn.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(attic, _name(table))))
@@ -102,15 +102,16 @@ def _change_places(conn: Connection, table: str, generation: str, attic: str) ->
         conn.execute(sql.SQL("CREATE OR REPLACE VIEW {}{} AS {}").format(name, told, sql.SQL(text)))
 
 
-def _take_fences(conn: Connection, generation: str, topic: str) -> None:
-    query = load("rebuild", LIVE)["take_fence"]
-    for fence in fences(conn, generation, topic):
+def _take_fences(conn: Connection, generation: str, topic: str) -> list[int]:
+    """Returns the partitions."""
+    query, found = load("rebuild", LIVE)["take_fence"], fences(conn, generation, topic)
+    for fence in found:
         conn.execute(query, asdict(fence) | {"topic": topic})
+    return [fence.partition for fence in found]
 
 
-def _take_heads(conn: Connection, generation: str, topic: str) -> None:
+def _take_heads(conn: Connection, generation: str, topic: str, partitions: list[int]) -> None:
     query = load("rebuild", LIVE)
-    partitions = [fence.partition for fence in fences(conn, generation, topic)]
     conn.execute(query["forget_heads"])
     for head in _rows(conn, load("rebuild", generation)["heads"], {}):
         conn.execute(query["take_head"], head)

@@ -10,4 +10,5 @@ UPDATE system.partition_head
 SET told_safe = greatest(safe - 4096, -1), told_finalized = greatest(finalized - 4096, -1)
 WHERE consumer = 'ledger';
 
-COMMENT ON COLUMN system.partition_head.announced_position IS 'position of the last head that was announced';
+-- Heads are in no row: whoever takes a partition says where it stands.
+ALTER TABLE system.partition_head DROP COLUMN announced_position;

@@ -26,7 +26,7 @@ def quick() -> Iterator[None]:
         patch.setattr("ft.streams.claims._TRY_AGAIN_S", 0.01)
         patch.setattr("ft.agents.publish.publisher._RETRY_S", 0.01)
         patch.setattr("ft.agents.publish.publisher.POLL_S", 0.02)
-        patch.setattr("ft.agents.publish.publisher.HEADS_AGAIN_S", 0.01)
+        patch.setattr("ft.agents.publish.heads.AGAIN_S", 0.01)
         yield
 
 

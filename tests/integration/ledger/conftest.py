@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from ft.agents.ledger.recount import Recounter
 from ft.config import Config
 from tests.integration.ledger.harness import LedgerHarness
 
@@ -24,6 +25,13 @@ async def make_ledger(config: Config) -> AsyncIterator[MakeLedger]:
     yield make
     for harness in opened:
         await harness.close()
+
+
+@pytest.fixture
+async def recounter(config: Config) -> AsyncIterator[Recounter]:
+    made = Recounter(config)
+    yield made
+    await made.close()
 
 
 @pytest.fixture

@@ -46,6 +46,11 @@ class Event:
     log_index: int | None = None
 
 
+def multi(tx: str, source: str, target: str, quantity: int, token: int = 1) -> Event:
+    """A movement of ERC-1155."""
+    return Event(tx=tx, token=token, source=source, target=target, quantity=quantity, standard="erc1155")
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """A slice of one block; ``fork`` makes another block of the same height."""

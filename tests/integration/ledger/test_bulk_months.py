@@ -24,6 +24,7 @@ from tests.integration.ledger.harness import (
     Log,
     account,
     live_events,
+    multi,
     owners,
     rows,
     say_hashes_repeat,
@@ -338,17 +339,6 @@ async def test_it_has_one_where_the_month_is_indexed(config: Config, ledger: Led
 
     since: Any = datetime.fromtimestamp(TIME + 2, UTC)
     assert rows(config, "SELECT account, since FROM market.ownership_current") == [(account("alice"), since)]
-
-
-def multi(tx: str, source: str, target: str, quantity: int) -> Event:
-    return Event(tx=tx, source=source, target=target, quantity=quantity, standard="erc1155")
-
-
-@pytest.fixture
-async def recounter(config: Config) -> AsyncIterator[Recounter]:
-    recounter = Recounter(config)
-    yield recounter
-    await recounter.close()
 
 
 HELD = "SELECT account, extract(epoch FROM since)::bigint, block_number FROM projection.ownership_view ORDER BY account"

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from ft.config import Config
-from tests.integration.ledger.harness import NETWORK, Block, Event, LedgerHarness, Log, account, rows
+from tests.integration.ledger.harness import NETWORK, Block, Event, LedgerHarness, Log, account, multi, rows
 from tests.integration.ledger.reading import FINDINGS, findings, marked, normalized, read_whole
 from tests.integration.ledger.synthetic_feed import Feed
 from tests.synthetic.chain import Chain
@@ -15,10 +15,6 @@ C = account("c")
 ALICE, BOB, CAROL = account("alice"), account("bob"), account("carol")
 MINT = Event(tx="mint", target="alice")
 SECOND_MINT = Event(tx="again", target="bob")
-
-
-def multi(tx: str, source: str, target: str, quantity: int, token: int = 1) -> Event:
-    return Event(tx=tx, token=token, source=source, target=target, quantity=quantity, standard="erc1155")
 
 
 def told(*slices: Sequence[Event]) -> Log:

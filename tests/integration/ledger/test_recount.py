@@ -1,7 +1,6 @@
 """Marked contracts are counted again, in the order of the chain, once their whole history was read."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from random import Random
 
 import psycopg
@@ -11,7 +10,7 @@ from ft.agents.ledger.recount import Recounter, Recounting
 from ft.config import Config
 from ft.errors import DatabaseUnavailable
 from tests.integration.ledger.conftest import MakeLedger
-from tests.integration.ledger.harness import Block, Event, LedgerHarness, Log, account, rows
+from tests.integration.ledger.harness import Block, Event, LedgerHarness, Log, account, multi, rows
 from tests.integration.ledger.reading import FINDINGS, findings, marked, normalized, read_whole
 from tests.integration.ledger.telling import Story, contradicting
 from tests.integration.verify.proven import failing, verified
@@ -20,17 +19,6 @@ C = account("c")
 MINT = Event(tx="mint", target="alice")
 SALE = Event(tx="sale", source="alice", target="bob")
 SECOND_MINT = Event(tx="again", target="bob")
-
-
-def multi(tx: str, source: str, target: str, quantity: int) -> Event:
-    return Event(tx=tx, source=source, target=target, quantity=quantity, standard="erc1155")
-
-
-@pytest.fixture
-async def recounter(config: Config) -> AsyncIterator[Recounter]:
-    recounter = Recounter(config)
-    yield recounter
-    await recounter.close()
 
 
 async def late(config: Config, ledger: LedgerHarness, above: list[Event], below: list[Event]) -> Log:

@@ -379,7 +379,7 @@ async def test_where_heads_are_refused_rows_go_on_and_heads_come_later(
 
     assert outlet.read("ownership_changed")[-1]["block_number"] == 3
     assert outlet.read("finality") == []
-    monkeypatch.setattr(outlet.publisher, "_heads_wait", {})
+    monkeypatch.setattr(outlet.publisher._heads, "_rest_until", {})
     monkeypatch.setattr("ft.agents.ledger.hop.FINALITY_INTERVAL_S", 0.0)
     await outlet.harness.ledger.tick()
     await outlet.publish_all()

@@ -5,20 +5,12 @@ from dataclasses import replace
 
 import psycopg
 import pytest
-from confluent_kafka.admin import (  # type: ignore[attr-defined]
-    AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
-    ResourceType,
-)
-from structlog.testing import capture_logs
 
 from ft.config import Config
 from ft.errors import OffsetMismatch
 from ft.schemas.codec import Codec
 from ft.schemas.events import OwnershipChanged, to_record
-from ft.streams.belonging import require_announced, require_same_cluster, tell_changed_settings
+from ft.streams.belonging import require_announced, require_same_cluster
 from ft.streams.prepare import prepare
 from ft.streams.producer import Producer
 from ft.streams.schema_ids import Schemas
@@ -122,21 +114,3 @@ async def test_what_was_put_aside_announces_nothing(deployed: Config, codec: Cod
     execute(deployed, LETTER, Topics(deployed.topic_prefix).ownership_changed, 1)
 
     require_announced(deployed, codec, PARTITIONS)
-
-
-def test_topics_that_would_forget_are_told_with_the_remedy(deployed: Config) -> None:
-    topics = Topics(deployed.topic_prefix)
-    resource = ConfigResource(ResourceType.TOPIC, topics.raw("polygon"))
-    resource.add_incremental_config(
-        ConfigEntry("retention.ms", "86400000", incremental_operation=AlterConfigOpType.SET)
-    )
-    admin = AdminClient(deployed.kafka_client)
-    [done] = admin.incremental_alter_configs([resource]).values()
-    done.result(15)
-
-    with capture_logs() as lines:
-        tell_changed_settings(deployed, topics, ["polygon", "ethereum"])
-
-    [line] = lines
-    assert (line["event"], line["topic"], line["got"]) == ("topic setting differs", topics.raw("polygon"), "86400000")
-    assert "--add-config retention.ms=-1" in line["remedy"]
