@@ -51,7 +51,7 @@ check: setup ## What CI checks before it runs anything: lint, format, types, imp
 	$(BIN)/lint-imports
 
 test: setup ## All tests, with real servers, three at a time (JOBS=...; ARGS=... goes to pytest)
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder --durations 20 --durations-min 1 $(ARGS)
 
 test-faults: setup ## The fault runs at full length, with a table at the end (SUMMARY=file, FT_SEED=..., ARGS=...)
 	$(BIN)/python -m pytest tests/acceptance/faults --verbose --faults long $(if $(SUMMARY),--summary "$(SUMMARY)") $(ARGS)

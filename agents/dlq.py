@@ -5,7 +5,7 @@ who refused it:
 1. publisher: the broker refused a row of the journal, and the partition waits. It goes on from that very row.
 2. normalize, ledger: the pipeline went on without the record. It counts as replayed once what it carried has come
    another way (`ft ingest`, `ft replace`, the follower); until then replaying is refused, with the command for it.
-3. project: the record stands in the topic for good, and would be refused again.
+3. project, and every domain: the record stands in the topic for good, and would be refused again.
 """
 
 import time
@@ -17,7 +17,7 @@ from typing import Any, Final
 import psycopg
 
 from ft.config import Config
-from ft.errors import DatabaseUnavailable, FtError, MalformedRecord
+from ft.errors import FtError, MalformedRecord
 from ft.sql.queries import load
 from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics
@@ -28,6 +28,7 @@ WAIT_S: Final = 15.0
 """How long a replay waits for the publisher to announce the row."""
 _POLL_S: Final = 0.2
 _READ_AS: Final = {"normalize": "raw_block", "ledger": "normalized_batch", "project": "ownership_changed"}
+"""A letter of before may be of a topic under another prefix."""
 
 Connection = psycopg.Connection[Any]
 
@@ -74,7 +75,7 @@ def connect(config: Config) -> Connection:
     try:
         return psycopg.connect(config.postgres_as("ft_writer"), autocommit=True, connect_timeout=10)
     except psycopg.OperationalError as exc:
-        raise DatabaseUnavailable(f"Postgres: expected a connection, got: {exc}") from exc
+        raise config.no_connection(exc, "ft_writer") from exc
 
 
 def letters(conn: Connection, wanted: Wanted, limit: int | None) -> tuple[list[Letter], int]:
@@ -145,7 +146,7 @@ def replay(config: Config, conn: Connection, refused: Letter, wait_s: float = WA
             f"the record stands at offset {refused.offset} of {refused.topic} for good, and sending it again would "
             "count it twice elsewhere. `ft verify` says whether the projections miss anything. If they do not, "
             f"somebody else wrote it: `ft dlq drop {refused.id}`. If they do, a newer version of ft wrote it: update "
-            "the worker, and rebuild the projections"
+            f"the worker, and `ft rebuild {refused.consumer.partition('.')[0]}`"
         )
     _settle(conn, refused, REPLAYED)
     return said

@@ -8,11 +8,13 @@ starts.
 """
 
 import asyncio
+from functools import partial
 from typing import Any, Final
 
 import structlog
 from mode import Service
 
+from ft.agents.ledger.forgetting import Forgetting
 from ft.agents.ledger.hop import Ledger
 from ft.agents.ledger.indexing import Indexing
 from ft.agents.ledger.recount import Recounting
@@ -21,12 +23,13 @@ from ft.agents.normalize.hop import Normalize
 from ft.agents.normalize.rawblock import FAMILIES
 from ft.agents.normalize.sender import Sender
 from ft.agents.project.hop import Project
-from ft.agents.project.ledger_heads import LedgerHeads
 from ft.agents.publish.announcements import TOPICS, Topic
 from ft.agents.publish.publisher import Publisher
 from ft.config import Config
 from ft.errors import FtError
+from ft.schemas.changes import Change
 from ft.schemas.codec import Codec
+from ft.schemas.domains import Domain, declared
 from ft.sql.queries import use
 from ft.streams.app import App, create_app
 from ft.streams.bundles import shares
@@ -35,6 +38,9 @@ from ft.streams.guard import Guarding
 from ft.streams.orphan import Orphan
 from ft.streams.producer import Producer
 from ft.streams.selection import require_apart
+from ft.streams.worker.announcing import Announcements, DomainPublisher
+from ft.streams.worker.ledger_heads import LedgerHeads
+from ft.streams.worker.subscriber import Subscriber, Subscription
 from ft.telemetry.outage import DATABASE
 from ft.telemetry.takeover import take_over, tell
 
@@ -71,6 +77,9 @@ class Pipeline:
             self.ledger()
         if "project" in chosen:
             self.project()
+        for domain in declared():
+            if domain.name in chosen:
+                self.domain(domain)
 
     async def normalize(self, slug: str, family: str) -> Any:
         """raw -> normalized. Repeats are possible and carry their position; a network is done by one process."""
@@ -117,14 +126,38 @@ class Pipeline:
 
         With it finality -> where they stand while nothing happens.
         """
-        topic = self.facts.topics.ownership_changed
-        hop = Project(self.config, self.app.owner, self.facts.codecs[topic], self.facts.generations)
-        bundles, bundle = shares(_CHANGES, self.facts.partitions)
-        self.app.run(hop, topic, name="project", bundle=bundle, bundles=bundles, within_s=_LATENCY_S)
-        finality = self.facts.topics.finality
-        heads = LedgerHeads(self.config, self.app.owner, self.facts.codecs[finality], topic, self.facts.generations)
-        self.app.claims.lossy.add(finality)
-        self.app.run(heads, finality, name="heads", bundle=bundle, bundles=bundles, within_s=_LATENCY_S)
+        self._subscribe(Project())
+
+    def domain(self, domain: Domain) -> None:
+        """ownership_changed -> whatever the domain makes of it, and what it announces, in order. Guarantee and
+        parallelism are those of ``project``; where it fails, the others go on.
+        """
+        facts, own = self.facts, self.facts.topics.announced_by(domain)
+        codecs = {topic: facts.codecs[whole] for topic, whole in own.items()}
+        publisher = DomainPublisher(self.config, domain, own, self.app.claims)
+        for subscriber in domain.subscribers:
+            self._subscribe(
+                subscriber(), is_vital=False, on_commit=publisher.wake,
+                announces=lambda: Announcements(codecs, facts.partitions),
+            )  # fmt: skip
+        if own:
+            self.app.beside(publisher)
+
+    def _subscribe(self, subscriber: Subscriber[Change], *, is_vital: bool = True, **more: Any) -> None:
+        """The two hops of a subscriber: of the events, and of the heads that the ledger says beside them."""
+        facts, app, name = self.facts, self.app, subscriber.consumer
+        changes, finality = facts.topics.ownership_changed, facts.topics.finality
+        held = partial(app.claims.held, name)
+        hop = Subscription(
+            self.config, app.owner, subscriber, facts.codecs[changes], facts.generations, held=held, **more
+        )
+        heads = LedgerHeads(self.config, app.owner, facts.codecs[finality], changes, facts.generations, name)
+        app.claims.lossy.add(finality)
+        bundles, bundle = shares(_CHANGES, facts.partitions)
+        for each, topic in ((hop, changes), (heads, finality)):
+            app.run(
+                each, topic, name=each.consumer, bundle=bundle, bundles=bundles, within_s=_LATENCY_S, is_vital=is_vital
+            )
 
     async def add_networks(self) -> None:
         """Start agents for networks that were added since, without a restart."""
@@ -181,6 +214,7 @@ def build(config: Config) -> App:
     app.serve(Orphan(config) if config.generation else Guarding(config, app.owner, app.fail))
     if "ledger" in config.agents:
         app.serve(Indexing(config))
+        app.serve(Forgetting(config))
         app.serve(Recounting(config))
     return app
 
@@ -192,6 +226,9 @@ def _build() -> App:
         take_over(Config.of_logs())
         tell(exc, failed=type(exc).__name__)
         raise SystemExit(1) from exc
+    except Exception:
+        take_over(Config.of_logs())  # so that the traceback is a line among lines
+        raise
 
 
 app = _build()

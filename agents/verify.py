@@ -17,7 +17,8 @@ from ft.agents.verify_notes import coverage_notes
 from ft.agents.verify_topics import read_topics
 from ft.config import Config
 from ft.errors import ConfigError, DatabaseError, DatabaseUnavailable
-from ft.schemas import ids
+from ft.schemas import domains, ids
+from ft.schemas.domains import declared
 from ft.schemas.standards import SINGLE
 from ft.sql.queries import load
 from ft.streams.deployment import require_one
@@ -149,7 +150,9 @@ def verify(config: Config, *, wait_s: float, listener: Listener, topics: bool = 
             report.healed = keep(conn)
             return report
     except psycopg.OperationalError as exc:
-        raise DatabaseUnavailable(f"Postgres: expected an answer, got: {exc}") from exc
+        raise DatabaseUnavailable(
+            f"Postgres: expected an answer, got: {str(exc).strip()}. {config.postgres_remedy(exc, 'ft_writer')}"
+        ) from exc
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName, psycopg.errors.UndefinedColumn) as exc:
         raise ConfigError(f"the database is not migrated to this version ({exc}). Run `ft migrate`.") from exc
     except psycopg.Error as exc:
@@ -190,6 +193,10 @@ def _prove(conn: Connection, config: Config, values: Mapping[str, Any], listener
             listener.on_check(check)
             _told(report, listener, _outcome(conn, check, values, report, time.monotonic()))
         report.notes += coverage_notes(conn)
+        for domain in declared():
+            for own in domain.checks:
+                listener.on_check(Check(name=own.name, claim=own.claim))
+                _told(report, listener, _of_domain(conn, own, values))
         if topics:
             for check, prove in zip(TOPIC_CHECKS, (_registered, _announced, _subscribed), strict=True):
                 listener.on_check(check)
@@ -263,6 +270,19 @@ def _outcome(conn: Connection, check: Check, values: Mapping[str, Any], report: 
         count=rows[0][3] if rows else 0,
         differences=[Difference(what=row[0], expected=row[1], got=row[2]) for row in rows],
         seconds=time.monotonic() - started,
+    )
+
+
+def _of_domain(conn: Connection, check: domains.Check, values: Mapping[str, Any]) -> Outcome:
+    began = time.monotonic()
+    counted = conn.execute(check.count.encode(), values).fetchone()
+    found = [Difference(what=w, expected=e, got=g) for w, e, g in conn.execute(check.query.encode(), values)]
+    return Outcome(
+        name=check.name,
+        claim=check.claim.format(0 if counted is None else counted[0]),
+        count=len(found),
+        differences=found[:DIFFERENCES_MAX],
+        seconds=time.monotonic() - began,
     )
 
 

@@ -14,7 +14,7 @@ LISTED_MAX: Final = 10
 
 def coverage_notes(conn: psycopg.Connection[Any]) -> list[str]:
     """A line for each hole in a network's coverage, each stretch that is less than proven, and each quarantine; and one
-    for holdings that cannot be dated."""
+    each for holdings that cannot be dated, and rows that the journal does not keep."""
     sql = load("verify")
     notes = []
     for network, found in groupby(conn.execute(sql["holes"]).fetchall(), key=itemgetter(0)):
@@ -30,6 +30,9 @@ def coverage_notes(conn: psycopg.Connection[Any]) -> list[str]:
     ((undated,),) = conn.execute(sql["undated"]).fetchall()
     if undated:
         notes.append(f"{undated:,} holdings are not dated yet: months without indexes may tell of them")
+    ((forgotten,),) = conn.execute(sql["forgotten"]).fetchall()
+    if forgotten:
+        notes.append(f"{forgotten:,} rows of kind finality are no longer kept: the journal's gaps are exactly theirs")
     return notes
 
 

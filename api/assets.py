@@ -12,9 +12,9 @@ from ft.api import cursors, parameters, views
 from ft.api.answers import AssetAnswer, Holder, Page, Transfer
 from ft.api.found import Holders, TransferKey, Transfers, TransfersAsk
 from ft.api.freshness import as_of, as_of_block
-from ft.api.known import NetworkReads, require_known
+from ft.api.known import NetworkReads, require_named
 from ft.api.minimum import HeadReads, await_block
-from ft.api.parameters import CursorText, Height, Limit, MinBlockHeader, Order
+from ft.api.parameters import AtBlock, BlockFrom, BlockTo, CursorText, Limit, MinBlockHeader, Order
 from ft.api.problems import Problem, invalid, not_found
 from ft.api.responses import CONDITIONAL, FINAL, PAGED, conditional, etag_of, not_modified
 from ft.api.rows import AssetRow
@@ -61,7 +61,7 @@ IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match", requir
 _Reads = NamedDependency[SkipValidation[AssetReads]]
 
 
-@get("/{asset_id:str}", summary="One asset", responses=CONDITIONAL)
+@get("/{asset_id:str}", operation_id="getAsset", summary="One asset", responses=CONDITIONAL)
 async def asset(
     asset_id: AssetId,
     reads: _Reads,
@@ -87,18 +87,18 @@ async def asset(
     return conditional(views.asset_answer(row), etag)
 
 
-@get("/{asset_id:str}/owners", summary="Holders of an asset", responses=PAGED)
+@get("/{asset_id:str}/owners", operation_id="listAssetOwners", summary="Holders of an asset", responses=PAGED)
 async def owners(
     asset_id: AssetId,
     reads: NamedDependency[SkipValidation[HolderReads]],
     limit: Limit = parameters.LIMIT_DEFAULT,
     cursor: CursorText = None,
-    at_block: Height = None,
+    at_block: AtBlock = None,
     at_time: Annotated[
         str | None,
         QueryParameter(
             required=False,
-            description="RFC 3339; the last block not later than this.",
+            description="RFC 3339; the last block not later than this. Not beside `at_block`.",
             schema_extra=parameters.TIME_TEXT,
         ),
     ] = None,
@@ -113,7 +113,7 @@ async def owners(
     key = await resolve(reads, asset_id)
     await await_block(reads, min_block, key.network, key.contract)
     filters = cursors.digest("asset_owners", key, at)
-    after = cursors.decode(cursor, filters, cursors.AccountKey).account if cursor else None
+    after = cursors.decode(cursor, filters, cursors.AccountKey).account if cursor is not None else None
     if at is None:
         found = await reads.asset_owners(key, after, limit + 1)
     else:
@@ -123,22 +123,22 @@ async def owners(
     return _holders(key, found, limit, filters)
 
 
-@get("/{asset_id:str}/history", summary="History of an asset", responses=PAGED)
+@get("/{asset_id:str}/history", operation_id="listAssetHistory", summary="History of an asset", responses=PAGED)
 async def history(
     asset_id: AssetId,
     reads: NamedDependency[SkipValidation[HistoryReads]],
     limit: Limit = parameters.LIMIT_DEFAULT,
     cursor: CursorText = None,
     order: Order = "desc",
-    block_from: Height = None,
-    block_to: Height = None,
+    block_from: BlockFrom = None,
+    block_to: BlockTo = None,
     min_block: MinBlockHeader = None,
 ) -> Page[Transfer]:
     """What happened to one NFT and is in force, by chain position, newest first; echoes are marked."""
     key = await resolve(reads, asset_id)
     await await_block(reads, min_block, key.network, key.contract)
     filters = cursors.digest("asset_history", key, order, block_from, block_to)
-    after = cursors.decode(cursor, filters, TransferKey) if cursor else None
+    after = cursors.decode(cursor, filters, TransferKey) if cursor is not None else None
     found = await reads.transfers(
         TransfersAsk(
             network=key.network,
@@ -161,9 +161,9 @@ router: Final = Router("/api/v1/assets", route_handlers=[asset, owners, history]
 
 async def resolve(reads: UuidReads, text: str, field: str = "asset_id") -> AssetKey:
     """The asset that a natural key or a uuid means. Raises Problem 422, or 404 for a uuid or a network not known."""
+    await require_named(reads, **{field: text})
     named = parameters.asset_key(text, field)
     if isinstance(named, AssetKey):
-        await require_known(reads, named.network, field)
         return named
     key = await reads.asset_by_uuid(named)
     if key is None:

@@ -1,7 +1,7 @@
 """Pure: what the database tells of the system -> why an operator is needed."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Final, Literal, get_args
 
 from msgspec import Meta, Struct
@@ -15,8 +15,9 @@ _HEAD_AGE_BLOCKS: Final = 20
 
 _LOOP: Final = 3
 """Ends by an error within a quarter of an hour that nobody takes for an accident."""
+_OTHER: Final = "OtherDeployment"
 _ABOUT: Final[Mapping[str, tuple[str, ...]]] = {
-    "identity": ("OtherDeployment", "OffsetMismatch"),
+    "identity": (_OTHER, "OffsetMismatch"),
     "registry": ("RegistryUnavailable", "SchemaError"),
 }
 
@@ -58,28 +59,32 @@ def reasons(
     failures: Sequence[FailureRow],
     *,
     other: str | None = None,
+    is_one: bool = False,
     errors: bool = False,
 ) -> list[Reason]:
     """All that hold: of the whole system first, then network by network.
 
-    ``other``: why the database is of another deployment than whoever asks; None: it is of the same. ``errors``: with
-    what processes said as they ended; it names servers, and is not for everybody.
+    ``other``: why the database is of another deployment than whoever asks; None: it is of the same. ``is_one``: whoever
+    asks has looked, and it is: a process that found another one was set otherwise. ``errors``: with what processes said
+    as they ended; it names servers, and is not for everybody.
     """
-    of_networks = (each for row in followers for each in _of_network(row))
+    of_networks = (each for row in followers for each in _of_network(row, failures))
     found = [] if other is None else [Reason(reason="identity", network=None, detail=other)]
-    return [*found, *_of_all(backlog), *_of_ends(failures, errors), *of_networks]
+    return [*found, *_of_all(backlog), *_of_ends(failures, errors, is_one), *of_networks]
 
 
-def out_of_place(backlog: BacklogRow, failures: Sequence[FailureRow], *, other: str | None) -> str | None:
+def out_of_place(
+    backlog: BacklogRow, failures: Sequence[FailureRow], *, other: str | None, is_one: bool = False
+) -> str | None:
     """Why what is read here may not be of one deployment; None: nothing says so.
 
     A worker looks every few seconds whether log, database and registry belong together, and ends where they do not: as
-    long as one lives, they do, whatever another one found that was set otherwise.
+    long as one lives, they do, whatever another one found that was set otherwise. So does an API that is told a Kafka
+    (``is_one``); what it does not look at is where each topic's records begin and end.
     """
     if other is not None or backlog.workers > 0:
         return other
-    found = [row for row in failures if row.role == "worker" and row.kind in _ABOUT["identity"] and row.lately]
-    newest = min(found, key=lambda row: row.last_s, default=None)
+    newest = _newest(row for row in failures if row.role == "worker" and _is_about(row, "identity", is_one))
     return None if newest is None else f"the last worker ended {newest.last_s:.0f} s ago by {newest.kind}"
 
 
@@ -93,7 +98,7 @@ def _of_all(backlog: BacklogRow) -> list[Reason]:
     return [Reason(reason=word, network=None, detail=detail) for word, holds, detail in held if holds]
 
 
-def _of_ends(failures: Sequence[FailureRow], errors: bool) -> Iterator[Reason]:
+def _of_ends(failures: Sequence[FailureRow], errors: bool, is_one: bool) -> Iterator[Reason]:
     """Of processes that ended by an error: until it is settled, or for a quarter of an hour."""
     lately: Counter[tuple[str, str]] = Counter()
     for row in failures:
@@ -102,26 +107,28 @@ def _of_ends(failures: Sequence[FailureRow], errors: bool) -> Iterator[Reason]:
         said = f"{row.role} {row.what} ended by {row.kind} {row.last_s:.0f} s ago{f': {row.error}' if errors else ''}"
         if row.kind == "FinalityContradicted" and not row.settled:
             yield Reason(reason="finality_contradicted", network=network, detail=said)
-        for word, kinds in _ABOUT.items():
-            if row.kind in kinds and row.lately:
+        for word in _ABOUT:
+            if _is_about(row, word, is_one):
                 yield Reason(reason=word, network=network, detail=said)
     for (role, what), count in lately.items():
         if count >= _LOOP:
-            newest = min((row for row in failures if (row.role, row.what) == (role, what)), key=lambda row: row.last_s)
+            newest = _newest(row for row in failures if (row.role, row.what) == (role, what))
+            assert newest is not None
             yield Reason(
                 reason="crash_loop",
                 network=what if role == "ingest" else None,
-                detail=f"{role} {what} ended {count} times in 15 minutes, by {newest.kind} {newest.last_s:.0f} s ago",
+                detail=f"{role} {what} ended {count} times in 15 minutes, by {newest.kind} {newest.last_s:.0f} s ago"
+                + (f": {newest.error}" if errors else ""),
             )
 
 
-def _of_network(row: FollowerRow) -> list[Reason]:
+def _of_network(row: FollowerRow, failures: Sequence[FailureRow]) -> list[Reason]:
     name = row.network
     alive = row.seen_s is not None and row.seen_s <= _FOLLOWER_SEEN_S
     expected_s = max(_HEAD_AGE_S, _HEAD_AGE_BLOCKS * row.block_time_s)
     old = row.followed and row.head_age_s is not None and row.head_age_s > expected_s
     held = (
-        ("no_follower", row.followed and not alive, f"nobody follows {name} since {_seconds(row.seen_s)}"),
+        ("no_follower", row.followed and not alive, f"nobody follows {name}{_since(row, failures)}"),
         ("stopped", row.broken, f"records of {name} are ignored until a follower claims it anew"),
         (
             "waiting",
@@ -138,6 +145,27 @@ def _of_network(row: FollowerRow) -> list[Reason]:
     return [Reason(reason=word, network=name, detail=detail) for word, holds, detail in held if holds]
 
 
+def _since(row: FollowerRow, failures: Sequence[FailureRow]) -> str:
+    """1. it ended by an error lately; 2. nobody ever followed; 3. it ended in order; 4. it is gone."""
+    newest = _newest(each for each in failures if (each.role, each.what) == ("ingest", row.network) and each.lately)
+    if newest is not None:
+        return f": the last follower ended by {newest.kind} {_seconds(newest.last_s)} ago"
+    if row.seen_s is None:
+        return " any more"
+    if row.seen_s > 10 * 365 * 86_400:  # what a follower leaves behind
+        return ": the last follower was told to stop"
+    return f" since {_seconds(row.seen_s)}"
+
+
+def _is_about(row: FailureRow, word: str, is_one: bool) -> bool:
+    """Whether a process ended for that reason lately; who has looked itself (``is_one``) knows better than one that
+    found another deployment."""
+    return row.kind in _ABOUT[word] and bool(row.lately) and not (is_one and row.kind == _OTHER)
+
+
+def _newest(failures: Iterable[FailureRow]) -> FailureRow | None:
+    return min(failures, key=lambda row: row.last_s, default=None)
+
+
 def _seconds(age_s: float | None) -> str:
-    # A follower that was told to stop leaves a time of long ago.
-    return "some time" if age_s is None or age_s > 10 * 365 * 86_400 else f"{age_s:.0f} s"
+    return "some time" if age_s is None else f"{age_s:.0f} s"

@@ -12,10 +12,10 @@ from ft.api.answers import Collection as CollectionEntry
 from ft.api.assets import IfNoneMatch
 from ft.api.found import Assets, Collection, CollectionKey, CollectionOwners, Collections
 from ft.api.freshness import as_of
-from ft.api.known import NetworkReads, require_known
+from ft.api.known import NetworkReads, require_known, require_named
 from ft.api.minimum import HeadReads, await_block
 from ft.api.parameters import CursorText, Limit, MinBlockHeader
-from ft.api.problems import Problem, invalid, not_found
+from ft.api.problems import Problem, not_found
 from ft.api.responses import CONDITIONAL, PAGED, conditional, etag_of, not_modified
 
 
@@ -37,12 +37,10 @@ CollectionId = Annotated[
 _Reads = NamedDependency[SkipValidation[CollectionReads]]
 
 
-@get("/", summary="Collections of a network", responses=PAGED)
+@get("/", operation_id="listCollections", summary="Collections of a network", responses=PAGED)
 async def collections(
     reads: _Reads,
-    network: Annotated[
-        str | None, QueryParameter(required=False, description="Needed.", schema_extra=parameters.NETWORK_TEXT)
-    ] = None,
+    network: Annotated[str, QueryParameter(description="Whose.", schema_extra=parameters.NETWORK_TEXT)],
     sort: Annotated[
         Literal["contract", "newest", "owners", "transfers"],
         QueryParameter(
@@ -57,13 +55,11 @@ async def collections(
     min_block: MinBlockHeader = None,
 ) -> Page[CollectionEntry]:
     """Contracts of which an event is in force, as far as counters have come."""
-    if network is None:
-        raise invalid("network", "missing", "expected a network, as network=")
     on = parameters.network_slug(network)
     await require_known(reads, on, "network")
     await await_block(reads, min_block, on, None, ("ledger", "project"))
     filters = cursors.digest("collections", on, sort)
-    after = cursors.decode(cursor, filters, CollectionKey) if cursor else None
+    after = cursors.decode(cursor, filters, CollectionKey) if cursor is not None else None
     found = await reads.collections(on, sort, after, limit + 1)
     return views.listed(
         [views.collection(row) for row in found.rows],
@@ -73,7 +69,7 @@ async def collections(
     )
 
 
-@get("/{collection_id:str}", summary="One collection", responses=CONDITIONAL)
+@get("/{collection_id:str}", operation_id="getCollection", summary="One collection", responses=CONDITIONAL)
 async def collection(
     collection_id: CollectionId, reads: _Reads, min_block: MinBlockHeader = None, if_none_match: IfNoneMatch = None
 ) -> Response[CollectionAnswer]:
@@ -92,7 +88,12 @@ async def collection(
     return conditional(views.collection_answer(found.row, found.held), etag)
 
 
-@get("/{collection_id:str}/assets", summary="Assets of a collection", responses=PAGED)
+@get(
+    "/{collection_id:str}/assets",
+    operation_id="listCollectionAssets",
+    summary="Assets of a collection",
+    responses=PAGED,
+)
 async def assets(
     collection_id: CollectionId,
     reads: _Reads,
@@ -104,7 +105,7 @@ async def assets(
     network, contract = await _resolve(reads, collection_id)
     await await_block(reads, min_block, network, contract)
     filters = cursors.digest("collection_assets", network, contract)
-    after = cursors.decode(cursor, filters, cursors.TokenKey).token_id if cursor else "-1"
+    after = cursors.decode(cursor, filters, cursors.TokenKey).token_id if cursor is not None else "-1"
     found = await reads.collection_assets(network, contract, after, limit + 1)
     if found is None:
         raise await _unknown(reads, network, contract)
@@ -116,7 +117,12 @@ async def assets(
     )
 
 
-@get("/{collection_id:str}/owners", summary="Owners of a collection", responses=PAGED)
+@get(
+    "/{collection_id:str}/owners",
+    operation_id="listCollectionOwners",
+    summary="Owners of a collection",
+    responses=PAGED,
+)
 async def owners(
     collection_id: CollectionId,
     reads: _Reads,
@@ -128,7 +134,7 @@ async def owners(
     network, contract = await _resolve(reads, collection_id)
     await await_block(reads, min_block, network, contract)
     filters = cursors.digest("collection_owners", network, contract)
-    after = cursors.decode(cursor, filters, cursors.AccountKey).account if cursor else ""
+    after = cursors.decode(cursor, filters, cursors.AccountKey).account if cursor is not None else ""
     found = await reads.collection_owners(network, contract, after, limit + 1)
     if found is None:
         raise await _unknown(reads, network, contract)
@@ -148,9 +154,8 @@ router: Final = Router(
 
 
 async def _resolve(reads: NetworkReads, text: str) -> tuple[str, str]:
-    network, contract = parameters.collection_key(text)
-    await require_known(reads, network, "collection_id")
-    return network, contract
+    await require_named(reads, collection_id=text)
+    return parameters.collection_key(text)
 
 
 async def _unknown(reads: HeadReads, network: str, contract: str) -> Problem:

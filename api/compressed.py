@@ -12,6 +12,8 @@ _BODY_MIN: Final = 1_000
 _KINDS: Final = re.compile(rb"application/(?:[\w.+-]+\+)?json|text/(?!event-stream)")
 _ZSTD_LEVEL: Final = 3
 _GZIP_LEVEL: Final = 6
+_UNCHANGED: Final = 304
+_VARY: Final = (b"vary", b"Accept-Encoding")
 
 
 class Compressed:
@@ -42,8 +44,10 @@ class _Answer:
             return
         start, self._start = self._start, None
         if start is not None:
-            if message["type"] == "http.response.body" and not message.get("more_body") and _compressible(start):
-                start["headers"] = [*start["headers"], (b"vary", b"Accept-Encoding")]
+            if start["status"] == _UNCHANGED:  # as the whole answer would (RFC 9110, 15.4.5)
+                start["headers"] = [*start["headers"], _VARY]
+            elif message["type"] == "http.response.body" and not message.get("more_body") and _compressible(start):
+                start["headers"] = [*start["headers"], _VARY]
                 message["body"] = self._shortened(start, message.get("body", b""))
             await self._send(start)
         await self._send(message)
@@ -77,7 +81,7 @@ def accepted(accept_encoding: str) -> str | None:
 
 
 def _compressible(start: Any) -> bool:
-    if start["status"] in (204, 304):
+    if start["status"] == 204:
         return False
     found = dict(start["headers"])
     return b"content-encoding" not in found and bool(_KINDS.match(found.get(b"content-type", b"")))

@@ -1,16 +1,23 @@
 """``/schema``: OpenAPI 3.1 as JSON, and as one page of HTML that loads nothing from anywhere."""
 
+import re
 from html import escape
 from typing import Any, Final
 
 from litestar import MediaType, Request, Response, Router, get
-from litestar.openapi.spec import OpenAPI, OpenAPIResponse, OpenAPIType, Parameter, Schema
-from msgspec import json
+from litestar.openapi.spec import OpenAPI, OpenAPIResponse, OpenAPIType, Operation, Parameter, Reference, Schema
+from msgspec import Raw, json
+
+from ft.api.examples import illustrate
 
 _MEDIA_TYPE: Final = "application/vnd.oai.openapi+json"
+_SCHEMAS: Final = "#/components/schemas/"
+_GENERIC: Final = re.compile(r"(\w+)_(?:\w+[.])*(\w+?)(?:Answer)?_\Z")
 _STYLE: Final = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}"
-    "code{background:#f2f2f2;padding:.1em .3em;border-radius:3px}h2{margin-top:2.5rem;border-top:1px solid #ddd;"
+    "code{background:#f2f2f2;padding:.1em .3em;border-radius:3px}"
+    "pre{background:#f2f2f2;padding:.5rem;white-space:pre-wrap;overflow-wrap:anywhere}"
+    "h2{margin-top:2.5rem;border-top:1px solid #ddd;"
     "padding-top:1rem}table{border-collapse:collapse}td{padding:.2rem .8rem .2rem 0;vertical-align:top}"
     "@media(max-width:40rem){body{margin:1rem auto}h2{overflow-wrap:anywhere}table{display:block;overflow-x:auto}}"
 )
@@ -27,7 +34,8 @@ async def document(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 def amend(schema: OpenAPI) -> None:
-    """Takes back what the framework says of every path: a 400 of its own, and that parameters may be null."""
+    """Takes back what the framework says of every path: a 400 of its own, that parameters may be null, and names of
+    shapes that are those of modules; and adds the examples."""
     for item in (schema.paths or {}).values():
         operation = item.get
         if operation is None:
@@ -38,13 +46,36 @@ def amend(schema: OpenAPI) -> None:
         for parameter in operation.parameters or []:
             if isinstance(parameter, Parameter) and isinstance(parameter.schema, Schema):
                 _present(parameter.schema)
+        _rename_answers(operation)
+        illustrate(operation)
+    if schema.components.schemas:
+        named = {_named(name): shape for name, shape in schema.components.schemas.items()}
+        schema.components.schemas = dict(sorted(named.items()))
+
+
+def _named(shape: str) -> str:
+    """`Page_ft.api.answers.Transfer_` -> `TransferPage`."""
+    return _GENERIC.sub(r"\2\1", shape)
+
+
+def _rename_answers(operation: Operation) -> None:
+    """Pages are answers and part of nothing: only answers refer to them."""
+    for response in (operation.responses or {}).values():
+        for content in ((response.content or {}) if isinstance(response, OpenAPIResponse) else {}).values():
+            if isinstance(content.schema, Reference):
+                content.schema = Reference(_SCHEMAS + _named(content.schema.ref.removeprefix(_SCHEMAS)))
 
 
 def _present(schema: Schema) -> None:
-    """A parameter is there or it is not."""
+    """A parameter is there or it is not: no schema of one is null, by its type or by its words."""
     some = [each for each in schema.one_of or [] if isinstance(each, Schema) and each.type != OpenAPIType.NULL]
     if len(some) == 1:
         schema.one_of, schema.type = None, some[0].type
+    if schema.enum is not None:
+        schema.enum = [each for each in schema.enum if each is not None]
+    if isinstance(schema.type, list):
+        kinds = [each for each in schema.type if each != OpenAPIType.NULL]
+        schema.type = kinds[0] if len(kinds) == 1 else kinds
 
 
 router: Final = Router("/schema", route_handlers=[document])
@@ -72,10 +103,12 @@ def _page(schema: dict[str, Any]) -> str:
 def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
     parameters = "".join(
         f"<tr><td><code>{escape(each['name'])}</code><td>{escape(each['in'])}<td>{_text(each.get('description', ''))}"
+        f"{_such_as(each)}"
         for each in operation.get("parameters", [])
     )
     responses = "".join(
         f"<tr><td><code>{escape(status)}</code><td>{_content(answer)}<td>{_text(answer.get('description', ''))}"
+        f"{_example(answer)}"
         for status, answer in operation.get("responses", {}).items()
     )
     return (
@@ -88,6 +121,23 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
 def _content(answer: dict[str, Any]) -> str:
     """What an answer holds, where that is a shape."""
     return "".join(_kind(each.get("schema", {})) for each in answer.get("content", {}).values())
+
+
+def _such_as(parameter: dict[str, Any]) -> str:
+    return f" Such as <code>{escape(str(parameter['example']))}</code>." if "example" in parameter else ""
+
+
+def _example(answer: dict[str, Any]) -> str:
+    """One that was answered, folded up."""
+    shown = [each["example"] for each in answer.get("content", {}).values() if "example" in each]
+    return "".join(
+        f"<details><summary>Example</summary><pre>{escape(_laid_out(each))}</pre></details>" for each in shown
+    )
+
+
+def _laid_out(example: Raw) -> str:
+    value = json.decode(example)
+    return value if isinstance(value, str) else json.format(json.encode(value)).decode()
 
 
 def _shape(name: str, schema: dict[str, Any]) -> str:

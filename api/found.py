@@ -161,3 +161,5 @@ class Status(Struct, frozen=True, kw_only=True):
     failures: list[FailureRow]
     other: str | None
     """Why the database is not that of this deployment; None: nothing says so."""
+    is_one: bool = False
+    """Whether Kafka and registry were looked at, and are of the same."""

@@ -10,6 +10,7 @@ REASONS: Final = {
     "contradiction": "its events contradict each other",
     "blocks_missing": "blocks since the contract's creation were not read",
     "quarantine": "something in those blocks could not be decoded",
+    "not_listed": "those blocks were read before the contract was listed as one that is older than the standards",
     "state_sync_missing": "a block lists a state sync whose receipt no provider has",
     "contract_contradicts": "events of another token of the contract contradict each other",
     "implicit": "no event in force names the holder: a reorg took the last one away, and its sender is taken for the "
@@ -27,7 +28,7 @@ REASONS: Final = {
 """Every reason that is known, the worst first. Another word, of a later version, makes an answer unproven."""
 
 CONTRADICTING: Final = frozenset({"contradiction"})
-MISSING: Final = frozenset({"blocks_missing", "quarantine", "state_sync_missing"})
+MISSING: Final = frozenset({"blocks_missing", "quarantine", "not_listed", "state_sync_missing"})
 
 _PROVEN: Final = frozenset({"", "receipts"})
 
@@ -36,7 +37,8 @@ def judge(grounds: GroundsRow) -> tuple[Level, list[str]]:
     """The worst that holds, and all reasons that hold, sorted: those of lesser weight too, for they are to be mended.
 
     1. nonconserving: the asset's own events (a collection: any token's) contradict each other
-    2. partial_history: blocks of its span were not read, or are quarantined, or lack a state sync that they announce
+    2. partial_history: blocks of its span were not read, or are quarantined, or were read before the contract was
+    listed, or lack a state sync that they announce
     3. unproven: a stretch of the span, or the creation that it begins with, is no more than what a provider said;
        events were applied out of the chain's order and not recounted yet; another token's events contradict; nothing
        but a retraction names a holder
@@ -58,6 +60,7 @@ def reasons_of(grounds: GroundsRow) -> frozenset[str]:
         "contract_contradicts": grounds.contract_contradicts,
         "blocks_missing": not grounds.gapless,
         "quarantine": grounds.quarantined,
+        "not_listed": grounds.not_listed,
         "order": grounds.out_of_order,
         "implicit": grounds.implicit,
     }

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from ft.api.parameters import network_in
 from ft.api.problems import FieldError, Problem
 
 _NAMED_MAX: Final = 12
@@ -12,6 +13,14 @@ class NetworkReads(Protocol):
     """What the name of a network asks the database."""
 
     async def network_names(self, sought: str) -> Sequence[str]: ...
+
+
+async def require_named(reads: NetworkReads, **texts: str | None) -> None:
+    """:func:`require_known` of the network that each id or address names, by field, before the rest of it is read: the
+    network decides how an address is written."""
+    for field, text in texts.items():
+        if text is not None and (named := network_in(text)) is not None:
+            await require_known(reads, named, field)
 
 
 async def require_known(reads: NetworkReads, network: str, field: str) -> None:

@@ -1,7 +1,7 @@
 """What several reads of the API ask the database for, on the connection and in the snapshot of the caller."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -21,6 +21,7 @@ FACTS: Final = load("api_facts")
 LISTS: Final = load("api_lists")
 _INSTANT: Final = timedelta(microseconds=1)
 """The least that two times differ by."""
+_FIRST: Final = datetime.min.replace(tzinfo=UTC)
 
 
 def key_of(key: AssetKey) -> dict[str, Any]:
@@ -134,7 +135,7 @@ async def in_blocks(conn: Connection, ask: TransfersAsk) -> TransfersAsk | None:
         if last is None:
             return None
         high = last.number if high is None else min(high, last.number)
-    if ask.time_from is not None:
+    if ask.time_from is not None and ask.time_from > _FIRST:  # before the first moment there is nothing to leave out
         before = ask.time_from - _INSTANT
         last = await row_of(conn, LISTS["block_at_time"], BlockRow, {"network": ask.network, "at": before})
         if last is not None:

@@ -1,5 +1,6 @@
 """The Litestar application: every resource, one error shape, OpenAPI 3.1 at /schema."""
 
+import asyncio
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -16,6 +17,7 @@ from ft.api import assets, collections, document, networks, owners, problems, qu
 from ft.api.browsers import Browsers
 from ft.api.compressed import Compressed
 from ft.api.database import Database
+from ft.api.identity import Identity
 from ft.api.observe import ApiMetrics, Observed
 from ft.api.reads import Reads
 from ft.config import Config
@@ -34,17 +36,23 @@ _ABOUT: Final = (
 def application(config: Config) -> ASGIApp:
     """The API over the configured database; it starts, and says 503, while that is away."""
     database = Database(config.postgres_as("ft_api"))
+    identity = Identity(config, database)
 
     @asynccontextmanager
     async def connected(_: Litestar) -> AsyncIterator[None]:
         await database.open()
+        looking = asyncio.create_task(identity.run(), name="identity")
         try:
             yield
         finally:
+            looking.cancel()
             await database.close()
 
     return build(
-        Reads(database, config.topic_prefix), [connected], origins=config.api_cors_origins, proxies=config.api_proxies
+        Reads(database, config.topic_prefix, identity),
+        [connected],
+        origins=config.api_cors_origins,
+        proxies=config.api_proxies,
     )
 
 

@@ -31,14 +31,13 @@ async def await_block(
     asked = min_block(header)
     if asked is None:
         return
+    await require_known(reads, asked.network, "X-Min-Block")
     if network is not None and network != asked.network:
         raise invalid(
             "X-Min-Block",
             "contradiction",
             f"expected a block of {network}, which the request is about, got {asked.network}:{asked.number}",
         )
-    if network is None:
-        await require_known(reads, asked.network, "X-Min-Block")
 
     async def furthest_behind() -> HeadRow | None:
         heads = [await reads.head(asked.network, contract, consumer) for consumer in consumers]

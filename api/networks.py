@@ -10,9 +10,9 @@ from ft.api import cursors, parameters, views
 from ft.api.answers import NetworkAnswer, Page
 from ft.api.found import Networks
 from ft.api.freshness import as_of, oldest
-from ft.api.minimum import HeadReads
-from ft.api.parameters import CursorText, Limit
-from ft.api.responses import PAGED
+from ft.api.minimum import HeadReads, await_block
+from ft.api.parameters import CursorText, Limit, MinBlockHeader
+from ft.api.responses import PAGED_OF_ALL
 
 
 class NetworksReads(HeadReads, Protocol):
@@ -21,18 +21,20 @@ class NetworksReads(HeadReads, Protocol):
     async def networks_page(self, after: str, rows: int) -> Networks: ...
 
 
-@get("/", summary="Networks", responses=PAGED)
+@get("/", operation_id="listNetworks", summary="Networks", responses=PAGED_OF_ALL)
 async def networks(
     reads: NamedDependency[SkipValidation[NetworksReads]],
     limit: Limit = parameters.LIMIT_DEFAULT,
     cursor: CursorText = None,
+    min_block: MinBlockHeader = None,
 ) -> Page[NetworkAnswer]:
     """Every configured network by name; one that nobody reads yet has an `as_of` of nulls.
 
     `as_of` of the page is the one whose head is oldest.
     """
+    await await_block(reads, min_block, None)
     filters = cursors.digest("networks")
-    after = cursors.decode(cursor, filters, cursors.NetworkKey).network if cursor else ""
+    after = cursors.decode(cursor, filters, cursors.NetworkKey).network if cursor is not None else ""
     found = await reads.networks_page(after, limit + 1)
     heads = [head for row in found.rows[:limit] if (head := found.heads.get(row.network)) is not None]
     return views.page(

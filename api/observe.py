@@ -1,4 +1,8 @@
-"""Around the whole API: request ids, one access line a request, metrics, and a last net under every error."""
+"""Around the whole API: request ids, an access line a request, metrics, and a last net under every error.
+
+What is refused because of what others ask, or because the database is away, has one line a second for all of it: under
+load a line each would be work that nobody reads.
+"""
 
 import re
 import time
@@ -14,12 +18,14 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
 
 from ft.api.slots import Overloaded
+from ft.telemetry.sampling import Seldom
 
 _ASKING_MAX: Final = 256
 """Requests of one address that are being answered at once, those that wait included."""
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:\-]{1,128}\Z")
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
 _client: ContextVar[str] = ContextVar("client", default="")
+_exchange: ContextVar["_Exchange | None"] = ContextVar("exchange", default=None)
 
 
 def current_request_id() -> str:
@@ -30,6 +36,13 @@ def current_request_id() -> str:
 def current_client() -> str:
     """The address that the request came from; empty outside of one."""
     return _client.get()
+
+
+def refuse(why: Exception) -> None:
+    """The request that is being answered is turned away, whatever it asks: its line is one of many."""
+    exchange = _exchange.get()
+    if exchange is not None:
+        exchange.refusal = why
 
 
 class ApiMetrics:
@@ -83,6 +96,7 @@ class Observed:
         self._metrics = metrics
         self._unforeseen = unforeseen
         self._log = structlog.get_logger("ft.api.access").bind()  # made once: half the time of a line
+        self._refused = Seldom(self._log)
         self._asking: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -93,7 +107,7 @@ class Observed:
         self._asking[client] += 1
         app = self._app if self._asking[client] <= _ASKING_MAX else _turn_away
         try:
-            await _Exchange(scope, send, self._metrics, self._log).run(app, receive, self._unforeseen)
+            await _Exchange(scope, send, self._metrics, self._log, self._refused).run(app, receive, self._unforeseen)
         finally:
             self._asking[client] -= 1
             if not self._asking[client]:
@@ -108,17 +122,21 @@ async def _turn_away(*_: Any) -> None:
 class _Exchange:
     """One request and its answer."""
 
-    def __init__(self, scope: Any, send: Send, metrics: ApiMetrics, log: Any) -> None:
+    refusal: Exception | None = None
+    """Why it was turned away; None: it was not."""
+
+    def __init__(self, scope: Any, send: Send, metrics: ApiMetrics, log: Any, refused: Seldom) -> None:
         self._scope = scope
         self._send = send
         self._metrics = metrics
         self._log = log
+        self._refused = refused
         self._status = 0
         self._head = scope["method"] == "HEAD"
         self._id = _incoming_id(scope) or uuid4().hex
 
     async def run(self, app: ASGIApp, receive: Receive, unforeseen: Any) -> None:
-        token, client = _request_id.set(self._id), _client.set(_address(self._scope))
+        token, client, exchange = _request_id.set(self._id), _client.set(_address(self._scope)), _exchange.set(self)
         method, began = self._scope["method"], time.perf_counter()
         if self._head:
             self._scope["method"] = "GET"
@@ -133,18 +151,20 @@ class _Exchange:
             seconds = time.perf_counter() - began
             route = self._scope.get("path_template") or "unmatched"
             self._metrics.end(_known(method), route, self._status or 500, seconds)
-            # An error is never left out.
-            tell = self._log.info if self._status and self._status < 500 else self._log.error
-            tell(
-                "request",
-                request_id=self._id,
-                method=method,
-                path=self._scope["path"],
-                status=self._status,
-                ms=round(seconds * 1000, 2),
-            )
+            self._tell(method, round(seconds * 1000, 2))
             _request_id.reset(token)
             _client.reset(client)
+            _exchange.reset(exchange)
+
+    def _tell(self, method: str, ms: float) -> None:
+        """The cases: turned away, with others; answered; an error, which is never left out."""
+        told = {"request_id": self._id, "method": method, "path": self._scope["path"], "status": self._status, "ms": ms}
+        if self.refusal is not None:
+            self._refused.warning("refused", **told, error=str(self.refusal))
+        elif self._status and self._status < 500:
+            self._log.info("request", **told)
+        else:
+            self._log.error("request", **told)
 
     async def _forward(self, message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -11,7 +11,7 @@ from ft.api import cursors, parameters, views
 from ft.api.answers import Asset, Page
 from ft.api.found import HoldingKey, OwnerAssets
 from ft.api.freshness import as_of, oldest
-from ft.api.known import require_known
+from ft.api.known import require_known, require_named
 from ft.api.minimum import HeadReads, await_block
 from ft.api.parameters import CursorText, Limit, MinBlockHeader
 from ft.api.responses import PAGED
@@ -27,7 +27,7 @@ class OwnerReads(HeadReads, Protocol):
     ) -> OwnerAssets: ...
 
 
-@get("/{account:str}/assets", summary="Assets of an account", responses=PAGED)
+@get("/{account:str}/assets", operation_id="listAccountAssets", summary="Assets of an account", responses=PAGED)
 async def assets(
     account: Annotated[
         str,
@@ -47,7 +47,8 @@ async def assets(
         str | None,
         QueryParameter(
             required=False,
-            description="Only of this collection: an address, or `<network>:<contract>`.",
+            description="Only of this collection: an address, then on every network that the account is asked "
+            "on, or `<network>:<contract>`.",
             schema_extra=parameters.ADDRESS_TEXT,
         ),
     ] = None,
@@ -58,15 +59,16 @@ async def assets(
     `as_of` of an answer about several networks is the one whose head is oldest.
     """
     wanted = parameters.network_slug(network) if network is not None else None
+    await require_named(reads, account=account, contract=contract)
     on, address = parameters.account_on(account, wanted)
     of = None
     if contract is not None:
-        on, of = parameters.contract_on(contract, on)
+        on, of = parameters.account_on(contract, on, "contract")
     if on is not None:
         await require_known(reads, on, _naming(network, account))
     await await_block(reads, min_block, on)
     filters = cursors.digest("owner_assets", on, address, *([of] if of is not None else []))
-    after = cursors.decode(cursor, filters, HoldingKey) if cursor else None
+    after = cursors.decode(cursor, filters, HoldingKey) if cursor is not None else None
     networks = [on] if on is not None else await _networks(reads, address)
     found = await reads.owner_assets(address, networks, of, after, limit + 1)
     pairs = zip(found.assets, found.holdings, strict=True)

@@ -17,29 +17,44 @@ LIMIT_MAX: Final = 100
 LIMIT_DEFAULT: Final = 50
 HEIGHT_MAX: Final = 2**63 - 1
 _TEXT_MAX: Final = 256
-_PRINTABLE: Final = re.compile(r"[\x21-\x7e]+\Z")
-_HEIGHT: Final = re.compile(r"[0-9]{1,19}\Z")
-_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}\Z")
-_HASH: Final = re.compile(r"0[xX][0-9a-fA-F]{64}\Z")
-_BASE58: Final = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}\Z")
-
 _SLUG: Final = "[a-z][a-z0-9-]{0,31}"
-_ADDRESS: Final = "(0[xX][0-9a-fA-F]{40}|-?[0-9]{1,10}:[0-9a-fA-F]{64}|[A-Za-z0-9_+/-]{48})"
-_TOKEN: Final = "(0|[1-9][0-9]{0,77})"
-_OFFSET: Final = "(Z|[+-][0-9]{2}:[0-9]{2})"
+_TON: Final = "ton(-[a-z0-9-]{1,28})?"
+_EVM: Final = f"(?!(ton|solana)[:-]){_SLUG}"
+_EVM_ADDRESS: Final = "0[xX][0-9a-fA-F]{40}"
+_TON_ADDRESS: Final = "(-1|0):[0-9a-fA-F]{64}|[A-Za-z0-9_+/-]{48}"
+_CONTRACT: Final = f"({_EVM}:{_EVM_ADDRESS}|{_TON}:({_TON_ADDRESS}))"
+_TOKEN: Final = "(0|[1-9][0-9]{0,76}|1(0[0-9]|1[0-5])[0-9]{75})"
+_DAY: Final = "(?!0000)[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+_CLOCK: Final = "([01][0-9]|2[0-3]):[0-5][0-9]"
+_INSTANT: Final = f"{_DAY}T{_CLOCK}:[0-5][0-9]([.][0-9]{{1,9}})?(Z|[+-]{_CLOCK})"
+_PRINTABLE: Final = re.compile(r"[\x21-\x7e]+\Z")
+_HEIGHT: Final = re.compile(r"[0-9]{1,18}\Z")
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}\Z")
+_EVM_TEXT: Final = re.compile(_EVM_ADDRESS + r"\Z")
+_HASH: Final = re.compile(r"0[xX][0-9a-fA-F]{64}\Z")
+_TIME: Final = re.compile(_INSTANT + r"\Z")
+_BASE58: Final = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}\Z")
+_FIRST: Final = datetime.min.replace(tzinfo=UTC)
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
+_NAMED: Final = re.compile(_SLUG + r"\Z")
 # What OpenAPI says of texts; the parsers below decide, and say what was expected.
 ASSET_TEXT: Final = {
-    "pattern": f"^({_SLUG}:{_ADDRESS}(:{_TOKEN})?|[0-9a-fA-F]{{8}}(-?[0-9a-fA-F]{{4}}){{3}}-?[0-9a-fA-F]{{12}})$"
+    "pattern": f"^({_EVM}:{_EVM_ADDRESS}:{_TOKEN}|{_TON}:({_TON_ADDRESS})"
+    "|[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12})$"
 }
-COLLECTION_TEXT: Final = {"pattern": f"^{_SLUG}:{_ADDRESS}$"}
-ADDRESS_TEXT: Final = {"pattern": f"^({_SLUG}:)?{_ADDRESS}$"}
+COLLECTION_TEXT: Final = {"pattern": f"^{_CONTRACT}$"}
+ADDRESS_TEXT: Final = {"pattern": f"^({_CONTRACT}|{_EVM_ADDRESS}|{_TON_ADDRESS})$"}
 NETWORK_TEXT: Final = {"pattern": f"^{_SLUG}$"}
-TIME_TEXT: Final = {
-    "pattern": f"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}([.][0-9]{{1,6}})?{_OFFSET}$"
-}
-HASH_TEXT: Final = {"pattern": "^(0[xX][0-9a-fA-F]{64}|[A-Za-z0-9_+/=-]{43,64})$"}
+TIME_TEXT: Final = {"format": "date-time", "pattern": f"^{_INSTANT}$"}
+HASH_TEXT: Final = {"pattern": "^0[xX][0-9a-fA-F]{64}$"}
 _CURSOR_TEXT: Final = {"pattern": "^[A-Za-z0-9_-]+={0,2}$", "min_length": 1, "max_length": 1_000}
-_MIN_BLOCK_TEXT: Final = {"pattern": f"^{_SLUG}:[0-9]{{1,19}}$"}
+_MIN_BLOCK_TEXT: Final = {"pattern": f"^{_SLUG}:[0-9]{{1,18}}$"}
+
+
+def _height(description: str) -> QueryParameter:
+    bounds = {"minimum": 0, "maximum": HEIGHT_MAX}
+    return QueryParameter(ge=0, le=HEIGHT_MAX, required=False, description=description, schema_extra=bounds)
+
 
 Limit = Annotated[int, QueryParameter(ge=1, le=LIMIT_MAX, required=False, description="Entries of a page, 1 to 100.")]
 CursorText = Annotated[
@@ -51,9 +66,9 @@ CursorText = Annotated[
         schema_extra=_CURSOR_TEXT,
     ),
 ]
-Height = Annotated[
-    int | None, QueryParameter(ge=0, le=HEIGHT_MAX, required=False, schema_extra={"minimum": 0, "maximum": HEIGHT_MAX})
-]
+AtBlock = Annotated[int | None, _height("The state once this block was applied; not beside `at_time`.")]
+BlockFrom = Annotated[int | None, _height("The first block, itself included.")]
+BlockTo = Annotated[int | None, _height("The last block, itself included.")]
 BlockTime = Annotated[
     str | None,
     QueryParameter(required=False, description="Of the block, RFC 3339 with an offset.", schema_extra=TIME_TEXT),
@@ -80,8 +95,16 @@ class MinBlock(Struct, frozen=True, kw_only=True):
     number: int
 
 
-def plain(field: str, text: str) -> str:
-    """Ids are short printable ASCII; anything else is refused before it meets a parser."""
+def network_in(text: str) -> str | None:
+    """The network that an id or an address names before its colon, whatever the rest is worth; None: none."""
+    prefix, sep, _ = text[:_TEXT_MAX].partition(":")
+    return prefix if sep and _NAMED.match(prefix) else None
+
+
+def plain(field: str, text: str, expected: str) -> str:
+    """Ids are some printable ASCII, not much; anything else is refused before it meets a parser."""
+    if not text:
+        raise invalid(field, "invalid_id", f"expected {expected}, got ''")
     if len(text) > _TEXT_MAX or not _PRINTABLE.match(text):
         raise invalid(field, "invalid_id", f"expected at most {_TEXT_MAX} printable characters, got {text[:64]!r}")
     return text
@@ -89,7 +112,7 @@ def plain(field: str, text: str) -> str:
 
 def asset_key(text: str, field: str = "asset_id") -> AssetKey | UUID:
     """A natural key in any usual spelling, or the uuid."""
-    plain(field, text)
+    plain(field, text, "<network>:<contract>:<token_id>, or the asset's uuid")
     if _UUID.match(text):
         return UUID(text)
     try:
@@ -101,14 +124,14 @@ def asset_key(text: str, field: str = "asset_id") -> AssetKey | UUID:
 def collection_key(text: str, field: str = "collection_id") -> tuple[str, str]:
     """``<network>:<contract>``."""
     try:
-        return ids.parse_collection_id(plain(field, text))
+        return ids.parse_collection_id(plain(field, text, "<network>:<contract>"))
     except InvalidId as exc:
         raise invalid(field, "invalid_id", str(exc)) from exc
 
 
 def network_slug(text: str, field: str = "network") -> str:
     try:
-        return ids.network_slug(plain(field, text))
+        return ids.network_slug(plain(field, text, "a slug such as polygon"))
     except InvalidId as exc:
         raise invalid(field, "invalid_network", str(exc)) from exc
 
@@ -116,20 +139,21 @@ def network_slug(text: str, field: str = "network") -> str:
 def address(network: str, text: str, field: str) -> str:
     """An address on a network that is known already."""
     try:
-        return ids.address(network, plain(field, text))
+        return ids.address(network, plain(field, text, f"an address on {network}"))
     except InvalidId as exc:
         raise invalid(field, "invalid_address", str(exc)) from exc
 
 
 def account_on(text: str, network: str | None, field: str = "account") -> tuple[str | None, str]:
     """``<network>:<address>``, or an address, on ``network`` if one is named: (network or None, address)."""
-    plain(field, text)
+    plain(field, text, "<network>:<address> or an address")
     prefix, sep, rest = text.partition(":")
     if sep and prefix[:1].isalpha():
         named = network_slug(prefix, field)
         if network is not None and network != named:
             where = "network" if field == "account" else field
-            raise invalid(where, "contradiction", f"the account is on {named}, the query asks for {network}")
+            what = "it" if field == "contract" else "the account"
+            raise invalid(where, "contradiction", f"{what} is on {named}, the query asks for {network}")
         return named, address(named, rest, field)
     if network is not None:
         return network, address(network, text, field)
@@ -138,7 +162,7 @@ def account_on(text: str, network: str | None, field: str = "account") -> tuple[
 
 def contract_on(text: str, network: str | None, field: str = "contract") -> tuple[str, str]:
     """``<network>:<contract>``, or an address on ``network``: (network, contract)."""
-    plain(field, text)
+    plain(field, text, "<network>:<contract>, or an address beside network=")
     if text[:1].isalpha() and ":" in text:
         named, contract = collection_key(text, field)
         if network is not None and network != named:
@@ -151,7 +175,7 @@ def contract_on(text: str, network: str | None, field: str = "contract") -> tupl
 
 def transaction(network: str, text: str, field: str = "tx_hash") -> str:
     """A transaction's hash on a network that is known already."""
-    plain(field, text)
+    plain(field, text, "the hash of a transaction")
     if network.startswith("ton"):
         return text
     if not _HASH.match(text):
@@ -161,7 +185,9 @@ def transaction(network: str, text: str, field: str = "tx_hash") -> str:
 
 def _bare(text: str, field: str) -> str:
     if text[:2] in ("0x", "0X"):
-        return address("ethereum", text, field)
+        if not _EVM_TEXT.match(text):
+            raise invalid(field, "invalid_address", f"expected 0x and 40 hex digits, got {text!r}")
+        return text.lower()
     try:
         return ids.address("ton", text)
     except InvalidId:
@@ -183,19 +209,22 @@ def min_block(text: str | None) -> MinBlock | None:
     if text is None:
         return None
     network, _, number = text.partition(":")
-    if not _HEIGHT.match(number) or int(number) > HEIGHT_MAX:
+    if not _HEIGHT.match(number):
         raise invalid("X-Min-Block", "invalid_block", f"expected one <network>:<block number>, got {text[:64]!r}")
     return MinBlock(network=network_slug(network, "X-Min-Block"), number=int(number))
 
 
 def instant(text: str, field: str) -> datetime:
-    """An RFC 3339 time with its offset; in UTC."""
+    """An RFC 3339 time with its offset; in UTC, at most the first or the last moment that a year of four digits has."""
     try:
+        if not _TIME.match(text):
+            raise ValueError(text)
         at = datetime.fromisoformat(text)
-        if at.tzinfo is None:
-            raise ValueError("no offset")
-        return at.astimezone(UTC)
-    except (ValueError, OverflowError) as exc:
+        try:
+            return at.astimezone(UTC)
+        except OverflowError:
+            return _FIRST if at.year == 1 else _LAST
+    except ValueError as exc:
         expected = "expected RFC 3339 such as 2024-05-01T00:00:00Z"
         raise invalid(field, "invalid_time", f"{expected}, got {text[:64]!r}") from exc
 

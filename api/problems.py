@@ -17,7 +17,7 @@ from msgspec import Struct, json
 from ft.api.database import NotMigrated, TooSlow
 from ft.api.found import RangeNotIndexed
 from ft.api.freshness import AsOf
-from ft.api.observe import current_request_id
+from ft.api.observe import current_request_id, refuse
 from ft.api.slots import Overloaded
 from ft.errors import DatabaseUnavailable
 from ft.telemetry.outage import DATABASE
@@ -27,7 +27,7 @@ MEDIA_TYPE: Final = "application/problem+json"
 PENDING: Final = {"X-Data-Status": "pending"}
 _RETRY_AFTER_S: Final = 2
 _log = structlog.get_logger("ft.api")
-_unusable, _overload = Seldom(_log), Seldom(_log)
+_unusable = Seldom(_log)
 
 
 class FieldError(Struct, frozen=True, kw_only=True):
@@ -139,15 +139,18 @@ def problem_of(exc: Exception) -> Problem:
 def _unavailable(exc: DatabaseUnavailable) -> Problem:
     headers = {"Retry-After": str(_RETRY_AFTER_S)}
     if isinstance(exc, Overloaded):
-        _overload.warning("overloaded", error=str(exc))
+        refuse(exc)
         return Problem(503, "overloaded", "more is asked than can be answered; ask less at once", headers=headers)
     if not isinstance(exc, TooSlow | NotMigrated):
         DATABASE.away(exc)
+        refuse(exc)
         return Problem(503, "database_unavailable", "the database does not answer; try again", headers=headers)
     _unusable.warning("database unavailable", error=str(exc))
     if isinstance(exc, TooSlow):
         return Problem(503, "query_timeout", "the question took too long to answer; ask for less", headers=headers)
-    return Problem(503, "not_migrated", "the database is not ready; run `ft migrate`", headers=headers)
+    return Problem(
+        503, "not_migrated", "the database is not ready: `ft status` says which command helps", headers=headers
+    )
 
 
 def _validation(exc: ValidationException) -> Problem:

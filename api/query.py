@@ -1,12 +1,12 @@
 """A request's query and headers -> what is wrong with them, before a handler reads them.
 
 What a path takes is what its handler's signature says, which is also what OpenAPI lists. The cases, in this order: a
-parameter that the path does not take, one that is there twice, a number that is none, a word that is not its own; and
-a header of the path that is there twice.
+parameter that is missing, one that the path does not take, one that is there twice, a number that is none, a word that
+is not its own; and a header of the path that is there twice, unless it is a list, which may stand in several lines.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final, Literal, get_args, get_origin
 
@@ -19,6 +19,8 @@ from ft.api.problems import FieldError, Problem, listed
 
 _WHOLE: Final = re.compile(r"(0|[1-9][0-9]{0,18})\Z")
 _SHOWN_MAX: Final = 64
+_LISTS: Final = (b"if-none-match",)
+"""Headers that are lists: a framework would read one of their lines (RFC 9110, 5.3)."""
 
 
 class Taken(Struct, frozen=True, kw_only=True):
@@ -27,6 +29,7 @@ class Taken(Struct, frozen=True, kw_only=True):
     low: int | None = None
     high: int = 0
     words: tuple[str, ...] = ()
+    needed: bool = False
 
 
 async def require_readable(request: Request[Any, Any, Any]) -> None:
@@ -35,9 +38,11 @@ async def require_readable(request: Request[Any, Any, Any]) -> None:
     if scope["method"] != "GET":
         return
     handler = scope["route_handler"]
+    scope["headers"] = joined(scope["headers"])
     found = repeated(headers_of(handler), [name for name, _ in scope["headers"]])
-    if scope.get("query_string"):
-        found += wrong(taken_by(handler), [*request.query_params.multi_items()])
+    taken = taken_by(handler)
+    if scope.get("query_string") or any(each.needed for each in taken.values()):
+        found += wrong(taken, [*request.query_params.multi_items()])
     if found:
         raise Problem(422, "invalid_request", listed(found), errors=tuple(found))
 
@@ -47,8 +52,9 @@ def wrong(taken: Mapping[str, Taken], sent: Sequence[tuple[str, str]]) -> list[F
     values: dict[str, list[str]] = {}
     for name, value in sent:
         values.setdefault(name, []).append(value)
+    missing = [_missing(name) for name, each in taken.items() if each.needed and name not in values]
     found = [_wrong_with(taken, name, each) for name, each in sorted(values.items())]
-    return [error for error in found if error is not None]
+    return [*missing, *(error for error in found if error is not None)]
 
 
 def repeated(taken: Mapping[bytes, str], sent: Sequence[bytes]) -> list[FieldError]:
@@ -59,6 +65,10 @@ def repeated(taken: Mapping[bytes, str], sent: Sequence[bytes]) -> list[FieldErr
 
 def _repeated(name: str, count: int) -> FieldError:
     return FieldError(field=name, code="repeated_parameter", message=f"expected one value, got {count}")
+
+
+def _missing(name: str) -> FieldError:
+    return FieldError(field=name, code="missing", message=f"expected a {name}, as {name}=")
 
 
 def _wrong_with(taken: Mapping[str, Taken], name: str, values: list[str]) -> FieldError | None:
@@ -74,8 +84,20 @@ def _wrong_with(taken: Mapping[str, Taken], name: str, values: list[str]) -> Fie
         message = f"expected a whole number from {one.low} to {one.high}, got {got}"
         return FieldError(field=shown, code="invalid_value", message=message)
     if one.words and value not in one.words:
-        return FieldError(field=shown, code="invalid_value", message=f"expected {' or '.join(one.words)}, got {got}")
+        return FieldError(field=shown, code="invalid_value", message=f"expected {_one_of(one.words)}, got {got}")
     return None
+
+
+def _one_of(words: Sequence[str]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def joined(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """The same with one line for each list."""
+    sent = list(headers)
+    lists = {name: [value for each, value in sent if each == name] for name in _LISTS}
+    kept = [pair for pair in sent if pair[0] not in _LISTS]
+    return [*kept, *((name, b", ".join(lines)) for name, lines in lists.items() if lines)]
 
 
 @cache
@@ -98,10 +120,11 @@ def taken_by(handler: BaseRouteHandler) -> Mapping[str, Taken]:
 
 
 def _taken(annotation: Any, parameter: QueryParameter) -> Taken:
-    if get_origin(annotation) is Literal:
-        return Taken(words=get_args(annotation))
+    for each in (annotation, *get_args(annotation)):  # by itself, or where there may be none
+        if get_origin(each) is Literal:
+            return Taken(words=get_args(each))
     if annotation is int or int in get_args(annotation):
         assert parameter.ge is not None
         assert parameter.le is not None
         return Taken(low=int(parameter.ge), high=int(parameter.le))
-    return Taken()
+    return Taken(needed=parameter.required is not False)

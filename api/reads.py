@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 from uuid import UUID
 
 from ft.api import lookups
@@ -55,13 +55,21 @@ STATUS: Final = load("api_status")
 _NETWORKS_ANEW_S: Final = 1.0
 
 
+class Looked(Protocol):
+    """Whether the database is of one deployment with Kafka and the registry, as far as that was looked at."""
+
+    is_one: bool
+    other: str | None
+
+
 class Reads:
     """Every read of the API. All methods raise DatabaseUnavailable or DatabaseError."""
 
-    def __init__(self, database: Database, topic_prefix: str = "") -> None:
-        """``topic_prefix``: of the deployment that this API is of."""
+    def __init__(self, database: Database, topic_prefix: str = "", identity: Looked | None = None) -> None:
+        """``topic_prefix``: of the deployment that this API is of; ``identity``: what looking at its Kafka told."""
         self._database = database
         self._topic_prefix = topic_prefix
+        self._identity = identity
         self._partitions: int | None = None
         self._networks: tuple[str, ...] = ()
         self._networks_at = -_NETWORKS_ANEW_S
@@ -335,7 +343,8 @@ class Reads:
                     heads=[each for each in spoken if each],
                     followers=followers,
                     failures=failures,
-                    other=self._other(named),
+                    other=self._other(named) or (self._identity.other if self._identity else None),
+                    is_one=self._identity is not None and self._identity.is_one,
                 )
 
         return await self._database.read(work)

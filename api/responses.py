@@ -20,17 +20,22 @@ def _spec(description: str) -> ResponseSpec:
     return ResponseSpec(ProblemDetails, description=description, media_type=MEDIA_TYPE, generate_examples=False)
 
 
-_ERRORS: Final = {
-    404: _spec("Not seen (yet): `X-Data-Status: pending`."),
+REFUSED: Final = {422: _spec("Something in the request cannot be read, or is not taken; `errors` names it.")}
+"""Of a path that takes nothing."""
+OF_ALL: Final = {
     409: _spec("The block of `X-Min-Block` is not reached; `as_of` is the head."),
-    422: _spec("Something in the request cannot be read; `errors` names it."),
+    **REFUSED,
     503: _spec("The database is away, `overloaded` or `range_not_indexed`; `Retry-After`."),
 }
+"""Of an answer about every network: there is nothing that it could not find."""
+_ERRORS: Final = {404: _spec("Not seen (yet): `X-Data-Status: pending`."), **OF_ALL}
+_CURSOR: Final = {400: _spec("`invalid_cursor`, or `cursor_filter_mismatch`: the cursor is of other filters.")}
 READY: Final = _spec(
     "Not ready: the database is away, not migrated or of another deployment, or `overloaded`; `Retry-After`."
 )
 CONDITIONAL: Final = {304: ResponseSpec(None, description="Unchanged since that `ETag`."), **_ERRORS}
-PAGED: Final = {400: _spec("`invalid_cursor`, or `cursor_filter_mismatch`: the cursor is of other filters."), **_ERRORS}
+PAGED: Final = {**_CURSOR, **_ERRORS}
+PAGED_OF_ALL: Final = {**_CURSOR, **OF_ALL}
 
 
 def conditional(answer: T, etag: str) -> Response[T]:

@@ -45,6 +45,7 @@ class GroundsRow(Struct, frozen=True, kw_only=True):
     contract_contradicts: bool
     gapless: bool
     quarantined: bool
+    not_listed: bool
     out_of_order: bool
     implicit: bool
     """Whether some account holds something by a retraction alone, that no event in force names."""

@@ -11,13 +11,15 @@ from msgspec import Meta, Struct
 from ft.api.attention import Reason, out_of_place, reasons
 from ft.api.found import Status
 from ft.api.freshness import AsOf, as_of, oldest
+from ft.api.minimum import HeadReads, await_block
 from ft.api.observe import ApiMetrics
+from ft.api.parameters import MinBlockHeader
 from ft.api.problems import Problem
-from ft.api.responses import READY
+from ft.api.responses import OF_ALL, READY, REFUSED
 from ft.api.rows import ChainRow, PartitionRow
 
 
-class StatusReads(Protocol):
+class StatusReads(HeadReads, Protocol):
     """What the system's own page asks the database."""
 
     async def status(self) -> Status: ...
@@ -81,13 +83,14 @@ class Health(Struct, frozen=True, kw_only=True):
 _Reads = NamedDependency[SkipValidation[StatusReads]]
 
 
-@get("/api/v1/status", summary="State of the system", responses={503: READY}, tags=["operations"])
-async def status(reads: _Reads) -> StatusAnswer:
+@get("/api/v1/status", operation_id="getStatus", summary="State of the system", responses=OF_ALL, tags=["operations"])
+async def status(reads: _Reads, min_block: MinBlockHeader = None) -> StatusAnswer:
     """Heads, finality marks, lag and backlogs; `attention` where an operator is needed, and `reasons` why."""
+    await await_block(reads, min_block, None)
     found = await reads.status()
     backlog = found.backlog
     spoken = {head.network: head for head in found.heads}
-    needed = reasons(found.backlog, found.followers, found.failures, other=found.other)
+    needed = reasons(found.backlog, found.followers, found.failures, other=found.other, is_one=found.is_one)
     return StatusAnswer(
         status="attention" if needed else "ok",
         reasons=needed,
@@ -103,22 +106,30 @@ async def status(reads: _Reads) -> StatusAnswer:
     )
 
 
-@get("/health", summary="Alive", tags=["operations"])
+@get("/health", operation_id="getHealth", summary="Alive", responses=REFUSED, tags=["operations"])
 async def health() -> Health:
     """200 as long as the process answers; asks nobody."""
     return Health(status="ok")
 
 
-@get("/health/ready", summary="Ready", responses={503: READY}, tags=["operations"])
+@get("/health/ready", operation_id="getReady", summary="Ready", responses={**REFUSED, 503: READY}, tags=["operations"])
 async def ready(reads: _Reads) -> Health:
-    """200 if the database answers, is migrated and of this deployment, as far as it can tell; else 503."""
+    """200 if the database answers, is migrated and of one deployment with the Kafka and the registry that the API is
+    told of; else 503."""
     found = await reads.status()
-    if why := out_of_place(found.backlog, found.failures, other=found.other):
+    if why := out_of_place(found.backlog, found.failures, other=found.other, is_one=found.is_one):
         raise Problem(503, "other_deployment", why)
     return Health(status="ok")
 
 
-@get("/metrics", summary="Metrics", media_type=MediaType.TEXT, tags=["operations"])
+@get(
+    "/metrics",
+    operation_id="getMetrics",
+    summary="Metrics",
+    media_type=MediaType.TEXT,
+    responses=REFUSED,
+    tags=["operations"],
+)
 async def metrics(api_metrics: NamedDependency[SkipValidation[ApiMetrics]]) -> Response[bytes]:
     """Prometheus' text format: request rate, latency and errors of this process."""
     return Response(api_metrics.text(), media_type="text/plain; version=0.0.4")

@@ -11,9 +11,9 @@ from ft.api import cursors, parameters, views
 from ft.api.answers import Page, Transfer
 from ft.api.assets import UuidReads, resolve
 from ft.api.found import Kind, TransferKey, Transfers, TransfersAsk
-from ft.api.known import require_known
+from ft.api.known import require_known, require_named
 from ft.api.minimum import HeadReads, await_block
-from ft.api.parameters import BlockTime, CursorText, Height, Limit, MinBlockHeader, Order
+from ft.api.parameters import BlockFrom, BlockTime, BlockTo, CursorText, Limit, MinBlockHeader, Order
 from ft.api.problems import invalid
 from ft.api.responses import PAGED
 from ft.schemas.ids import AssetKey
@@ -36,7 +36,7 @@ class Where(Struct, frozen=True, kw_only=True):
     receiver: str | None = None
 
 
-@get("/", summary="Transfers of a network", responses=PAGED)
+@get("/", operation_id="listTransfers", summary="Transfers of a network", responses=PAGED)
 async def transfers(
     reads: NamedDependency[SkipValidation[TransferReads]],
     network: Annotated[
@@ -76,8 +76,8 @@ async def transfers(
         QueryParameter(required=False, description="Of one transaction.", schema_extra=parameters.HASH_TEXT),
     ] = None,
     kind: Annotated[Kind | None, QueryParameter(required=False, description="Only what is of this kind.")] = None,
-    block_from: Height = None,
-    block_to: Height = None,
+    block_from: BlockFrom = None,
+    block_to: BlockTo = None,
     time_from: BlockTime = None,
     time_to: BlockTime = None,
     order: Order = "desc",
@@ -89,6 +89,7 @@ async def transfers(
 
     A range with months that are not indexed yet: 503 `range_not_indexed`.
     """
+    await require_named(reads, contract=contract, account=account, sender=sender, receiver=receiver)
     key = await resolve(reads, asset, "asset") if asset is not None else None
     where = narrow(network, contract, key, account, sender, receiver)
     named = {
@@ -119,7 +120,7 @@ async def transfers(
             time_from=since,
             time_to=until,
             newest_first=order == "desc",
-            after=cursors.decode(cursor, filters, TransferKey) if cursor else None,
+            after=cursors.decode(cursor, filters, TransferKey) if cursor is not None else None,
             rows=limit + 1,
         )
     )

@@ -1,6 +1,10 @@
 """ft: who owns an NFT, since when, and how sure it is. ``faust -A ft worker`` finds ``ft.app`` here."""
 
-from typing import TYPE_CHECKING, Any
+from ft.early import listen
+
+listen()
+
+from typing import TYPE_CHECKING, Any  # noqa: E402
 
 if TYPE_CHECKING:
     from ft.agents.pipeline import app as app

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from ft import kafka_security, node_urls, postgres_logins, registry_security
-from ft.errors import ConfigError
+from ft.environment import FILE, PORT_MAX
+from ft.errors import ConfigError, DatabaseUnavailable
 from ft.kafka_security import KafkaSecurity
-from ft.postgres_logins import login_of, same_server, url_in_role
+from ft.postgres_logins import login_of, remedy, require_url, same_server, url_in_role
 from ft.registry_security import RegistrySecurity
+from ft.schemas import domains
 
-AGENTS = ("normalize", "ledger", "publisher", "project")
 ADDRESSES = ("FT_KAFKA", "FT_POSTGRES", "FT_SCHEMA_REGISTRY")
 SERVERS = (
     *ADDRESSES,
@@ -57,8 +58,11 @@ class Config:
     """``FT_PARTITIONS``: partitions of the normalized and ledger topics, used at the first ``ft migrate`` only."""
     replication: int = 1
     """``FT_REPLICATION``: replication factor of topics that ``ft migrate`` creates. Default 1."""
-    agents: frozenset[str] = frozenset(AGENTS)
-    """``FT_AGENTS``: what this worker runs of normalize, ledger, publisher, project, comma separated. Default all."""
+    agents: frozenset[str] = field(default_factory=lambda: frozenset(domains.agents()))
+    """``FT_AGENTS``: what this worker runs of normalize, ledger, publisher, project and the domains, comma separated.
+    Default all."""
+    domains: tuple[str, ...] = ()
+    """``FT_DOMAINS``: modules that declare more domains (docs/adding-a-domain.md), comma separated. Default none."""
     session_timeout_s: float = 10.0
     """``FT_SESSION_TIMEOUT_S``: Kafka session timeout of a worker, seconds. Default 10; heartbeats are a third."""
     batch_events_max: int = _BATCH_EVENTS_MAX
@@ -92,6 +96,8 @@ class Config:
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Config":
         """Read the environment. Raises ConfigError for a value that cannot be read."""
         env = os.environ if environ is None else environ
+        modules = _words(env, "FT_DOMAINS")
+        domains.declare(modules)
         home = Path(env.get("FT_HOME") or _default_home()).expanduser().absolute()
         return cls(
             home=home,
@@ -104,9 +110,10 @@ class Config:
             partitions=_integer(env, "FT_PARTITIONS", 8, minimum=1),
             replication=_integer(env, "FT_REPLICATION", 1, minimum=1),
             agents=_agents(env),
+            domains=modules,
             session_timeout_s=_seconds(env, "FT_SESSION_TIMEOUT_S", 10.0),
             batch_events_max=_integer(env, "FT_BATCH_EVENTS_MAX", _BATCH_EVENTS_MAX, minimum=1),
-            metrics_port=_integer(env, "FT_METRICS_PORT", 0, minimum=0),
+            metrics_port=_integer(env, "FT_METRICS_PORT", 0, minimum=0, maximum=PORT_MAX),
             web_bind=env.get("FT_WEB_BIND") or "127.0.0.1",
             watchdog_s=_seconds(env, "FT_WATCHDOG_S", 60.0),
             kafka_jvm=env.get("FT_KAFKA_JVM") or KAFKA_JVM,
@@ -165,6 +172,15 @@ class Config:
         Raises ConfigError."""
         return url_in_role(self.postgres, role, login_of(self.addresses, role))
 
+    def postgres_remedy(self, said: object, role: str = "") -> str:
+        """What to look at where Postgres gave ``role`` (default: the owner) no connection and ``said`` why."""
+        return remedy(said, self.addresses, role)
+
+    def no_connection(self, exc: Exception, role: str = "") -> DatabaseUnavailable:
+        """The driver's error as ours, where Postgres gave ``role`` no connection."""
+        said = str(exc).strip()
+        return DatabaseUnavailable(f"Postgres: expected a connection, got: {said}. {self.postgres_remedy(said, role)}")
+
     def environ(self) -> dict[str, str]:
         """The environment variables that make another process read this configuration."""
         values = {
@@ -176,6 +192,7 @@ class Config:
             "FT_PARTITIONS": self.partitions,
             "FT_REPLICATION": self.replication,
             "FT_AGENTS": ",".join(sorted(self.agents)),
+            "FT_DOMAINS": ",".join(self.domains),
             "FT_SESSION_TIMEOUT_S": self.session_timeout_s,
             "FT_BATCH_EVENTS_MAX": self.batch_events_max,
             "FT_METRICS_PORT": self.metrics_port,
@@ -219,35 +236,21 @@ def _addresses(env: Mapping[str, str], home: Path) -> dict[str, str]:
                 f"{left_running} cannot be read ({exc}): expected a JSON object. Run `ft down`, then `ft up`."
             ) from exc
     named = {name: env[name] for name in SERVERS if env.get(name)}
+    if "FT_POSTGRES" in named:
+        require_url(named["FT_POSTGRES"])
     if named.get("FT_KAFKA", left.get("FT_KAFKA")) != left.get("FT_KAFKA"):  # another one asks for another login
         left = {name: value for name, value in left.items() if name not in kafka_security.VARIABLES}
     if "FT_POSTGRES" in named and not same_server(named["FT_POSTGRES"], left.get("FT_POSTGRES", "")):
         left = {name: value for name, value in left.items() if name not in postgres_logins.VARIABLES}
+    left = {name: value for name, value in left.items() if f"{name}{FILE}" not in named}  # the same, said otherwise
     found = left | named
-    if "FT_POSTGRES" in found:
-        _require_postgres_url(found["FT_POSTGRES"])
+    if "FT_KAFKA" in found:
+        kafka_security.require_servers(found["FT_KAFKA"])
     KafkaSecurity.from_env(found)  # what cannot be used is refused before anything is tried
     RegistrySecurity.from_env(found)
     for role in postgres_logins.PREFIXES:
         login_of(found, role)
     return found
-
-
-def _require_postgres_url(url: str) -> None:
-    """The driver tells of other texts in its own words, and late. The address is not shown: it holds a password."""
-    scheme, _, rest = url.partition("://")
-    hosts = re.split("[/?#]", rest, maxsplit=1)[0].rpartition("@")[2].split(",")
-    ports = [host.rpartition("]")[2].rpartition(":") for host in hosts]
-    got = ""
-    if scheme not in ("postgresql", "postgres"):
-        got = f"{len(url)} characters that do not begin with postgresql://"
-    elif bad := [port for _, colon, port in ports if colon and port and not (port.isdecimal() and int(port) < 65_536)]:
-        got = f"the port {bad[0]!r}"
-    if got:
-        raise ConfigError(
-            f"FT_POSTGRES: expected a Postgres URL (postgresql://user:password@host:port/database), got {got}. "
-            "Set it to one, or unset it to use the server of `ft up`."
-        )
 
 
 def _is_there(file: Path) -> bool:
@@ -261,12 +264,16 @@ def _is_there(file: Path) -> bool:
 
 
 def _agents(env: Mapping[str, str]) -> frozenset[str]:
-    chosen = frozenset(word.strip() for word in env.get("FT_AGENTS", "").split(",") if word.strip())
-    if unknown := chosen - set(AGENTS):
-        raise ConfigError(f"FT_AGENTS: expected some of {', '.join(AGENTS)}, got {', '.join(sorted(unknown))}.")
+    chosen, known = frozenset(_words(env, "FT_AGENTS")), domains.agents()
+    if unknown := chosen - set(known):
+        raise ConfigError(f"FT_AGENTS: expected some of {', '.join(known)}, got {', '.join(sorted(unknown))}.")
     if "publisher" in chosen and "ledger" not in chosen:
         raise ConfigError("FT_AGENTS: the publisher works under the ledger's partitions; name ledger too.")
-    return chosen or frozenset(AGENTS)
+    return chosen or frozenset(known)
+
+
+def _words(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in env.get(name, "").split(",") if word.strip())
 
 
 def _generation(env: Mapping[str, str]) -> str:
@@ -318,12 +325,13 @@ def _levels(env: Mapping[str, str]) -> str:
     return ",".join(words)
 
 
-def _integer(env: Mapping[str, str], name: str, default: int, *, minimum: int) -> int:
+def _integer(env: Mapping[str, str], name: str, default: int, *, minimum: int, maximum: int | None = None) -> int:
     text = env.get(name)
     if not text:
         return default
-    if not text.isdigit() or int(text) < minimum:
-        raise ConfigError(f"{name}: expected a whole number of at least {minimum}, got {text!r}.")
+    if not text.isdecimal() or int(text) < minimum or (maximum is not None and int(text) > maximum):
+        bounds = f"at least {minimum}" if maximum is None else f"{minimum} to {maximum}"
+        raise ConfigError(f"{name}: expected a whole number of {bounds}, got {text!r}.")
     return int(text)
 
 

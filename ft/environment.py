@@ -4,11 +4,13 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from ft.errors import ConfigError
 
 FILE: Final = "_FILE"
 """Behind the name of a variable for a secret: the file that holds it."""
+PORT_MAX: Final = 65_535
 
 
 def path_of(text: str) -> Path:
@@ -40,3 +42,18 @@ def require_readable(file: Path, name: str) -> None:
     """Raises ConfigError for a path that is no file, or one that is closed to this user."""
     if not os.path.isfile(file) or not os.access(file, os.R_OK):  # noqa: PTH113 - Path.is_file raises where it is closed
         raise ConfigError(f"{name}: expected a file that can be read, got {file}, which is none")
+
+
+def names_a_host(url: str) -> bool:
+    """Whether a URL has a host, and a port that there can be or none: a client would say so late, or not at all."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises where it is none
+    except ValueError:
+        return False
+    return bool(parts.hostname)
+
+
+def is_port(text: str) -> bool:
+    """Whether it is the number of a port."""
+    return text.isdecimal() and int(text) <= PORT_MAX

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
-from ft.environment import FILE, path_of, require_readable, text_of
+from ft.environment import FILE, PORT_MAX, is_port, names_a_host, path_of, require_readable, text_of
 from ft.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -105,6 +104,17 @@ class KafkaSecurity:
         )
 
 
+def require_servers(servers: str) -> None:
+    """Raises ConfigError for bootstrap servers whose port is none: clients only say that nobody answers."""
+    for server in servers.split(","):
+        _, colon, port = server.strip().rpartition("]")[2].rpartition(":")
+        if "://" in server or (colon and not is_port(port)):
+            raise ConfigError(
+                f"FT_KAFKA: expected the bootstrap servers (host:port, commas between), with ports of at most "
+                f"{PORT_MAX}, got {server.strip()!r}"
+            )
+
+
 def _protocol(text: str) -> str:
     return _one_of("FT_KAFKA_SECURITY_PROTOCOL", text, PROTOCOLS)
 
@@ -185,8 +195,19 @@ def _require(security: KafkaSecurity) -> None:
         file: Path | None = getattr(security, name)
         if file is not None:
             require_readable(file, _NAMES[name][0])
-    if security.token_url and urlsplit(security.token_url).scheme not in ("http", "https"):
-        raise ConfigError(f"FT_KAFKA_TOKEN_URL: expected an http or https URL, got {security.token_url!r}")
+    _require_certificates(security)
+    if (url := security.token_url) and not (url.startswith(("http://", "https://")) and names_a_host(url)):
+        raise ConfigError(f"FT_KAFKA_TOKEN_URL: expected an http or https URL, got {len(url)} characters that are none")
+
+
+def _require_certificates(security: KafkaSecurity) -> None:
+    if security.ca is not None or security.certificate is not None:
+        from ft import certificates
+
+        if security.ca is not None:
+            certificates.require_authorities(security.ca, "FT_KAFKA_CA")
+        if security.certificate is not None and security.key is not None:
+            certificates.require_pair(security.certificate, security.key, security.key_password, prefix="FT_KAFKA")
 
 
 _HOW: Final = "choose another FT_KAFKA_SECURITY_PROTOCOL (SSL, SASL_PLAINTEXT, SASL_SSL)"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from ft.environment import PORT_MAX, names_a_host
 from ft.errors import ConfigError
 
 PREFIX: Final = "FT_RPC_"
@@ -16,6 +17,11 @@ def node_url(url: str, where: str) -> str:
         raise ConfigError(
             f"{where}: expected a URL that begins with {', '.join(_SCHEMES)} and has no blanks, "
             f"got {len(url)} characters that are none"
+        )
+    if not names_a_host(url):
+        raise ConfigError(
+            f"{where}: expected a URL with a host, and a port of at most {PORT_MAX} or none, got {len(url)} characters "
+            "in which they cannot be read"
         )
     return url
 

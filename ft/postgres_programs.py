@@ -32,11 +32,10 @@ def run(name: str, url: str, arguments: Sequence[str], heard: Callable[[str], No
 
     ``heard``: told of every line it says. Raises ServerError with what it said last.
     """
-    with _service(url) as environment:
-        process = subprocess.Popen(
-            [_program(name), "--no-password", f"--dbname=service={_SERVICE}", *arguments],
-            env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+    with _service(url) as environment, subprocess.Popen(
+        [_program(name), "--no-password", f"--dbname=service={_SERVICE}", *arguments],
+        env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
         said: list[str] = []
         try:
             assert process.stderr is not None
@@ -46,7 +45,6 @@ def run(name: str, url: str, arguments: Sequence[str], heard: Callable[[str], No
             code = process.wait()
         except BaseException:
             process.terminate()
-            process.wait()
             raise
     if code != 0:
         errors = [line for line in said if re.search(r"error|fatal|detail|hint", line, re.IGNORECASE)] or said

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from ft.environment import FILE, path_of, require_readable, secret_in, text_of
+from ft.environment import FILE, PORT_MAX, names_a_host, path_of, require_readable, secret_in, text_of
 from ft.errors import ConfigError
 
 _CA, _USERNAME, _PASSWORD, _TOKEN, _CLUSTER = (
@@ -71,6 +71,13 @@ class RegistrySecurity:
 
 def _require(security: RegistrySecurity, url: str) -> None:
     """Raises ConfigError for settings that do not belong together."""
+    if url and not all(
+        each.startswith(("http://", "https://")) and names_a_host(each) for each in url.replace(" ", "").split(",")
+    ):
+        raise ConfigError(
+            "FT_SCHEMA_REGISTRY: expected an http or https URL (http://host:port/...) with a port of at most "
+            f"{PORT_MAX} or none, got {len(url)} characters that are none"
+        )
     parts = urlsplit(url)
     if "@" in parts.netloc:
         raise ConfigError(
@@ -88,3 +95,7 @@ def _require(security: RegistrySecurity, url: str) -> None:
     for file, name in ((security.ca, _CA), (security.token_file, f"{_TOKEN}{FILE}")):
         if file is not None:
             require_readable(file, name)
+    if security.ca is not None:
+        from ft.certificates import require_authorities
+
+        require_authorities(security.ca, _CA)

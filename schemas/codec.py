@@ -14,6 +14,7 @@ from typing import Any, Final
 import fastavro
 
 from ft.errors import MalformedRecord, SchemaError
+from ft.schemas import domains
 
 SUBJECTS: Final = (
     "raw_block",
@@ -34,7 +35,10 @@ Fetch = Callable[[int], Mapping[str, Any]]
 
 @cache
 def schema_text(name: str) -> str:
-    """The .avsc file of a record, as shipped. Raises SchemaError for a name that has none."""
+    """The schema of a record: the .avsc file, as shipped, or what a domain declares for a topic of its own. Raises
+    SchemaError for a name that has none."""
+    if (announced := domains.announced().get(name)) is not None:
+        return json.dumps(announced)
     if name not in SUBJECTS:
         raise SchemaError(f"expected one of {', '.join(SUBJECTS)}, got {name!r}")
     return (files("ft.schemas") / f"{name}.avsc").read_text()

@@ -231,6 +231,7 @@ ON CONFLICT (topic, partition) DO UPDATE SET "offset" = excluded."offset";
 
 -- name: reset_cursors
 -- The journal is announced from its first row on; a partition that waited tries its row again.
+WITH gone AS (UPDATE ledger.forgotten SET announced = 0)
 UPDATE system.publish_cursor
 SET seq = 0, ownership_seq = 0, finality_seq = 0, reorg_seq = 0, created_seq = 0, blocked = NULL, updated_at = now();
 

@@ -52,8 +52,11 @@ WITH asked AS MATERIALIZED (
                  AND l."to" >= span.low AND l."from" <= h.head_number) AS gapless,
            coalesce(span.created_reasons, '') AS created_reasons,
            EXISTS (SELECT FROM projection.quarantined q
-                   WHERE q.network = c.network AND q.contract IN (c.contract, '')
+                   WHERE q.network = c.network AND q.contract IN (c.contract, '') AND q.reason <> 'not_listed'
                      AND q.block_number BETWEEN span.low AND h.head_number) AS quarantined,
+           EXISTS (SELECT FROM projection.quarantined q
+                   WHERE q.network = c.network AND q.contract = c.contract AND q.reason = 'not_listed'
+                     AND q.block_number BETWEEN span.low AND h.head_number) AS not_listed,
            EXISTS (SELECT FROM projection.recounts r
                    WHERE r.network = c.network AND r.contract = c.contract) AS out_of_order,
            counted.seq AS counted_seq, coalesce(e.late_seq >= coalesce(counted.seq, 1), false) AS uncounted
@@ -104,7 +107,7 @@ SELECT k.network, k.contract, k.token_id, a.uuid, coalesce(a.is_stub, true) AS i
                 one.since, held.last_since) AS held_time,
        CASE WHEN one.network IS NULL THEN c.last_time END AS card_time, held.holders > 1000 AS counted,
        c.last_block AS card_block, coalesce(c.transfers, 0) AS transfers,
-       f.contradicted, f.contract_contradicts, g.gapless, g.quarantined, g.reasons, g.created_reasons, g.out_of_order,
+       f.contradicted, f.contract_contradicts, g.gapless, g.quarantined, g.not_listed, g.reasons, g.created_reasons, g.out_of_order,
        coalesce(one.block_number < 0 AND held.holders > 0, false) AS implicit,
        g.partition, g.position, g.head_number, g.head_hash, g.head_time, g.safe, g.finalized,
        g.counted_number, g.counted_hash, g.counted_time, g.counted_safe, g.counted_finalized, g.open_block,
@@ -189,8 +192,11 @@ SELECT s.standard, s.owners, s.assets, s.supply, s.transfers, s.mints, s.burns, 
              AND l."to" >= span.low AND l."from" <= h.head_number) AS gapless,
        coalesce(k.late_seq >= coalesce(counted.seq, 1), false) AS uncounted,
        EXISTS (SELECT FROM projection.quarantined q
-               WHERE q.network = c.network AND q.contract IN (c.contract, '')
+               WHERE q.network = c.network AND q.contract IN (c.contract, '') AND q.reason <> 'not_listed'
                  AND q.block_number BETWEEN span.low AND h.head_number) AS quarantined,
+       EXISTS (SELECT FROM projection.quarantined q
+               WHERE q.network = c.network AND q.contract = c.contract AND q.reason = 'not_listed'
+                 AND q.block_number BETWEEN span.low AND h.head_number) AS not_listed,
        coalesce(covered.reasons, '') AS reasons, coalesce(span.created_reasons, '') AS created_reasons, e.out_of_order,
        EXISTS (SELECT FROM projection.implicit_holdings i
                WHERE i.network = c.network AND i.contract = c.contract) AS implicit,

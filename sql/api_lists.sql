@@ -56,36 +56,36 @@ ORDER BY h.account;
 
 -- name: collection_debits
 -- The newest block, above finality, in which each of some accounts gave away any of a collection: what it has left rests
--- on that too. By the account's own events; of a single token, what another account's name stands for (holder_before).
--- No event above the mark of finality is older than the block there: that keeps it to the newest months.
-SELECT k.account, max(t.block_number) AS block_number
-FROM (SELECT unnest(%(accounts)s::text[]) AS account) k
-CROSS JOIN (
+-- on that too. By the accounts' own events, for all of them together: where the planner takes the contract's instead, it
+-- reads those once. Of a single token, what another account's name stands for (holder_before). No event above the mark of
+-- finality is older than the block there: that keeps it to the newest months.
+WITH final AS (
     SELECT coalesce((SELECT b.time FROM projection.blocks b
                      WHERE b.network = %(network)s AND b.number <= %(finalized)s
                      ORDER BY b.number DESC
                      LIMIT 1), '-infinity') AS time
-) f
-CROSS JOIN LATERAL (
-    SELECT t.block_number
+)
+SELECT account, max(block_number) AS block_number
+FROM (
+    SELECT t."from" AS account, t.block_number
     FROM projection.transfers t
-    WHERE t.network = %(network)s AND t."from" = k.account AND t.block_number > %(finalized)s
-      AND t.block_time >= f.time AND t.contract = %(contract)s
-      AND t.holder_before IS NULL AND t."to" <> k.account AND t.quantity > 0 AND NOT t.echo
+    WHERE t.network = %(network)s AND t."from" = ANY(%(accounts)s::text[]) AND t.block_number > %(finalized)s
+      AND t.block_time >= (SELECT time FROM final) AND t.contract = %(contract)s
+      AND t.holder_before IS NULL AND t."to" <> t."from" AND t.quantity > 0 AND NOT t.echo
     UNION ALL
-    SELECT t.block_number
+    SELECT t.holder_before, t.block_number
     FROM projection.transfers t
-    WHERE t.network = %(network)s AND t.holder_before = k.account AND t.block_number > %(finalized)s
-      AND t.block_time >= f.time AND t.contract = %(contract)s
-      AND t."to" <> k.account AND NOT t.echo
+    WHERE t.network = %(network)s AND t.holder_before = ANY(%(accounts)s::text[]) AND t.block_number > %(finalized)s
+      AND t.block_time >= (SELECT time FROM final) AND t.contract = %(contract)s
+      AND t."to" <> t.holder_before AND NOT t.echo
     UNION ALL  -- what it had of an id that is another account's alone now
-    SELECT s.block_number
+    SELECT c.account, s.block_number
     FROM projection.covered_balances c
     JOIN projection.single_holdings s USING (network, contract, token_id)
-    WHERE c.network = %(network)s AND c.contract = %(contract)s AND c.account = k.account AND c.quantity > 0
-      AND s.account <> k.account AND s.block_number > %(finalized)s
+    WHERE c.network = %(network)s AND c.contract = %(contract)s AND c.account = ANY(%(accounts)s::text[])
+      AND c.quantity > 0 AND s.account <> c.account AND s.block_number > %(finalized)s
 ) t
-GROUP BY k.account;
+GROUP BY account;
 
 -- name: asset_owners
 -- Who holds an asset: at most one row where a token has one holder (slot ''), else one an account.

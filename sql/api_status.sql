@@ -6,7 +6,8 @@ SELECT n.network, n.family, n.start_block, c.head_number, c.head_hash, c.head_ti
        j.node_head, j.node_time,
        (SELECT count(*) FROM projection.coverage g WHERE g.network = n.network) AS stretches,
        (SELECT min(g."from") FROM projection.coverage g WHERE g.network = n.network) AS covered_from,
-       (SELECT count(*) FROM projection.quarantined q WHERE q.network = n.network) AS quarantined
+       (SELECT count(*) FROM projection.quarantined q
+        WHERE q.network = n.network AND q.reason <> 'not_listed') AS quarantined
 FROM projection.networks n
 LEFT JOIN projection.chain_heads c ON c.network = n.network
 LEFT JOIN LATERAL (

@@ -329,7 +329,7 @@ TRUNCATE telling;
 
 -- name: keep_telling
 -- What the journal says of some of them: since when, and which event they stand on. By the rules of `single_since` and
--- `multi_since` (ledger.sql). ``version`` changes whenever the row is written; null: it is gone.
+-- `multi_far` (ledger.sql). ``version`` changes whenever the row is written; null: it is gone.
 INSERT INTO telling (network, contract, token_id, slot, version, since, block_number, log_index, sub_index)
 SELECT u.network, u.contract, u.token_id, u.slot, o.version, coalesce(one.since, many.since),
        CASE WHEN u.slot = '' THEN o.block_number ELSE coalesce(many.position[1], -1) END,

@@ -16,6 +16,10 @@ WHERE network = %(network)s AND claim_offset = %(claim)s AND topic_id = %(topic_
 UPDATE ingest.leases SET seen_at = 'epoch'
 WHERE network = %(network)s AND claim_offset = %(claim)s AND topic_id = %(topic_id)s;
 
+-- name: still_follows
+-- A follower that waits for a server says so too; one that has let go, or lost its lease, does not.
+UPDATE ingest.leases SET seen_at = now() WHERE network = %(network)s AND owner = %(owner)s AND seen_at <> 'epoch';
+
 -- name: other_topic
 -- Whether the offsets in the tail belong to another raw topic than the one at hand.
 SELECT topic_id <> %(topic_id)s FROM ingest.leases WHERE network = %(network)s;

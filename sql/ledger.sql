@@ -328,7 +328,7 @@ SELECT * FROM gone
 ON CONFLICT (network, contract, token_id, account) DO UPDATE SET quantity = excluded.quantity;
 
 -- name: uncover
--- The other way round: they count again. What they stand on is for `multi_since` to say. Returns them.
+-- The other way round: they count again. What they stand on is for `multi_stand` to say. Returns them.
 WITH gone AS (
     DELETE FROM market.ownership_current c
     USING unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[]) AS k (network, contract, token_id)
@@ -388,26 +388,66 @@ CROSS JOIN LATERAL (
     LIMIT 1
 ) AS o;
 
--- name: multi_since
--- A balance of which an event was retracted stands on those that are left, where the journal is indexed. Returns the
--- contracts of those that may stand on an event of a month that is not.
+-- name: multi_near
+-- The newest events of balances among the newest of their accounts, those that came in and those that went out by
+-- themselves: which, when (seconds), whether all of the account's were looked at, and down to which block they were. Most
+-- accounts have few events, while an id may have millions.
+SELECT k.n, came.found, extract(epoch FROM came.since)::bigint, came.whole, came.lowest, went.found, went.whole, went.lowest
+FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], %(account)s::text[])
+     WITH ORDINALITY AS k (network, contract, token_id, account, n)
+CROSS JOIN LATERAL (
+    SELECT max(w.place) FILTER (WHERE w.own) AS found, max(w.block_time) FILTER (WHERE w.own) AS since,
+           count(*) < %(most)s AS whole, min(w.place[1]) AS lowest
+    FROM (SELECT ARRAY[e.block_number, e.log_index, e.sub_index] AS place, e.block_time,
+                 (e.contract, e.token_id) = (k.contract, k.token_id) AND e."from" <> e."to" AND NOT e.echo AND e.quantity > 0
+                     AS own
+          FROM ledger.normalized_events e
+          WHERE e.network = k.network AND e."to" = k.account AND e.block_time >= coalesce(
+                (SELECT (max(m.month) + interval '1 month') AT TIME ZONE 'UTC' FROM ledger.months m WHERE NOT m.indexed),
+                '-infinity')
+          ORDER BY e.block_number DESC LIMIT %(most)s) AS w) AS came
+CROSS JOIN LATERAL (
+    SELECT max(w.place) FILTER (WHERE w.own) AS found, count(*) < %(most)s AS whole, min(w.place[1]) AS lowest
+    FROM (SELECT ARRAY[e.block_number, e.log_index, e.sub_index] AS place,
+                 (e.contract, e.token_id) = (k.contract, k.token_id) AND e."from" <> e."to" AND NOT e.echo AND e.quantity > 0
+                     AS own
+          FROM ledger.normalized_events e
+          WHERE e.network = k.network AND e."from" = k.account AND e.block_time >= coalesce(
+                (SELECT (max(m.month) + interval '1 month') AT TIME ZONE 'UTC' FROM ledger.months m WHERE NOT m.indexed),
+                '-infinity')
+          ORDER BY e.block_number DESC LIMIT %(most)s) AS w) AS went;
+
+-- name: multi_far
+-- The same, by all events of the tokens: each is read once, for all balances together. -1: there is none.
+WITH asked AS (
+    SELECT * FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], %(account)s::text[])
+         WITH ORDINALITY AS k (network, contract, token_id, account, n)
+), moved AS (
+    SELECT t.network, t.contract, t.token_id, s.account, s.came, e.block_time,
+           ARRAY[e.block_number, e.log_index, e.sub_index] AS place
+    FROM (SELECT DISTINCT network, contract, token_id FROM asked) AS t
+    JOIN ledger.normalized_events e
+        ON (e.network, e.contract, e.token_id) = (t.network, t.contract, t.token_id)
+    CROSS JOIN LATERAL (VALUES (e."from", false), (e."to", true)) AS s (account, came)
+    WHERE e."from" <> e."to" AND NOT e.echo AND e.quantity > 0 AND e.block_time >= coalesce(
+                (SELECT (max(m.month) + interval '1 month') AT TIME ZONE 'UTC' FROM ledger.months m WHERE NOT m.indexed),
+                '-infinity')
+)
+SELECT k.n, coalesce(extract(epoch FROM max(m.block_time) FILTER (WHERE m.came))::bigint, -1),
+       coalesce(max(m.place), ARRAY[-1, -1, -1])
+FROM asked k LEFT JOIN moved m USING (network, contract, token_id, account)
+GROUP BY k.n;
+
+-- name: multi_stand
+-- Balances stand on these events; -1: on none, and nobody knows since when. Returns the contracts of those that may stand
+-- on an event of a month that is not indexed.
 WITH dated AS (
     UPDATE market.ownership_current o
-    SET since = f.since, block_number = coalesce(f.block_number, -1), log_index = coalesce(f.log_index, -1),
-        sub_index = coalesce(f.sub_index, -1)
-    FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], %(account)s::text[])
-         AS k (network, contract, token_id, account)
-    LEFT JOIN LATERAL (
-        SELECT max(e.block_time) FILTER (WHERE e."to" = k.account) AS since,
-               (array_agg(e.block_number ORDER BY e.block_number DESC, e.log_index DESC, e.sub_index DESC))[1] AS block_number,
-               (array_agg(e.log_index ORDER BY e.block_number DESC, e.log_index DESC, e.sub_index DESC))[1] AS log_index,
-               (array_agg(e.sub_index ORDER BY e.block_number DESC, e.log_index DESC, e.sub_index DESC))[1] AS sub_index
-        FROM ledger.normalized_events e
-        WHERE e.network = k.network AND e.contract = k.contract AND e.token_id = k.token_id
-          AND k.account IN (e."from", e."to") AND e."from" <> e."to" AND NOT e.echo AND e.quantity > 0
-          AND e.block_time >= coalesce(
-              (SELECT (max(m.month) + interval '1 month') AT TIME ZONE 'UTC' FROM ledger.months m WHERE NOT m.indexed),
-              '-infinity')) AS f ON true
+    SET since = to_timestamp(nullif(k.since, -1)), block_number = k.block_number, log_index = k.log_index,
+        sub_index = k.sub_index
+    FROM unnest(%(network)s::text[], %(contract)s::text[], %(token_id)s::numeric[], %(account)s::text[],
+                %(since)s::bigint[], %(block_number)s::bigint[], %(log_index)s::int[], %(sub_index)s::int[])
+         AS k (network, contract, token_id, account, since, block_number, log_index, sub_index)
     WHERE (o.network, o.contract, o.token_id, o.slot) = (k.network, k.contract, k.token_id, k.account)
     RETURNING o.network, o.contract, o.token_id, o.slot, o.since, o.block_number
 )

@@ -2,24 +2,26 @@
 
 import hashlib
 from contextlib import suppress
-from importlib.resources import files
 from typing import Any, Final
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 from psycopg.types.json import Jsonb
 
 from ft.config import Config
 from ft.contracts import NONE
 from ft.errors import ConfigError, DatabaseError, DatabaseUnavailable
 from ft.networks import Network, load_networks
-from ft.postgres_logins import login_of
+from ft.postgres_logins import PREFIXES, Login, is_refused, login_of
 from ft.schemas.standards import FAMILY, HOLDING, TITLES
 from ft.sql.queries import LIVE, load
+from ft.sql.scripts import scripts
 
 ROLES: Final = ("ft_migrate", "ft_writer", "ft_api")
 _HOLDERS: Final = "0011_holders.sql"
 _BEFORE_HOLDERS: Final = "0010_bulk.sql"
+_LOGIN_S: Final = 5
 _LOCK: Final = 0x66740001  # any number that no other advisory lock of this database uses
 
 
@@ -48,7 +50,9 @@ def migrate(url: str, config: Config) -> list[str]:
                 _fill_reference(conn, networks.values())
             return applied
     except psycopg.OperationalError as exc:
-        raise DatabaseUnavailable(f"Postgres: expected a connection to {_where(url)}, got: {exc}") from exc
+        raise DatabaseUnavailable(
+            f"Postgres: expected a connection to {_where(url)}, got: {str(exc).strip()}. {config.postgres_remedy(exc)}"
+        ) from exc
     except psycopg.Error as exc:
         raise DatabaseError(f"migration of {_where(url)} failed: {exc}") from exc
 
@@ -88,7 +92,10 @@ def ensure_network(url: str, network: Network) -> None:
 
 
 def ensure_roles(conn: psycopg.Connection[Any], config: Config) -> None:
-    """Roles, and logins of their own for those for which the configuration has one; a login that is there stays."""
+    """Roles, and logins of their own for those for which the configuration has one, with the password that it says.
+
+    Raises ConfigError where a login has another one, and who migrates may not change it.
+    """
     for role in ROLES:
         name, login = sql.Identifier(role), login_of(config.addresses, role)
         if conn.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,)).fetchone() is None:
@@ -96,16 +103,40 @@ def ensure_roles(conn: psycopg.Connection[Any], config: Config) -> None:
             with suppress(psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
                 conn.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(name))
         if login is not None and login.username == role:
-            may = conn.execute("SELECT rolcanlogin FROM pg_roles WHERE rolname = %s", (role,)).fetchone()
-            if may is not None and not may[0]:
-                password = sql.Literal(login.password)
-                conn.execute(sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(name, password))
+            ensure_login(conn, login)
         member = conn.execute("SELECT pg_has_role(current_user, %s, 'SET')", (role,)).fetchone()
         if member is None or not member[0]:
             conn.execute(sql.SQL("GRANT {} TO CURRENT_USER WITH SET TRUE, INHERIT TRUE").format(name))
     database = conn.execute("SELECT current_database()").fetchone()
     assert database is not None
     grant_database(conn, database[0])
+
+
+def ensure_login(conn: psycopg.Connection[Any], login: Login) -> None:
+    """Let the role log in, with its password. Raises ConfigError."""
+    may = conn.execute("SELECT rolcanlogin FROM pg_roles WHERE rolname = %s", (login.username,)).fetchone()
+    if may is not None and may[0] and not _is_refused(conn, login):
+        return
+    statement = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}")
+    try:
+        conn.execute(statement.format(sql.Identifier(login.username), sql.Literal(login.password)))
+    except psycopg.errors.InsufficientPrivilege as exc:
+        prefix = PREFIXES[login.username]
+        raise ConfigError(
+            f"{prefix}_PASSWORD: expected the password of {login.username}, got another one than the server has, and "
+            "the login of FT_POSTGRES may not change that. Set the one that it has, or have it changed there."
+        ) from exc
+
+
+def _is_refused(conn: psycopg.Connection[Any], login: Login) -> bool:
+    """Whether the server of ``conn`` says that the password is another; what else it may say is no matter of this."""
+    place = {name: value for name, value in conn.info.get_parameters().items() if name != "options"}
+    own: dict[str, str | int] = {"user": login.username, "password": login.password, "connect_timeout": _LOGIN_S}
+    try:
+        psycopg.connect(make_conninfo("", **{**place, **own})).close()
+    except psycopg.OperationalError as exc:
+        return is_refused(exc)
+    return False
 
 
 def grant_database(conn: psycopg.Connection[Any], database: str) -> None:
@@ -137,23 +168,21 @@ def _apply(conn: psycopg.Connection[Any]) -> list[str]:
         and conn.execute(load("anew", LIVE)["has_journal"]).fetchone() == (True,)
     ):
         require_stopped(conn)
-    folder = files("ft.sql") / "migrations"
     applied = []
-    for path in sorted((p for p in folder.iterdir() if p.name.endswith(".sql")), key=lambda p: p.name):
-        text = path.read_text()
+    for name, text in scripts():
         digest = hashlib.sha256(text.encode()).hexdigest()
-        if path.name in known:
-            if known[path.name] != digest:
+        if name in known:
+            if known[name] != digest:
                 raise DatabaseError(
-                    f"migration {path.name} was applied as {known[path.name][:12]}, the file is {digest[:12]}: "
+                    f"migration {name} was applied as {known[name][:12]}, the file is {digest[:12]}: "
                     "a migration is never edited once applied. Restore the file, or start from an empty database."
                 )
             continue
         with conn.transaction():
             conn.execute("SET LOCAL ROLE ft_migrate")
             conn.execute(text.encode())
-            conn.execute("INSERT INTO system.migrations (name, sha256) VALUES (%s, %s)", (path.name, digest))
-        applied.append(path.name)
+            conn.execute("INSERT INTO system.migrations (name, sha256) VALUES (%s, %s)", (name, digest))
+        applied.append(name)
     return applied
 
 

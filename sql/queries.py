@@ -10,16 +10,14 @@ from importlib.resources import files
 from typing import Final
 
 from ft.errors import ConfigError
+from ft.schemas.domains import declared
 
-SCHEMAS: Final = ("ref", "ingest", "ledger", "catalog", "market", "projection", "system")
-"""Every schema of ft's, in the order in which they are made."""
+_SCHEMAS: Final = ("ref", "ingest", "ledger", "catalog", "market", "projection", "system")
 LIVE: Final = ""
 """The generation that is served."""
 
 _NAME: Final = re.compile(r"^-- name: *([a-z0-9_]+) *$", re.MULTILINE)
-_QUALIFIED: Final = re.compile(rf"(?<![\w.])({'|'.join(SCHEMAS)})\.(?=[a-z%])")
 _LISTED: Final = re.compile(r"\bSCHEMA\s+\w+(?:\s*,\s*\w+)*")
-_BARE: Final = re.compile(rf"\b({'|'.join(SCHEMAS)})\b")
 _generation = LIVE
 
 
@@ -43,8 +41,21 @@ def named(text: str, generation: str | None = None) -> str:
     generation = _generation if generation is None else generation
     if generation == LIVE:
         return text
-    listed = _LISTED.sub(lambda found: _BARE.sub(rf"\1_{generation}", found[0]), text)
-    return _QUALIFIED.sub(rf"\1_{generation}.", listed)
+    bare, qualified = _patterns(schemas())
+    listed = _LISTED.sub(lambda found: bare.sub(rf"\1_{generation}", found[0]), text)
+    return qualified.sub(rf"\1_{generation}.", listed)
+
+
+def schemas() -> tuple[str, ...]:
+    """Every schema of ft's and of its domains, in the order in which they are made."""
+    return (*_SCHEMAS, *(domain.name for domain in declared() if domain.name not in _SCHEMAS))
+
+
+@cache
+def _patterns(names: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """A schema by itself, and before a table."""
+    either = "|".join(names)
+    return re.compile(rf"\b({either})\b"), re.compile(rf"(?<![\w.])({either})\.(?=[a-z%])")
 
 
 def words() -> list[str]:

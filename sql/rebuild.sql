@@ -19,17 +19,17 @@ SELECT to_regnamespace(%(schema)s) IS NOT NULL AND EXISTS (
 SELECT has_database_privilege('ft_migrate', current_database(), 'CREATE');
 
 -- name: fences
--- Where project stands, locked until the transaction ends: nobody moves it meanwhile.
+-- Where a subscriber stands, locked until the transaction ends: nobody moves it meanwhile.
 SELECT partition, next_offset, next_seq, cluster_id, topic_id
 FROM system.partition_owner
-WHERE consumer = 'project' AND topic = %(topic)s
+WHERE consumer = %(consumer)s AND topic = %(topic)s
 ORDER BY partition
 FOR UPDATE;
 
 -- name: take_fence
 -- The epoch stays: who holds the partition goes on from here, and finds out by its next transaction that it moved.
 INSERT INTO system.partition_owner AS o (consumer, topic, partition, next_offset, next_seq, cluster_id, topic_id)
-VALUES ('project', %(topic)s, %(partition)s, %(next_offset)s, %(next_seq)s, %(cluster_id)s, %(topic_id)s)
+VALUES (%(consumer)s, %(topic)s, %(partition)s, %(next_offset)s, %(next_seq)s, %(cluster_id)s, %(topic_id)s)
 ON CONFLICT (consumer, topic, partition) DO UPDATE SET
     next_offset = excluded.next_offset, next_seq = excluded.next_seq, cluster_id = excluded.cluster_id,
     topic_id = excluded.topic_id, updated_at = now()
@@ -37,37 +37,37 @@ WHERE (o.next_offset, o.next_seq, o.cluster_id, o.topic_id)
       IS DISTINCT FROM (excluded.next_offset, excluded.next_seq, excluded.cluster_id, excluded.topic_id);
 
 -- name: heads
--- Heads that project keeps.
+-- Heads that a subscriber keeps.
 SELECT partition, network, position, head_number, head_hash, head_time, safe, finalized, open_block
-FROM system.partition_head WHERE consumer = 'project';
+FROM system.partition_head WHERE consumer = %(consumer)s;
 
 -- name: forget_heads
--- Those of the projections that go.
-DELETE FROM system.partition_head WHERE consumer = 'project';
+-- Those of the tables that go.
+DELETE FROM system.partition_head WHERE consumer = %(consumer)s;
 
 -- name: take_head
--- Those of the projections that come.
+-- Those of the tables that come.
 INSERT INTO system.partition_head
     (consumer, partition, network, position, head_number, head_hash, head_time, safe, finalized, open_block)
-VALUES ('project', %(partition)s, %(network)s, %(position)s, %(head_number)s, %(head_hash)s, %(head_time)s, %(safe)s,
+VALUES (%(consumer)s, %(partition)s, %(network)s, %(position)s, %(head_number)s, %(head_hash)s, %(head_time)s, %(safe)s,
     %(finalized)s, %(open_block)s);
 
 -- name: letters
--- What project has refused.
+-- What a subscriber has refused.
 SELECT partition, "offset", network, reason, error, payload
-FROM system.dlq WHERE consumer = 'project' AND topic = %(topic)s;
+FROM system.dlq WHERE consumer = %(consumer)s AND topic = %(topic)s;
 
 -- name: take_letter
 -- A record that the rebuild refused; one that was refused before keeps what became of it.
 INSERT INTO system.dlq (consumer, topic, partition, "offset", network, reason, error, payload)
-VALUES ('project', %(topic)s, %(partition)s, %(offset)s, %(network)s, %(reason)s, %(error)s, %(payload)s)
+VALUES (%(consumer)s, %(topic)s, %(partition)s, %(offset)s, %(network)s, %(reason)s, %(error)s, %(payload)s)
 ON CONFLICT (consumer, topic, partition, "offset", reason) DO NOTHING;
 
 -- name: settle_letters
--- Records that had been refused and are part of the new projections: read from the first offset to the fence.
+-- Records that had been refused and are part of the new tables: read from the first offset to the fence.
 UPDATE system.dlq d SET state = 'replayed'
 FROM system.partition_owner o
-WHERE d.consumer = 'project' AND d.topic = %(topic)s AND d.state = 'open'
+WHERE d.consumer = %(consumer)s AND d.topic = %(topic)s AND d.state = 'open'
   AND (o.consumer, o.topic, o.partition) = (d.consumer, d.topic, d.partition) AND d."offset" < o.next_offset
   AND NOT EXISTS (
       SELECT FROM unnest(%(partitions)s::integer[], %(offsets)s::bigint[]) AS r (partition, "offset")

@@ -24,6 +24,27 @@ SELECT pg_export_snapshot();
 -- Which of ft's schemas a database has: none of an empty one.
 SELECT nspname FROM pg_namespace WHERE nspname = ANY(%(schemas)s::text[]) ORDER BY nspname;
 
+-- name: was_migrated
+-- Whether the schemas are ft's: the first thing that a migration makes.
+SELECT to_regclass('system.migrations') IS NOT NULL;
+
+-- name: knows_events
+-- Whether it came as far as the journal.
+SELECT to_regclass('ledger.events') IS NOT NULL AND to_regclass('system.partition_owner') IS NOT NULL;
+
+-- name: has_read
+-- Whether anything was ever read into it.
+SELECT EXISTS (SELECT FROM ledger.events) OR EXISTS (SELECT FROM system.partition_owner WHERE cluster_id <> '');
+
+-- name: knows_processes
+-- Whether the tables are there in which whoever is at work says so.
+SELECT bool_and(to_regclass(name) IS NOT NULL)
+FROM unnest(ARRAY['system.workers', 'ingest.leases', 'ingest.bulk', 'system.sync_cursors']) AS t (name);
+
+-- name: left_of_reset
+-- Whether a reset emptied the database, and was ended before it had named it again.
+SELECT to_regclass('ft_reset.left_to_do') IS NOT NULL;
+
 -- name: positions
 -- Where each consumer stands.
 SELECT consumer, topic, partition, next_offset, next_seq, topic_id FROM system.partition_owner
@@ -164,6 +185,14 @@ WHERE a.consumer = 'ledger' AND a.state = 'applied' AND b.hash IS NULL
 GROUP BY a.network, a.number, a.block_hash
 ORDER BY a.network, a.number DESC, a.block_hash;
 
+-- name: note_taken_back
+-- They are blocks that were reverted, as any other that fell; one that the chain still has is read again, and stands anew.
+INSERT INTO ingest.blocks (network, number, hash, parent, time, state, proof, raw_offset)
+SELECT DISTINCT ON (a.network, a.number, a.block_hash) a.network, a.number, a.block_hash, '', a.time, 'reverted', a.proof, 0
+FROM ledger.applied_blocks a
+WHERE a.consumer = 'ledger' AND a.state = 'applied'
+ON CONFLICT (network, number, hash) DO NOTHING;
+
 -- name: chain_heads
 -- For the records that take it back.
 SELECT network, head_number, head_hash, coalesce(extract(epoch FROM head_time)::bigint, 0), safe, finalized
@@ -185,10 +214,34 @@ UPDATE ingest.heads SET position = greatest(position, %(position)s) WHERE networ
 UPDATE system.partition_owner
 SET cluster_id = '', topic_id = '', next_offset = CASE WHEN consumer = 'normalize' THEN next_offset ELSE 0 END;
 
+-- name: listed_late
+-- Contracts that were listed after blocks had been read, or are not in force yet where some were.
+SELECT DISTINCT contract FROM (
+    SELECT contract FROM ingest.undecoded
+    UNION ALL
+    SELECT contract FROM ref.contracts JOIN ingest.heads USING (network) WHERE in_force_from IS NULL
+) AS late ORDER BY contract;
+
+-- name: empty_chain
+-- All of it comes again from the raw log's first record; holes stay, since the ledger has written some of them.
+TRUNCATE ingest.blocks, ingest.heads, ingest.coverage, ingest.created, ingest.late;
+
+-- name: read_raw_again
+UPDATE system.partition_owner SET next_offset = 0 WHERE consumer = 'normalize' AND topic = ANY(%(topics)s::text[]);
+
+-- name: go_to_end
+-- What is there was read, or comes again.
+UPDATE system.partition_owner SET next_offset = %(end)s
+WHERE consumer = 'ledger' AND topic = %(topic)s AND partition = %(partition)s;
+
 -- name: begin_raw
 -- What lies below was lost.
 INSERT INTO system.topic_begins (topic, partition, "offset") VALUES (%(topic)s, 0, %(offset)s)
 ON CONFLICT (topic, partition) DO UPDATE SET "offset" = excluded."offset";
+
+-- name: begins
+-- Where topics begin, as the database knows it.
+SELECT topic, partition, "offset" FROM system.topic_begins WHERE topic = ANY(%(topics)s::text[]);
 
 -- name: forget_begins
 DELETE FROM system.topic_begins WHERE topic = ANY(%(topics)s::text[]);

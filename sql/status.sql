@@ -55,6 +55,11 @@ FROM (
 WHERE nth <= %(most)s
 ORDER BY network, "from"
 
+-- name: lost
+-- Raw logs whose first records were lost with their Kafka, and the offset at which they begin.
+SELECT topic, "offset" FROM system.topic_begins
+WHERE starts_with(topic, %(prefix)s || 'chain.') AND "offset" > 0 ORDER BY topic
+
 -- name: consumers
 -- Where each consumer stands in each partition.
 SELECT consumer, topic, partition, next_offset, owner

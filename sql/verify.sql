@@ -12,17 +12,31 @@ WHERE e.op IN ('apply', 'revert') AND e.seq >= coalesce(o.next_seq, 1)
 -- Rows and partitions of the journal.
 SELECT count(*), count(DISTINCT partition) FROM ledger.events
 
+-- name: forgotten
+-- Rows that the journal has had and does not keep.
+SELECT coalesce(sum(rows), 0)::bigint FROM ledger.forgotten
+
 -- name: journal
--- seq is 1, 2, 3, ... in each partition, across months, up to the owner's next seq.
+-- seq is 1, 2, 3, ... in each partition, across months, up to the owner's next seq; of a partition that has forgotten
+-- rows, as many are missing as went, and their seqs have the same sum.
 WITH numbered AS (
     SELECT partition, seq, lag(seq, 1, 0::bigint) OVER (PARTITION BY partition ORDER BY seq) AS before
     FROM ledger.events
 ), ends AS (
-    SELECT partition, max(seq) AS seq FROM ledger.events GROUP BY partition
+    SELECT partition, max(seq) AS seq, max(seq) - count(*) AS missing,
+           max(seq)::numeric * (max(seq) + 1) / 2 - sum(seq) AS missing_seqs
+    FROM ledger.events GROUP BY partition
 ), found AS (
     SELECT format('partition %%s, seq %%s', partition, seq) AS what, format('seq %%s', before + 1) AS expected,
            format('seq %%s', seq) AS got
-    FROM numbered WHERE seq <> before + 1
+    FROM numbered
+    WHERE seq <> before + 1 AND (seq = before OR partition NOT IN (SELECT partition FROM ledger.forgotten))
+    UNION ALL
+    SELECT format('partition %%s, rows that are missing', partition),
+           format('%%s, whose seqs have the sum %%s, as ledger.forgotten says', f.rows, f.seqs),
+           format('%%s, whose seqs have the sum %%s', coalesce(e.missing, 0), coalesce(trim_scale(e.missing_seqs), 0))
+    FROM ledger.forgotten f LEFT JOIN ends e USING (partition)
+    WHERE (f.rows, f.seqs) IS DISTINCT FROM (coalesce(e.missing, 0), coalesce(e.missing_seqs, 0))
     UNION ALL
     SELECT format('partition %%s, last seq', coalesce(o.partition, e.partition)),
            format('%%s, by partition_owner', coalesce(o.next_seq, 1) - 1), coalesce(e.seq, 0)::text

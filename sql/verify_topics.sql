@@ -23,7 +23,8 @@ SELECT partition, ownership_seq, finality_seq, reorg_seq, created_seq FROM syste
 -- name: announceable
 -- What the journal holds as far as it is announced, by the topic where it must be.
 SELECT c.partition,
-       count(*) FILTER (WHERE e.op IN ('apply', 'revert', 'finality') AND NOT e.echo) AS ownership_changed,
+       count(*) FILTER (WHERE e.op IN ('apply', 'revert', 'finality') AND NOT e.echo)
+           + coalesce((SELECT f.announced FROM ledger.forgotten f WHERE f.partition = c.partition), 0) AS ownership_changed,
        NULL::bigint AS finality,  -- heads are no rows, and go after a day
        count(*) FILTER (WHERE e.op = 'reorg') AS reorg_detected,
        count(*) FILTER (WHERE e.op IN ('apply', 'revert') AND NOT e.echo AND e.quantity > 0

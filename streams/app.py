@@ -8,7 +8,7 @@ import asyncio
 import signal
 import threading
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import mode.loop
 import structlog
@@ -20,26 +20,44 @@ from faust.exceptions import ConsumerNotStarted  # noqa: E402
 from faust.types import TP  # noqa: E402
 from mode.supervisors import CrashingSupervisor  # noqa: E402
 
-from ft.config import AGENTS, Config  # noqa: E402
+from ft.config import Config  # noqa: E402
 from ft.errors import ConfigError, FtError  # noqa: E402
+from ft.schemas.domains import agents  # noqa: E402
 from ft.streams import failures, headers, process, tracing  # noqa: E402
 from ft.streams.checkpoint import Claim, process_name  # noqa: E402
-from ft.streams.claims import Claims  # noqa: E402
+from ft.streams.claims import Claims, Reader  # noqa: E402
 from ft.streams.consumer import IN_HAND_S, Transport  # noqa: E402
 from ft.streams.credentials import credentials  # noqa: E402
 from ft.streams.holding import Holding  # noqa: E402
-from ft.streams.hop import Batch, Hop, run_hop  # noqa: E402
+from ft.streams.hop import Batch, Fail, Hop, run_hop  # noqa: E402
 from ft.streams.membership import Membership, membership  # noqa: E402
 from ft.streams.metrics import exposition  # noqa: E402
 from ft.streams.topics import Topics  # noqa: E402
-from ft.streams.turns import most_of_a_turn  # noqa: E402
+from ft.streams.turns import PIECES_MAX  # noqa: E402
 from ft.streams.watch import REBALANCE_S, Watch  # noqa: E402
+from ft.streams.worker.apart import OwnReading  # noqa: E402
+from ft.streams.worker.lane import Lane  # noqa: E402
+from ft.streams.worker.lanes import Lanes, Reading  # noqa: E402
 from ft.telemetry.log import configure, logging_config  # noqa: E402
 
 log = structlog.get_logger(__name__)
 
 _FETCH_BYTES: Final = 4 * 1024 * 1024
 _RESUBSCRIBE_S: Final = 1.0
+_STANDS_MAX_S: Final = 60.0
+"""How long a hop that failed waits, at most, before it tries again; it is doubled as long as it fails."""
+_CALM_S: Final = 300.0
+"""A hop that has not failed for so long waits shortly again."""
+_ON_THE_WAY_MAX: Final = 4 * PIECES_MAX
+"""Bundles between the fetcher and a lane, which takes them as they come: more than are ever on the way."""
+
+
+class Beside(Protocol):
+    """What runs as long as the agents do."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
 
 
 class App(faust.App):
@@ -57,55 +75,75 @@ class App(faust.App):
         self.told_by: signal.Signals | None = None
         """The signal that told it to stop: the one reason not to end with code 1."""
         self.holding = Holding(config, self.claims, self._end_of)
-        self._running: dict[str, _Running] = {}
-        """Topic -> its agent's hop, once that has started."""
+        self.lanes = Lanes()
+        self._beside: list[Beside] = []
+        self._running: dict[Reader, _Running] = {}
+        """Consumer and topic -> the agent's hop, once that has started."""
         self._failed = False
 
-    def run(self, hop: Hop, topic: str, *, name: str, bundle: int, bundles: int, within_s: float) -> Any:
-        """Make the agent that runs ``hop`` over ``topic``; returns it. Concurrency is 1: scale by processes.
+    def run(
+        self, hop: Hop, topic: str, *, name: str, bundle: int, bundles: int, within_s: float, is_vital: bool = True
+    ) -> Any:
+        """Make the agent that runs ``hop`` over ``topic``; returns it. Concurrency is 1: scale by processes. Several
+        agents may read one topic; their records are fetched once.
 
         ``bundle``: records that travel as one message, at most (fewer where they pass bundles.BYTES_MAX); ``bundles``:
         how many of them make a full batch, and twice so many are held in memory before the fetcher waits;
-        ``within_s``: latency of a batch that is not full.
+        ``within_s``: latency of a batch that is not full. ``is_vital``: an error that does not pass ends the process;
+        else the hop stands still for a while, is told of, and begins again where its effects end.
         """
         self.claims.serve(topic, hop.consumer)
-        self.bundle_sizes[topic] = bundle
+        self.bundle_sizes[topic] = max(bundle, self.bundle_sizes.get(topic, 0))
+        lane = Lane(hop.consumer, topic, queue_max=2 * bundles)
+        self.lanes.add(lane)
         channel: Any = self.topic(topic, value_type=bytes, key_type=bytes, value_serializer="raw", key_serializer="raw")
         # Whoever fills its queue fills those of all topics, and waits where one of them is full: it must never be.
         # Faust's App.topic() takes a ``maxsize`` and forgets it.
-        channel.maxsize = 2 * bundles + most_of_a_turn(bundle)
+        channel.maxsize = _ON_THE_WAY_MAX
 
         async def agent(stream: Any) -> None:
+            running = _Running(hop, lane, self._wake)
+            reading = Reading(stream, lane, self.lanes)
+            fail: Fail = self.fail if is_vital else BeginAgain(self, lane)
+            beside = [
+                asyncio.create_task(reading.feed(), name=f"{name} feed"),
+                asyncio.create_task(self._read_apart(lane, bundle, fail), name=f"{name} apart"),
+            ]
             try:
-                await hop.start()
-            except Exception as exc:  # noqa: BLE001 - the process cannot work without
-                await self.fail(exc)
-            running = self._running[topic] = _Running(hop, stream.channel.queue, 2 * bundles, self._wake)
-            try:
-                await run_hop(
-                    stream,
-                    running,
-                    self.claims,
-                    self.fail,
-                    bundles=bundles,
-                    within_s=within_s,
-                    current=self._is_current,
-                )
+                try:
+                    await hop.start()
+                except Exception as exc:  # noqa: BLE001 - the process cannot work without
+                    await self.fail(exc)
+                self._running[hop.consumer, topic] = running
+                lane.unfed = stream.channel.queue.qsize
+                while not lane.is_closed:
+                    await run_hop(
+                        reading, running, self.claims.of(hop.consumer), fail,
+                        bundles=bundles, within_s=within_s, current=self._is_current,
+                    )  # fmt: skip
             finally:
-                del self._running[topic]
+                lane.unfed = None
+                self._running.pop((hop.consumer, topic), None)
+                for task in beside:
+                    task.cancel()
                 await hop.stop()
 
         return self.agent(channel, name=name, concurrency=1, supervisor_strategy=CrashingSupervisor)(agent)
 
+    async def _read_apart(self, lane: Lane, bundle: int, fail: Fail) -> None:
+        while True:
+            try:
+                await OwnReading(self.config, lane, bundle=bundle).run()
+            except Exception as exc:  # noqa: BLE001 - nothing would come before this hop any more
+                await fail(exc)
+
     def room(self, tp: TP) -> int:
-        """Bundles that the queue of the partition's agent has room for; none until the agent has started."""
-        running = self._running.get(tp.topic)
-        return 0 if running is None else max(0, running.queue_max - int(running.queue.qsize()))
+        """Bundles of the partition that may be handed out; none until an agent has started."""
+        return self.lanes.room(tp.topic, tp.partition)
 
     def hungry(self, topic: str) -> bool:
-        """Whether the topic's agent has nothing in hand, and nothing waits for it."""
-        running = self._running.get(topic)
-        return running is not None and running.idle.is_set() and bool(running.queue.empty())
+        """Whether an agent of the topic has nothing in hand, and nothing waits for it."""
+        return self.lanes.is_hungry(topic)
 
     def ask_for_missing(self) -> None:
         """Subscribe to the topics of agents that were made amid a rebalance: Faust forgets to, for good."""
@@ -129,9 +167,13 @@ class App(faust.App):
         consumer: Any = self.consumer
         consumer.wake()
 
-    def resting(self) -> frozenset[str]:
-        """Topics that nobody gets on with for now, on purpose."""
-        return self.holding.held_back() | self.claims.busy
+    def resting(self) -> frozenset[Reader]:
+        """Consumers that do not get on with a topic for now, on purpose."""
+        return frozenset(self.claims.busy).union(("normalize", topic) for topic in self.holding.held_back())
+
+    def beside(self, other: Beside) -> None:
+        """Start ``other`` with the agents, and stop it after them. Called while the app is prepared."""
+        self._beside.append(other)
 
     def serve(self, service: Any) -> None:
         """Start ``service`` once the worker runs, and stop it with it."""
@@ -162,7 +204,7 @@ class App(faust.App):
             detail = {} if isinstance(exc, FtError) else {"exc_info": exc}
             log.critical("worker exits", error=str(exc) or repr(exc), kind=type(exc).__name__, **detail)
             process.end_within(process.SHUTDOWN_S / 2, code=1)
-            noted = asyncio.to_thread(self._note, exc)
+            noted = asyncio.to_thread(self.note, exc)
             await asyncio.gather(noted, process.leave_group(self, process.SHUTDOWN_S / 4), return_exceptions=True)
             process.end(1)
         await asyncio.Event().wait()
@@ -175,6 +217,8 @@ class App(faust.App):
                 if self.config.metrics_port:
                     process.require_free(self.config.web_bind, self.config.metrics_port)
                 await self.prepare()
+                for other in self._beside:
+                    await other.start()
                 process.settle_memory()
             except Exception as exc:  # noqa: BLE001 - any reason not to start
                 await self.fail(exc)
@@ -182,10 +226,11 @@ class App(faust.App):
     def _crash(self, reason: BaseException) -> None:
         """Faust's own way out is taken, but only for so long."""
         process.end_within(process.SHUTDOWN_S, code=1)
-        threading.Thread(target=self._note, args=(reason,), daemon=True).start()
+        threading.Thread(target=self.note, args=(reason,), daemon=True).start()
         super()._crash(reason)
 
-    def _note(self, exc: BaseException) -> None:
+    def note(self, exc: BaseException) -> None:
+        """Write down for ``ft status`` why this process, or one of its agents, failed. Blocking."""
         if not self.config.generation:  # whoever rebuilds waits for its worker, and tells of it
             failures.note(self.config, "worker", ",".join(sorted(self.config.agents)), exc, self.owner)
 
@@ -197,37 +242,62 @@ class App(faust.App):
         if not self.crashed:
             await self.wait_for_batches(IN_HAND_S)
         await super().stop()
+        for other in self._beside:
+            await other.stop()
+
+
+class BeginAgain:
+    """What becomes of a hop without which the others go on: it waits, longer each time, and begins again."""
+
+    def __init__(self, app: App, lane: Lane) -> None:
+        self._app = app
+        self._lane = lane
+        self._times = 0
+        self._failed_at = float("-inf")
+
+    async def __call__(self, exc: BaseException) -> None:
+        """Its records are kept for it, or read again; returns when it may try."""
+        now = asyncio.get_running_loop().time()
+        self._times = self._times + 1 if now - self._failed_at < _CALM_S else 1
+        self._failed_at = now
+        pause_s = min(_STANDS_MAX_S, 2.0**self._times)
+        log.error("consumer stands still", consumer=self._lane.consumer, error=str(exc) or repr(exc), in_s=pause_s)
+        await asyncio.to_thread(self._app.note, exc)
+        await asyncio.sleep(pause_s)
+        held = self._app.claims.held(self._lane.consumer)
+        self._lane.restart({claim.partition: claim.next_offset for claim in held if claim.topic == self._lane.topic})
 
 
 class _Running:
-    """A hop, the queue of bundles before it, and whether it has a batch in hand."""
+    """A hop, and whether it has a batch in hand."""
 
-    def __init__(self, hop: Hop, queue: Any, queue_max: int, moves: Callable[[], None]) -> None:
-        """``queue_max``: bundles that may wait in the queue. ``moves`` is called when the hop has taken a batch out of
-        it, and when it has nothing in hand any more."""
-        self.queue = queue
-        self.queue_max = queue_max
+    def __init__(self, hop: Hop, lane: Lane, moves: Callable[[], None]) -> None:
+        """``moves`` is called when the hop has taken a batch out of its lane, and when it has nothing in hand any
+        more."""
         self.consumer = hop.consumer
         self.start = hop.start
         self.stop = hop.stop
         self.idle = asyncio.Event()
         self.idle.set()
         self._hop = hop
+        self._lane = lane
         self._moves = moves
 
     async def process(self, batch: Batch) -> float | None:
+        self._lane.is_busy = True
         self.idle.clear()
         self._moves()
         try:
             return await self._hop.process(batch)
         finally:
+            self._lane.is_busy = False
             self.idle.set()
             self._moves()
 
 
 def group_of(config: Config) -> str:
     """Consumer group: members of one group must read the same topics, so a subset of agents has its own."""
-    name = "ft" if config.agents == frozenset(AGENTS) else "ft-" + "-".join(sorted(config.agents))
+    name = "ft" if config.agents == frozenset(agents()) else "ft-" + "-".join(sorted(config.agents))
     return f"{Topics(config.topic_prefix, config.generation).own}{name}"
 
 

@@ -1,4 +1,4 @@
-"""Whether this Kafka and this database are of one life: asked before a worker starts, and before topics are made.
+"""Whether this Kafka and this database are of one life, by offsets and by what was announced (``deployment`` asks).
 
 1. the offsets in the database were counted in this cluster (each claim checks its own topic again, ``checkpoint``)
 2. the journal has every row that was announced: it is committed first, so a topic that is ahead was announced from
@@ -7,9 +7,8 @@
 """
 
 import time
-from collections.abc import Callable
-from functools import partial
-from typing import Any, Final
+from collections.abc import Container, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
@@ -17,10 +16,11 @@ from ft.config import Config
 from ft.errors import BrokerUnavailable, MalformedRecord, OffsetMismatch
 from ft.schemas.codec import Codec
 from ft.sql.queries import LIVE, load
-from ft.streams.admin import CLIENTS
+from ft.streams.admin import CLIENTS, Admin
 from ft.streams.database import looking
 from ft.streams.generations import Generations
-from ft.streams.topics import Topics, cluster_id
+from ft.streams.identity import Ahead
+from ft.streams.topics import Topics, cluster_id, partition_counts
 
 _TAIL: Final = 50
 """Records of a partition that are looked at from its end, for one that can be read."""
@@ -42,27 +42,52 @@ def require_same_cluster(config: Config) -> None:
         )
 
 
-def require_announced(config: Config, codec: Codec, partitions: int) -> None:
-    """Raises OffsetMismatch where the topic of changes is ahead of the journal; BrokerError, DatabaseUnavailable.
+class Announced(NamedTuple):
+    """What one of the last records of a partition announced."""
 
-    ``codec``: of that topic. What project has put aside is nobody's announcement, whatever it says; nor is what a
-    restore has taken back.
+    offset: int
+    generation: int
+    seq: int
+
+
+def last_announced(config: Config, codec: Codec, admin: Admin) -> dict[int, list[Announced]]:
+    """Partition -> the last records of the topic of changes that can be read, newest first; none without the topic.
+
+    ``codec``: of that topic. Blocking. Raises BrokerError.
     """
-    topic, generations = Topics(config.topic_prefix).ownership_changed, Generations.stored(config)
-    tails = _tails(config, topic, partitions)
-    refused = {(row[0], row[1]) for row in _rows(config, "refused_by_project", topic=topic)}
-    ends = dict(_rows(config, "journal_ends"))  # read after the tails: a worker may be announcing meanwhile
-    for partition, records in tails.items():
-        taken_back = partial(generations.is_void, partition=partition)
-        last = _last_seq(codec, records, {offset for at, offset in refused if at == partition}, taken_back)
-        if last is not None and last[1] > ends.get(partition, 0):
-            raise OffsetMismatch(
-                f"{topic}-{partition}: expected its last record to announce a row of this database's journal, which "
-                f"ends at {ends.get(partition, 0)}, got row {last[1]} at offset {last[0]}. The database is not the one "
-                "that the topics were announced from, or an older state of it. Point FT_POSTGRES at that one; if it is "
-                "lost, `ft restore --as-it-stands` goes on from this state, and `ft reset --keep raw` reads everything "
-                "again."
-            )
+    topic = Topics(config.topic_prefix).ownership_changed
+    partitions = partition_counts(config, admin).get(topic, 0)
+    found: dict[int, list[Announced]] = {}
+    for partition, records in _tails(config, topic, partitions).items() if partitions else ():
+        found[partition] = []
+        for offset, value in reversed(records):
+            try:
+                record = codec.decode(value)
+            except MalformedRecord:
+                continue
+            found[partition].append(Announced(offset, record["generation"], record["seq"]))
+    return found
+
+
+def ahead(
+    announced: Mapping[int, Sequence[Announced]],
+    journal_ends: Mapping[int, int],
+    put_aside: Container[tuple[int, int]],
+    generations: Generations,
+) -> Ahead | None:
+    """The first partition in which more was announced than the journal has; None: there is none. Pure.
+
+    ``put_aside``: partition and offset of what project took for nobody's announcement. What a restore has taken back is
+    none either. ``journal_ends`` are read after the records: a worker may be announcing meanwhile.
+    """
+    for partition, records in sorted(announced.items()):
+        for record in records:
+            if (partition, record.offset) in put_aside or generations.is_void(record.generation, partition, record.seq):
+                continue
+            if record.seq > journal_ends.get(partition, 0):
+                return Ahead(partition, record.offset, record.seq, journal_ends.get(partition, 0))
+            break
+    return None
 
 
 def begins(config: Config, topic: str) -> dict[int, int]:
@@ -83,17 +108,24 @@ def _tails(config: Config, topic: str, partitions: int) -> dict[int, list[tuple[
     consumer = Consumer({**settings, "enable.partition.eof": True, "log_level": 2, "logger": CLIENTS})
     tails: dict[int, list[tuple[int, bytes | None]]] = {partition: [] for partition in range(partitions)}
     try:
-        starts = {p: _start(consumer, topic, p) for p in tails}
+        bounds = {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=_TIMEOUT_S) for p in tails}
+        open_ends = {p: end for p, (low, end) in bounds.items() if low < end}
+        starts = {p: max(bounds[p][0], end - _TAIL) for p, end in open_ends.items()}
         consumer.assign([TopicPartition(topic, p, start) for p, start in starts.items()])
-        open_ends, deadline = set(tails), time.monotonic() + _TIMEOUT_S
+        deadline = time.monotonic() + _TIMEOUT_S
         while open_ends:
-            for message in consumer.consume(_TAIL, timeout=_POLL_S):
-                partition = message.partition() or 0
+            # Asked for more than there are, the client would wait for them until its timeout.
+            count = sum(end - starts[p] for p, end in open_ends.items())
+            for message in consumer.consume(count, timeout=_POLL_S):
+                partition, offset = message.partition() or 0, message.offset() or 0
                 error = message.error()
                 if error is None:
-                    tails[partition].append((message.offset() or 0, message.value()))
-                elif error.code() == KafkaError._PARTITION_EOF:
-                    open_ends.discard(partition)
+                    tails[partition].append((offset, message.value()))
+                    starts[partition] = offset + 1
+                    if offset + 1 >= bounds[partition][1]:
+                        open_ends.pop(partition, None)
+                elif error.code() == KafkaError._PARTITION_EOF:  # the last ones are nobody's records
+                    open_ends.pop(partition, None)
                 else:
                     raise KafkaException(error)
             if time.monotonic() > deadline:
@@ -103,27 +135,6 @@ def _tails(config: Config, topic: str, partitions: int) -> dict[int, list[tuple[
     finally:
         consumer.close()
     return tails
-
-
-def _start(consumer: Consumer, topic: str, partition: int) -> int:
-    low, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_TIMEOUT_S)
-    return max(low, end - _TAIL)
-
-
-def _last_seq(
-    codec: Codec, records: list[tuple[int, bytes | None]], refused: set[int], taken_back: Callable[..., bool]
-) -> tuple[int, int] | None:
-    """Offset and seq of the last record that can be read, was not put aside and not taken back."""
-    for offset, value in reversed(records):
-        if offset in refused:
-            continue
-        try:
-            record = codec.decode(value)
-        except MalformedRecord:
-            continue
-        if not taken_back(record["generation"], seq=record["seq"]):
-            return offset, record["seq"]
-    return None
 
 
 def _rows(config: Config, query: str, generation: str | None = None, **values: object) -> list[tuple[Any, ...]]:

@@ -11,6 +11,8 @@ from typing import Any, Final, Protocol
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
+from ft.streams.hop import Message, message_of
+
 FEWEST: Final = 2
 """Bundles in a full batch, at least."""
 WAITS_MAX: Final = 8
@@ -37,7 +39,7 @@ class Cut:
 class Bundle(ConsumerMessage):
     """One message to Faust. Its offset is that of its last record: what is acknowledged with it ends there."""
 
-    __slots__ = ("records", "taken")
+    __slots__ = ("_messages", "records", "taken")
 
     def __init__(self, tp: TP, cut: Cut, generation_id: int) -> None:
         last = cut.records[-1]
@@ -56,6 +58,18 @@ class Bundle(ConsumerMessage):
         )
         self.records = cut.records
         self.taken = cut.taken
+        self._messages: list[Message] | None = None
+
+    @property
+    def messages(self) -> list[Message]:
+        """The records as hops have them, the same ones for each."""
+        if self._messages is None:
+            self._messages = [message_of(record) for record in self.records]
+        return self._messages
+
+    def forget_decoded(self) -> None:
+        """Nobody has a use for what was decoded any more: whoever does decodes again."""
+        self._messages = None
 
 
 def shares(records: int, partitions: int) -> tuple[int, int]:

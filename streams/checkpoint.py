@@ -26,13 +26,17 @@ from ft.sql.queries import load
 T = TypeVar("T")
 Connection: TypeAlias = AsyncConnection[Any]
 
-_SESSION = "-c idle_in_transaction_session_timeout=5s -c lock_timeout=5s -c statement_timeout=30s -c timezone=UTC"
+_SESSION = "-c idle_in_transaction_session_timeout=5s -c lock_timeout=5s -c timezone=UTC"
+STATEMENT_S: Final = 30
+"""Longest statement, unless a transaction may take longer."""
 TRANSACTION_S = 10
 """Longest transaction. A process that is stopped amid a pipeline, executemany or COPY is neither idle nor in a
 statement to Postgres: no other timeout takes its locks away, and the partitions' next owner waits for them. One that is
 stopped amid a large answer is waited for even so, until Postgres' socket has had no room for as long."""
 TRANSACTION_MAX_S = 160
 """Longest transaction of a process that needs longer, as it has found out by trying."""
+CALM_S: Final = 300.0
+"""How long after the last one that was given up for its length transactions may take no longer than others."""
 _TCP: Final = {
     "connect_timeout": 5,
     "keepalives": 1,
@@ -99,14 +103,19 @@ async def connect_writer(config: Config, *, application: str = "ft", transaction
 
     Autocommit is off. ``transaction_s``: longest transaction. Raises DatabaseUnavailable.
     """
-    options = f"{_SESSION} -c transaction_timeout={transaction_s}s -c tcp_user_timeout={transaction_s}s"
+    options = (
+        f"{_SESSION} -c statement_timeout={max(STATEMENT_S, transaction_s)}s -c transaction_timeout={transaction_s}s"
+        f" -c tcp_user_timeout={transaction_s}s"
+    )
     where = session(
         config.postgres_as("ft_writer"), options, application_name=application, tcp_user_timeout=_UNANSWERED_MS
     )
     try:
         return await AsyncConnection.connect(where)
     except psycopg.Error as exc:
-        raise DatabaseUnavailable(f"expected Postgres to accept a writer, got: {exc}") from exc
+        raise DatabaseUnavailable(
+            f"expected Postgres to accept a writer, got: {str(exc).strip()}. {config.postgres_remedy(exc, 'ft_writer')}"
+        ) from exc
 
 
 def session(url: str, options: str, **parameters: str | int) -> str:
@@ -207,8 +216,7 @@ def check_bounds(held: Claim, *, earliest: int, end: int) -> None:
         return
     raise OffsetMismatch(
         f"next offset of {held.consumer} of {held.topic}-{held.partition}: expected {earliest} to {end}, the bounds of "
-        f"the log, got {held.next_offset}. Records are missing: restore the topic; or, where the raw "
-        "topics are whole, `ft reset --keep raw` reads everything again."
+        f"the log, got {held.next_offset}. Records are missing: restore the topic."
     )
 
 
@@ -248,7 +256,15 @@ class Writer:
         self._application = application
         self._conn: Connection | None = None
         self._limit_s = TRANSACTION_S
-        """Longest transaction: doubled by one that was given up for its length, until one is quick again."""
+        """Longest transaction: doubled by one that was given up for its length. What needs it is tried again between
+        others that are quick: so it stays for a while."""
+        self._raised_at = 0.0
+        """By the monotonic clock."""
+
+    @property
+    def takes_longer(self) -> bool:
+        """Whether a transaction may take longer than most, as one has lately."""
+        return self._limit_s > TRANSACTION_S
 
     async def connection(self) -> Connection:
         """The open connection, reconnected if it was lost. Raises DatabaseUnavailable."""
@@ -289,7 +305,7 @@ class Writer:
             await move_fence(conn, moves)
         except psycopg.Error as exc:
             if time.monotonic() - began >= self._limit_s:  # whatever the error says: it may be just a lost connection
-                self._limit_s = min(2 * self._limit_s, TRANSACTION_MAX_S)
+                self._limit_s, self._raised_at = min(2 * self._limit_s, TRANSACTION_MAX_S), time.monotonic()
             await self._give_up(conn)
             raise translated(exc) from exc
         except Fenced:
@@ -309,7 +325,8 @@ class Writer:
             await conn.close()
             raise
         _apply(moves)
-        if self._limit_s > TRANSACTION_S and time.monotonic() - began < TRANSACTION_S / 2:
+        now = time.monotonic()
+        if self.takes_longer and now - self._raised_at >= CALM_S and now - began < TRANSACTION_S / 2:
             self._limit_s = TRANSACTION_S
             await conn.close()
 

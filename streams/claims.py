@@ -8,39 +8,49 @@ from functools import partial
 import structlog
 
 from ft.config import Config
-from ft.errors import DatabaseUnavailable
+from ft.errors import DatabaseUnavailable, OffsetMismatch
+from ft.sql.queries import load
 from ft.streams import checkpoint
+from ft.streams.beginnings import reading_again
 from ft.streams.checkpoint import Claim, Connection
 from ft.streams.topics import TopicIdentity, topic_identities
 
 log = structlog.get_logger(__name__)
 
 TopicPartition = tuple[str, int]
+Reader = tuple[str, str]
+"""consumer, topic"""
+Key = tuple[str, str, int]
+"""consumer, topic, partition"""
 _TRIES = 5
 _TRY_AGAIN_S = 1.0
 
 
 class Claims:
-    """Registry of claims of one process, by topic and partition. One process reads a topic for one consumer."""
+    """Registry of claims of one process, by consumer, topic and partition: a topic may have several consumers."""
 
     def __init__(self, config: Config, owner: str) -> None:
         self._config = config
         self.owner = owner
-        self.busy: set[str] = set()
-        """Topics whose agent does something that takes long, on purpose: standing still there is no hanging."""
+        self.busy: set[Reader] = set()
+        """Whose agent does something that takes long, on purpose: standing still there is no hanging."""
         self.lossy: set[str] = set()
         """Topics whose newer records say more than those before: who was away for long goes on where they begin."""
-        self._consumers: dict[str, str] = {}
-        self._known: dict[TopicPartition, Claim] = {}
+        self._consumers: dict[str, list[str]] = {}
+        self._known: dict[Key, Claim] = {}
         self._lock = asyncio.Lock()
 
     def serve(self, topic: str, consumer: str) -> None:
-        """Say for which consumer this process reads the topic."""
-        self._consumers[topic] = consumer
+        """Say for which consumer, or for which more, this process reads the topic."""
+        self._consumers.setdefault(topic, []).append(consumer)
 
-    def get(self, topic: str, partition: int) -> Claim | None:
+    def of(self, consumer: str) -> "HeldBy":
+        """The claims of one consumer."""
+        return HeldBy(self, consumer)
+
+    def get(self, consumer: str, topic: str, partition: int) -> Claim | None:
         """The claim, if this process holds the partition now."""
-        found = self._known.get((topic, partition))
+        found = self._known.get((consumer, topic, partition))
         return found if found is not None and found.held else None
 
     def held(self, consumer: str) -> list[Claim]:
@@ -49,13 +59,15 @@ class Claims:
 
     def drop(self, partitions: list[TopicPartition]) -> None:
         """The group takes the partitions away: what is in hand for them is dropped."""
-        for key in partitions:
-            if key in self._known:
-                self._known[key].held = False
+        taken = set(partitions)
+        for (_, *place), claim in self._known.items():
+            if tuple(place) in taken:
+                claim.held = False
 
     def drop_all(self) -> None:
         """This process ends: what it has in hand is committed, nothing new is begun."""
-        self.drop(list(self._known))
+        for claim in self._known.values():
+            claim.held = False
 
     async def settle(self, timeout_s: float) -> None:
         """Return once no claim is being taken, or the time is over. The group must not give a partition to another
@@ -93,28 +105,31 @@ class Claims:
             for session in await checkpoint.end_stopped(conn):
                 log.warning("a session whose process stands still was ended", session=session)
             return [
-                await self._take_one(conn, key, limits, identities[key[0]])
-                for key, limits in sorted(wanted.items())
+                await self._take_one(conn, (consumer, *place), limits, identities[place[0]])
+                for place, limits in sorted(wanted.items())
+                for consumer in self._consumers[place[0]]
                 if wanted_still()
             ]
         finally:
             await conn.close()
 
-    async def _take_one(
-        self, conn: Connection, key: TopicPartition, limits: tuple[int, int], identity: TopicIdentity
-    ) -> Claim:
+    async def _take_one(self, conn: Connection, key: Key, limits: tuple[int, int], identity: TopicIdentity) -> Claim:
+        consumer, topic, partition = key
         fresh = await checkpoint.claim(
             conn,
-            consumer=self._consumers[key[0]],
-            topic=key[0],
-            partition=key[1],
+            consumer=consumer,
+            topic=topic,
+            partition=partition,
             owner=self.owner,
             cluster_id=identity.cluster_id,
             topic_id=identity.topic_id,
         )
-        if key[0] in self.lossy and fresh.next_offset < limits[0]:
+        if topic in self.lossy and fresh.next_offset < limits[0]:
             await checkpoint.skip_to(conn, fresh, limits[0])
-        checkpoint.check_bounds(fresh, earliest=limits[0], end=limits[1])
+        try:
+            checkpoint.check_bounds(fresh, earliest=limits[0], end=limits[1])
+        except OffsetMismatch as exc:
+            raise OffsetMismatch(f"{exc} Else {await self._remedy(conn)}.") from exc
         known = self._known.get(key)
         if known is None or known.epoch != fresh.epoch:
             if known is not None:
@@ -122,9 +137,9 @@ class Claims:
             self._known[key] = fresh
             log.info(
                 "claimed",
-                consumer=fresh.consumer,
-                topic=key[0],
-                partition=key[1],
+                consumer=consumer,
+                topic=topic,
+                partition=partition,
                 epoch=fresh.epoch,
                 offset=fresh.next_offset,
             )
@@ -136,3 +151,23 @@ class Claims:
         known.held = True
         known.times += 1
         return known
+
+    async def _remedy(self, conn: Connection) -> str:
+        """What helps where records are missing."""
+        found = await (await conn.execute(load("checkpoint")["networks"])).fetchall()
+        otherwise = (
+            "what is missing is read again from the chain: point FT_KAFKA at an empty cluster, and `ft reannounce`"
+        )
+        return await asyncio.to_thread(reading_again, self._config, [row[0] for row in found], otherwise)
+
+
+class HeldBy:
+    """The claims of one consumer: what the loop that runs its hop asks for."""
+
+    def __init__(self, claims: Claims, consumer: str) -> None:
+        self._claims = claims
+        self._consumer = consumer
+
+    def get(self, topic: str, partition: int) -> Claim | None:
+        """The claim, if this process holds the partition for the consumer now."""
+        return self._claims.get(self._consumer, topic, partition)

@@ -16,6 +16,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from ft.streams.bundles import Bundle, Cut
+from ft.streams.checkpoint import Claim
 from ft.streams.membership import group_error
 from ft.streams.turns import Turns, take
 
@@ -134,6 +135,7 @@ class Consumer(driver.Consumer):
         self.app.flow_control.suspend()
         self.app.flow_control.clear()
         self.app.claims.drop([(tp.topic, tp.partition) for tp in revoked])
+        self.app.lanes.forget()
         await self.app.claims.settle(IN_HAND_S)
         await self.app.wait_for_batches(IN_HAND_S)
         await super().on_partitions_revoked(revoked)
@@ -145,18 +147,21 @@ class Consumer(driver.Consumer):
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Claim every assigned partition and seek to its next offset; Kafka's own offsets are overruled."""
+        """Claim every assigned partition for each consumer of its topic, and seek to where they go on; Kafka's own
+        offsets are overruled."""
         assignments, partitions = self._assignments, set(self.assignment())
         if not self._claimable or not partitions:
             return {}
         try:
-            positions = await self._claim(partitions, lambda: assignments == self._assignments)
+            claims = await self._claim(partitions, lambda: assignments == self._assignments)
         except Exception as exc:  # noqa: BLE001 - without its claims the process must not go on
             await self.app.fail(exc)
             return {}
         if assignments != self._assignments:  # the group changed its mind meanwhile
-            self.app.claims.drop([(tp.topic, tp.partition) for tp in positions])
+            self.app.claims.drop([(claim.topic, claim.partition) for claim in claims])
             return {}
+        starts = self.app.lanes.begin(assignments, claims)
+        positions = {TP(*place): offset for place, offset in starts.items()}
         await self._thread.call_thread(self._seek_all, positions)
         return positions
 
@@ -167,12 +172,11 @@ class Consumer(driver.Consumer):
             if tp in consumer.assignment():
                 consumer.seek(tp, offset)
 
-    async def _claim(self, partitions: Iterable[TP], wanted_still: Callable[[], bool]) -> dict[TP, int]:
+    async def _claim(self, partitions: Iterable[TP], wanted_still: Callable[[], bool]) -> list[Claim]:
         earliest = await self.earliest_offsets(*partitions)
         ends = await self.highwaters(*partitions)
         bounds = {(tp.topic, tp.partition): (earliest[tp], ends[tp]) for tp in partitions}
-        claims = await self.app.claims.take(bounds, wanted_still)
-        return {TP(claim.topic, claim.partition): claim.next_offset for claim in claims}
+        return await self.app.claims.take(bounds, wanted_still)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Bundle]]:  # noqa: ASYNC109 - Faust's
         """What the thread has taken, unless the group has changed its mind since: then all is read again from where

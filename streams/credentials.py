@@ -6,7 +6,7 @@ import faust
 from aiokafka.abc import AbstractTokenProvider  # type: ignore[import-untyped]
 from faust.auth import OAuthCredentials
 
-from ft.errors import ConfigError
+from ft import certificates
 from ft.kafka_security import KafkaSecurity
 from ft.oauth import Tokens
 
@@ -37,19 +37,7 @@ def credentials(security: KafkaSecurity) -> faust.SASLCredentials | faust.SSLCre
 
 
 def _context(security: KafkaSecurity) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=security.ca)
-    except (OSError, ssl.SSLError) as exc:
-        raise ConfigError(
-            f"FT_KAFKA_CA: {security.ca}: expected certificates of authorities in PEM, got a file that OpenSSL cannot "
-            f"read ({exc})"
-        ) from exc
-    if security.certificate is not None:
-        try:
-            context.load_cert_chain(security.certificate, security.key, lambda: security.key_password)
-        except (OSError, ssl.SSLError) as exc:
-            raise ConfigError(
-                f"FT_KAFKA_CERTIFICATE, FT_KAFKA_KEY: {security.certificate} and {security.key}: expected a "
-                f"certificate and its private key in PEM (FT_KAFKA_KEY_PASSWORD where it is encrypted), got: {exc}"
-            ) from exc
+    context = certificates.context(security.ca, "FT_KAFKA_CA")
+    if security.certificate is not None and security.key is not None:
+        certificates.load_pair(context, security.certificate, security.key, security.key_password, prefix="FT_KAFKA")
     return context

@@ -7,7 +7,6 @@ from typing import Any
 import psycopg
 
 from ft.config import Config
-from ft.errors import DatabaseUnavailable
 
 
 @contextmanager
@@ -17,4 +16,4 @@ def looking(config: Config) -> Iterator[psycopg.Connection[Any]]:
         with psycopg.connect(config.postgres_as("ft_writer"), connect_timeout=5, autocommit=True) as conn:
             yield conn
     except psycopg.OperationalError as exc:
-        raise DatabaseUnavailable(f"Postgres: expected a connection, got: {str(exc).strip()}") from exc
+        raise config.no_connection(exc, "ft_writer") from exc

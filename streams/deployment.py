@@ -9,6 +9,7 @@ import json
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import psycopg
@@ -16,16 +17,18 @@ import structlog
 
 from ft.config import Config
 from ft.errors import BrokerUnavailable, MalformedRecord
-from ft.schemas.codec import Codec
+from ft.schemas.codec import Codec, Fetch
 from ft.schemas.events import DeploymentSaid, to_record
-from ft.schemas.registered import Registered, contradictions, unkept
+from ft.schemas.registered import Agreement, Registered, contradictions, unkept
 from ft.sql.queries import LIVE, load
+from ft.streams.admin import Admin
+from ft.streams.belonging import Announced, ahead, last_announced
 from ft.streams.database import looking
 from ft.streams.generations import ONLY_ONE, Generations
 from ft.streams.identity import Deployment, Found, Verdict, judge
 from ft.streams.producer import Refusal, opened, settings
-from ft.streams.schema_ids import Schemas, holds
-from ft.streams.topics import Topics, cluster_id, create_topics, end_of, topic_identities, topic_names
+from ft.streams.schema_ids import NO_ID, Schemas, holds
+from ft.streams.topics import Topics, cluster_id, create_topics, ends_of, topic_identities, topic_names
 from ft.streams.whole import WholeTopic
 
 log = structlog.get_logger(__name__)
@@ -68,22 +71,26 @@ class Same:
         self._turn = 0
         """Which of the registry's ids is looked at: the next one, once it is right."""
 
-    def look(self) -> None:
-        """Raises as :func:`settle`. Blocking."""
-        place = self._place()
+    def look(self, conn: psycopg.Connection[Any]) -> None:
+        """Raises as :func:`settle`. Blocking. ``conn``: one that is fresh, as the address is looked at too."""
+        place = self._place(conn)
         if place != self._seen:
             settle(self._config)
             self._seen = place
-        if not holds(self._config, self._turn):
+        if not holds(conn, self._config, self._turn):
             settle(self._config)
         self._turn += 1
 
-    def _place(self) -> object:
-        topic = Topics(self._config.topic_prefix).deployment
-        row = _stored(self._config)[1]
-        if topic not in topic_names(self._config):
-            return row, cluster_id(self._config), None
-        return row, topic_identities(self._config, [topic])[topic], end_of(self._config, topic, 0)
+    def _place(self, conn: psycopg.Connection[Any]) -> object:
+        return named(conn), place_of(self._config)
+
+
+def place_of(config: Config) -> object:
+    """What is equal as long as nothing was said anew on the topic of the same Kafka. Blocking. Raises BrokerError."""
+    topic, admin = Topics(config.topic_prefix).deployment, Admin(config)
+    if topic not in topic_names(config, admin):
+        return cluster_id(config, admin)
+    return topic_identities(config, [topic], admin)[topic], ends_of(config, [(topic, 0)], admin)[topic, 0]
 
 
 def name_it(config: Config, networks: Sequence[str], partitions: int, schemas: Schemas) -> None:
@@ -104,7 +111,8 @@ def say_it(config: Config, networks: Sequence[str], partitions: int, schemas: Sc
 
     Raises DatabaseUnavailable, BrokerError, BrokerUnavailable.
     """
-    row = _stored(config)[1]
+    with looking(config) as conn:
+        row = named(conn)
     assert row is not None
     stored = _of_row(row)
     codec = schemas.codec(_RECORD, Topics(config.topic_prefix).deployment)
@@ -140,40 +148,100 @@ def stored_id(config: Config) -> str | None:
     return None if row is None else str(row[0])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What a database says of its deployment."""
+
+    deployment: Deployment | None
+    """None: it names none yet, or was never migrated."""
+    announced: bool = False
+    """Whether it knows that its topic has said so."""
+    unfinished: str = ""
+    """The command that goes on with a restore which has begun."""
+    ledger_topic: str | None = None
+    """What the ledger of one that names no deployment has read."""
+    kept: Sequence[Registered] = ()
+    """The schemas that it keeps."""
+    journal_ends: Mapping[int, int] = field(default_factory=dict)
+    put_aside: frozenset[tuple[int, int]] = frozenset()
+    """Partition and offset of records of the topic of changes that project took for nobody's announcement."""
+    generations: Generations = ONLY_ONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What Kafka and the registry say."""
+
+    cluster_id: str
+    told: Mapping[str, Any] | None
+    """The last record of the topic system.deployment that can be read."""
+    records: int
+    """How many that topic has."""
+    announced: Mapping[int, Sequence[Announced]]
+    registry: Agreement | None
+
+
 def look(config: Config) -> Found:
     """Where the settings point, and what is there. Blocking. Raises as :func:`require_one`."""
-    topics = Topics(config.topic_prefix)
-    read, row, unfinished = _stored(config)
     with Schemas(config) as schemas:
-        told, records = _last(config, schemas.reader(_RECORD))
-        registry, kept = schemas.agreement(), schemas.kept
-    named = [] if told is None else [Registered(**row) for row in told["schemas"]]
-    return Found(
-        prefix=config.topic_prefix,
-        cluster_id=cluster_id(config),
-        stored=None if row is None else _of_row(row),
-        unfinished=unfinished,
-        announced=row is not None and row[4],
-        told=None if told is None else _deployment(told),
-        unreadable=told is None and records > 0,
-        ledger_topic=read,
-        normalized=topics.normalized,
-        unkept=tuple(unkept(kept, named)),
-        contradicted=tuple(contradictions([*kept, *named])),
+        asked = ask(config, schemas.schema, schemas.agreement())
+        kept = schemas.kept
+    return found_by(config, asked, _stored(config, kept))  # the journal after the records: it may go on meanwhile
+
+
+def ask(config: Config, schema: Fetch, registry: Agreement | None) -> Asked:
+    """Kafka's part of a look. ``schema``: the writer's schema of an id. Blocking. Raises BrokerError."""
+    admin = Admin(config)
+    told, records = _last(config, Codec(_RECORD, NO_ID, schema), admin)
+    return Asked(
+        cluster_id=cluster_id(config, admin),
+        told=told,
+        records=records,
+        announced=last_announced(config, Codec("ownership_changed", NO_ID, schema), admin),
         registry=registry,
     )
 
 
-def _stored(config: Config) -> tuple[str | None, tuple[Any, ...] | None, str]:
-    """What the ledger has read, of a database that names no deployment; the row of one that does; and the command that
-    goes on with a recovery of it, empty where none is begun."""
-    sql = load("deployment", LIVE)
+def found_by(config: Config, asked: Asked, stored: Stored) -> Found:
+    """Both parts together. Pure."""
+    told = asked.told
+    said = [] if told is None else [Registered(**row) for row in told["schemas"]]
+    return Found(
+        prefix=config.topic_prefix,
+        cluster_id=asked.cluster_id,
+        stored=stored.deployment,
+        unfinished=stored.unfinished,
+        announced=stored.announced,
+        told=None if told is None else _deployment(told),
+        unreadable=told is None and asked.records > 0,
+        ledger_topic=stored.ledger_topic,
+        normalized=Topics(config.topic_prefix).normalized,
+        unkept=tuple(unkept(stored.kept, said)),
+        contradicted=tuple(contradictions([*stored.kept, *said])),
+        ahead=ahead(asked.announced, stored.journal_ends, stored.put_aside, stored.generations),
+        registry=asked.registry,
+    )
+
+
+def _stored(config: Config, kept: Sequence[Registered]) -> Stored:
+    sql, of_topics, topics = load("deployment", LIVE), load("belonging", LIVE), Topics(config.topic_prefix)
     with looking(config) as conn:
         row = named(conn)
-        asked = row is None and conn.execute(sql["has_ledger"]).fetchone() == (True,)
-        read = conn.execute(sql["ledger_topic"]).fetchone() if asked else None
-        begun = conn.execute(load("recovery", LIVE)["unfinished"]).fetchone() if row is not None else None
-    return None if read is None else read[0], row, "" if begun is None else str(json.loads(begun[0])["command"])
+        if conn.execute(sql["has_ledger"]).fetchone() != (True,):
+            return Stored(deployment=None, kept=kept)
+        read = None if row is not None else conn.execute(sql["ledger_topic"]).fetchone()
+        begun = None if row is None else conn.execute(load("recovery", LIVE)["unfinished"]).fetchone()
+        changed = {"topic": topics.ownership_changed}
+        return Stored(
+            deployment=None if row is None else _of_row(row),
+            announced=row is not None and row[4],
+            unfinished="" if begun is None else str(json.loads(begun[0])["command"]),
+            ledger_topic=None if read is None else read[0],
+            kept=kept,
+            journal_ends=dict(conn.execute(of_topics["journal_ends"]).fetchall()),
+            put_aside=frozenset(conn.execute(of_topics["refused_by_project"], changed).fetchall()),
+            generations=Generations.of(conn),
+        )
 
 
 def named(conn: psycopg.Connection[Any]) -> tuple[Any, ...] | None:
@@ -189,11 +257,16 @@ def _of_row(row: Sequence[Any]) -> Deployment:
 
 def told_generations(config: Config) -> tuple[Deployment | None, Generations]:
     """Whose topics those under the prefix are (None: no record says so), and which generations they name. Blocking."""
-    with Schemas(config) as schemas:
-        told = _last(config, schemas.reader(_RECORD))[0]
+    told = told_whole(config)
     if told is None:
         return None, ONLY_ONE
     return _deployment(told), Generations.said(told["epoch"], told["generations"])
+
+
+def told_whole(config: Config) -> dict[str, Any] | None:
+    """The last record of its topic that can be read, whole (schemas/deployment.avsc). Blocking."""
+    with Schemas(config) as schemas:
+        return _last(config, schemas.reader(_RECORD))[0]
 
 
 def _deployment(record: Mapping[str, Any]) -> Deployment:
@@ -202,10 +275,10 @@ def _deployment(record: Mapping[str, Any]) -> Deployment:
     )
 
 
-def _last(config: Config, codec: Codec) -> tuple[dict[str, Any] | None, int]:
+def _last(config: Config, codec: Codec, admin: Admin | None = None) -> tuple[dict[str, Any] | None, int]:
     """The last record of the topic that can be read (None: there is none, or no topic), and how many it has."""
     topic = Topics(config.topic_prefix).deployment
-    if topic not in topic_names(config):
+    if topic not in topic_names(config, admin):
         return None, 0
     last, records = None, 0
     with WholeTopic(config, topic, [0]) as whole:

@@ -7,12 +7,12 @@ from typing import Any
 import psycopg
 
 from ft.config import Config
-from ft.errors import ConfigError, DatabaseError, DatabaseUnavailable
+from ft.errors import ConfigError, DatabaseError
 from ft.schemas.codec import Codec
 from ft.sql.migrate import stored_partitions
 from ft.sql.queries import load
-from ft.streams.belonging import require_announced, require_same_cluster
-from ft.streams.deployment import settle
+from ft.streams.belonging import require_same_cluster
+from ft.streams.deployment import require_one, settle
 from ft.streams.generations import Generations
 from ft.streams.retention import tell_changed_settings
 from ft.streams.schema_ids import Schemas
@@ -41,7 +41,11 @@ def verify(config: Config) -> Facts:
     BrokerUnavailable.
     """
     config.schema_registry  # noqa: B018 - a missing address is told before anything else is tried
-    partitions, networks = _read(config)
+    try:
+        partitions, networks = _read(config)
+    except ConfigError:
+        require_one(config)  # an empty database beside topics of a deployment is no case for a migration
+        raise
     settle(config)
     require_same_cluster(config)
     verify_topics(config, networks, partitions)
@@ -49,8 +53,6 @@ def verify(config: Config) -> Facts:
     generations = Generations.stored(config)
     try:
         codecs = _codecs(config, topics, schemas)
-        if not config.generation:  # which has a journal of its own, and begins with it
-            require_announced(config, codecs[topics.ownership_changed], partitions)
         tell_changed_settings(config, topics, networks)
     except BaseException:
         schemas.close()
@@ -89,9 +91,6 @@ def _read(config: Config) -> tuple[int, dict[str, str]]:
             require_migrated(conn)
             return stored_partitions(conn), dict(conn.execute(load("checkpoint")["networks"]).fetchall())
     except psycopg.OperationalError as exc:
-        raise DatabaseUnavailable(
-            f"Postgres: expected a connection, got: {str(exc).strip()}. "
-            "Is it running (`ft status`), and is FT_POSTGRES right?"
-        ) from exc
+        raise config.no_connection(exc, "ft_writer") from exc
     except psycopg.Error as exc:
         raise DatabaseError(f"Postgres: expected ft's tables, got: {str(exc).strip()}. Run `ft migrate`.") from exc

@@ -18,7 +18,7 @@ import structlog
 
 from ft.schemas.proofs import worth
 from ft.streams.backfill import Progress
-from ft.streams.linking import Fit, Row, anchor, finalizable, fit, missing, reconcile, tops, unfinal
+from ft.streams.linking import Fit, Plan, Row, anchor, finalizable, fit, missing, reconcile, tops, unfinal
 from ft.streams.raw import NO_LEASE, RawLog
 from ft.streams.sources import Block, Marks, Source, SourceError
 from ft.streams.stopping import Stopping
@@ -95,16 +95,23 @@ class Chain:
             await self._stand_on([below])
         await self.settle(marks, every_row=True)
 
-    async def settle(self, marks: Marks, *, every_row: bool = False) -> None:
-        """Revert what the node denies, append what it has instead. Raises FinalityContradicted, SourceError."""
-        self.unsettled = True
+    async def settle(self, marks: Marks, *, every_row: bool = False, misfit: bool = False) -> bool:
+        """Revert what the node denies, append what it has instead; returns whether there was anything of the kind.
+
+        ``misfit``: a block that follows does not fit, so that where the provider that is asked denies nothing, another
+        one has another chain: all are asked. Raises FinalityContradicted, SourceError.
+        """
+        self.unsettled, changed = True, False
         for attempt in range(FORKS_MAX):
-            plan = reconcile(self._raw.network, list(self.rows.values()), await self._node_says(every_row))
+            plan = await self._plan(every_row=every_row)
+            if misfit and not (changed or plan.reverts or plan.appends):
+                plan = await self._plan(everyone=True)
+            changed = changed or bool(plan.reverts or plan.appends)
             if plan.reverts:
                 await self._revert(plan.reverts, marks)
             if not plan.appends or await self._again(plan.appends, marks):
                 self.unsettled = False
-                return
+                return changed
             self._log.info("chain moved while settling", attempt=attempt)
             await self._stopping.sleep(min(0.2 * attempt, 2.0))
         raise SourceError(f"{self._raw.network}: the providers' chains still disagree after {FORKS_MAX} tries")
@@ -125,9 +132,9 @@ class Chain:
         ends = finalizable(list(self.rows.values()), marks.finalized)
         if not ends:
             return
-        says = await self._stopping.unless(self._ask_hashes(ends))
+        says = await self._stopping.unless(self._ask_hashes(ends, everyone=True))
         if any(says[row.height] not in (None, row.hash) for row in ends):
-            await self.settle(marks, every_row=True)
+            await self.settle(marks, every_row=True, misfit=True)
             return
         known = list(takewhile(lambda row: says[row.height] is not None, ends))
         if known:
@@ -205,26 +212,31 @@ class Chain:
         await self._tail.drop_below()
         self.rows = {height: row for height, row in self.rows.items() if height >= ends[-1].height}
 
-    async def _node_says(self, every_row: bool) -> dict[int, str | None]:
+    async def _plan(self, *, every_row: bool = False, everyone: bool = False) -> Plan:
+        says = await self._node_says(every_row, everyone)
+        return reconcile(self._raw.network, list(self.rows.values()), says)
+
+    async def _node_says(self, every_row: bool, everyone: bool) -> dict[int, str | None]:
         """The node's hashes at the tail's heights; from the top down to one it agrees to, where all below is linked."""
         rows = sorted(self.rows.values(), key=lambda row: row.height, reverse=True)
         if every_row:
-            return dict(await self._stopping.unless(self._ask_hashes(rows)))
+            return dict(await self._stopping.unless(self._ask_hashes(rows, everyone=everyone)))
         says: dict[int, str | None] = {}
         size = _PROBE
         while rows:
             asked, rows = rows[:size], rows[size:]
-            says |= await self._stopping.unless(self._ask_hashes(asked))
+            says |= await self._stopping.unless(self._ask_hashes(asked, everyone=everyone))
             lowest = asked[-1]
             if says[lowest.height] == lowest.hash and self._linked_below(lowest.height):
                 return {**{row.height: row.hash for row in rows}, **says}
             size *= 4
         return says
 
-    async def _ask_hashes(self, rows: Sequence[Row]) -> Mapping[int, str | None]:
-        """What the node has where these rows are."""
+    async def _ask_hashes(self, rows: Sequence[Row], *, everyone: bool = False) -> Mapping[int, str | None]:
+        """What the node has where these rows are. ``everyone``: no provider's word alone is taken for it."""
+        known = {row.height: row.hash for row in rows}
         with self._progress.waits.on("provider"):
-            return await self._source.hashes([row.height for row in rows], {row.height: row.hash for row in rows})
+            return await self._source.hashes(list(known), known, everyone=everyone)
 
     def _linked_below(self, height: int) -> bool:
         at = height

@@ -27,8 +27,8 @@ LOOK_ALONE_S: Final = 1.0
 
 
 class Holding(Service):
-    """Says how many events of each network may be sent on. Asks the database only while there is a backlog, or enough
-    lies before the ledger."""
+    """Says how many events of each network may be sent on. Asks the database only while there is a backlog, enough lies
+    before the ledger, or something is held back."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class Holding(Service):
             if claim.topic in self._networks
         ]
         self._heads.observe({raw.network: raw.end for raw in raws})
-        stages = await self._stages() if any(map(self._is_paced, raws)) else None
+        stages = await self._stages() if any(map(self._waits_for_ledger, raws)) else None
         if stages is not None:
             self._apply(raws, stages)
         paced = [raw for raw in raws if self._is_paced(raw)]
@@ -91,6 +91,10 @@ class Holding(Service):
                 self._rooms[raw.topic].most = self._rule.at_head(raw.network)
         self._looks_seldom = stages is not None and self._pace(paced, raws, stages)
         self._held_back = frozenset(raw.topic for raw in raws if not self._rooms[raw.topic].is_open())
+
+    def _waits_for_ledger(self, raw: Raw) -> bool:
+        """Whether it matters how far the ledger is: what is held back now goes on only once that was heard."""
+        return self._is_paced(raw) or not self._rooms[raw.topic].is_open()
 
     def _is_paced(self, raw: Raw) -> bool:
         return has_backlog(raw, self._rooms[raw.topic])

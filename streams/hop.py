@@ -15,10 +15,10 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter, itemgetter
-from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import structlog
 
@@ -35,7 +35,8 @@ RETRY_DELAYS_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0, 5.0, 5.0)
 """Waits between tries of one batch after passing errors; after the last one the process ends."""
 
 
-class Message(NamedTuple):
+@dataclass(slots=True)
+class Message:
     """One record as Kafka has it. ``value`` is framed Avro, or None for a record without one."""
 
     topic: str
@@ -43,6 +44,8 @@ class Message(NamedTuple):
     offset: int
     value: bytes | None
     headers: Mapping[str, bytes]
+    decoded: Any = field(default=None, compare=False, repr=False)
+    """What a hop has made of the value, kept for others in this process that read the same record."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +112,7 @@ async def run_hop(
                 done, left = await handle(events, hop, claims)
             except Exception as exc:  # noqa: BLE001 - whatever it is ends the process
                 why = {"error": str(exc)} if isinstance(exc, FtError) else {"error": repr(exc), "exc_info": exc}
-                messages = [record for event in events for record in event.message.records]
+                messages = [message for event in events for message in event.message.messages]
                 log.error("hop failed", agent=hop.consumer, **_places(messages), **why)
                 await fail(exc)
                 return
@@ -152,7 +155,7 @@ async def handle(events: Sequence[Any], hop: Hop, claims: HeldClaims) -> tuple[l
     dropped because a newer claim took over, or because the partition is not held, is among neither.
     """
     try:
-        await process([_message(record) for event in events for record in event.message.records], hop, claims)
+        await process([message for event in events for message in event.message.messages], hop, claims)
     except Superseded:
         return [event for event in events if _is_done(event, claims)], []
     done = [event for event in events if _is_done(event, claims)]
@@ -233,7 +236,7 @@ def _gapless(messages: list[Message], claim: Claim) -> list[Message]:
     return fresh
 
 
-def _message(record: Any) -> Message:
+def message_of(record: Any) -> Message:
     """The driver's record as ours; a header without a value is left out."""
     headers = {key: value for key, value in record.headers if value is not None}
     return Message(record.topic, record.partition, record.offset, record.value, headers)

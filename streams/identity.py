@@ -7,12 +7,13 @@ deployment: it is known by the ids that it gave out, which the database keeps wi
 1. the prefix is the one that the database was filled under
 2. the database names the deployment that the topic names, in the Kafka that it names
 3. both are of the same epoch, and name the same schemas for an id
-4. the registry says nothing else for an id that was given out; what it lost can be given back to it
+4. the journal has every row that was announced
+5. the registry says nothing else for an id that was given out; what it lost can be given back to it
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from ft.errors import ConfigError
 from ft.schemas.registered import Agreement, Difference, Registered
@@ -20,6 +21,9 @@ from ft.schemas.registered import Agreement, Difference, Registered
 Verdict: TypeAlias = Literal["one", "new", "unsaid", "restore"]
 """``one``: they are of one deployment. ``new``: neither database nor topic names one yet. ``unsaid``: the database
 does, and its topic has not said so yet. ``restore``: of one, and the registry has lost ids that it gave out."""
+BELIEVED: Final = 3
+"""Looks in a row that find something out of place, while a process runs: servers that come back may say for a moment
+that they know nothing."""
 _ASK: Final = "`ft status` tells when it is right. Nothing was changed."
 _LISTED_MAX: Final = 3
 
@@ -43,6 +47,15 @@ class Deployment:
     def __str__(self) -> str:
         prefix = f"prefix {self.topic_prefix!r}" if self.topic_prefix else "no prefix"
         return f"deployment {self.id} ({prefix}, Kafka cluster {self.cluster_id})"
+
+
+class Ahead(NamedTuple):
+    """A partition of the topic of changes whose last record announces a row that the journal does not have."""
+
+    partition: int
+    offset: int
+    seq: int
+    journal_end: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +84,8 @@ class Found:
     """Schemas that the topic names and the database does not keep: it was restored from an older state."""
     contradicted: tuple[Difference, ...] = ()
     """Ids for which the topic says something else than the database."""
+    ahead: Ahead | None = None
+    """Where more was announced than the database's journal has."""
     registry: Agreement | None = None
     """What the registry at FT_SCHEMA_REGISTRY says of the ids that the database keeps; None: it does not answer."""
 
@@ -97,9 +112,11 @@ def judge(found: Found) -> Verdict:
             raise OtherDeployment(
                 f"the topics under FT_TOPIC_PREFIX {found.prefix!r} are those of {told}: expected its database, got "
                 "one that names no deployment. FT_POSTGRES is likely wrong: point it at that deployment's database "
-                "(`export FT_POSTGRES=…`), or restore it there. For a deployment of its own, choose another "
-                f"FT_TOPIC_PREFIX and `ft migrate`. {_ASK}"
+                "(`export FT_POSTGRES=…`). If that is lost, `ft restore --from DIR` brings it back from a backup; "
+                "without one, `ft reset --keep raw` reads the raw topics again. For a deployment of its own, choose "
+                f"another FT_TOPIC_PREFIX and `ft migrate`. {_ASK}"
             )
+        _check_announced(found)
         return "new"
     if stored.cluster_id != found.cluster_id:  # 2
         raise OtherDeployment(
@@ -129,6 +146,7 @@ def judge(found: Found) -> Verdict:
             f"meaning: {found.contradicted[0]}. The database is likely an older state: restore the newer one, or point "
             f"at it (`export FT_POSTGRES=…`). {_ASK}"
         )
+    _check_announced(found)  # 4
     return _with_registry(found, "one")
 
 
@@ -148,7 +166,7 @@ def _with_registry(found: Found, verdict: Verdict) -> Verdict:
     registry = found.registry
     if registry is None:
         return verdict
-    if registry.different:  # 4
+    if registry.different:  # 5
         raise OtherDeployment(other_ids(registry.url, registry.ids, registry.different))
     return "restore" if registry.lost else verdict
 
@@ -167,6 +185,17 @@ def _check_prefix(found: Found) -> None:
             f"{found.prefix!r}. FT_TOPIC_PREFIX is likely wrong: set it to what stands before 'ledger.normalized' "
             f"there (`export FT_TOPIC_PREFIX=…`). A second deployment needs a database of its own. {_ASK}"
         )
+
+
+def _check_announced(found: Found) -> None:
+    if (at := found.ahead) is None:
+        return
+    raise OtherDeployment(
+        f"{found.prefix}ledger.ownership_changed-{at.partition}: expected its last record to announce a row of this "
+        f"database's journal, which ends at {at.journal_end}, got row {at.seq} at offset {at.offset}. The database is "
+        "not the one that the topics were announced from, or an older state of it. Point FT_POSTGRES at that one "
+        f"(`export FT_POSTGRES=…`); if it is lost, `ft restore --as-it-stands` goes on from this state. {_ASK}"
+    )
 
 
 def _check_epoch(stored: Deployment, told: Deployment) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
+from itertools import count
 from typing import TypeVar
 
 import structlog
@@ -16,7 +17,7 @@ from ft.errors import FtError
 from ft.networks import Network
 from ft.streams.backfill import Backfill, Progress
 from ft.streams.better import Again
-from ft.streams.follow import Chain
+from ft.streams.follow import FORKS_MAX, Chain
 from ft.streams.linking import check_final
 from ft.streams.raw import RawLog
 from ft.streams.sources import Marks, Source, SourceError, SourceUnavailable, SourceUnripe
@@ -194,21 +195,33 @@ class Ingest:
         except SourceError as exc:
             self._trouble, fits = exc, True
         if not fits:
-            await chain.settle(marks)
+            if not await chain.settle(marks, misfit=True):
+                self._trouble = self._misfit()
             return following
         return last + 1 if chain.lacking is None else chain.lacking
 
     async def _reach(self, chain: Chain, first: int, last: int, marks: Marks) -> None:
         """Bring the log to ``last``. Raises SourceError where no provider has so much."""
         for attempt in range(_MISSING_TRIES):
-            while not await chain.extend(first, last, marks):
-                await chain.settle(marks)
+            for retry in count():
+                if await chain.extend(first, last, marks):
+                    break
+                if not await chain.settle(marks, misfit=True):
+                    if retry >= FORKS_MAX:
+                        raise self._misfit()
+                    await self._stopping.sleep(min(0.2 * retry, 2.0))
             if chain.lacking is None:
                 return
             first = chain.lacking
             await self._stopping.sleep(2.0**attempt / 2)
             marks = await self._marks()
         raise SourceError(f"{self._network.slug}: block {first}: no provider has it (head {marks.head})")
+
+    def _misfit(self) -> SourceError:
+        return SourceError(
+            f"{self._network.slug}: a provider's next block does not fit the log, and most of them say that the log is "
+            "right"
+        )
 
     async def _start(self, job: str, first: int | None, marks: Marks) -> int:
         cursor = await self._tail.cursor(job)

@@ -25,7 +25,13 @@ PROJECTION_LAG: Final = Gauge("projection_lag", "Records that a consumer has not
 PARTITIONS_STARVED: Final = Gauge(
     "partitions_starved", "Partitions that stood still while others of the consumer were read", ["consumer"]
 )
+PARTITIONS_APART: Final = Gauge(
+    "partitions_apart",
+    "Partitions that a consumer reads apart, as it is behind the others of their topic",
+    ["consumer"],
+)
 OUTBOX_UNPUBLISHED: Final = Gauge("outbox_unpublished", "Journal rows that are not announced yet", ["partition"])
+OUTBOX_WAITING: Final = Gauge("outbox_waiting", "Records of a domain that are not announced yet", ["domain"])
 BULK_JOBS: Final = Gauge("bulk_jobs", "Open bulk backfills; while there is one, nothing is announced", ["state"])
 DLQ_DEPTH: Final = Gauge("dlq_depth", "Open dead letters")
 EVENTS_PROCESSED: Final = Gauge("events_processed", "Records that an agent has committed", ["agent"])

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 import psycopg
 
 from ft.config import Config
-from ft.errors import DatabaseUnavailable
+from ft.errors import DatabaseError
 from ft.networks import Network, load_networks
-from ft.sql.migrate import ensure_network, migrate, stored_partitions
+from ft.sql.migrate import ensure_network, ensure_roles, migrate, stored_partitions
 from ft.sql.queries import load
 from ft.streams.belonging import require_same_cluster
 from ft.streams.database import looking
-from ft.streams.deployment import name_it, settle
+from ft.streams.deployment import name_it, require_one, settle
 from ft.streams.retention import keep_for_a_day
 from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics, create_topics
@@ -26,6 +26,8 @@ class Prepared:
     migrations: list[str] = field(default_factory=list)
     topics: list[str] = field(default_factory=list)
     subjects: list[str] = field(default_factory=list)
+    unasked: list[str] = field(default_factory=list)
+    """Those of ``subjects`` whose ids are those that the database keeps: the registry did not answer."""
 
 
 def prepare(config: Config) -> Prepared:
@@ -37,18 +39,32 @@ def prepare(config: Config) -> Prepared:
     :meth:`ft.streams.schema_ids.Schemas.codec` raise.
     """
     networks = load_networks(config.networks_file)
+    _require_one(config)
     migrations = migrate(config.postgres, config)
     partitions = partitions_of(config)
     settle(config)
     require_same_cluster(config)
     topics = create_topics(config, networks, partitions)
     keep_for_a_day(config, Topics(config.topic_prefix).finality)
-    subjects = _register(config, networks, partitions)
-    return Prepared(partitions=partitions, migrations=migrations, topics=topics, subjects=subjects)
+    subjects, unasked = _register(config, networks, partitions)
+    return Prepared(partitions=partitions, migrations=migrations, topics=topics, subjects=subjects, unasked=unasked)
 
 
-def _register(config: Config, networks: Mapping[str, Network], partitions: int) -> list[str]:
-    """Register and keep the schemas, those of networks that are configured no more too, and name the deployment."""
+def _require_one(config: Config) -> None:
+    """Before anything is made: what is refused leaves an empty database empty."""
+    try:
+        with psycopg.connect(config.postgres, autocommit=True) as conn:
+            ensure_roles(conn, config)  # who looks is one of them
+    except psycopg.OperationalError as exc:
+        raise config.no_connection(exc) from exc
+    except psycopg.Error as exc:
+        raise DatabaseError(f"Postgres: expected the roles of ft, or to make them, got: {exc}") from exc
+    require_one(config)
+
+
+def _register(config: Config, networks: Mapping[str, Network], partitions: int) -> tuple[list[str], list[str]]:
+    """Register and keep the schemas, those of networks that are configured no more too, and name the deployment. Their
+    subjects; and those of them about which the registry could not be asked."""
     names = Topics(config.topic_prefix)
     records = names.records(networks)
     with Schemas(config) as schemas:
@@ -57,7 +73,8 @@ def _register(config: Config, networks: Mapping[str, Network], partitions: int) 
             known = [row[0] for row in conn.execute(load("checkpoint")["networks"]).fetchall()]
         schemas.fill([names.raw(network) for network in known])
         name_it(config, list(networks), partitions, schemas)
-    return [f"{topic}-value" for topic in records]
+        subjects = [f"{topic}-value" for topic in records]
+        return subjects, [subject for subject in subjects if subject in schemas.unasked]
 
 
 def admit(config: Config, network: Network) -> None:
@@ -79,4 +96,4 @@ def partitions_of(config: Config) -> int:
         with psycopg.connect(config.postgres) as conn:
             return stored_partitions(conn)
     except psycopg.OperationalError as exc:
-        raise DatabaseUnavailable(f"Postgres: expected a connection, got: {exc}") from exc
+        raise config.no_connection(exc) from exc

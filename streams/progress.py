@@ -28,10 +28,10 @@ class Progress:
         self._seen: dict[tuple[str, str, int], tuple[int, int, float]] = {}
         self._moved: dict[Agent, float] = {}
 
-    def look(self, claims: Mapping[Claim, int], now: float, held_back: Container[str] = ()) -> Standstill:
+    def look(self, claims: Mapping[Claim, int], now: float, held_back: Container[Agent] = ()) -> Standstill:
         """Who stands still, given every claim's end offset. Claims that went away are forgotten.
 
-        ``held_back``: topics that are not read for now, on purpose; what waits there does not wait for the agent.
+        ``held_back``: those that do not read on for now, on purpose; what waits there does not wait for them.
         """
         seen, self._seen = self._seen, {}
         moved, self._moved = self._moved, {}
@@ -41,7 +41,7 @@ class Progress:
             epoch, offset, since = seen.get(key, (-1, -1, now))
             if (epoch, offset) != (claim.epoch, claim.next_offset):
                 since = moved[agent] = now
-            elif claim.next_offset >= end or claim.topic in held_back:
+            elif claim.next_offset >= end or agent in held_back:
                 since = now
             self._seen[key] = (claim.epoch, claim.next_offset, since)
             self._moved[agent] = moved.get(agent, now)

@@ -15,7 +15,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from ft.config import Config
 from ft.errors import BrokerUnavailable
 from ft.streams.admin import Admin
-from ft.streams.topics import Topics, wanted_settings
+from ft.streams.topics import Topics, once_spread, wanted_settings
 
 log = structlog.get_logger(__name__)
 
@@ -61,12 +61,16 @@ def keep_for_a_day(config: Config, topic: str) -> None:
 
 
 def _settings(config: Config, topics: Iterable[str]) -> dict[str, Mapping[str, str]]:
-    admin = Admin(config)
-    asked = admin.describe_configs([ConfigResource(ResourceType.TOPIC, t) for t in topics], request_timeout=_TIMEOUT_S)
+    names, admin = list(topics), Admin(config)
     try:
-        return {
-            resource.name: {name: str(entry.value) for name, entry in future.result(_TIMEOUT_S).items()}
-            for resource, future in asked.items()
-        }
+        return once_spread(lambda: _ask(admin, names))
     except (KafkaException, TimeoutError) as exc:
         raise BrokerUnavailable(f"Kafka at {config.kafka}: expected its topics' settings, got: {exc}") from exc
+
+
+def _ask(admin: Admin, topics: Iterable[str]) -> dict[str, Mapping[str, str]]:
+    asked = admin.describe_configs([ConfigResource(ResourceType.TOPIC, t) for t in topics], request_timeout=_TIMEOUT_S)
+    return {
+        resource.name: {name: str(entry.value) for name, entry in future.result(_TIMEOUT_S).items()}
+        for resource, future in asked.items()
+    }

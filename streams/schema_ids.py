@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 _ALONE: Final = 0x66740009
 """Advisory lock of who puts ids back into the registry."""
-_NO_ID: Final = 2**32 - 1
+NO_ID: Final = 2**32 - 1
 """Of a codec that only reads."""
 _AWAY_S: Final = 10.0
 _LOOKED_S: Final = 5.0
@@ -45,6 +45,8 @@ class Schemas:
         self._config = config
         self.keeps = False
         """Whether the database is of a version that keeps them."""
+        self.unasked: set[str] = set()
+        """Subjects whose codecs write the ids that the database keeps, as the registry did not answer."""
         self._kept: list[Registered] = []
         self._read()
         self._away_until = self._agreed_until = self._unread_until = 0.0
@@ -67,20 +69,38 @@ class Schemas:
 
     def reader(self, name: str) -> Codec:
         """A codec that only reads: nothing is registered for it."""
-        return Codec(name, _NO_ID, self.schema)
+        return Codec(name, NO_ID, self.schema)
 
     def codec(self, name: str, topic: str) -> Codec:
-        """A codec that writes: registers ``schemas/<name>.avsc`` for the topic (idempotent) and keeps its id.
+        """A codec that writes: under the id that is kept for ``schemas/<name>.avsc`` and the topic, once the registry
+        has agreed with everything that is kept; a schema that is new is registered, and its id kept.
 
         Raises SchemaError if the registry holds an incompatible version, OtherDeployment if it says something else for
         ids that are kept, RegistryUnavailable if it does not answer and the schema was never registered.
         """
-        subject, text = f"{topic}-value", schema_text(name)
+        schema_id, is_new = self._registered(name, f"{topic}-value", anew=False)
+        if is_new:
+            self.keep(self._versions([f"{topic}-value"]))
+        return Codec(name, schema_id, self.schema)
+
+    def register(self, records: Mapping[str, str]) -> None:
+        """Register the schemas of ``records``, topic -> name, those too whose ids are kept: the registry's level is set
+        right, and what others registered under another one is told. Raises as :meth:`codec`."""
+        subjects = {f"{topic}-value": name for topic, name in records.items()}
+        new = [subject for subject, name in subjects.items() if self._registered(name, subject, anew=True)[1]]
+        self.keep(self._versions(new))
+
+    def _registered(self, name: str, subject: str, *, anew: bool) -> tuple[int, bool]:
+        """The id of a schema that the registry has from now on, and whether that is yet to be kept. ``anew``: it is
+        registered although that is kept. Raises as :meth:`codec`."""
+        text = schema_text(name)
         known = [row.id for row in self._kept if row.subject == subject and same(row.schema, text)]
         try:
             if time.monotonic() < self._away_until:
                 raise RegistryUnavailable(f"schema registry {self._config.schema_registry}: it did not answer just now")
             self._require_agreement()
+            if known and not anew:
+                return known[-1], False
             schema_id = self._registry.register(subject, text)
         except RegistryUnavailable as exc:
             if not known:
@@ -88,15 +108,9 @@ class Schemas:
             if time.monotonic() >= self._away_until:
                 log.warning("registry is away: ids are those that the database keeps", error=str(exc))
                 self._away_until = time.monotonic() + _AWAY_S
-            return Codec(name, known[-1], self.schema)
-        if schema_id not in known:
-            self.keep(self._versions(subject))
-        return Codec(name, schema_id, self.schema)
-
-    def register(self, records: Mapping[str, str]) -> None:
-        """The schemas of ``records``, topic -> name, as :meth:`codec` does of one. Raises as that."""
-        for topic, name in records.items():
-            self.codec(name, topic)
+            self.unasked.add(subject)
+            return known[-1], False
+        return schema_id, schema_id not in known
 
     def schema(self, schema_id: int) -> Mapping[str, Any]:
         """The writer's schema of an id: as it is kept, else as the registry says.
@@ -104,10 +118,10 @@ class Schemas:
         Raises MalformedRecord for an id that nobody knows, or that is no Avro record; RegistryUnavailable, ConfigError
         where none is set, for one that is not kept: the same question may be asked again.
         """
-        found = self._find(schema_id)
+        found = schema_of(self._kept, schema_id)
         if found is None and time.monotonic() >= self._unread_until:
             self._read()
-            found = self._find(schema_id)
+            found = schema_of(self._kept, schema_id)
             if found is None:  # many records of somebody else may follow
                 self._unread_until = time.monotonic() + _READ_AGAIN_S
         return self._registry.schema(schema_id) if found is None else found
@@ -115,16 +129,16 @@ class Schemas:
     def fill(self, topics: Iterable[str]) -> None:
         """Keep every version of the topics' subjects that the registry has. Raises as :meth:`keep`."""
         have = {row.subject for row in self._kept}
-        for subject in (f"{topic}-value" for topic in topics):
-            if subject not in have:
-                self.keep(self._versions(subject))
+        self.keep(self._versions([subject for topic in topics if (subject := f"{topic}-value") not in have]))
 
     def keep(self, rows: Sequence[Registered]) -> None:
-        """Write what is new into the database.
+        """Write what is new into the database, where anything is.
 
         Raises OtherDeployment where an id is kept with another meaning, ConfigError for a database that is not
         migrated, DatabaseUnavailable.
         """
+        if not rows:
+            return
         if found := contradictions([*self._kept, *rows]):
             raise OtherDeployment(other_ids(self._config.schema_registry, len(self._kept), found))
         try:
@@ -136,14 +150,8 @@ class Schemas:
         self._read()
 
     def agreement(self) -> Agreement | None:
-        """What the registry says of everything that is kept; None where it does not answer, or none is set."""
-        if "FT_SCHEMA_REGISTRY" not in self._config.addresses:
-            return None
-        try:
-            with Ids(self._config.schema_registry, self._config.registry_security) as ids:
-                return ids.agreement(self._kept)
-        except RegistryUnavailable:
-            return None
+        """As :func:`agreement_on`, of everything that is kept."""
+        return agreement_on(self._config, self._kept)
 
     def restore(self, more: Sequence[Registered] = ()) -> list[int]:
         """Give a registry back the ids that it lost of what is kept, and ``more``; returns them.
@@ -178,24 +186,15 @@ class Schemas:
     def _registry(self) -> Registry:
         return Registry(self._config.schema_registry, self._config.registry_security)
 
-    def _versions(self, subject: str) -> list[Registered]:
+    def _versions(self, subjects: Iterable[str]) -> list[Registered]:
         with Ids(self._config.schema_registry, self._config.registry_security) as ids:
-            return ids.versions(subject)
+            return [row for subject in subjects for row in ids.versions(subject)]
 
     def _require_agreement(self) -> None:
         """Before it gives out an id, it must know those that it gave out. Raises as :meth:`restore`."""
         if self._kept and time.monotonic() >= self._agreed_until:
             self.restore()
             self._agreed_until = time.monotonic() + _LOOKED_S
-
-    def _find(self, schema_id: int) -> Mapping[str, Any] | None:
-        text = next((row.schema for row in self._kept if row.id == schema_id), None)
-        if text is None:
-            return None
-        schema = parsed(text)
-        if not isinstance(schema, dict):
-            raise MalformedRecord(f"schema id {schema_id}: expected an Avro record schema, got {text[:80]!r}")
-        return schema
 
     def _read(self) -> None:
         sql = load("schemas", LIVE)
@@ -205,14 +204,31 @@ class Schemas:
                 self._kept = [registered(row) for row in conn.execute(sql["kept"])]
 
 
-def holds(config: Config, turn: int) -> bool:
-    """Whether the registry still has one of the ids that are kept, each turn another one; true if it does not answer.
+def agreement_on(config: Config, kept: Sequence[Registered]) -> Agreement | None:
+    """What the registry says of ``kept``; None where it does not answer, or none is set."""
+    if "FT_SCHEMA_REGISTRY" not in config.addresses:
+        return None
+    try:
+        with Ids(config.schema_registry, config.registry_security) as ids:
+            return ids.agreement(kept)
+    except RegistryUnavailable:
+        return None
 
-    Raises DatabaseUnavailable.
-    """
-    sql = load("schemas", LIVE)
-    with looking(config) as conn:
-        row = conn.execute(sql["kept_in_turn"], {"turn": turn}).fetchone()
+
+def schema_of(kept: Iterable[Registered], schema_id: int) -> Mapping[str, Any] | None:
+    """The writer's schema of an id, as it is kept. Raises MalformedRecord for one that is no Avro record."""
+    text = next((row.schema for row in kept if row.id == schema_id), None)
+    if text is None:
+        return None
+    schema = parsed(text)
+    if not isinstance(schema, dict):
+        raise MalformedRecord(f"schema id {schema_id}: expected an Avro record schema, got {text[:80]!r}")
+    return schema
+
+
+def holds(conn: psycopg.Connection[Any], config: Config, turn: int) -> bool:
+    """Whether the registry still has one of the kept ids, each turn another one; true if it does not answer."""
+    row = conn.execute(load("schemas", LIVE)["kept_in_turn"], {"turn": turn}).fetchone()
     try:
         with Ids(config.schema_registry, config.registry_security) as ids:
             return row is None or ids.holds(registered(row))

@@ -6,7 +6,9 @@ groups that read for the same consumer would each claim all of its partitions, a
 
 import asyncio
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+import psycopg
 
 from ft.config import Config
 from ft.errors import ConfigError
@@ -40,16 +42,16 @@ async def require_apart(config: Config, worker: str) -> None:
     Raises OverlappingWorkers for one that lives, DatabaseUnavailable.
     """
     seen: dict[str, float] = {}
-    while found := overlapping(config.agents, _beside(worker, await asyncio.to_thread(_living, config))):
+    while found := overlapping(config.agents, _beside(worker, await asyncio.to_thread(_look, config))):
         for other in found:
             if seen.setdefault(other.worker, other.seen_at) != other.seen_at:
                 raise refused(config.agents, other)
         await asyncio.sleep(LOOK_AGAIN_S)
 
 
-def check_running(config: Config, worker: str) -> None:
+def check_running(conn: psycopg.Connection[Any], config: Config, worker: str) -> None:
     """While this worker runs: of two that started at the same time the later one goes. Blocking. Raises as above."""
-    living = _living(config)
+    living = _living(conn)
     mine = [each for each in living if each.worker == worker]
     for other in overlapping(config.agents, _beside(worker, living)):
         if mine and (other.started_at, other.worker) < (mine[0].started_at, worker):
@@ -70,6 +72,10 @@ def _beside(worker: str, living: Iterable[Living]) -> list[Living]:
     return [each for each in living if each.worker != worker]
 
 
-def _living(config: Config) -> list[Living]:
+def _look(config: Config) -> list[Living]:
     with looking(config) as conn:
-        return [Living(*row) for row in conn.execute(load("checkpoint")["living_workers"]).fetchall()]
+        return _living(conn)
+
+
+def _living(conn: psycopg.Connection[Any]) -> list[Living]:
+    return [Living(*row) for row in conn.execute(load("checkpoint")["living_workers"]).fetchall()]

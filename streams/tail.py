@@ -4,6 +4,8 @@ Every write to the tail first moves the lease's row: a process whose claim is no
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from itertools import count
 from typing import Any, TypeVar
 
 from ft.config import Config
@@ -19,7 +21,8 @@ from ft.telemetry.outage import DATABASE
 
 T = TypeVar("T")
 Statement = tuple[str, Mapping[str, object]]
-_TRIES = 8
+_LONGEST_PAUSE_S = 5.0
+"""Between two tries while Postgres is away: who follows waits for it as long as it takes."""
 _ERROR_MAX = 2_000
 
 
@@ -52,9 +55,11 @@ class Tail:
         self._claim = claim
 
     async def let_go(self) -> None:
-        """Say that this process follows no longer; harmless without a lease."""
+        """Say that this process follows no longer; harmless without a lease, and where Postgres is away."""
         if self._claim is not None:
-            await self._run(lambda conn: conn.execute(self._sql["let_go"], {**self._key, "claim": self._claim}))
+            values = {**self._key, "claim": self._claim}
+            with suppress(DatabaseUnavailable):
+                await self._run(lambda conn: conn.execute(self._sql["let_go"], values), insists=False)
 
     async def seen(self) -> None:
         """Say that this process still follows. Raises LeaseLost."""
@@ -201,8 +206,9 @@ class Tail:
         row: tuple[Any, ...] | None = await (await conn.execute(self._sql[name], self._key)).fetchone()
         return row
 
-    async def _run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """In a transaction of its own, again after a passing error. Raises DatabaseError."""
+    async def _run(self, work: Callable[[Connection], Awaitable[T]], *, insists: bool = True) -> T:
+        """In a transaction of its own, again after a passing error, however often. Raises DatabaseError; also
+        DatabaseUnavailable where it does not insist."""
 
         async def once() -> T:
             if self._conn is None or self._conn.closed:
@@ -213,6 +219,7 @@ class Tail:
         def tell(attempt: int, error: DatabaseUnavailable) -> None:
             DATABASE.away(error)
 
-        found = await again(once, (backoff_s(attempt, longest_s=30.0) for attempt in range(_TRIES - 1)), tell)
+        attempts = count() if insists else ()
+        found = await again(once, (backoff_s(attempt, longest_s=_LONGEST_PAUSE_S) for attempt in attempts), tell)
         DATABASE.back()
         return found

@@ -12,12 +12,17 @@ from confluent_kafka.cimpl import NewTopic
 
 from ft.config import Config
 from ft.errors import BrokerError, BrokerUnavailable, ConfigError
+from ft.schemas import domains
+from ft.schemas.domains import Domain
 from ft.streams.admin import REFUSED_S, Admin
 
 RECORD_BYTES_MAX: Final = 64 * 1024 * 1024
 """Largest record of any topic: the receipts of one block pass 1 MiB. Bytes, before compression."""
 _DAY_MS: Final = 86_400_000
 _TIMEOUT_S: Final = 15.0
+_AGAIN_S: Final = 0.5
+_AT_ONCE_S: Final = 0.05
+"""A topic that was made just now is mostly known by then."""
 _SPREADS_S: Final = 10.0
 _LOOK_AGAIN_S: Final = 0.2
 _KEEP: Final = {"cleanup.policy": "delete", "retention.ms": "-1", "max.message.bytes": str(RECORD_BYTES_MAX)}
@@ -115,7 +120,17 @@ class Topics:
     @property
     def partitioned(self) -> tuple[str, ...]:
         """The topics whose partition is ``crc32(route key) % N``."""
-        return (self.normalized, self.ownership_changed, self.finality, self.reorg_detected, self.asset_created)
+        own = (self.normalized, self.ownership_changed, self.finality, self.reorg_detected, self.asset_created)
+        return (*own, *self.announced)
+
+    @property
+    def announced(self) -> dict[str, str]:
+        """Topic of a domain -> its name without prefix, which is the name of its record, too."""
+        return {f"{self.own}{topic}": topic for topic in domains.announced()}
+
+    def announced_by(self, domain: Domain) -> dict[str, str]:
+        """The topics of a domain, without prefix -> whole."""
+        return {topic: f"{self.own}{topic}" for topic in domain.announces}
 
     def records(self, networks: Iterable[str]) -> dict[str, str]:
         """Topic -> the name of the record it carries (schemas/<name>.avsc)."""
@@ -128,7 +143,7 @@ class Topics:
             self.dead_letter: "dead_letter",
             self.quarantine: "dead_letter",
         }
-        return {self.raw(network): "raw_block" for network in networks} | carried
+        return {self.raw(network): "raw_block" for network in networks} | carried | self.announced
 
 
 def create_topics(config: Config, networks: Iterable[str], partitions: int) -> list[str]:
@@ -141,6 +156,8 @@ def create_topics(config: Config, networks: Iterable[str], partitions: int) -> l
     _refuse_other_counts(wanted, existing)
     missing = {name: value for name, value in wanted.items() if name not in existing}
     _create(admin, missing, config.replication)
+    if missing:
+        _refuse_other_counts(wanted, _once_known(admin, missing))  # another migration may have been quicker
     return sorted(missing)
 
 
@@ -169,9 +186,10 @@ def _layout(topics: Topics, networks: Iterable[str], partitions: int = 1) -> _La
     return wanted | dict.fromkeys((topics.dead_letter, topics.quarantine), (1, _KEEP))
 
 
-def cluster_id(config: Config) -> str:
-    """Of the Kafka that the configuration names. Raises BrokerUnavailable, BrokerError."""
-    admin = Admin(config)
+def cluster_id(config: Config, admin: Admin | None = None) -> str:
+    """Of the Kafka that the configuration names. Raises BrokerUnavailable, BrokerError. ``admin``: one that is there
+    already, here and below."""
+    admin = admin or Admin(config)
     try:
         found = admin.result(admin.describe_cluster(request_timeout=_TIMEOUT_S), _TIMEOUT_S)
     except KafkaException as exc:
@@ -183,28 +201,36 @@ def cluster_id(config: Config) -> str:
     return str(found.cluster_id)
 
 
-def topic_identities(config: Config, names: Iterable[str]) -> dict[str, TopicIdentity]:
+def topic_identities(config: Config, names: Iterable[str], admin: Admin | None = None) -> dict[str, TopicIdentity]:
     """Cluster id and topic id of each topic.
 
     A broker learns of a new topic a moment after the controller has made it: one that is not there is asked for again
     for ten seconds. Raises ConfigError for a topic that does not exist, BrokerUnavailable, BrokerError.
     """
-    wanted, admin = sorted(set(names)), Admin(config)
+    wanted, admin = sorted(set(names)), admin or Admin(config)
+    try:
+        return once_spread(lambda: _identities(admin, wanted))
+    except KafkaException as exc:
+        if exc.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise _translated(config, exc, admin) from exc
+        lacks = f"Kafka at {config.kafka} lacks one of {', '.join(wanted)}. Run `ft migrate`."
+        raise ConfigError(lacks) from exc
+    except TimeoutError as exc:
+        raise BrokerUnavailable(
+            f"Kafka at {config.kafka}: {', '.join(wanted)}: expected their ids, got no answer{admin.why()}"
+        ) from exc
+
+
+def once_spread(ask: Callable[[], T]) -> T:
+    """What ``ask`` returns; while a topic that was made just now is not known to the broker, it is asked again, for ten
+    seconds. Raises KafkaException, and what ``ask`` raises. Blocking."""
     deadline = time.monotonic() + _SPREADS_S
     while True:
         try:
-            return _identities(admin, wanted)
+            return ask()
         except KafkaException as exc:
-            if exc.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
-                raise _translated(config, exc, admin) from exc
-            if time.monotonic() > deadline:
-                lacks = f"Kafka at {config.kafka} lacks one of {', '.join(wanted)}. Run `ft migrate`."
-                raise ConfigError(lacks) from exc
-        except TimeoutError as exc:
-            names = ", ".join(wanted)
-            raise BrokerUnavailable(
-                f"Kafka at {config.kafka}: {names}: expected their ids, got no answer{admin.why()}"
-            ) from exc
+            if exc.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART or time.monotonic() > deadline:
+                raise
         time.sleep(_LOOK_AGAIN_S)
 
 
@@ -217,14 +243,14 @@ def _identities(admin: Admin, wanted: list[str]) -> dict[str, TopicIdentity]:
     }
 
 
-def topic_names(config: Config) -> list[str]:
+def topic_names(config: Config, admin: Admin | None = None) -> list[str]:
     """The names of all topics that the broker has. Raises BrokerUnavailable."""
-    return sorted(partition_counts(config))
+    return sorted(_partition_counts(admin or Admin(config)))
 
 
-def partition_counts(config: Config) -> dict[str, int]:
+def partition_counts(config: Config, admin: Admin | None = None) -> dict[str, int]:
     """Topic -> its number of partitions, of all that the broker has. Raises BrokerUnavailable."""
-    return _partition_counts(Admin(config))
+    return _partition_counts(admin or Admin(config))
 
 
 def delete_topics(config: Config, names: Iterable[str]) -> list[str]:
@@ -298,9 +324,11 @@ def end_of(config: Config, topic: str, partition: int) -> int:
     return ends_of(config, [(topic, partition)])[topic, partition]
 
 
-def ends_of(config: Config, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+def ends_of(
+    config: Config, partitions: Iterable[tuple[str, int]], admin: Admin | None = None
+) -> dict[tuple[str, int], int]:
     """The same of several, by topic and partition. Blocking."""
-    admin, latest = Admin(config), OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    admin, latest = admin or Admin(config), OffsetSpec.latest()  # type: ignore[no-untyped-call]
     wanted = {TopicPartition(topic, partition): latest for topic, partition in partitions}
     asked = admin.list_offsets(wanted, request_timeout=_TIMEOUT_S)
     try:
@@ -347,15 +375,43 @@ def _refuse_other_counts(wanted: _Layout, existing: dict[str, int]) -> None:
 
 
 def _create(admin: Admin, missing: _Layout, replication: int) -> None:
-    if not missing:
-        return
-    new = [NewTopic(name, count, replication, config=settings) for name, (count, settings) in missing.items()]
-    for name, future in admin.create_topics(new, operation_timeout=_TIMEOUT_S).items():
-        try:
-            future.result(_TIMEOUT_S)
-        except KafkaException as exc:
-            if exc.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another migration was quicker
-                raise BrokerError(f"topic {name} could not be created: {exc.args[0].str()}") from exc
+    """Brokers that are fenced are waited for: they begin, or were too slow to tell the controller that they live."""
+    deadline = time.monotonic() + _TIMEOUT_S
+    while missing:
+        new = [NewTopic(name, count, replication, config=settings) for name, (count, settings) in missing.items()]
+        fenced: list[str] = []
+        for name, future in admin.create_topics(new, operation_timeout=_TIMEOUT_S).items():
+            try:
+                future.result(_TIMEOUT_S)
+            except KafkaException as exc:
+                error = exc.args[0]
+                if _is_fenced(error) and time.monotonic() < deadline:
+                    fenced.append(name)
+                elif error.code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another migration was quicker
+                    raise BrokerError(f"topic {name} could not be created: {error.str()}") from exc
+        missing = {name: missing[name] for name in fenced}
+        if missing:
+            time.sleep(_AGAIN_S)
+
+
+def _once_known(admin: Admin, names: Iterable[str]) -> dict[str, int]:
+    """The partitions of every topic there is, these among them. The controller has made them; a broker that is busy
+    hears of it a little later, and until then has no such topic. Raises BrokerUnavailable."""
+    deadline = time.monotonic() + _TIMEOUT_S
+    while unknown := set(names) - (counts := _partition_counts(admin)).keys():
+        if time.monotonic() > deadline:
+            raise BrokerUnavailable(
+                "Kafka: expected every broker to know the topics made just now, after "
+                f"{_TIMEOUT_S:.0f} s one does not: "
+                f"{', '.join(sorted(unknown))}. Run it again."
+            )
+        time.sleep(_AT_ONCE_S)
+    return counts
+
+
+def _is_fenced(error: Any) -> bool:
+    """Apache Kafka has no code of its own for it; too few brokers for the replication wanted have the same one."""
+    return bool(error.code() == KafkaError.INVALID_REPLICATION_FACTOR and "fenced" in error.str())
 
 
 def passes(error: Any) -> bool:

@@ -7,23 +7,23 @@ names a collector; without it nothing is recorded.
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from opentelemetry import trace
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import SERVICE_NAME, Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from ft.config import Config
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SpanExporter
 
 HEADER: Final = "traceparent"
 _TRACE_DIGITS: Final = 48
 _HEX: Final = re.compile(rf"[0-9a-f]{{{_TRACE_DIGITS}}}", re.ASCII)
 _PROPAGATOR: Final = TraceContextTextMapPropagator()
 
-_provider: TracerProvider | None = None
+_provider: "TracerProvider | None" = None
 
 
 def traceparent(block_hash: str) -> bytes | None:
@@ -35,11 +35,19 @@ def traceparent(block_hash: str) -> bytes | None:
     return f"00-{digits[:32]}-{digits[32:]}-01".encode()
 
 
-def start(config: Config, service: str, exporter: SpanExporter | None = None) -> None:
-    """Record spans from here on, if the configuration names a collector, or to ``exporter`` (for tests)."""
+def start(config: Config, service: str, exporter: "SpanExporter | None" = None) -> None:
+    """Record spans from here on, if the configuration names a collector, or to ``exporter`` (for tests).
+
+    Only then is the SDK imported: it takes as long as a tenth of a worker's start.
+    """
     global _provider
     if exporter is None and not config.otlp_endpoint:
         return
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
     provider = TracerProvider(resource=Resource.create({SERVICE_NAME: service}))
     chosen = exporter or OTLPSpanExporter(endpoint=f"{config.otlp_endpoint.rstrip('/')}/v1/traces")
     provider.add_span_processor(BatchSpanProcessor(chosen))

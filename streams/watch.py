@@ -13,13 +13,15 @@ from mode import Service
 
 from ft.config import Config
 from ft.errors import BrokerError, DatabaseUnavailable, FtError
+from ft.schemas.domains import declared
 from ft.sql.queries import load
 from ft.streams import metrics, process
 from ft.streams.checkpoint import Claim, Connection, connect_writer
 from ft.streams.claims import Claims
 from ft.streams.membership import Membership
-from ft.streams.progress import Progress
+from ft.streams.progress import Agent, Progress
 from ft.streams.topics import ends_of, partition_counts
+from ft.streams.worker.ledger_heads import heads_of
 from ft.telemetry.outage import BROKER, DATABASE
 
 log = structlog.get_logger(__name__)
@@ -28,7 +30,7 @@ TICK_S: Final = 2.0
 """How often lags are read, and this worker's row is refreshed."""
 SLOW_TICKS: Final = 15
 """Every so many ticks: what is dear to count."""
-CONSUMERS: Final = ("normalize", "ledger", "project", "heads")
+_SPINE: Final = ("normalize", "ledger", "project", "heads")
 REBALANCE_S: Final = 60.0
 """How long a member of the group may take to join a rebalance before the others go on without it."""
 _ASK_S: Final = 10.0
@@ -53,7 +55,7 @@ class Watch(Service):
         membership: Callable[[], Membership],
         fail: Callable[[BaseException], Awaitable[None]],
         metrics_url: str,
-        held_back: Callable[[], Container[str]] = frozenset,
+        held_back: Callable[[], Container[Agent]] = frozenset,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -65,6 +67,7 @@ class Watch(Service):
         self._url = metrics_url
         self._held_back = held_back
         self._progress = Progress(config.watchdog_s)
+        self._of_domains = Progress(config.watchdog_s)
         self._told_starved = float("-inf")
         self._joining_since: float | None = None
         self._conn: Connection | None = None
@@ -113,14 +116,20 @@ class Watch(Service):
         self._alarm.start()
 
     async def _check_progress(self, tick: int) -> None:
-        held = [claim for consumer in CONSUMERS for claim in self._claims.held(consumer)]
+        held = [claim for consumer in consumers() for claim in self._claims.held(consumer)]
         ends = await self._known_ends(held)
         if ends is None:
             self._progress.forgive()
+            self._of_domains.forgive()
             return
         self._set_lags(ends)
-        found = self._progress.look(ends, asyncio.get_running_loop().time(), self._held_back())
-        self._tell_starved(found.starved, ends)
+        now, of_domains = asyncio.get_running_loop().time(), _of_domains()
+        spine = {claim: end for claim, end in ends.items() if claim.consumer not in of_domains}
+        found = self._progress.look(spine, now, self._held_back())
+        beside = self._of_domains.look({claim: end for claim, end in ends.items() if claim not in spine}, now)
+        # A domain that stands still harms nobody but itself.
+        hung = () if beside.hung is None else (beside.hung,)
+        self._tell_starved((*found.starved, *hung, *beside.starved), ends)
         if found.hung is not None:
             at = f"offset {found.hung.next_offset} of {ends[found.hung]}"
             await self._fail(
@@ -257,6 +266,16 @@ class Watch(Service):
             self._conn = await connect_writer(self._config, application="ft watch")
             await self._conn.set_autocommit(True)
         return self._conn
+
+
+def consumers() -> tuple[str, ...]:
+    """Everybody who reads topics in a worker, domains too."""
+    return (*_SPINE, *_of_domains())
+
+
+def _of_domains() -> list[str]:
+    names = [name for domain in declared() for name in domain.consumers]
+    return [*names, *map(heads_of, names)]
 
 
 def _stand_still(seconds: float) -> None:

@@ -47,17 +47,20 @@ def end_of(consumer: Consumer, topic: str, partition: int = 0) -> int:
             time.sleep(_AGAIN_S)
 
 
-def read_all(config: Config, topic: str, partition: int = 0) -> list[Message]:
-    """Every record of a partition, from offset 0 to where it ends now; none may be missing."""
+def read_all(config: Config, topic: str, partition: int = 0, *, anew: bool = False) -> list[Message]:
+    """Every record of a partition, from offset 0 to where it ends now; none may be missing. ``anew``: but for those
+    before its first one, as of topics whose records were announced once more."""
     with reader(config) as consumer:
-        end = end_of(consumer, topic, partition)
-        consumer.assign([TopicPartition(topic, partition, 0)])
+        end, first = end_of(consumer, topic, partition), 0
+        if anew:
+            first, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_WITHIN_S)
+        consumer.assign([TopicPartition(topic, partition, first)])
         found: list[Message] = []
-        while len(found) < end:
-            came = consumer.consume(min(_AT_ONCE, end - len(found)), timeout=_WITHIN_S)
+        while len(found) < end - first:
+            came = consumer.consume(min(_AT_ONCE, end - first - len(found)), timeout=_WITHIN_S)
             assert came, f"{topic} [{partition}] ends at {end}, and of {len(found)} records on nothing comes"
             found += map(_message, came)
-        assert [message.offset for message in found] == list(range(end))
+        assert [message.offset for message in found] == list(range(first, end))
         return found
 
 

@@ -17,7 +17,6 @@ from ft.agents.anew.journal import write_holders
 from ft.agents.anew.state import SQL, Connection, State, Step, put, state_of
 from ft.agents.rebuild.progress import Progress, Report
 from ft.config import Config
-from ft.errors import DatabaseUnavailable
 from ft.schemas.ids import NO_ACCOUNTS
 from ft.schemas.standards import SINGLE
 from ft.sql.migrate import require_stopped, stored_partitions
@@ -102,7 +101,7 @@ def _connected(config: Config) -> Connection:
     try:
         conn = psycopg.connect(where, autocommit=True)
     except psycopg.Error as exc:
-        raise DatabaseUnavailable(f"Postgres: expected a connection, got: {exc}") from exc
+        raise config.no_connection(exc) from exc
     try:
         conn.execute("SET ROLE ft_migrate")
         conn.execute(load(SQL, LIVE)["plan"])

@@ -15,7 +15,8 @@ outside of it, and it begins again.
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from functools import partial
 from typing import Final, Protocol
@@ -46,6 +47,7 @@ from ft.streams.hop import Batch, Fail, Message
 from ft.streams.metrics import EVENTS_PROCESSED
 from ft.streams.stopping import end_task
 from ft.streams.tables import Table
+from ft.telemetry.outage import DATABASE
 
 log = structlog.get_logger(__name__)
 
@@ -100,11 +102,11 @@ class Ledger:
         cache: Cache | None = None,
         publisher: Announcing | None = None,
         fail: Fail | None = None,
-        busy: set[str] | None = None,
+        busy: set[tuple[str, str]] | None = None,
     ) -> None:
-        """``busy``: has the topic among it while something takes long on purpose, for whoever watches."""
+        """``busy``: has consumer and topic among it while something takes long on purpose, for whoever watches."""
         self._config = config
-        self._busy: set[str] = set() if busy is None else busy
+        self._busy: set[tuple[str, str]] = set() if busy is None else busy
         self._claims = claims
         self._codec = codec
         self._topic = topic
@@ -177,7 +179,8 @@ class Ledger:
         try:
             for _ in range(_TRIES):
                 try:
-                    await self._writer.commit(work)
+                    with self._busy_if(self._writer.takes_longer):
+                        await self._writer.commit(work)
                     break
                 except MissingMonths as exc:
                     await self._ensure_months(exc.months)
@@ -208,11 +211,18 @@ class Ledger:
             self._publisher.offer(owned.stretches, posting.heads)
 
     async def _scan_bare(self, tokens: Sequence[Token]) -> Mapping[Token, Sequence[Arrival]]:
-        self._busy.add(self._topic)
-        try:
+        with self._busy_if(True):
             return await self._bare.scan(tokens)
+
+    @contextmanager
+    def _busy_if(self, takes_long: bool) -> Iterator[None]:
+        """What takes long on purpose is no standstill."""
+        if takes_long:
+            self._busy.add((self.consumer, self._topic))
+        try:
+            yield
         finally:
-            self._busy.discard(self._topic)
+            self._busy.discard((self.consumer, self._topic))
 
     async def _ensure_months(self, months: Iterable[tuple[int, int]]) -> None:
         for year, month in sorted(months):
@@ -241,7 +251,7 @@ class Ledger:
                 await self.tick()
             except (DatabaseUnavailable, Superseded) as exc:
                 held = [claim.partition for claim in self._claims.held(self.consumer)]
-                log.warning("heads are put off", partitions=held, error=str(exc))
+                DATABASE.aside(log)("heads are put off", partitions=held, error=str(exc))
             except Exception as exc:
                 if self._fail is None:
                     raise

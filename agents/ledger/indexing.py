@@ -16,11 +16,11 @@ import psycopg
 import structlog
 from psycopg import AsyncConnection, sql
 
-from ft.agents.ledger.background import RETRY_S, Rounds
+from ft.agents.ledger.background import Rounds, Statements
 from ft.config import Config
 from ft.errors import DatabaseUnavailable, FtError
 from ft.sql.queries import load, named
-from ft.streams.checkpoint import Connection, connect_writer, session, translated
+from ft.streams.checkpoint import Connection, session, translated
 
 log = structlog.get_logger(__name__)
 
@@ -46,13 +46,11 @@ class Builder:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._conn: Connection | None = None
+        self._statements = Statements(config, "bulk", "ft indexing jobs")
 
     async def close(self) -> None:
         """Close the connection for the rows of jobs."""
-        if self._conn is not None:
-            await self._conn.close()
-            self._conn = None
+        await self._statements.close()
 
     async def round(self) -> bool:
         """Do what can be done now. Returns whether anything is left that needs a later round.
@@ -60,27 +58,27 @@ class Builder:
         Raises NotOwner, DatabaseUnavailable, DatabaseError.
         """
         try:
-            if not (await self._rows("waits"))[0][0]:
+            if not (await self._statements.rows("waits"))[0][0]:
                 return False
-            for job in await self._rows("applied"):
+            for job in await self._statements.rows("applied"):
                 log.info("bulk job is read: its indexes are built now", **_words(job))
-            if months := [row[0] for row in await self._rows("months")]:
+            if months := [row[0] for row in await self._statements.rows("months")]:
                 await self._build(months)
-            for job in await self._rows("finish"):
+            for job in await self._statements.rows("finish"):
                 log.info("bulk job is done", **_words(job))
-            return bool((await self._rows("waits"))[0][0])
+            return bool((await self._statements.rows("waits"))[0][0])
         except psycopg.Error as exc:
             raise translated(exc) from exc
 
     async def note(self, error: str | None) -> None:
         """For `ft status`: why the open jobs' indexes cannot be built. None: they can. Raises DatabaseError."""
         try:
-            await self._rows("note_error", error=error)
+            await self._statements.rows("note_error", error=error)
         except psycopg.Error as exc:
             raise translated(exc) from exc
 
     async def _build(self, months: list[date]) -> None:
-        if not (await self._rows("is_free", lock=_LOCK))[0][0]:
+        if not (await self._statements.rows("is_free", lock=_LOCK))[0][0]:
             return  # another worker builds, or Postgres still does for one that was killed
         async with await self._owner() as conn:
             found = await (await conn.execute(load("bulk")["lock"], {"lock": _LOCK})).fetchone()
@@ -122,38 +120,28 @@ class Builder:
             ) from exc
         return conn
 
-    async def _rows(self, name: str, **values: object) -> list[tuple[Any, ...]]:
-        if self._conn is None or self._conn.closed:
-            self._conn = await connect_writer(self._config, application="ft indexing jobs")
-            await self._conn.set_autocommit(True)
-        cursor = await self._conn.execute(load("bulk")[name], values)
-        return await cursor.fetchall() if cursor.description else []
-
 
 class Indexing(Rounds):
     """Builds while the worker runs."""
 
     waits = "indexes of bulk months wait"
+    idle_s = IDLE_S
 
     def __init__(self, config: Config, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
         self._builder = Builder(config)
+        super().__init__(self._builder, **kwargs)
 
     async def once(self) -> float:
         return POLL_S if await self._builder.round() else IDLE_S
 
     async def after(self, error: FtError) -> float:
         """The reason is noted for `ft status`, unless Postgres is away."""
-        if isinstance(error, DatabaseUnavailable):
-            return IDLE_S
-        try:
-            await self._builder.note(str(error))
-        except FtError as exc:
-            log.warning("the reason is not noted for `ft status`", error=str(exc))
-        return RETRY_S
-
-    async def close(self) -> None:
-        await self._builder.close()
+        if not isinstance(error, DatabaseUnavailable):
+            try:
+                await self._builder.note(str(error))
+            except FtError as exc:
+                log.warning("the reason is not noted for `ft status`", error=str(exc))
+        return await super().after(error)
 
 
 def _words(job: tuple[Any, ...]) -> dict[str, object]:

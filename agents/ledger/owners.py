@@ -12,6 +12,7 @@ from typing import Any
 
 from ft.agents.columns import columns as arrays
 from ft.agents.columns import in_order
+from ft.agents.ledger.balances import stand
 from ft.agents.ledger.journal import Stretch
 from ft.agents.ledger.kinds import Contract, Kinds
 from ft.agents.ledger.multis import Account, Net, multi_rows, multis
@@ -224,8 +225,7 @@ async def _put_multis(conn: Connection, owned: Owned) -> None:
                 owned.below.add(account[:2])
     unsure = set(owned.uncovered) | await _stand_on_undone(conn, nets)
     if unsure:
-        undated = await _run(conn, "multi_since", _accounts(sorted(unsure)), prepare=False)
-        owned.below |= {(network, contract) for network, contract in undated}
+        owned.below |= await stand(conn, sorted(unsure))
 
 
 async def _stand_on_undone(conn: Connection, nets: Mapping[Account, Net]) -> set[Account]:

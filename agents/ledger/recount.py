@@ -23,10 +23,9 @@ import structlog
 from psycopg import AsyncConnection, IsolationLevel
 
 from ft.agents.columns import columns as arrays
-from ft.agents.ledger.background import RETRY_S, Rounds
+from ft.agents.ledger.background import Rounds
 from ft.agents.ledger.findings import run
 from ft.config import Config
-from ft.errors import DatabaseUnavailable, FtError
 from ft.schemas.ids import NO_ACCOUNTS
 from ft.schemas.standards import SINGLE
 from ft.sql.queries import load
@@ -191,19 +190,14 @@ class Recounting(Rounds):
     """Counts while the worker runs."""
 
     waits = "contracts wait to be counted again"
+    idle_s = IDLE_S
 
     def __init__(self, config: Config, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
         self._recounter = Recounter(config)
+        super().__init__(self._recounter, **kwargs)
 
     async def once(self) -> float:
         return 0.0 if await self._recounter.round() else max(IDLE_S, 20 * self._recounter.looked_s)
-
-    async def after(self, error: FtError) -> float:
-        return IDLE_S if isinstance(error, DatabaseUnavailable) else RETRY_S
-
-    async def close(self) -> None:
-        await self._recounter.close()
 
 
 def _contracts(marks: Sequence[Mark]) -> dict[str, str]:

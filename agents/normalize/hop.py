@@ -40,6 +40,7 @@ from ft.streams.claims import Claims
 from ft.streams.hop import Batch, Message
 from ft.streams.metrics import EVENTS_PROCESSED, REORG_DEPTH, REORGS_DETECTED
 from ft.streams.room import Room
+from ft.telemetry.outage import DATABASE
 
 log = structlog.get_logger(__name__)
 
@@ -210,14 +211,14 @@ class Normalize:
             await asyncio.sleep(WATERMARK_S)
             try:
                 async with self._lock:
-                    claim = self._claims.get(self._network.raw_topic, 0)
+                    claim = self._claims.get(self.consumer, self._network.raw_topic, 0)
                     if claim is None:
                         self._let_go()
                     elif claim.next_offset > 0:
                         chain, sender = await self._chain(claim)
                         sender.tell(chain.position, chain.marks())
             except DatabaseUnavailable as exc:
-                log.warning("watermarks wait", network=self._network.slug, partition=0, error=str(exc))
+                DATABASE.aside(log)("watermarks wait", network=self._network.slug, partition=0, error=str(exc))
             except Exception as exc:  # noqa: BLE001 - a silent timer would look like a network that stands still
                 await self._fail(exc)
 

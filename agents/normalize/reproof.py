@@ -15,7 +15,7 @@ from ft.agents.decode.creations import created_in
 from ft.agents.decode.events import CreatedContract
 from ft.agents.decode.model import RECEIPTS, parse
 from ft.config import Config
-from ft.errors import DatabaseUnavailable, MalformedRecord
+from ft.errors import MalformedRecord
 from ft.schemas.codec import Codec
 from ft.schemas.events import RawBlock, from_record
 from ft.sql.queries import load
@@ -61,7 +61,7 @@ def prove_again(config: Config, tell: Tell) -> int:
             for network, count in conn.execute(sql["unchecked"]).fetchall():
                 done += _network(config, conn, network, count, tell)
     except psycopg.OperationalError as exc:
-        raise DatabaseUnavailable(f"Postgres: expected a connection, got: {exc}") from exc
+        raise config.no_connection(exc, "ft_writer") from exc
     return done
 
 

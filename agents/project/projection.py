@@ -19,8 +19,8 @@ from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 from ft.agents import ownership
 from ft.agents.columns import in_order
-from ft.agents.project.said import FINALITY, KINDS, NONE, SIGN, AnyChange
 from ft.schemas import ids
+from ft.schemas.changes import FINALITY, KINDS, NONE, SIGN, AnyChange
 from ft.schemas.ids import NO_ACCOUNTS
 from ft.schemas.standards import SINGLE
 

@@ -20,7 +20,7 @@ from ft.agents.project.projection import (
     touched,
     turning,
 )
-from ft.agents.project.said import AnyChange
+from ft.schemas.changes import AnyChange
 from ft.sql.queries import load
 from ft.streams.checkpoint import Connection
 

@@ -200,9 +200,7 @@ class Publisher:
         return rows, await self._marks(place.claim.partition) if rows else {}
 
     async def _marks(self, partition: int) -> dict[str, Marks]:
-        conn = await self._connection()
-        rows = await (await conn.execute(load("publish")["marks"], {"partition": partition}, prepare=True)).fetchall()
-        await conn.commit()
+        rows = await self._asked("marks", {"partition": partition})
         return {network: Marks(safe, finalized) for network, safe, finalized in rows}
 
     async def _next(self, place: _Place, rows_max: int = ROWS_MAX) -> list[Stretch]:
@@ -213,12 +211,9 @@ class Publisher:
         if found:
             return found
         before = min(before, place.claim.next_seq)  # the ledger has yet to say which heads stand beyond
-        conn = await self._connection()
         # One row more: it says whether the last one ends its block.
         values = {"partition": partition, "after": after, "before": before, "rows_max": rows_max + 1}
-        rows = await (await conn.execute(load("publish")["journal_rows"], values, prepare=True)).fetchall()
-        await conn.commit()
-        return stretches_of(partition, rows, rows_max)
+        return stretches_of(partition, await self._asked("journal_rows", values), rows_max)
 
     def _send_rows(self, place: _Place, rows: Sequence[Stretch], marks: Mapping[str, Marks]) -> None:
         self._pass_heads(place)
@@ -262,13 +257,18 @@ class Publisher:
             c = place.cursor
             where = (place.claim.partition, place.epoch, before[place.claim.partition].seq)
             rows.append((*where, c.seq, c.ownership_changed, c.finality, c.reorg_detected, c.asset_created))
-        conn = await self._connection()
-        values = {**arrays(_NAMES, rows), "topic": self._topic}
-        done = await (await conn.execute(load("publish")["move_cursors"], values, prepare=True)).fetchall()
-        await conn.commit()
+        done = await self._asked("move_cursors", {**arrays(_NAMES, rows), "topic": self._topic})
         for lost in {place.claim.partition for place in moved} - {row[0] for row in done}:
             log.info("another process announces the partition now", partition=lost)
             self._places.pop(lost, None)
+
+    async def _asked(self, query: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """A statement's rows: a transaction of its own, and one way to Postgres and back."""
+        conn = await self._connection()
+        async with conn.pipeline():
+            cursor = await conn.execute(load("publish")[query], values, prepare=True)
+            await conn.commit()
+            return await cursor.fetchall()
 
     async def _one_by_one(self, place: _Place) -> int:
         """Announce the rows of one round singly, so that the one which is refused is known."""
@@ -354,10 +354,13 @@ def stretches_of(partition: int, rows: Sequence[tuple[Any, ...]], rows_max: int 
     ``rows_max``: so many of the rows are taken; one more is there to be compared with.
     """
     found: list[Stretch] = []
-    behind, key = _stretch_key(rows[rows_max]) if len(rows) > rows_max else None, None
-    for key, group in groupby(rows[:rows_max], key=_stretch_key):
-        piece = list(group)
+    behind, before = _stretch_key(rows[rows_max]) if len(rows) > rows_max else None, None
+    for (key, _), group in groupby(enumerate(rows[:rows_max]), key=_run_key):
+        piece = [row for _, row in group]
         network, number, block_hash, block_time, op, is_control = key
+        if key == before and not is_control:
+            found[-1] = replace(found[-1], ends=False)
+        before = key
         block = Block(number, block_hash, block_time)
         if is_control:
             found += [
@@ -377,7 +380,7 @@ def stretches_of(partition: int, rows: Sequence[tuple[Any, ...]], rows_max: int 
                 led=_led_of(piece),
             )
         )
-    if found and behind == key:
+    if found and behind == before:
         found[-1] = replace(found[-1], ends=False)
     return found
 
@@ -410,6 +413,12 @@ def row_of(stretch: Stretch, seq: int) -> Stretch:
 def _stretch_key(row: tuple[Any, ...]) -> tuple[Any, ...]:
     """Network, block number, hash and time, op; whether it is a control row."""
     return (*row[1:6], row[6] is not None)
+
+
+def _run_key(placed: tuple[int, tuple[Any, ...]]) -> tuple[tuple[Any, ...], int]:
+    """A stretch ends where its key does, and where the journal has forgotten a row in between."""
+    place, row = placed
+    return _stretch_key(row), row[0] - place
 
 
 def _headers(stretch: Stretch) -> Headers | None:

@@ -24,12 +24,12 @@ from ft.children import WORKER, Child
 from ft.config import Config
 from ft.errors import BrokerError, ConfigError
 from ft.sql.queries import LIVE
+from ft.streams.beginnings import beginning
 from ft.streams.checkpoint import translated
 from ft.streams.deployment import require_one
 from ft.streams.facts import known_networks
 from ft.streams.prepare import partitions_of
 from ft.streams.topics import Topics, create_topics, delete_group, delete_topics, topic_names
-from ft.streams.whole import WholeTopic
 
 log = structlog.get_logger(__name__)
 
@@ -61,9 +61,9 @@ def rebuild_ledger(config: Config, networks: Sequence[str], report: Report, *, k
     Raises RebuildRuns, ConfigError for an unknown network or a raw topic without its first records, ServerError if the
     worker ends again and again, DatabaseUnavailable, BrokerUnavailable.
     """
+    require_one(config)
     chosen = _choose(config, networks)
     _check_beginnings(config, chosen)
-    require_one(config)
     with Shadow(config, "ledger", chosen) as shadow:
         try:
             with _worker(config, shadow, report) as worker:
@@ -85,9 +85,7 @@ def _choose(config: Config, networks: Sequence[str]) -> list[str]:
 def _check_beginnings(config: Config, networks: Sequence[str]) -> None:
     topics = Topics(config.topic_prefix)
     for network in networks:
-        with WholeTopic(config, topics.raw(network), [0]) as raw:
-            first = raw.bounds()[0][0]
-        if first > 0:
+        if (first := beginning(config, topics.raw(network))) > 0:
             raise ConfigError(
                 f"{topics.raw(network)}: expected the log to begin at offset 0, got {first}. Records were deleted: "
                 "the ledger cannot be rebuilt from it. Restore the topic, or leave the network out (--network)."

@@ -8,7 +8,7 @@ import structlog
 from psycopg import sql
 
 from ft.config import Config
-from ft.errors import DatabaseUnavailable, FtError
+from ft.errors import FtError
 from ft.sql import shadow
 from ft.sql.queries import LIVE, load, use
 from ft.streams.checkpoint import session, translated
@@ -92,7 +92,7 @@ def _connect(config: Config) -> Connection:
     try:
         conn = psycopg.connect(where, autocommit=True)
     except psycopg.Error as exc:
-        raise DatabaseUnavailable(f"Postgres: expected a connection, got: {exc}") from exc
+        raise config.no_connection(exc) from exc
     try:
         row = conn.execute(load("rebuild", LIVE)["may_make_schemas"]).fetchone()
         if row is None or not row[0]:

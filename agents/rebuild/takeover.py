@@ -5,7 +5,7 @@ own text, grants are given again, indexes and constraints come with the table. T
 offset is set to where the new tables stand, and it goes on from there.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -13,10 +13,15 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row, dict_row
 
+from ft.agents.project.hop import Project
 from ft.agents.rebuild.shadow import Connection
+from ft.schemas.changes import Change
+from ft.schemas.domains import Domain
 from ft.sql.queries import LIVE, load, named
+from ft.streams.worker.ledger_heads import names_of
+from ft.streams.worker.subscriber import Subscriber
 
-TABLES: Final = (
+PROJECTED: Final = (
     "catalog.assets",
     "projection.asset_cards",
     "projection.collection_activity",
@@ -24,14 +29,40 @@ TABLES: Final = (
     "projection.collection_stats",
     "projection.holdings",
 )
-"""Everything that ``project`` writes, its bookkeeping in ``system`` aside."""
+"""Everything that ``project`` writes."""
 _KEPT_OUT: Final = "system.partition_head"
-"""The first table that every transaction of ``project`` touches: with it and the others locked, none is under way."""
+"""The first table that every transaction of a subscriber touches: with it and the others locked, none is under way."""
+_KEEP_KNOWN: Final = (
+    "UPDATE catalog.assets a SET is_stub = false FROM {}.assets o"
+    " WHERE NOT o.is_stub AND (a.network, a.contract, a.token_id) = (o.network, o.contract, o.token_id)"
+)
+"""What came into the catalog from elsewhere is kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What is rebuilt together: some subscribers, and all that they write, their bookkeeping in ``system`` aside."""
+
+    name: str
+    """For people, and of the rebuild's schemas."""
+    subscribers: Sequence[type[Subscriber[Change]]]
+    tables: Sequence[str]
+    keep: str = ""
+    """SQL that is run once the tables have changed places; {} is the schema of those that were served."""
+
+
+PROJECT: Final = Kept(name="project", subscribers=(Project,), tables=PROJECTED, keep=_KEEP_KNOWN)
+
+
+def kept_by(domain: Domain) -> Kept:
+    """The same of a domain."""
+    tables = [f"{domain.name}.{table}" for table in domain.tables]
+    return Kept(name=domain.name, subscribers=domain.subscribers, tables=tables)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fence:
-    """A row of system.partition_owner of ``project``."""
+    """A row of system.partition_owner of a subscriber."""
 
     partition: int
     next_offset: int
@@ -40,47 +71,44 @@ class Fence:
     topic_id: str
 
 
-def analyze(conn: Connection, generation: str) -> None:
+def analyze(conn: Connection, kept: Kept, generation: str) -> None:
     """Tell the planner of the new tables before anybody reads them."""
-    conn.execute(f"ANALYZE {', '.join(named(table, generation) for table in TABLES)}".encode())
+    conn.execute(f"ANALYZE {', '.join(named(table, generation) for table in kept.tables)}".encode())
 
 
-def keep_others_out(conn: Connection, lock_timeout_s: float) -> None:
+def keep_others_out(conn: Connection, kept: Kept, lock_timeout_s: float) -> None:
     """Lock the served tables until the transaction ends. Raises psycopg.errors.LockNotAvailable after the time."""
     conn.execute(f"SET LOCAL lock_timeout = {int(lock_timeout_s * 1000)}".encode())
     conn.execute("SET LOCAL search_path = pg_catalog")  # views' texts then name every schema
-    conn.execute(f"LOCK TABLE {', '.join((_KEPT_OUT, *TABLES))} IN ACCESS EXCLUSIVE MODE".encode())
+    conn.execute(f"LOCK TABLE {', '.join((_KEPT_OUT, *kept.tables))} IN ACCESS EXCLUSIVE MODE".encode())
 
 
-def fences(conn: Connection, generation: str, topic: str) -> list[Fence]:
-    """Where ``project`` of a generation stands; the rows are locked until the transaction ends."""
+def fences(conn: Connection, consumer: str, generation: str, topic: str) -> list[Fence]:
+    """Where the subscriber of a generation stands; the rows are locked until the transaction ends."""
     with conn.cursor(row_factory=class_row(Fence)) as cursor:
-        return cursor.execute(load("rebuild", generation)["fences"], {"topic": topic}).fetchall()
+        return cursor.execute(load("rebuild", generation)["fences"], {"consumer": consumer, "topic": topic}).fetchall()
 
 
-def swap(conn: Connection, generation: str, topic: str) -> None:
+def swap(conn: Connection, kept: Kept, generation: str, topic: str) -> None:
     """Serve the generation's tables and drop those that were served, in the open transaction.
 
     1. the tables change places, with views and grants
-    2. what came into the catalog from elsewhere is kept
+    2. what came into them from elsewhere is kept
     3. offsets, heads and dead letters become the generation's
     4. the old tables go; if something that nobody knows of depends on one, nothing happens at all
     Raises psycopg.Error.
     """
     attic = f"replaced_{generation}"
     conn.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(attic)))
-    for table in TABLES:  # 1
+    for table in kept.tables:  # 1
         _change_places(conn, table, generation, attic)
-    conn.execute(
-        sql.SQL(
-            "UPDATE catalog.assets a SET is_stub = false FROM {}.assets o"
-            " WHERE NOT o.is_stub AND (a.network, a.contract, a.token_id) = (o.network, o.contract, o.token_id)"
-        ).format(sql.Identifier(attic))
-    )  # 2
-    partitions = _take_fences(conn, generation, topic)  # 3
-    _take_heads(conn, generation, topic, partitions)
-    _take_letters(conn, generation, topic)
-    for table in TABLES:  # 4
+    if kept.keep:  # 2
+        conn.execute(sql.SQL(kept.keep).format(sql.Identifier(attic)))
+    for subscriber in kept.subscribers:  # 3
+        partitions = _take_fences(conn, subscriber.consumer, generation, topic)
+        _take_heads(conn, subscriber.consumer, generation, topic, partitions)
+        _take_letters(conn, subscriber.consumer, generation, topic)
+    for table in kept.tables:  # 4
         conn.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(attic, _name(table))))
     conn.execute(sql.SQL("DROP SCHEMA {}").format(sql.Identifier(attic)))
 
@@ -102,29 +130,30 @@ def _change_places(conn: Connection, table: str, generation: str, attic: str) ->
         conn.execute(sql.SQL("CREATE OR REPLACE VIEW {}{} AS {}").format(name, told, sql.SQL(text)))
 
 
-def _take_fences(conn: Connection, generation: str, topic: str) -> list[int]:
+def _take_fences(conn: Connection, consumer: str, generation: str, topic: str) -> list[int]:
     """Returns the partitions."""
-    query, found = load("rebuild", LIVE)["take_fence"], fences(conn, generation, topic)
+    query, found = load("rebuild", LIVE)["take_fence"], fences(conn, consumer, generation, topic)
     for fence in found:
-        conn.execute(query, asdict(fence) | {"topic": topic})
+        conn.execute(query, asdict(fence) | {"consumer": consumer, "topic": topic})
     return [fence.partition for fence in found]
 
 
-def _take_heads(conn: Connection, generation: str, topic: str, partitions: list[int]) -> None:
-    query = load("rebuild", LIVE)
-    conn.execute(query["forget_heads"])
-    for head in _rows(conn, load("rebuild", generation)["heads"], {}):
-        conn.execute(query["take_head"], head)
-    conn.execute(load("project", LIVE)["take_ledger_heads"], {"topic": topic, "partitions": partitions})
+def _take_heads(conn: Connection, consumer: str, generation: str, topic: str, partitions: list[int]) -> None:
+    query, own = load("rebuild", LIVE), {"consumer": consumer}
+    conn.execute(query["forget_heads"], own)
+    for head in _rows(conn, load("rebuild", generation)["heads"], own):
+        conn.execute(query["take_head"], head | own)
+    where = {"topic": topic, "partitions": partitions}
+    conn.execute(load("subscriber", LIVE)["take_ledger_heads"], names_of(consumer) | where)
 
 
-def _take_letters(conn: Connection, generation: str, topic: str) -> None:
-    query = load("rebuild", LIVE)
-    refused = list(_rows(conn, load("rebuild", generation)["letters"], {"topic": topic}))
+def _take_letters(conn: Connection, consumer: str, generation: str, topic: str) -> None:
+    query, own = load("rebuild", LIVE), {"consumer": consumer, "topic": topic}
+    refused = list(_rows(conn, load("rebuild", generation)["letters"], own))
     for letter in refused:
-        conn.execute(query["take_letter"], letter | {"topic": topic})
+        conn.execute(query["take_letter"], letter | own)
     places: dict[str, Any] = {
-        "topic": topic,
+        **own,
         "partitions": [letter["partition"] for letter in refused],
         "offsets": [letter["offset"] for letter in refused],
     }

@@ -17,11 +17,11 @@ from ft import postgres_programs
 from ft.agents.rebuild.progress import Progress, Report
 from ft.agents.recovery import manifest as manifests
 from ft.agents.recovery.manifest import DATABASE, SCHEMAS_FILE, VERSION, Manifest
-from ft.agents.recovery.session import SCHEMAS, Connection, connected, journal_ends, networks
+from ft.agents.recovery.session import Connection, connected, journal_ends, networks, require_only_one
 from ft.config import Config
 from ft.errors import ConfigError
 from ft.sql.migrate import stored_partitions
-from ft.sql.queries import LIVE, load
+from ft.sql.queries import LIVE, load, schemas
 from ft.streams.checkpoint import translated
 from ft.streams.deployment import require_one
 from ft.streams.facts import require_migrated
@@ -36,6 +36,8 @@ def back_up(config: Config, to: Path, report: Report) -> Manifest:
 
     Raises ConfigError, OtherDeployment, ServerError where pg_dump fails, DatabaseUnavailable, BrokerUnavailable.
     """
+    with connected(config, "ft backup") as conn:
+        require_only_one(conn)
     require_one(config)
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise ConfigError(f"--to {to}: expected a folder that is not there, or empty, got one that has something in it")
@@ -70,7 +72,7 @@ def _write(config: Config, conn: Connection, folder: Path, report: Report) -> Ma
     ends, known = journal_ends(conn, partitions), networks(conn)
     server = _one(conn, "SHOW server_version")
     report(f"snapshot: {sum(ends):,} rows of the journal")
-    tables = _one(conn, sql["tables"], schemas=list(SCHEMAS))
+    tables = _one(conn, sql["tables"], schemas=list(schemas()))
     _dump(config, folder / DATABASE, snapshot, Progress(what="pg_dump", unit="tables", total=tables), report)
     (folder / SCHEMAS_FILE).write_text(exported(config)[0])
     made = Manifest(
@@ -89,10 +91,10 @@ def _dump(config: Config, to: Path, snapshot: str, progress: Progress, report: R
             progress.done += 1
             report(progress)
 
-    schemas = [f"--schema={name}" for name in SCHEMAS]
+    chosen = [f"--schema={name}" for name in schemas()]
     postgres_programs.run(
         "pg_dump", config.postgres,
-        ["--format=directory", "--jobs=2", "--compress=gzip:1", "--role=ft_migrate", "--verbose", *schemas,
+        ["--format=directory", "--jobs=2", "--compress=gzip:1", "--role=ft_migrate", "--verbose", *chosen,
          f"--snapshot={snapshot}", f"--file={to}"],
         heard,
     )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Final
 
 from ft.agents.rebuild.progress import Report
 from ft.agents.recovery import announced, lost, older
-from ft.agents.recovery.older import Position
+from ft.agents.recovery.positions import Position, positions
 from ft.agents.recovery.session import (
     Begun,
     Connection,
@@ -15,13 +15,14 @@ from ft.agents.recovery.session import (
     begun,
     finish,
     networks,
+    require_named,
     require_topics_of,
 )
 from ft.config import Config
 from ft.errors import ConfigError
 from ft.sql.migrate import stored_partitions
 from ft.sql.queries import LIVE, load
-from ft.streams.deployment import say_it, stored_id, told_generations
+from ft.streams.deployment import say_it, told_generations
 from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics, ends_of, partition_counts, topic_identities
 
@@ -69,12 +70,13 @@ def left_of(config: Config, read: Iterable[Position], known_networks: Sequence[s
 
 def reannounce(config: Config, conn: Connection, report: Report) -> Done:
     """`ft reannounce`: Kafka has lost the deployment's topics, or those of the ledger; Postgres stands."""
+    deployment = require_named(config, conn)
     state = begun(conn)
     if state is None:
-        read = older.positions(conn.execute(load("recovery", LIVE)["positions"]))
+        read = positions(conn.execute(load("recovery", LIVE)["positions"]))
         kind = left_of(config, read, networks(conn))
         if kind == "announce":  # records are deleted
-            require_topics_of(config, stored_id(config) or "", told_generations(config)[0])
+            require_topics_of(config, deployment, told_generations(config)[0])
         state = begin(conn, kind, "ft reannounce")
     return go_on(config, conn, state, report)
 
@@ -91,7 +93,7 @@ def go_on(config: Config, conn: Connection, state: Begun, report: Report) -> Don
         elif state.kind == "announce":
             announced.store(config, conn, state, partitions, report)
         else:
-            older.store(config, conn, state, told_generations(config)[1], partitions)
+            older.store(config, conn, state, told_generations(config)[1], partitions, report)
     if state.kind == "lost":
         lost.make_topics(config, conn, partitions, report)
     with Schemas(config) as schemas:

@@ -65,6 +65,7 @@ def store(config: Config, conn: Connection, state: Begun, partitions: int) -> Cu
         row = conn.execute(sql["count_cut"]).fetchone()
         conn.execute(sql["forget_cut"])
         taken = taken_back(conn)
+        conn.execute(sql["note_taken_back"])
         offsets = dict(conn.execute(sql["raw_offsets"]).fetchall())
         for network in known:
             topic = topics.raw(network)

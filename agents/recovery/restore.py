@@ -9,33 +9,36 @@ import time
 from pathlib import Path
 from typing import Final
 
-import psycopg
-
 from ft import postgres_programs
 from ft.agents.rebuild.progress import Progress, Report
 from ft.agents.recovery import manifest as manifests
+from ft.agents.recovery import reread
 from ft.agents.recovery.continued import Done, go_on, left_of
 from ft.agents.recovery.manifest import DATABASE, Manifest
-from ft.agents.recovery.older import positions, require_in_log
+from ft.agents.recovery.positions import positions, require_in_log
 from ft.agents.recovery.session import (
-    SCHEMAS,
     Begun,
     Connection,
     Kind,
     alone,
     begin,
     begun,
-    connected,
+    drop_schemas,
+    is_blank,
     journal_ends,
     networks,
+    only_one,
+    require_named,
+    require_no_reset,
     require_topics_of,
+    schemas_there,
+    stand_still,
 )
 from ft.config import Config
 from ft.errors import ConfigError
 from ft.sql.migrate import ensure_roles, migrate, stored_partitions
 from ft.sql.queries import LIVE, load
-from ft.streams.checkpoint import translated
-from ft.streams.deployment import named, stored_id, told_generations
+from ft.streams.deployment import named, told_generations
 
 _RESTORED: Final = "pg_restore: processing data for table"
 
@@ -54,13 +57,15 @@ def restore(config: Config, folder: Path, report: Report) -> Done:
             f"{config.topic_prefix!r}. Nothing was changed."
         )
     command = f"ft restore --from {folder}"
-    if not _is_there(config, made):
-        kind = _kind(config, made)
-        _load(config, folder, made, report)
-        migrate(config.postgres, config)
-        with alone(config) as conn:
-            return go_on(config, conn, _begin(conn, kind, command), report)
-    with alone(config) as conn:
+    with only_one(config) as conn:
+        if not _is_there(conn, made):
+            kind = _kind(config, made)
+            _load(config, conn, folder, made, report)
+            if kind == "reread":
+                _require_possible(conn)
+            _begin(conn, kind, command)
+            migrate(config.postgres, config)
+        stand_still(config, conn)
         state = begun(conn) or _begin(conn, _kind(config, made), command)
         return go_on(config, conn, state, report)
 
@@ -71,6 +76,7 @@ def continue_as_it_stands(config: Config, report: Report) -> Done:
     Raises as :func:`restore`.
     """
     with alone(config) as conn:
+        deployment = require_named(config, conn)
         state = begun(conn)
         if state is None:
             read = positions(conn.execute(load("recovery", LIVE)["positions"]))
@@ -79,9 +85,11 @@ def continue_as_it_stands(config: Config, report: Report) -> Done:
                     f"Kafka at {config.kafka} has none of the deployment's topics: expected them. `ft reannounce` "
                     "makes them anew from the journal. Nothing was changed."
                 )
-            require_topics_of(config, stored_id(config) or "", told_generations(config)[0])
-            require_in_log(config, read)
-            state = begin(conn, "older", "ft restore --as-it-stands")
+            require_topics_of(config, deployment, told_generations(config)[0])
+            kind = require_in_log(config, read, networks(conn))
+            if kind == "reread":
+                reread.require_possible(conn)
+            state = begin(conn, kind, "ft restore --as-it-stands")
         return go_on(config, conn, state, report)
 
 
@@ -99,28 +107,37 @@ def _kind(config: Config, made: Manifest) -> Kind:
     told = told_generations(config)[0]
     if told is not None:  # else it cannot be read yet: its schema is in the backup
         require_topics_of(config, made.deployment, told)
-    require_in_log(config, read)
-    return "older"
+    return require_in_log(config, read, made.networks)
 
 
-def _is_there(config: Config, made: Manifest) -> bool:
+def _require_possible(conn: Connection) -> None:
+    """Raises as :func:`reread.require_possible`; what was restored just now goes again."""
+    try:
+        reread.require_possible(conn)
+    except ConfigError:
+        with conn.transaction():
+            drop_schemas(conn)
+        raise
+
+
+def _is_there(conn: Connection, made: Manifest) -> bool:
     """Whether the database has what was dumped, from a run that was ended. Raises ConfigError where it has else."""
-    with connected(config, "ft restore") as conn:
-        there = [row[0] for row in conn.execute(load("recovery", LIVE)["schemas_there"], {"schemas": list(SCHEMAS)})]
-        if not there:
-            return False
-        row = named(conn)
-        of_it = row is not None and row[0] == made.deployment
-        if of_it and (begun(conn) or list(journal_ends(conn, stored_partitions(conn))) == made.journal_ends):
-            return True
+    require_no_reset(conn)
+    there = schemas_there(conn)
+    if not there or is_blank(conn):
+        return False
+    row = named(conn)
+    of_it = row is not None and row[0] == made.deployment
+    if of_it and (begun(conn) or list(journal_ends(conn, stored_partitions(conn))) == made.journal_ends):
+        return True
+    emptied = "; or empty this one with `ft reset --keep topics`, which asks before it does" if row else ""
     raise ConfigError(
         f"the database has {', '.join(there)}{f' of deployment {row[0]}' if row else ''}: expected an empty one, into "
-        "which the backup is restored. Point FT_POSTGRES at an empty database; or empty this one with `ft reset --keep "
-        "topics`, which asks before it does. Nothing was changed."
+        f"which the backup is restored. Point FT_POSTGRES at an empty database{emptied}. Nothing was changed."
     )
 
 
-def _load(config: Config, folder: Path, made: Manifest, report: Report) -> None:
+def _load(config: Config, conn: Connection, folder: Path, made: Manifest, report: Report) -> None:
     progress = Progress(what="pg_restore", unit="tables", total=made.tables)
 
     def heard(line: str) -> None:
@@ -128,17 +145,16 @@ def _load(config: Config, folder: Path, made: Manifest, report: Report) -> None:
             progress.done += 1
             report(progress)
 
-    try:
-        with connected(config, "ft restore") as conn:
-            ensure_roles(conn, config)
-    except psycopg.Error as exc:
-        raise translated(exc) from exc
+    ensure_roles(conn, config)
+    if is_blank(conn):  # it would be in the way
+        with conn.transaction():
+            drop_schemas(conn)
     report(f"restoring {made.events:,} rows of the journal of {made.deployment}")
     postgres_programs.run(
         "pg_restore", config.postgres,
         ["--single-transaction", "--exit-on-error", "--role=ft_migrate", "--verbose", str(folder / DATABASE)], heard,
     )  # fmt: skip
-    with connected(config, "ft restore") as conn, conn.transaction():
+    with conn.transaction():
         conn.execute("SET LOCAL ROLE ft_migrate")
         for name in ("forget_workers", "forget_followers", "forget_jobs"):  # they run on the database that was dumped
             conn.execute(load("recovery", LIVE)[name])

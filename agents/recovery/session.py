@@ -7,22 +7,28 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal, TypeAlias
 
 import psycopg
+from psycopg import sql as composed
 
 from ft.agents.columns import array, columns
 from ft.config import Config
-from ft.errors import ConfigError, DatabaseUnavailable
+from ft.errors import ConfigError
 from ft.sql.migrate import ensure_roles, require_stopped
-from ft.sql.queries import LIVE, load
+from ft.sql.queries import LIVE, load, schemas
 from ft.streams.checkpoint import session, translated
+from ft.streams.deployment import named, told_generations
 from ft.streams.generations import Generations
 from ft.streams.identity import Deployment, OtherDeployment
 
 Connection: TypeAlias = psycopg.Connection[Any]
-Kind: TypeAlias = Literal["lost", "announce", "older"]
+Kind: TypeAlias = Literal["lost", "announce", "older", "reread", "reset"]
 """``lost``: Kafka has nothing any more. ``announce``: the ledger's topics are made anew, the others stand. ``older``:
-the database is an older state than Kafka."""
-SCHEMAS: Final = ("ref", "ingest", "ledger", "catalog", "market", "projection", "system")
-"""All that ft has in a database."""
+the database is an older state than Kafka. ``reread``: it is, and normalized records that it has not read are gone.
+``reset``: it was emptied on purpose."""
+WITHOUT_DATABASE: Final = (
+    "Point FT_POSTGRES at its database; or bring that back into this one with `ft restore --from DIR`; or, where there "
+    "is no backup and the raw topics stand, `ft reset --keep raw` reads everything again."
+)
+"""What helps where topics have lost theirs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,27 +49,96 @@ def connected(config: Config, application: str) -> Connection:
     try:
         return psycopg.connect(session(config.postgres, "", application_name=application), autocommit=True)
     except psycopg.Error as exc:
-        raise DatabaseUnavailable(f"Postgres: expected a connection, got: {str(exc).strip()}") from exc
+        raise config.no_connection(exc) from exc
 
 
 @contextmanager
-def alone(config: Config) -> Iterator[Connection]:
-    """A connection in role ft_migrate, while no other recovery and no process of ft is at work.
+def only_one(config: Config) -> Iterator[Connection]:
+    """A connection by the login that owns the database, while no other recovery is at work.
 
-    Raises StillRunning, ConfigError, DatabaseUnavailable, DatabaseError.
+    Raises ConfigError, DatabaseUnavailable, DatabaseError.
     """
     conn = connected(config, "ft restore")
     try:
-        if conn.execute(load("recovery", LIVE)["only_one"]).fetchone() != (True,):
-            raise ConfigError("another `ft restore`, `ft reannounce` or `ft reset` is at work: wait for it.")
-        ensure_roles(conn, config)  # grants on a database stay behind where it was copied
-        conn.execute("SET ROLE ft_migrate")
-        require_stopped(conn, "what was lost is made good", "the same command")
+        require_only_one(conn)
         yield conn
     except psycopg.Error as exc:
         raise translated(exc) from exc
     finally:
         conn.close()
+
+
+def require_only_one(conn: Connection) -> None:
+    """Held from here on, as long as the connection. Raises ConfigError where another one has it."""
+    if conn.execute(load("recovery", LIVE)["only_one"]).fetchone() != (True,):
+        raise ConfigError(
+            "the database is amid a restore: another `ft restore`, `ft reannounce` or `ft reset` is at work: wait "
+            "for it."
+        )
+
+
+@contextmanager
+def alone(config: Config) -> Iterator[Connection]:
+    """The same in role ft_migrate, while no process of ft is at work. Raises StillRunning too."""
+    with only_one(config) as conn:
+        stand_still(config, conn)
+        yield conn
+
+
+def stand_still(config: Config, conn: Connection) -> None:
+    """What :func:`alone` asks for, of a connection that is the only one."""
+    ensure_roles(conn, config)  # grants on a database stay behind where it was copied
+    conn.execute("SET ROLE ft_migrate")
+    if conn.execute(load("recovery", LIVE)["knows_processes"]).fetchone() == (True,):  # else nobody can run
+        require_stopped(conn, "what was lost is made good", "the same command")
+
+
+def require_named(config: Config, conn: Connection) -> str:
+    """The id of the deployment that the database names. Raises ConfigError where it names none, with what helps."""
+    require_no_reset(conn)
+    row = named(conn)
+    if row is not None:
+        return str(row[0])
+    told = told_generations(config)[0]
+    whose = f" The topics under FT_TOPIC_PREFIX {config.topic_prefix!r} are those of {told}." if told else ""
+    raise ConfigError(
+        f"the database names no deployment: expected the one that goes on.{whose} {WITHOUT_DATABASE} Nothing "
+        "was changed."
+    )
+
+
+def is_half_reset(conn: Connection) -> bool:
+    """Whether a reset emptied the database, and was ended before it had named it again."""
+    return conn.execute(load("recovery", LIVE)["left_of_reset"]).fetchone() == (True,)
+
+
+def require_no_reset(conn: Connection) -> None:
+    """Raises ConfigError where a reset is to be gone on with first."""
+    if is_half_reset(conn):
+        raise ConfigError(
+            "the database was emptied by a `ft reset --keep raw` that was ended before it was done: the same command "
+            "goes on with it. Nothing was changed."
+        )
+
+
+def is_blank(conn: Connection) -> bool:
+    """Whether a database has ft's schemas, and nothing in them: what a migration left that was refused or cut off."""
+    sql = load("recovery", LIVE)
+    if conn.execute(sql["was_migrated"]).fetchone() != (True,) or named(conn) is not None:
+        return False
+    knows = conn.execute(sql["knows_events"]).fetchone() == (True,)
+    return not knows or conn.execute(sql["has_read"]).fetchone() == (False,)
+
+
+def schemas_there(conn: Connection) -> list[str]:
+    """Which of ft's schemas the database has."""
+    return [row[0] for row in conn.execute(load("recovery", LIVE)["schemas_there"], {"schemas": list(schemas())})]
+
+
+def drop_schemas(conn: Connection) -> None:
+    """In the open transaction: nothing of ft is left."""
+    for name in schemas():
+        conn.execute(composed.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(composed.Identifier(name)))
 
 
 def begun(conn: Connection) -> Begun | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from ft.config import Config
+from ft.early import rest
 from ft.errors import FtError
 
 _FOLDER = Path(__file__).parent
@@ -68,6 +69,7 @@ def main() -> None:
     code: object = 0
     try:
         _speak()
+        rest()
         code = commands.main(prog_name="ft", standalone_mode=False)
     except click.ClickException as exc:
         exc.show()

@@ -14,8 +14,10 @@ def command(host: str, port: int) -> None:
     """Serve the read API over HTTP, in one process.
 
     It reads the schema `projection` of FT_POSTGRES (or of the servers that `ft up` left running) in the role
-    ft_api, and nothing else: no Kafka, no registry. It starts while the database is away and answers 503 until
-    it comes. Run several behind a load balancer to use more cores; they share nothing.
+    ft_api. Of FT_KAFKA and FT_SCHEMA_REGISTRY, where they are set, it only looks every few seconds whether they are
+    of the database's deployment, for /health/ready and the status page; without them it goes by what workers say.
+    It starts while the database is away and answers 503 until it comes. Run several behind a load balancer to use
+    more cores; they share nothing.
 
     \b
     Where to look, with the defaults:

@@ -9,6 +9,7 @@ import click
 from ft.cli.configured import configured
 from ft.cli.said import console, shown, table
 from ft.config import Config
+from ft.schemas.domains import declared
 from ft.telemetry.printable import printable
 
 if TYPE_CHECKING:
@@ -16,7 +17,19 @@ if TYPE_CHECKING:
 
 _HEX_BYTES = 256
 _TEXT_MAX = 2_000
-_CONSUMERS = click.Choice(["publisher", "normalize", "ledger", "project"])
+
+
+class _Consumer(click.ParamType):
+    """Who refuses records: the spine, and the domains that the settings name."""
+
+    name = "consumer"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        configured()
+        known = ["publisher", "normalize", "ledger", "project", *(c for d in declared() for c in d.consumers)]
+        if value not in known:
+            self.fail(f"expected one of {', '.join(known)}, got {value!r}", param, ctx)
+        return value
 
 
 @click.group(no_args_is_help=True)
@@ -40,7 +53,7 @@ def _filters(work: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option("--network", help="Letters of this network."),
         click.option("--reason", help="Letters with this reason, such as no_parent."),
-        click.option("--consumer", type=_CONSUMERS, help="Letters of this consumer."),
+        click.option("--consumer", type=_Consumer(), help="Letters of this consumer."),
     ):
         work = option(work)
     return work
@@ -105,6 +118,7 @@ def replay(ids: Sequence[int], consumer: str | None, reason: str | None, network
     ledger       closed if what it carried has come another way; else this says which command brings
                  it, and is to be asked again afterwards.
     project      The record stays in its topic; this says how to find out whether anything is missing.
+    a domain     As project.
 
     Exits 1 if a letter could not be replayed; it stays open.
     """

@@ -13,14 +13,17 @@ from typing import Any, Final, NoReturn, TypeVar
 
 T = TypeVar("T")
 _THREADS_S: Final = 1.0
+_TELLING: Final = "ft.telemetry.takeover"
 
 
 def at_once(number: int = signal.SIGINT, said: str = "ft: interrupted") -> NoReturn:
     """End this process now as one that a signal ended, after one line (none where ``said`` is empty)."""
-    from ft.telemetry.takeover import tell
+    if said and _TELLING in sys.modules:
+        from ft.telemetry.takeover import tell
 
-    if said:
         tell(said)
+    elif said:  # amid imports: this is not the time for more of them
+        print(said, file=sys.stderr)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(128 + number)

@@ -89,7 +89,7 @@ async def _noted(config: Config, network: Network, work: Coroutine[Any, Any, int
     from ft.streams.linking import FinalityContradicted
 
     try:
-        return await beside(config, work)
+        return await beside(config, work, network.slug if follow else None)
     except Exception as exc:
         if follow or isinstance(exc, FinalityContradicted):
             await asyncio.to_thread(failures.note, config, "ingest", network.slug, exc, process_name())

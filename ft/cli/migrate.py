@@ -34,7 +34,13 @@ def command() -> None:
         click.echo(f"database  applied {name}")
     for name in done.topics:
         click.echo(f"kafka     created {name}")
-    click.echo(f"registry  {len(done.subjects)} schemas registered")
+    if done.unasked:
+        click.echo(
+            f"registry  did not answer: {len(done.unasked)} of {len(done.subjects)} schemas have the ids that the "
+            "database keeps"
+        )
+    else:
+        click.echo(f"registry  {len(done.subjects)} schemas registered")
     prove_again(config, lambda text: click.echo(f"creations {text}"))
     with Said() as said:
         anew = announce_anew(config, said)

@@ -2,7 +2,8 @@
 
 import signal
 import sys
-from typing import Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,16 +12,36 @@ from ft.cli.ending import run
 from ft.cli.outcomes import tell
 from ft.cli.said import Said
 from ft.errors import FtError
+from ft.schemas.domains import Domain, declared
+
+if TYPE_CHECKING:
+    from ft.agents.rebuild.takeover import Kept
 
 EQUAL, DIFFERENT, CANNOT_RUN = 0, 1, 2
 
 
-@click.group(no_args_is_help=True)
+class _Rebuilds(click.Group):
+    """One command a domain beside the others; those of FT_DOMAINS are known once the settings are read."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*super().list_commands(ctx), *(domain.name for domain in declared())]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if (found := super().get_command(ctx, cmd_name)) is not None:
+            return found
+        with suppress(FtError):  # which the command says, if there is one
+            configured()
+        domain = next((domain for domain in declared() if domain.name == cmd_name), None)
+        return None if domain is None else _of(domain)
+
+
+@click.group(cls=_Rebuilds, no_args_is_help=True)
 def command() -> None:
     """Make projections, or a second ledger, once more from the log.
 
     \b
     ft rebuild project   everything that `project` keeps, from ledger.ownership_changed; then it is served
+    ft rebuild DOMAIN    everything that a domain keeps, in the same way
     ft rebuild ledger    a second ledger from the raw topics, compared with the one that is served, then deleted
 
     Both work in schemas of their own beside those that are served, while everything goes on. Ended in any way, the
@@ -42,13 +63,35 @@ def project() -> None:
     \b
     Reads: FT_KAFKA, FT_POSTGRES, FT_SCHEMA_REGISTRY (default: the servers of `ft up`), FT_TOPIC_PREFIX
     """
-    from ft.agents.rebuild.project import rebuild_project
+    from ft.agents.rebuild.takeover import PROJECT
+
+    _rebuild(PROJECT)
+
+
+def _of(domain: Domain) -> click.Command:
+    """``ft rebuild <domain>``"""
+
+    def rebuild() -> None:
+        from ft.agents.rebuild.takeover import kept_by
+
+        _rebuild(kept_by(domain))
+
+    told = (
+        f"Rebuild what {domain.name} keeps ({', '.join(domain.tables)}) from the first record of "
+        "ledger.ownership_changed, and serve it; see `ft rebuild project --help`. Nothing is announced again. "
+        "Exit code: 0 served; 1 not, the old is served."
+    )
+    return click.Command(domain.name, callback=rebuild, help=told, short_help=f"Everything that {domain.name} keeps.")
+
+
+def _rebuild(kept: "Kept") -> None:
+    from ft.agents.rebuild.domain import rebuild
 
     _end_in_order()
     with Said() as said:
-        done = run(rebuild_project(configured(), said))
+        done = run(rebuild(configured(), kept, said))
     click.echo(
-        f"served: {done.records:,} records, everything that project keeps; readers waited {done.locked_s:.2f} s "
+        f"served: {done.records:,} records, everything that {kept.name} keeps; readers waited {done.locked_s:.2f} s "
         f"at the {done.tries}. try"
     )
 

@@ -1,5 +1,7 @@
 """``ft reset``: Empty a deployment: its database, and its topics or all but the raw ones."""
 
+import sys
+
 import click
 
 from ft.cli.configured import configured
@@ -25,8 +27,10 @@ def command(keep: str, dry_run: bool, confirm: str | None) -> None:
                     ledger's topics are announced anew, in a new generation: subscribers begin again
     --keep topics   the database is emptied, Kafka is not touched: for `ft restore`, or another FT_TOPIC_PREFIX
 
-    Topics are deleted only where the topic system.deployment proves that they are those of this database. Dead letters
-    and quarantine go with the database. Asks for the deployment's id to be typed, unless --confirm gives it.
+    Topics are deleted only where the topic system.deployment proves that they are those of this database, and no worker
+    reads them. Where the database is lost, --keep raw takes an empty one: the topic says which deployment it was. Dead
+    letters and quarantine go with the database. Asks for the deployment's id to be typed, unless --confirm gives it.
+    Ended in any way, the same command goes on where it was.
 
     \b
     Reads: FT_POSTGRES, FT_KAFKA, FT_SCHEMA_REGISTRY (default: the servers of `ft up`), FT_TOPIC_PREFIX, FT_NETWORKS
@@ -37,26 +41,46 @@ def command(keep: str, dry_run: bool, confirm: str | None) -> None:
     with Said() as said:
         config = configured()
         with alone(config) as conn:
-            if reset.unfinished(conn):
+            if reset.unfinished(config, conn, keep):  # type: ignore[arg-type]
+                if dry_run:
+                    click.echo("emptied by a run that was ended before it was done: the same command goes on with it")
+                    return
+                after = reset.afterwards(config, keep)  # type: ignore[arg-type]
                 reset.go_on(config, conn)
             else:
                 found = reset.plan(config, conn, keep)  # type: ignore[arg-type]
                 _tell(found)
                 if dry_run:
                     return
-                typed = confirm or click.prompt("Type the deployment's id to delete all of that", err=True)
-                if typed != found.deployment:
+                if found.deployment and (typed := confirm or _typed()) != found.deployment:
                     raise ConfigError(f"expected {found.deployment}, got {typed!r:.80}. Nothing was changed.")
+                after = reset.afterwards(config, keep)  # type: ignore[arg-type]
                 reset.reset(config, conn, keep, found, said)  # type: ignore[arg-type]
-    click.echo("emptied: workers read the raw topics again" if keep == "raw" else "emptied: run `ft migrate`")
+        click.echo(f"emptied. {after}")
+
+
+def _typed() -> str:
+    """What somebody types. Raises UsageError where nobody can."""
+    click.echo("Type the deployment's id to delete all of that: ", nl=False, err=True)
+    line = sys.stdin.readline()
+    if not line:
+        click.echo(err=True)
+        raise click.UsageError("expected the deployment's id to be typed, or --confirm ID. Nothing was changed.")
+    return line.strip()
 
 
 def _tell(found: object) -> None:
     from ft.agents.recovery.reset import Plan
 
     assert isinstance(found, Plan)
-    click.echo(f"deployment {found.deployment}")
-    click.echo(f"database   {found.rows:,} rows of the journal, {found.bytes / 1e6:,.1f} MB: deleted")
+    if not found.deployment:
+        click.echo("database   names no deployment, and nothing was read into it: deleted")
+    else:
+        click.echo(f"deployment {found.deployment}")
+    if found.bytes:
+        click.echo(f"database   {found.rows:,} rows of the journal, {found.bytes / 1e6:,.1f} MB: deleted")
+    elif found.deployment:
+        click.echo("database   names no deployment: it is made anew as that of the topics")
     if found.letters:
         click.echo(f"           {found.letters:,} open dead letters (`ft dlq list`): deleted")
     for word, names in (("deleted", found.topics), ("kept", found.kept)):

@@ -27,7 +27,8 @@ def command(folder: Path | None, as_it_stands: bool) -> None:
     Workers, ingestion and API are stopped before, and started afterwards. What Kafka still has decides what happens:
 
     \b
-    all of it      the database is the older of the two: workers read again what came after the backup
+    all of it      the database is the older of the two: workers read again what came after the backup; where that is
+                   gone from ledger.normalized, from the first record of the raw topics
     nothing        topics are made anew and the journal (the ledger's events, in order) is announced from its first
                    row; what came after the backup is read again from the chain
     a part of it   refused: start Kafka with the data it had, or point FT_KAFKA at an empty cluster
@@ -55,6 +56,7 @@ def tell(done: "Done") -> None:
     """What was done, and what comes next."""
     said = {
         "older": "workers read again what Kafka has beyond the backup",
+        "reread": "workers read the raw topics again from their first records, and go on beyond the backup",
         "lost": "workers announce the journal from its first row on",
         "announce": "workers announce the journal from its first row on",
     }

@@ -16,14 +16,15 @@ _PIPELINE = "ft.cli.status_pipeline"
 
 @click.command()
 def command() -> None:
-    """Show the servers, with where their data and logs stand; then the pipeline, if they run."""
+    """Show the servers, with where their data and logs stand; then the pipeline, unless all of them are stopped."""
     config = configured()
     servers = embedded.describe(config)
     out = console()
     out.print(_table(servers))
-    all_up = all(server.state in ("running", "external") for server in servers)
-    # The pipeline's part shows itself: `show(config, console)` of its own module.
-    if all_up and importlib.util.find_spec(_PIPELINE) is not None:
+    some_run = any(server.state in ("running", "external") for server in servers)
+    # The pipeline's part shows itself: `show(config, console)` of its own module. It tells which server it has asked in
+    # vain; where none runs, none is missed.
+    if some_run and importlib.util.find_spec(_PIPELINE) is not None:
         importlib.import_module(_PIPELINE).show(config, out)
 
 

@@ -22,20 +22,23 @@ _TIMEOUT_S: Final = 5.0
 def attention_lines(config: Config) -> Iterator[str]:
     """A line a reason; nothing where nobody is needed. Raises psycopg.Error."""
     said: set[tuple[str, str | None]] = set()
-    for each in (*asked(config), *told(config)):
+    now = list(asked(config))
+    is_one = not any(each.reason in ("identity", "broker") for each in now)
+    for each in (*now, *told(config, is_one=is_one)):
         if (each.reason, each.network) not in said:
             said.add((each.reason, each.network))
             about = f" {shown(each.network)}" if each.network else ""
             yield f"[red]attention: {each.reason}{about}: {shown(each.detail)}[/]"
 
 
-def told(config: Config) -> list[Reason]:
-    """What the database tells."""
+def told(config: Config, *, is_one: bool = False) -> list[Reason]:
+    """What the database tells. ``is_one``: whether it is of one deployment with Kafka and the registry, as asked."""
     sql = load("api_status", LIVE)
     with psycopg.connect(config.postgres_as("ft_writer"), connect_timeout=int(_TIMEOUT_S)) as conn:
         (backlog,) = _rows(conn, sql["backlog"], BacklogRow)
         followers = _rows(conn, sql["followers"], FollowerRow)
-        return reasons(backlog, followers, _rows(conn, sql["failures"], FailureRow), errors=True)
+        failures = _rows(conn, sql["failures"], FailureRow)
+        return reasons(backlog, followers, failures, is_one=is_one, errors=True)
 
 
 def asked(config: Config) -> Iterable[Reason]:

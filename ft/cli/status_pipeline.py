@@ -14,10 +14,12 @@ from ft.cli.said import shown, table
 from ft.cli.status_attention import attention_lines
 from ft.cli.status_bulk import bulk_lines
 from ft.cli.status_contracts import contract_lines
-from ft.cli.status_proofs import LISTED_MAX, lacking_lines, lesser_lines, waiting_lines
+from ft.cli.status_proofs import LISTED_MAX, lacking_lines, lesser_lines, lost_lines, waiting_lines
 from ft.config import Config
+from ft.errors import ConfigError, FtError
 from ft.sql.queries import load
 from ft.streams.admin import Admin
+from ft.streams.deployment import require_one
 from ft.streams.topics import Topics
 
 _TIMEOUT_S: Final = 5.0
@@ -39,6 +41,7 @@ class Status:
     waits: Sequence[Row] = ()
     lacking: Sequence[Row] = ()
     lesser: Sequence[Row] = ()
+    lost: Sequence[Row] = ()
     bulk: Sequence[Row] = ()
     months: Sequence[Row] = ()
     building: Sequence[Row] = ()
@@ -51,15 +54,27 @@ def show(config: Config, console: Console) -> None:
     try:
         status = read(config)
     except psycopg.errors.UndefinedTable:
-        console.print("\nThe database is empty: run `ft migrate`, then `faust -A ft worker`.")
+        console.print(f"\n{_empty(config)}", markup=False, soft_wrap=True)
         return
     except psycopg.Error as exc:
-        console.print(f"\nPostgres does not tell of the pipeline: {exc}", markup=False)
+        console.print("\n[red]attention: database: Postgres does not tell of the pipeline:[/]", soft_wrap=True)
+        console.print(str(exc).strip(), markup=False, soft_wrap=True)
         return
     for line in lines(status):
         console.print(line)
     for line in attention_lines(config):
         console.print(line, soft_wrap=True)
+
+
+def _empty(config: Config) -> str:
+    """What helps: a migration, unless there are topics of a deployment whose database this is not."""
+    try:
+        require_one(config)
+    except ConfigError as exc:
+        return f"The database is empty: {shown(str(exc))}"
+    except FtError as exc:
+        return f"The database is empty, and whether there are topics of a deployment cannot be said: {shown(str(exc))}"
+    return "The database is empty: run `ft migrate`, then `faust -A ft worker`."
 
 
 def read(config: Config) -> Status:
@@ -85,6 +100,7 @@ def lines(status: Status) -> Iterable[str | Table]:
     yield from waiting_lines(status.waits)
     yield from lacking_lines(status.lacking)
     yield from lesser_lines(status.lesser)
+    yield from lost_lines(status.lost)
     if status.consumers:
         yield ""
         yield _consumers(status)

@@ -1,4 +1,4 @@
-"""What ``ft status`` says of blocks that cannot be had, and of those that are less proven than others."""
+"""What ``ft status`` says of blocks that cannot be had or read again, and of those that are less proven than others."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
@@ -25,6 +25,15 @@ def lacking_lines(rows: Sequence[Row]) -> Iterable[str]:
     for network, first, last in rows:
         blocks = f"block {first} lists" if first == last else f"blocks {first} to {last} list"
         yield f"{network}: {blocks} a state sync whose receipt no provider has; a follower asks again until it is final"
+
+
+def lost_lines(rows: Sequence[Row]) -> Iterable[str]:
+    """Lines from the query ``lost``."""
+    for topic, offset in rows:
+        yield (
+            f"{topic} begins at offset {offset:,}: what was read before was lost with an earlier Kafka. The journal "
+            "has it; `ft rebuild ledger` cannot read it again."
+        )
 
 
 def lesser_lines(rows: Sequence[Row]) -> Iterable[str]:

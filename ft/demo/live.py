@@ -1,10 +1,12 @@
 """The demo on a live node: its newest blocks, what moved in them, and the node's word on some owners."""
 
+import asyncio
 import json
+from contextlib import closing
 from dataclasses import replace
 from typing import Any, Final
 
-import httpx
+import aiohttp
 import psycopg
 from rich.console import Console
 from rich.table import Table
@@ -17,12 +19,14 @@ from ft.embedded.progress import Progress
 from ft.errors import ServerError
 from ft.networks import Network
 from ft.providers import require_http, variable
+from ft.streams.sources.evm.rpc import ProviderFailed, Reply, RpcClient, RpcError
 
 BLOCKS: Final = 20
 _INGEST_S: Final = 300.0
 _CAUGHT_UP_S: Final = 120.0
 _COLLECTIONS: Final = 10
 _ASKED: Final = 10
+_NODE_S: Final = 20.0
 _OWNER_OF: Final = "0x6352211e"  # ownerOf(uint256)
 
 _CAUGHT_UP: Final = """
@@ -50,10 +54,10 @@ def show(
     network: Network,
     console: Console,
 ) -> None:
-    """Ingest the node's last blocks and print what moved. Raises ServerError where a step fails."""
+    """Ingest the node's last blocks and print what moved. Raises ProviderFailed, ServerError where a step fails."""
     rpc = require_http(network, urls)[0]
     with progress.doing("asking the node for its head"):
-        head = int(_call(rpc, "eth_blockNumber"), 16)
+        head = asyncio.run(_head(rpc))
     low = max(head - BLOCKS + 1, 0)
     console.print(f"{network.slug}: blocks {low} to {head} from the node")
     command = (*FT, "ingest", network.slug, "--from", str(low), "--to", str(head))
@@ -70,53 +74,71 @@ def show(
                 timeout_s=_CAUGHT_UP_S,
                 children=[worker],
             )
-        reader = compare.Reader(url)
-        try:
-            busiest = [str(row[0]) for row in _rows(conn, _BUSIEST, network.slug, _COLLECTIONS)]
-            _table(reader, network.slug, busiest, console)
-        finally:
-            reader.close()
+        busiest = [str(row[0]) for row in _rows(conn, _BUSIEST, network.slug, _COLLECTIONS)]
+        if busiest:
+            _table(url, network.slug, busiest, console)
         with progress.doing("asking the contracts for owners"):
-            agreed, asked = _ask_owners(rpc, head, _rows(conn, _SAMPLE, network.slug, _ASKED))
-    if asked:
-        console.print(f"owners asked of the contracts at block {head}: {agreed} of {asked} agree")
-    else:
-        console.print("the node answered no eth_call: owners were not compared with the contracts")
+            sample = _rows(conn, _SAMPLE, network.slug, _ASKED)
+            agreed, asked = asyncio.run(_ask_owners(rpc, head, sample))
+    console.print(_outcome(low, head, moved=bool(busiest), sampled=len(sample), asked=asked, agreed=agreed))
 
 
-def _table(reader: compare.Reader, network: str, contracts: list[str], console: Console) -> None:
+def _outcome(low: int, head: int, *, moved: bool, sampled: int, asked: int, agreed: int) -> str:
+    """What came of it. ``sampled``: owners that could be asked for; ``asked``: those that a contract answered."""
+    if not moved:
+        return f"no NFT moved in blocks {low} to {head}"
+    if not sampled:
+        return "no ERC-721 token has an owner after these blocks: none was compared with its contract"
+    if not asked:
+        return "the node answered no eth_call: owners were not compared with the contracts"
+    return f"owners asked of the contracts at block {head}: {agreed} of {asked} agree"
+
+
+def _table(url: str, network: str, contracts: list[str], console: Console) -> None:
     table = Table(title=f"what moved most on {network}")
     for heading in ("collection", "standard", "known supply", "owners", "events"):
         table.add_column(heading)
-    for contract in contracts:
-        row = compare.collection_row(reader, network, contract, contract)
-        table.add_row(row.name, row.standard, row.supply, str(row.owners), str(row.transfers))
+    with closing(compare.Reader(url)) as reader:
+        for contract in contracts:
+            row = compare.collection_row(reader, network, contract, contract)
+            table.add_row(row.name, row.standard, row.supply, str(row.owners), str(row.transfers))
     console.print(table)
 
 
-def _ask_owners(rpc: str, head: int, sample: list[tuple[Any, ...]]) -> tuple[int, int]:
+async def _head(rpc: str) -> int:
+    """The node's newest block. Raises ProviderFailed."""
+    async with aiohttp.ClientSession() as session:
+        node = RpcClient(rpc, session, timeout_s=_NODE_S)
+        answer = await node.call("eth_blockNumber")
+    said = _text(answer)
+    try:
+        return int(said, 16)
+    except ValueError as exc:
+        got = answer if isinstance(answer, RpcError) else f"{said[:40]!r}"
+        raise ProviderFailed(f"{node.name}: expected a block number for eth_blockNumber, got {got}") from exc
+
+
+async def _ask_owners(rpc: str, head: int, sample: list[tuple[Any, ...]]) -> tuple[int, int]:
     """Compare some ERC-721 owners with what the contracts say at the same block: how many agree, of how many."""
     agreed = asked = 0
-    for contract, token_id, account in sample:
-        call = {"to": contract, "data": f"{_OWNER_OF}{int(token_id):064x}"}
-        try:
-            said = "0x" + _call(rpc, "eth_call", call, hex(head))[-40:]
-        except ServerError:
-            continue
-        asked += 1
-        agreed += said == account
+    async with aiohttp.ClientSession() as session:
+        node = RpcClient(rpc, session, timeout_s=_NODE_S)
+        for contract, token_id, account in sample:
+            call = {"to": contract, "data": f"{_OWNER_OF}{int(token_id):064x}"}
+            try:
+                said = _text(await node.call("eth_call", call, hex(head)))
+            except ProviderFailed:
+                continue
+            if said:
+                asked += 1
+                agreed += "0x" + said[-40:] == account
     return agreed, asked
 
 
-def _call(rpc: str, method: str, *params: Any) -> str:
-    request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}
-    try:
-        answer = httpx.post(rpc, json=request, timeout=20).raise_for_status().json()
-    except (httpx.HTTPError, json.JSONDecodeError) as exc:
-        raise ServerError(f"node {rpc}: expected an answer to {method}, got: {exc}") from exc
-    if not isinstance(answer, dict) or not isinstance(answer.get("result"), str):
-        raise ServerError(f"node {rpc}: expected a result for {method}, got: {answer}")
-    return str(answer["result"])
+def _text(answer: Reply) -> str:
+    """The text that a node answered; empty where it was something else."""
+    said = "" if isinstance(answer, RpcError) else json.loads(answer)
+    return said if isinstance(said, str) else ""
 
 
 def _rows(conn: psycopg.Connection[Any], query: str, *args: object) -> list[tuple[Any, ...]]:

@@ -1,6 +1,7 @@
 """The whole way of the data, shown: chain -> raw topic -> Faust -> Postgres -> API."""
 
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -16,8 +17,8 @@ from ft.demo import compare, live, stage
 from ft.demo.node import ReplayNode, replaying
 from ft.demo.recording import Recording, load_recording
 from ft.embedded.progress import Progress
-from ft.errors import ConfigError, ServerError
-from ft.networks import Network, load_networks
+from ft.errors import ServerError
+from ft.networks import Network
 from ft.streams.prepare import prepare
 
 Connection = psycopg.Connection[tuple[object, ...]]
@@ -37,19 +38,19 @@ _BEHIND: Final = """
 
 
 def demo(
-    config: Config, *, urls: tuple[str, ...] = (), network: str | None, console: Console, progress: Progress
+    config: Config, *, chosen: tuple[Network, tuple[str, ...]] | None, console: Console, progress: Progress
 ) -> None:
-    """Run the demo on the recorded chain, or on ``network`` read from the nodes at ``urls``.
+    """Run the demo on the recorded chain, or on the ``chosen`` live network, read from the nodes at its URLs.
 
-    Raises ConfigError for URLs that name no node, ServerError where a process fails or the result is not what the
-    contracts said.
+    Raises ProviderFailed where the node does not answer, ServerError where a process fails or the result is not what
+    the contracts said.
     """
     began = time.monotonic()
     missing = [name for name in ADDRESSES if name not in config.addresses]
     if missing or config.home.joinpath("servers.json").is_file():
         embedded.start(config, progress)
         config = Config.from_env()
-    networks_file = None if urls else Path(__file__).with_name("networks.toml")
+    networks_file = None if chosen else Path(__file__).with_name("networks.toml")
     with progress.doing("deleting what an earlier demo left"):
         config = stage.fresh(config, networks_file)
     with progress.doing("making tables, topics and schemas (`ft migrate`)"):
@@ -59,10 +60,9 @@ def demo(
     with children.running([worker]):
         with progress.doing("waiting for the API to answer"):
             _, url = stage.start_api(config)
-        if urls:
-            live.show(
-                config, worker, url, progress, urls=urls, network=_known(config, network or "polygon"), console=console
-            )
+        if chosen:
+            network, urls = chosen
+            live.show(config, worker, url, progress, urls=urls, network=network, console=console)
         else:
             _recorded(config, worker, url, console, progress)
         with progress.doing("stopping the worker"):
@@ -73,7 +73,8 @@ def demo(
 def _recorded(config: Config, worker: Child, url: str, console: Console, progress: Progress) -> None:
     recording = load_recording()
     with replaying(ReplayNode(recording)) as node, psycopg.connect(config.postgres, autocommit=True) as conn:
-        ingest = children.start(config, "demo-ingest", (*FT, "ingest", NETWORK, "--rpc", node.url, "--follow"))
+        alone = replace(config, rpc={})  # variables of networks that the demo's own file does not name are refused
+        ingest = children.start(alone, "demo-ingest", (*FT, "ingest", NETWORK, "--rpc", node.url, "--follow"))
         with children.running([ingest]):
             _walk(node, recording, conn, [worker, ingest], progress)
             with progress.doing("stopping the follower"):
@@ -83,13 +84,6 @@ def _recorded(config: Config, worker: Child, url: str, console: Console, progres
         _show(config, reader, recording, url, console, progress)
     finally:
         reader.close()
-
-
-def _known(config: Config, slug: str) -> Network:
-    networks = load_networks(config.networks_file)
-    if slug not in networks:
-        raise ConfigError(f"network: expected one of {', '.join(sorted(networks))}, got {slug!r}; see FT_NETWORKS")
-    return networks[slug]
 
 
 def _walk(node: ReplayNode, recording: Recording, conn: Connection, processes: list[Child], progress: Progress) -> None:

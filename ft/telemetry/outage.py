@@ -15,7 +15,12 @@ import structlog
 _AGAIN_S: Final = 60.0
 _SUSPECT_S: Final = 30.0
 """Whoever asks the server finds out within that time whether it is away."""
-_TROUBLE: Final = re.compile(r"connect|not ready|metadata|coordinator|time(d )?out|closed|overlapping|transport", re.I)
+_TROUBLE: Final = re.compile(
+    r"connect|not ready|metadata|coordinator|time(d )?out|closed|overlapping|transport"
+    r"|authenticat|handshake|\bsasl\b|\bssl\b",
+    re.I,
+)
+"""A login that is refused is asked for anew as often as a connection that is."""
 
 
 class Outage:

@@ -77,10 +77,13 @@ class Source(Protocol):
     async def marks(self) -> Marks:
         """Where the head and the finality marks are now."""
 
-    async def hashes(self, heights: Sequence[int], expected: Mapping[int, str] = ...) -> Mapping[int, str | None]:
+    async def hashes(
+        self, heights: Sequence[int], expected: Mapping[int, str] = ..., *, everyone: bool = False
+    ) -> Mapping[int, str | None]:
         """The canonical block's hash at each height; None where the node has no block.
 
-        ``expected``: what the caller believes; an answer against it is not taken from one provider alone.
+        ``expected``: what the caller believes; an answer against it is not taken from one provider alone. ``everyone``:
+        nor is one for it.
         """
 
     def blocks(self, first: int, last: int) -> AsyncIterator[Block]:

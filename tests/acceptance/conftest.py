@@ -1,23 +1,18 @@
 """A pipeline a test file, on a database, topics and a home of its own, for the networks that the file names."""
 
-import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import psycopg
 import pytest
-from psycopg import sql
 
 from ft.config import Config
-from ft.sql.databases import drop_database
 from tests.acceptance.chains import LiveChain
 from tests.acceptance.faults.world import SESSION_TIMEOUT_S, World
 from tests.acceptance.hostile.lives import Databases
 from tests.acceptance.pipeline import Pipeline, networks_file
-from tests.conftest import download_cache
+from tests.deployments import deployment
 from tests.devnet.contracts import Devnet
 from tests.devnet.node import Anvil
 
@@ -35,9 +30,8 @@ def world(config: Config, tmp_path: Path) -> Iterator[World]:
 @pytest.fixture
 def databases(world: World) -> Iterator[Databases]:
     """Others beside its own."""
-    made = Databases(world.config, [])
-    yield made
-    made.drop()
+    with ExitStack() as stack:
+        yield Databases(world.config, stack)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +40,7 @@ def pipeline(
 ) -> Iterator[Pipeline]:
     """Running; its networks are the built-in ones and the file's ``NETWORKS``."""
     folder = tmp_path_factory.mktemp("pipeline")
-    with deployment(servers, folder, request.module.NETWORKS) as fresh:
+    with pipeline_of(servers, folder, request.module.NETWORKS) as fresh:
         fresh.start()
         yield fresh
 
@@ -64,26 +58,15 @@ def live(pipeline: Pipeline) -> Iterator[Chains]:
 
 
 @contextmanager
-def deployment(servers: Mapping[str, str], folder: Path, networks: tuple[str, ...]) -> Iterator[Pipeline]:
-    """A deployment with a fresh database, not started; stopped and dropped afterwards."""
-    name = f"ft_acceptance_{secrets.token_hex(4)}"
-    admin = servers["FT_POSTGRES"]
-    with psycopg.connect(admin, autocommit=True) as conn:
-        conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    config = Config(
-        home=folder / "home",
-        cache=download_cache(),
-        addresses={**servers, "FT_POSTGRES": urlsplit(admin)._replace(path=f"/{name}").geturl()},
-        topic_prefix=f"a{secrets.token_hex(4)}.",
-        networks_file=networks_file(folder, networks),
-        log_format="json",
-    )
-    made = Pipeline(config)
-    try:
-        yield made
-    finally:
-        made.stop()
-        drop_database(admin, name)
+def pipeline_of(servers: Mapping[str, str], folder: Path, networks: tuple[str, ...]) -> Iterator[Pipeline]:
+    """A deployment with a fresh database, not started; stopped and deleted afterwards."""
+    file = networks_file(folder, networks)
+    with deployment(servers, folder / "home", networks_file=file, log_format="json") as config:
+        made = Pipeline(config)
+        try:
+            yield made
+        finally:
+            made.stop()
 
 
 @pytest.fixture

@@ -1,12 +1,10 @@
 """The whole pipeline as an operator runs it: worker, API and ingestion, each a process of its own, on one config."""
 
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +18,7 @@ from ft.config import Config
 from ft.networks import load_networks
 from ft.streams.prepare import prepare
 from ft.streams.topics import Topics
+from tests import api_process
 from tests.topic_ends import end_of, reader
 
 START_S: Final = 60.0
@@ -192,13 +191,8 @@ class Pipeline:
         return child
 
     def _start_api(self) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{port}"
-        api = children.start(self.config, "api", (*FT, "api", "--host", "127.0.0.1", "--port", str(port)))
+        self.url, api = api_process.start(self.config)
         self._others.append(api)
-        self.until(partial(_answers, self.url), "the API to answer", START_S, [api])
 
 
 def networks_file(folder: Path, networks: Sequence[str]) -> Path:
@@ -222,10 +216,3 @@ def with_start_block(config: Config, network: str, start_block: int) -> Config:
     path.write_text(re.sub(rf"^\[{network}\]$", f"[{network}]\nstart_block = {start_block}", text, flags=re.MULTILINE))
     assert load_networks(path)[network].start_block == start_block
     return replace(config, networks_file=path)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/health/ready", timeout=2).status_code == httpx.codes.OK
-    except httpx.HTTPError:
-        return False

@@ -8,7 +8,8 @@ from typing import Final
 import pytest
 
 from ft import children
-from ft.config import AGENTS, Config
+from ft.config import Config
+from ft.schemas.domains import SPINE
 from ft.streams.prepare import prepare
 from tests.bench.heads import TABLES, backlog, heads
 
@@ -23,7 +24,7 @@ def deployed(config: Config, tmp_path: Path) -> Config:
     """Two networks, topics of eight partitions."""
     networks = tmp_path / "networks.toml"
     networks.write_text(TABLES)
-    made = replace(config, networks_file=networks, partitions=8, log_format="json", agents=frozenset(AGENTS))
+    made = replace(config, networks_file=networks, partitions=8, log_format="json", agents=frozenset(SPINE))
     prepare(made)
     return made
 

@@ -28,7 +28,10 @@ NETWORK = "rebuilt"
 NETWORKS = (NETWORK, "idle")
 GIVE_UP_S = 150.0
 SCHEMAS = "SELECT count(*) FROM pg_namespace WHERE nspname ~ '_rebuild_'"
-TRIES = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ft rebuild' AND wait_event_type = 'Lock'"
+TRIES = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE application_name = 'ft rebuild' AND wait_event_type = 'Lock' AND datname = current_database()
+"""
 Running = subprocess.Popen[str]
 
 

@@ -44,7 +44,10 @@ _AT_ONCE = """
 CREATE TRIGGER wait_for_the_test AFTER UPDATE OF raw_offset ON ingest.tail FOR EACH ROW
 WHEN (NEW.network = '{network}' AND NEW.raw_offset IS NOT NULL) EXECUTE FUNCTION ingest.wait_for_the_test()
 """
-_WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %(key)s AND NOT granted"
+_WAITING = """
+    SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %(key)s AND NOT granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 _UNSENT = "SELECT height, hash FROM ingest.tail WHERE network = %(network)s AND raw_offset IS NULL"
 
 

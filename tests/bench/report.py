@@ -1,6 +1,6 @@
 """Figures -> lines for people; the last two are what the bench is for."""
 
-from ft.config import AGENTS
+from ft.schemas.domains import SPINE
 from tests.bench.bulk import BulkFigures
 from tests.bench.whole_way import Figures
 
@@ -12,7 +12,7 @@ def print_report(figures: Figures) -> None:
         f"\n{events} events in {figures.blocks} blocks, {figures.raw_bytes / events:.0f} bytes of raw record an event"
     )
     print(f"\n{'hop':<12}{'events/s':>10}{'us/event':>10}   (time at work, this hop alone)")
-    for agent in AGENTS:
+    for agent in SPINE:
         count, busy_s = figures.hops.get(agent, (0, 0.0))
         if count and busy_s:
             print(f"{agent:<12}{events / busy_s:>10.0f}{busy_s / events * 1e6:>10.1f}")
@@ -35,7 +35,7 @@ def print_bulk(figures: BulkFigures) -> None:
     """Print what a bulk backfill came to; the last line is what it is for."""
     events = figures.events
     print(f"\n{events} events in bulk: applied in {figures.applied_s:.1f} s, indexed {_after(figures):.1f} s later")
-    for agent in AGENTS:
+    for agent in SPINE:
         count, busy_s = figures.hops.get(agent, (0, 0.0))
         if count and busy_s:
             print(f"{agent:<12}{events / busy_s:>10.0f}{busy_s / events * 1e6:>10.1f}   (events/s, us/event at work)")

@@ -22,7 +22,7 @@ from typing import Final
 from ft import embedded
 from ft.cli.ending import at_once
 from ft.config import ADDRESSES, SERVERS, Config
-from tests.conftest import download_cache
+from tests.deployments import download_cache
 from tests.mutations.all import MUTATIONS
 from tests.mutations.mutation import CHECKOUT, Mutation
 

@@ -21,8 +21,8 @@ MUTATIONS: Final = (
     Mutation(
         name="debits-by-the-name-in-the-event",
         path="sql/api_lists.sql",
-        old="t.holder_before = k.account AND",
-        new='t."from" = k.account AND',
+        old="t.holder_before = ANY(",
+        new='t."from" = ANY(',
         tests=_FINALITY,
     ),
     Mutation(

@@ -50,16 +50,16 @@ MUTATIONS: Final = (
     ),
     Mutation(
         name="no-seq-check-in-project",
-        path="agents/project/hop.py",
-        old="        if said.seq is None or said.seq <= last_seq:\n",
-        new="        if said.seq is None:\n",
+        path="streams/worker/subscriber.py",
+        old="            if said.seq is None or said.seq <= last_seq:\n",
+        new="            if said.seq is None:\n",
         tests=(PROJECT,),
     ),
     Mutation(
         name="seq-check-of-project-lets-the-same-pass",
-        path="agents/project/hop.py",
-        old="        if said.seq is None or said.seq <= last_seq:\n",
-        new="        if said.seq is None or said.seq < last_seq:\n",
+        path="streams/worker/subscriber.py",
+        old="            if said.seq is None or said.seq <= last_seq:\n",
+        new="            if said.seq is None or said.seq < last_seq:\n",
         tests=(PROJECT,),
     ),
     Mutation(

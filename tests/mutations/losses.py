@@ -6,7 +6,9 @@ from tests.mutations.mutation import LEDGER_HOLDERS, Mutation
 
 GENERATIONS: Final = "tests/unit/streams/test_generations.py"
 LOST_LOG: Final = "tests/integration/ledger/test_lost_log.py"
-HEADS: Final = "tests/unit/agents/test_project_heads.py"
+HEADS: Final = "tests/unit/streams/worker/test_heads.py"
+FORGOTTEN: Final = "tests/integration/verify/test_forgotten.py"
+FORGETS: Final = "sql/migrations/0037_forgotten.sql"
 
 MUTATIONS: Final = (
     Mutation(
@@ -60,9 +62,51 @@ MUTATIONS: Final = (
     ),
     Mutation(
         name="the-head-is-that-of-the-branch-that-fell",
-        path="agents/project/heads.py",
+        path="streams/worker/heads.py",
         old=" or _is_of_another_branch(record, head):\n",
         new=":\n",
         tests=(HEADS,),
+    ),
+    Mutation(
+        name="the-journal-forgets-what-is-not-announced",
+        path=FORGETS,
+        old=" AND e.seq < c.seq\n",
+        new="\n",
+        tests=(FORGOTTEN,),
+    ),
+    Mutation(
+        name="what-the-journal-forgot-first-is-not-counted",
+        path=FORGETS,
+        old="seqs = f.seqs + excluded.seqs,",
+        new="seqs = excluded.seqs,",
+        tests=(FORGOTTEN,),
+    ),
+    Mutation(
+        name="what-was-forgotten-was-announced-anew",
+        path="sql/anew.sql",
+        old="WITH gone AS (UPDATE ledger.forgotten SET announced = 0)\n",
+        new="",
+        tests=(FORGOTTEN,),
+    ),
+    Mutation(
+        name="a-row-that-is-lost-besides-is-one-that-was-forgotten",
+        path="sql/verify.sql",
+        old="    WHERE (f.rows, f.seqs) IS DISTINCT FROM (coalesce(e.missing, 0), coalesce(e.missing_seqs, 0))\n",
+        new="    WHERE false\n",
+        tests=(FORGOTTEN,),
+    ),
+    Mutation(
+        name="a-forgotten-row-shifts-what-is-announced-anew",
+        path="agents/publish/publisher.py",
+        old="    return _stretch_key(row), row[0] - place\n",
+        new="    return _stretch_key(row), 0 * place\n",
+        tests=("tests/unit/agents/test_publish_stretches.py",),
+    ),
+    Mutation(
+        name="what-was-taken-back-was-no-block",
+        path="agents/recovery/lost.py",
+        old='        conn.execute(sql["note_taken_back"])\n',
+        new="",
+        tests=(LOST_LOG,),
     ),
 )

@@ -245,21 +245,21 @@ MUTATIONS: Final = (
     ),
     Mutation(
         name="a-head-counts-wherever-the-projections-are",
-        path="sql/project.sql",
+        path="sql/subscriber.sql",
         old=" AND coalesce(o.next_seq, 1) - 1 = h.after_seq",
         new="",
         tests=(PROJECT_HEADS,),
     ),
     Mutation(
         name="a-head-that-waits-is-forgotten",
-        path="agents/project/heads.py",
+        path="streams/worker/heads.py",
         old="    ahead = dict(ledger)\n",
         new="    ahead: dict[str, LedgerHead] = {}\n",
         tests=(PROJECT_HEADS,),
     ),
     Mutation(
         name="an-old-head-replaces-a-newer-one",
-        path="sql/project.sql",
+        path="sql/subscriber.sql",
         old="WHERE h.told_seq < excluded.told_seq\n",
         new="",
         tests=(PROJECT_HEADS,),
@@ -386,8 +386,8 @@ MUTATIONS: Final = (
     Mutation(
         name="a-balance-whose-place-is-not-known-is-in-order",
         path="agents/ledger/owners.py",
-        old="        owned.below |= {(network, contract) for network, contract in undated}\n",
-        new="        assert undated is not None\n",
+        old="        owned.below |= await stand(conn, sorted(unsure))\n",
+        new="        await stand(conn, sorted(unsure))\n",
         tests=(LEDGER_BARE,),
     ),
     Mutation(
@@ -559,5 +559,19 @@ MUTATIONS: Final = (
         old="    await _put_late_seqs(conn, posting)\n",
         new="",
         tests=("tests/integration/ledger/test_ledger.py",),
+    ),
+    Mutation(
+        name="what-lies-below-the-newest-events-of-an-account-is-not-there",
+        path="agents/ledger/balances.py",
+        old="        return self.whole or (self.lowest is not None and self.lowest < block)\n",
+        new="        return self.whole or self.lowest is not None\n",
+        tests=("tests/unit/agents/test_balances.py", "tests/integration/ledger/test_balances.py"),
+    ),
+    Mutation(
+        name="what-needs-longer-is-given-it-once",
+        path="streams/checkpoint.py",
+        old="now - self._raised_at >= CALM_S and ",
+        new="",
+        tests=("tests/integration/worker/test_checkpoint.py",),
     ),
 )

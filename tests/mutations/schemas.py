@@ -8,7 +8,7 @@ MUTATIONS: Final = (
     Mutation(
         name="a-registry-may-say-something-else",
         path="streams/identity.py",
-        old="    if registry.different:  # 4\n",
+        old="    if registry.different:  # 5\n",
         new="    if False:\n",
         tests=(IDENTITY,),
     ),

@@ -6,6 +6,7 @@ from tests.mutations.mutation import Mutation
 
 _KEEPING_UP: Final = ("tests/unit/sources/test_keeping_up.py",)
 _OUTSIDE: Final = ("tests/unit/sources/test_outside_receipts.py",)
+_PROVIDERS: Final = ("tests/integration/ingest/test_providers.py",)
 _ODD: Final = ("tests/integration/ingest/test_odd_nodes.py",)
 
 MUTATIONS: Final = (
@@ -89,5 +90,33 @@ MUTATIONS: Final = (
         old="spent = {what: s - before.get(what, 0.0) for",
         new="spent = {what: s for",
         tests=("tests/unit/streams/test_limiting.py",),
+    ),
+    Mutation(
+        name="a-block-that-does-not-fit-asks-the-first-provider-alone",
+        path="streams/follow.py",
+        old="                plan = await self._plan(everyone=True)\n",
+        new="                plan = await self._plan()\n",
+        tests=_PROVIDERS,
+    ),
+    Mutation(
+        name="what-becomes-final-is-asked-of-the-first-provider-alone",
+        path="streams/follow.py",
+        old="self._ask_hashes(ends, everyone=True)",
+        new="self._ask_hashes(ends)",
+        tests=_PROVIDERS,
+    ),
+    Mutation(
+        name="everyone-is-asked-and-the-first-believed",
+        path="streams/sources/evm/source.py",
+        old="            if disputed := [*denied, *parted]:\n",
+        new="            if disputed := [*denied, *parted[:0]]:\n",
+        tests=("tests/unit/sources/test_faulty_providers.py",),
+    ),
+    Mutation(
+        name="one-that-stands-still-is-asked-first",
+        path="streams/sources/evm/provider.py",
+        old="provider.trust.wait_s() > 0, provider.left_out, behind, slow\n",
+        new="provider.trust.wait_s() > 0, False, behind, slow\n",
+        tests=("tests/unit/sources/test_faulty_providers.py",),
     ),
 )

@@ -37,7 +37,7 @@ MUTATIONS: Final = (
     Mutation(
         name="a-turn-that-is-too-long-keeps-others-waiting",
         path="streams/app.py",
-        old="        channel.maxsize = 2 * bundles + most_of_a_turn(bundle)\n",
+        old="        channel.maxsize = _ON_THE_WAY_MAX\n",
         new="        channel.maxsize = 2 * bundles\n",
         tests=(QUEUES,),
     ),
@@ -75,6 +75,13 @@ MUTATIONS: Final = (
         old="        is_alone = not any(heads - {raw.network} for raw in paced)\n",
         new="        is_alone = False\n",
         tests=(HOLDING,),
+    ),
+    Mutation(
+        name="what-is-held-back-is-not-looked-after",
+        path="streams/holding.py",
+        old=" or not self._rooms[raw.topic].is_open()\n",
+        new="\n",
+        tests=("tests/integration/worker/test_holding.py",),
     ),
     Mutation(
         name="a-head-behind-a-backlog-is-not-seen",
@@ -145,6 +152,27 @@ MUTATIONS: Final = (
         old="        if not found.announced:\n",
         new="        if True:\n",
         tests=(IDENTITY,),
+    ),
+    Mutation(
+        name="an-older-dump-is-the-database-too",
+        path="streams/identity.py",
+        old="    _check_announced(found)  # 4\n",
+        new="",
+        tests=(IDENTITY,),
+    ),
+    Mutation(
+        name="the-api-believes-what-a-server-says-for-a-moment",
+        path="api/identity.py",
+        old="not self.is_one or self._wrong >= BELIEVED",
+        new="True",
+        tests=("tests/integration/api/test_identity.py",),
+    ),
+    Mutation(
+        name="a-stray-worker-makes-the-api-unready",
+        path="api/attention.py",
+        old=" and not (is_one and row.kind == _OTHER)\n",
+        new="\n",
+        tests=("tests/unit/api/test_attention.py",),
     ),
     Mutation(
         name="any-prefix-may-have-the-database",

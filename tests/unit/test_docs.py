@@ -92,6 +92,17 @@ def test_every_python_example_compiles(path: Path) -> None:
         compile(body, short(path), "exec")
 
 
+def test_the_guide_to_a_domain_shows_what_the_sample_is() -> None:
+    def lines(text: str) -> str:
+        return "\n".join(line.strip() for line in text.splitlines() if line.strip())
+
+    sample = lines((CHECKOUT / "tests" / "sample_domain" / "__init__.py").read_text())
+    shown = blocks((CHECKOUT / "docs" / "adding-a-domain.md").read_text(), "python")
+
+    assert len(shown) >= 3
+    assert [block for block in shown if lines(block) not in sample] == []
+
+
 def test_every_command_is_in_the_table_of_operating() -> None:
     assert isinstance(commands, Group)
     listed = set(names(section(page("operating.md"), "## Start order")))

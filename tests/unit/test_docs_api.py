@@ -2,18 +2,21 @@
 
 import json
 import re
-from typing import Any, get_args, get_type_hints
+from functools import reduce
+from typing import Any, cast, get_args, get_type_hints
 
+import httpx
 from msgspec.structs import replace
 
 from ft.api.answers import AssetAnswer, Integrity
 from ft.api.attention import WORDS
 from ft.api.freshness import AsOf
 from ft.api.integrity import REASONS, judge
-from ft.api.main import framework
+from ft.api.main import build, framework
 from ft.api.observe import ApiMetrics
 from ft.api.parameters import LIMIT_DEFAULT, LIMIT_MAX
 from ft.api.rows import GroundsRow
+from tests.unit.api.test_transfers import Ledger
 from tests.unit.pages import CHECKOUT, blocks, names, page, rows, section
 
 _CODE = re.compile(r'(?:Problem\(\s*(\d{3}),\s*|not_found\(\s*|_refused\(\s*)"([a-z_]+)"')
@@ -23,6 +26,7 @@ PROVEN = GroundsRow(
     contract_contradicts=False,
     gapless=True,
     quarantined=False,
+    not_listed=False,
     out_of_order=False,
     implicit=False,
     reasons="",
@@ -32,6 +36,7 @@ HELD: dict[str, dict[str, Any]] = {
     "contradiction": {"contradicted": True},
     "blocks_missing": {"gapless": False},
     "quarantine": {"quarantined": True},
+    "not_listed": {"not_listed": True},
     "contract_contradicts": {"contract_contradicts": True},
     "order": {"out_of_order": True},
     "implicit": {"implicit": True},
@@ -68,6 +73,44 @@ def test_every_filter_of_transfers_is_named() -> None:
 
     (row,) = [row for row in rows(page("api.md")) if row[0] == "`/api/v1/transfers`"]
     assert set(re.findall(r"`(\w+)`", row[1])) == filters
+
+
+_WHOLE = {"0x…00": "0x" + "b0" * 20, "0x…": "0x" + "a0" * 20, "0:00…": "0:" + "00" * 32, "EQAA…": "EQ" + "A" * 46}
+"""What the page shortens."""
+
+
+async def test_what_openapi_cannot_say_is_as_it_describes_and_refused_as_the_page_says() -> None:
+    paths, app = openapi()["paths"], build(Ledger([]))
+    told = [row for row in rows(section(page("api.md"), "## What OpenAPI cannot say")) if row[1]]
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=cast(Any, app)), base_url="http://ft") as client:
+        for _, request, expected in told:
+            url, *headers = re.findall(
+                r"`([^`]+)`", reduce(lambda text, pair: text.replace(*pair), _WHOLE.items(), request)
+            )
+            sent = dict(header.split(": ") for header in headers)
+            answer = await client.get(url, headers=sent)
+
+            assert f"{answer.status_code} `{answer.json()['code']}`" == expected, url
+            assert _not_described(paths, httpx.URL(url), sent) == [], url
+
+
+def _not_described(paths: dict[str, Any], url: httpx.URL, headers: dict[str, str]) -> list[str]:
+    """Values that the document does not take, each parameter by itself."""
+    [(template, found)] = [
+        (template, found)
+        for template in paths
+        if (found := re.fullmatch(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", template), url.path))
+    ]
+    sent = {**found.groupdict(), **url.params, **headers}
+    known = {each["name"]: each for each in paths[template]["get"]["parameters"]}
+    needed = [name for name, each in known.items() if each["required"] and name not in sent]
+    return needed + [
+        name
+        for name, value in sent.items()
+        if name not in known
+        or not re.search(known[name]["schema"].get("pattern", ""), value)
+        or value not in known[name]["schema"].get("enum", [value])
+    ]
 
 
 def test_the_example_of_an_answer_has_fields_that_exist() -> None:

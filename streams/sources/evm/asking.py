@@ -88,7 +88,7 @@ class Asking:
         chosen = await self._providers.ask(
             _named(heights), work, block=heights[0], height=heights[-1], worth=_worth, enough=enough
         )
-        chosen = _best(chosen, said.values())
+        chosen = _best(_trusted(chosen, said), said.values())
         self._compare(chosen, said, every)
         fewer = {id(each.block): each for asked in every.values() for each in asked.fewer}
         if fewer:
@@ -168,6 +168,20 @@ def _worth(blocks: Sequence[Block]) -> tuple[int, ...]:
     """How many, then how well proven they are together."""
     each = [worth(block.proof, block.reasons) for block in blocks]
     return len(blocks), *(sum(column) for column in zip(*each, strict=True))
+
+
+def _trusted(chosen: list[Block], said: Mapping[Provider, list[Block]]) -> list[Block]:
+    """The chosen ones; where they are of one who is not believed now, and others have other blocks, these, though they
+    are fewer."""
+    if any(blocks is chosen and provider.trust.wait_s() <= 0 for provider, blocks in said.items()):
+        return chosen
+    hashes = {block.height: block.hash for block in chosen}
+    others = [
+        blocks
+        for provider, blocks in said.items()
+        if provider.trust.wait_s() <= 0 and any(hashes.get(b.height, b.hash) != b.hash for b in blocks)
+    ]
+    return max(others, key=_worth, default=chosen)
 
 
 def _better(block: Block) -> tuple[int, ...]:

@@ -135,7 +135,6 @@ class Survey:
         self._stuck_s = max(_STUCK_S, _STUCK_BLOCKS * network.block_time_s)
         self._tasks: dict[Provider, asyncio.Task[None]] = {}
         self._told: dict[Provider, Told] = {}
-        self._out: frozenset[str] = frozenset()
 
     async def close(self) -> None:
         """Ask no longer."""
@@ -154,10 +153,6 @@ class Survey:
                 return self._agreed(known)
             if not self._tasks:
                 await self._providers.pause(rounds)
-
-    def left_out(self, provider: Provider) -> bool:
-        """Whether its head stood still while another's moved, when somebody looked last."""
-        return provider.name in self._out
 
     def _ask(self) -> None:
         """Whoever may be asked and is not being asked."""
@@ -199,8 +194,8 @@ class Survey:
         return [told for told in known if told.sealed] or known
 
     def _agreed(self, known: Sequence[Told]) -> Marks:
-        out = frozenset(told.provider for told in known if stuck(told, known, self._stuck_s))
-        for name in out - self._out:
-            log.warning("provider stands still", network=self._network.slug, provider=name, left_out=True)
-        self._out = out
+        for provider, told in self._told.items():
+            before, provider.left_out = provider.left_out, told in known and stuck(told, known, self._stuck_s)
+            if provider.left_out and not before:
+                log.warning("provider stands still", network=self._network.slug, provider=provider.name, left_out=True)
         return agreed(known, self._stuck_s)

@@ -62,6 +62,8 @@ class Provider:
     """Block tags that it has answered."""
     head: int = -1
     """The highest block that it has told of."""
+    left_out: bool = False
+    """Its head stands still while another's moves."""
     _checked_at: float = float("-inf")
     _took_s: float = 0.0
     _took_at: float = float("-inf")
@@ -149,6 +151,11 @@ class Provider:
         known = self._took_s if now - self._took_at < _FORGET_S else 0.0
         return max(known, now - min(self._waiting, default=now))
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether it takes two seconds, or lets somebody wait for so long now."""
+        return self.took_s() > SLOW_S
+
     @contextmanager
     def _timed(self) -> Iterator[None]:
         began = self.clock()
@@ -163,17 +170,18 @@ class Provider:
 
 
 def in_order(providers: Sequence[Provider], height: int | None = None) -> list[Provider]:
-    """Who is asked first: 1. who is believed, 2. who has come as far as ``height``, 3. who is not slow; then as given.
+    """Who is asked first: 1. who is believed, 2. whose head moves, 3. who has come as far as ``height``, 4. who is not
+    slow; then as given.
 
     Slow is who takes two seconds, and four times as long as the quickest.
     """
     took = {provider: provider.took_s() for provider in providers}
     quickest = min(took.values(), default=0.0)
 
-    def later(provider: Provider) -> tuple[bool, bool, bool]:
+    def later(provider: Provider) -> tuple[bool, bool, bool, bool]:
         behind = height is not None and 0 <= provider.head < height
         slow = took[provider] > max(SLOW_S, _SLOW_FACTOR * quickest)
-        return provider.trust.wait_s() > 0, behind, slow
+        return provider.trust.wait_s() > 0, provider.left_out, behind, slow
 
     return sorted(providers, key=later)
 

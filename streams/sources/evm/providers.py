@@ -23,7 +23,7 @@ from ft.errors import ConfigError, FtError
 from ft.streams.sources import SourceError, SourceUnavailable, SourceUnripe
 from ft.streams.sources.evm.answers import ProofError
 from ft.streams.sources.evm.limits import Clock, backoff_s
-from ft.streams.sources.evm.provider import NodeRefused, NotYet, Provider, Sleep, Unripe, WrongChain, in_order
+from ft.streams.sources.evm.provider import SLOW_S, NodeRefused, NotYet, Provider, Sleep, Unripe, WrongChain, in_order
 from ft.streams.sources.evm.rpc import ProviderFailed
 
 T = TypeVar("T")
@@ -145,15 +145,25 @@ class Providers:
                 return max(meagre, key=worth)
             await self.pause(rounds)
 
-    async def each(self, what: str, work: Work[T]) -> dict[Provider, T]:
-        """What every node says that may be asked and answers, side by side. Raises nothing."""
-        asked = [provider for provider in self.all if provider.breaker.allow()]
-        tries = (self.one(provider, what, work) for provider in asked)
-        found = await asyncio.gather(*tries, return_exceptions=True)
-        for said in found:
-            if isinstance(said, BaseException) and not isinstance(said, _SAID):
-                raise said
-        return {p: said for p, said in zip(asked, found, strict=True) if not isinstance(said, BaseException)}
+    async def each(self, what: str, work: Work[T], *, quick: bool = False) -> dict[Provider, T]:
+        """What every node says that may be asked and answers, side by side. Raises nothing.
+
+        ``quick``: but for those that are slow now; they would hold up the others.
+        """
+        asked = [provider for provider in self.all if not (quick and provider.is_slow) and provider.breaker.allow()]
+        tries = {provider: asyncio.create_task(self.one(provider, what, work)) for provider in asked}
+        if not tries:
+            return {}
+        try:
+            await asyncio.wait(tries.values(), timeout=SLOW_S if quick else None)
+        finally:
+            late = [task for task in tries.values() if task.cancel()]
+            await asyncio.gather(*late, return_exceptions=True)
+        found = {provider: task for provider, task in tries.items() if not task.cancelled()}
+        for task in found.values():
+            if (error := task.exception()) is not None and not isinstance(error, _SAID):
+                raise error
+        return {provider: task.result() for provider, task in found.items() if task.exception() is None}
 
     async def one(self, provider: Provider, what: str, work: Work[T]) -> T:
         """One node's try, and what it means for its breakers.

@@ -70,31 +70,43 @@ class EvmSource:
         self._head_seen, self._asking.finalized = marks.head, marks.finalized
         return marks
 
-    async def hashes(self, heights: Sequence[int], expected: Mapping[int, str] = NOTHING) -> Mapping[int, str | None]:
-        """By the first provider that answers; where that denies what is expected, by most of them. SourceError."""
+    async def hashes(
+        self, heights: Sequence[int], expected: Mapping[int, str] = NOTHING, *, everyone: bool = False
+    ) -> Mapping[int, str | None]:
+        """By the first provider that answers; where that denies what is expected, by most of them. SourceError.
+
+        ``everyone``: all are asked, but for those that are slow now, and most of them decide where they differ.
+        """
         found: dict[int, str | None] = {}
+        several = len(self._providers.all) > 1
         for at in range(0, len(heights), _HASHES_MAX):
             asked = heights[at : at + _HASHES_MAX]
             work = partial(hashes_of, self._network, heights=asked)
-            said = await self._providers.ask(
-                "block hashes",
-                work,
-                block=min(asked),
-                height=max(asked),
-                enough=lambda got: got.known and (got.sealed_all or not self._asking.sealable),
-                worth=lambda got: (got.count, got.sealed_all),
-            )
-            if denied := [h for h in asked if said.hashes[h] not in (None, expected.get(h, said.hashes[h]))]:
-                said = await self._most_say(said, work, min(denied))
+            every = await self._providers.each("block hashes", work, quick=True) if everyone and several else {}
+            said = max(every.values(), key=_worth) if every else await self._first_says(work, asked)
+            denied = [h for h in asked if said.hashes[h] not in (None, expected.get(h, said.hashes[h]))]
+            if denied and several:
+                every = await self._providers.each("block hashes", work)
+            parted = [h for h in asked if len({s.hashes[h] for s in every.values()} - {None}) > 1]
+            if disputed := [*denied, *parted]:
+                said = self._most_say(said, every, min(disputed))
             found |= said.hashes
         return found
 
-    async def _most_say(self, said: Hashes, work: Work[Hashes], disputed: int) -> Hashes:
+    async def _first_says(self, work: Work[Hashes], heights: Sequence[int]) -> Hashes:
+        return await self._providers.ask(
+            "block hashes",
+            work,
+            block=min(heights),
+            height=max(heights),
+            enough=lambda got: got.known and (got.sealed_all or not self._asking.sealable),
+            worth=_worth,
+        )
+
+    def _most_say(self, said: Hashes, answers: Mapping[Provider, Hashes], disputed: int) -> Hashes:
         """The answer that most providers share at a height; of as many, that of the highest head. Others lose trust."""
-        if len(self._providers.all) == 1:
-            return said
-        every = {p: s for p, s in (await self._providers.each("block hashes", work)).items() if s.hashes[disputed]}
-        voting = {p: s for p, s in every.items() if not self._survey.left_out(p)} or every
+        every = {p: s for p, s in answers.items() if s.hashes[disputed]}
+        voting = {p: s for p, s in every.items() if not p.left_out} or every
         voting = {p: s for p, s in voting.items() if s.sealed[disputed]} or voting
         if not voting:
             return said
@@ -184,6 +196,10 @@ class EvmSource:
         except SourceError as exc:
             return _Chunk(blocks, is_short=True, error=exc)
         return _Chunk(blocks, is_short=len(blocks) < len(heights))
+
+
+def _worth(hashes: Hashes) -> tuple[int, bool]:
+    return hashes.count, hashes.sealed_all
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,11 +28,15 @@ SELECT count(*) FROM (
     SELECT sum(CASE op WHEN 'apply' THEN 1 ELSE -1 END) AS live FROM ledger.events WHERE op IN ('apply', 'revert')
     GROUP BY network, tx_hash, contract, topic0, n, sub_index) t WHERE live NOT IN (0, 1)
 """
+# What is missing is what the journal has forgotten: rows of kind finality, which the model knows nothing of.
 _SEQ: Final = """
-SELECT e.partition, min(seq), max(seq), count(*), count(DISTINCT seq), o.next_seq
-FROM ledger.events e JOIN system.partition_owner o ON o.consumer = 'ledger' AND o.partition = e.partition
-GROUP BY e.partition, o.next_seq HAVING (min(seq), max(seq), count(*)) <> (1, o.next_seq - 1, count(DISTINCT seq))
-    OR max(seq) <> count(*)
+SELECT e.partition, min(seq), max(seq), count(*), count(DISTINCT seq), o.next_seq, max(f.rows)
+FROM ledger.events e
+JOIN system.partition_owner o ON o.consumer = 'ledger' AND o.partition = e.partition
+LEFT JOIN ledger.forgotten f ON f.partition = e.partition
+GROUP BY e.partition, o.next_seq HAVING (max(seq), count(*)) <> (o.next_seq - 1, count(DISTINCT seq))
+    OR max(seq) <> count(*) + coalesce(max(f.rows), 0)
+    OR max(seq)::numeric * (max(seq) + 1) / 2 <> sum(seq) + coalesce(max(f.seqs), 0)
 """
 _PROJECTED: Final = """
 SELECT contract, token_id::text, account, quantity::text FROM projection.holdings

@@ -10,16 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import psycopg
 import pytest
-from psycopg import sql
 
 from ft.config import Config
-from ft.sql.databases import drop_database
 from tests.acceptance.faults.report import Summary
 from tests.acceptance.faults.world import World
+from tests.deployments import deployment
 
 _SUMMARY = pytest.StashKey[Summary]()
 
@@ -79,17 +76,14 @@ def another(servers: Mapping[str, str], world: World, tmp_path: Path) -> Iterato
     with ExitStack() as stack:
 
         def make() -> Config:
-            name, admin = f"ft_test_{secrets.token_hex(6)}", servers["FT_POSTGRES"]
-            with psycopg.connect(admin, autocommit=True) as conn:
-                conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-            stack.callback(drop_database, admin, name)
-            home = tmp_path / name
+            folder = tmp_path / secrets.token_hex(4)
+            made = stack.enter_context(deployment(servers, folder))
             return replace(
                 world.config,
-                home=home,
-                networks_file=tmp_path / f"{name}.toml",
-                addresses={**servers, "FT_POSTGRES": urlsplit(admin)._replace(path=f"/{name}").geturl()},
-                topic_prefix=f"t{secrets.token_hex(4)}.",
+                home=folder,
+                networks_file=folder.with_suffix(".toml"),
+                addresses=made.addresses,
+                topic_prefix=made.topic_prefix,
             )
 
         yield make

@@ -3,7 +3,6 @@ stopped while they do. Which fault comes when, and whom it meets, comes from the
 """
 
 import signal
-import socket
 import time
 import urllib.request
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from tests.acceptance.faults.recovery import Monitor, Recovery
 from tests.acceptance.faults.strikes import BACKFILL, FOLLOWER, KINDS, STOPPED_SESSIONS, Part, Strikes
 from tests.acceptance.faults.supervisor import Supervisor
 from tests.acceptance.faults.world import NETWORK, World
+from tests.api_process import free_port
 from tests.synthetic import node
 from tests.synthetic.script import Script
 
@@ -58,7 +58,7 @@ class Soak:
 
         The two read some heights both.
         """
-        file, port = folder / "chain.json.gz", _free_port()
+        file, port = folder / "chain.json.gz", free_port()
         node.write(self.script.recording, file)
         self.url = f"http://127.0.0.1:{port}"
         options = ("--port", str(port), "--over-s", f"{self.over_s:g}")
@@ -123,9 +123,3 @@ class Soak:
         with suppress(OSError), urllib.request.urlopen(request, timeout=10) as response:
             return str(msgspec.json.decode(response.read())["result"]["hash"])
         return None
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

@@ -14,6 +14,7 @@ import psycopg
 from ft import children
 from ft.children import Child
 from ft.config import Config
+from tests.acceptance.faults.standing import standing
 
 EXITS_MAX: Final = 12
 _POLL_S: Final = 0.1
@@ -82,9 +83,9 @@ class Supervisor:
         return {worker.process.pid for worker in self.workers.values() if worker.running}
 
     def until(self, condition: Callable[[], bool], what: str, within_s: float) -> None:
-        """Wait for a condition, tending; fails with the ends of the logs."""
+        """Wait for a condition, tending; fails with where the deployment stands and the ends of the logs."""
         if not self.comes_true(condition, within_s):
-            raise AssertionError(f"waited {within_s:.0f} s for {what}{self.log_ends()}")
+            raise AssertionError(f"waited {within_s:.0f} s for {what}{standing(self.config)}{self.log_ends()}")
 
     def comes_true(self, condition: Callable[[], bool], within_s: float) -> bool:
         """Tend until the condition holds, or the time is over. While the database is away nothing holds."""

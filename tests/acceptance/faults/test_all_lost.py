@@ -18,7 +18,7 @@ from tests.acceptance.faults.supervisor import supervised
 from tests.acceptance.faults.world import NETWORK, SESSION_TIMEOUT_S, World
 from tests.acceptance.recovery.commands import ft
 from tests.acceptance.recovery.subscribers import Reader, require_held, require_taken_back
-from tests.conftest import download_cache
+from tests.deployments import download_cache
 from tests.synthetic.script import script
 
 EVENTS: Final = {True: 200_000, False: 10_000}

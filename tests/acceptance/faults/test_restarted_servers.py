@@ -1,16 +1,12 @@
 """Postgres, Kafka and the registry go away in the middle and come back: the workers go on, or end and are restarted."""
 
-import secrets
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
-import psycopg
 import pytest
-from psycopg import sql
 
 from ft import embedded
 from ft.config import Config
@@ -19,7 +15,7 @@ from tests.acceptance.faults.outage import away, caught_up, committed, see_work,
 from tests.acceptance.faults.report import Summary
 from tests.acceptance.faults.supervisor import Feeder, supervised
 from tests.acceptance.faults.world import NETWORK, SESSION_TIMEOUT_S, World
-from tests.conftest import download_cache
+from tests.deployments import deployment, download_cache
 from tests.synthetic.rawlog import written
 
 SEED: Final = 20260104
@@ -69,23 +65,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Config]:
 @pytest.fixture
 def own(home: Config, tmp_path: Path) -> Iterator[World]:
     """A deployment on them, with a database and topics of its own."""
-    servers = embedded.start(home)
-    name = f"ft_{secrets.token_hex(4)}"
-    with psycopg.connect(servers.postgres, autocommit=True) as conn:
-        conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    url = urlsplit(servers.postgres)._replace(path=f"/{name}").geturl()
-    made = World(
-        replace(
-            servers,
-            home=tmp_path / "home",
-            addresses={**servers.addresses, "FT_POSTGRES": url},
-            networks_file=tmp_path / "networks.toml",
-            topic_prefix=f"{name}.",
-            session_timeout_s=SESSION_TIMEOUT_S,
-        )
-    )
-    yield made
-    made.close()
+    addresses, networks = embedded.start(home).addresses, tmp_path / "networks.toml"
+    with deployment(
+        addresses, tmp_path / "home", networks_file=networks, session_timeout_s=SESSION_TIMEOUT_S
+    ) as config:
+        made = World(config)
+        yield made
+        made.close()
 
 
 @pytest.mark.timeout(1200)

@@ -109,4 +109,4 @@ class World:
 
     def read(self, topic: str, partition: int) -> list[bytes]:
         """Every value of a partition, up to where it ends now."""
-        return [record.value or b"" for record in read_all(self.config, topic, partition)]
+        return [record.value or b"" for record in read_all(self.config, topic, partition, anew=True)]

@@ -13,7 +13,7 @@ from ft.schemas.events import RawBlock, to_record
 from ft.streams.producer import Headers, Producer
 from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics
-from tests.acceptance.conftest import deployment
+from tests.acceptance.conftest import pipeline_of
 from tests.acceptance.hostile import normalized_storm, ownership_storm, raw_storm
 from tests.acceptance.hostile.garbage import frames
 from tests.acceptance.hostile.lane import NETWORK, Lane
@@ -79,7 +79,7 @@ def long(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture(scope="module")
 def storm(servers: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storm]:
-    with deployment(servers, tmp_path_factory.mktemp("hostile"), (NETWORK,)) as pipeline:
+    with pipeline_of(servers, tmp_path_factory.mktemp("hostile"), (NETWORK,)) as pipeline:
         pipeline.start()
         made = Storm(pipeline)
         _raw(made)

@@ -1,23 +1,20 @@
 """A deployment that is stopped, copied, wiped and started again: workers one after the other on what is left."""
 
 import json
-import secrets
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlsplit
 
-import psycopg
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
-from psycopg import sql
 
 from ft.children import WORKER, start
 from ft.config import Config
-from ft.sql.databases import drop_database
 from ft.streams.topics import delete_topics, topic_names
 from tests.acceptance.faults.supervisor import supervised
 from tests.acceptance.faults.world import NETWORK, World
+from tests.deployments import name_of, with_fresh_database
 from tests.synthetic.chain import Chain
 from tests.synthetic.rawlog import RawLog
 
@@ -47,6 +44,23 @@ def lived_through(world: World, records: Sequence[bytes]) -> None:
         workers.until(lambda: world.caught_up(conn), "the records to come through", 120)
 
 
+def lived_on(world: World, log: RawLog) -> None:
+    """The log goes on, and one worker takes that."""
+    before = more(log)
+    lived_through(world, world.encoded(log.records[before:]))
+
+
+def normalized_alone(world: World, log: RawLog) -> Config:
+    """The log goes on, and that is normalized, and no more. Returns how such a worker is configured."""
+    before = more(log)
+    config = replace(world.config, agents=frozenset({"normalize"}))
+    with supervised(config, ("normalizing",)) as workers:
+        world.write(world.encoded(log.records[before:]))
+        query = "SELECT next_offset FROM system.partition_owner WHERE consumer = 'normalize' AND topic = %s"
+        workers.until(lambda: world.number(query, world.raw) == world.written, "normalize", 120)
+    return config
+
+
 def refusal(config: Config, name: str) -> dict[str, Any]:
     """A worker starts and ends by itself with code 1: what it said last, in one line."""
     worker = start(replace(config, log_format="json"), f"refused-{name}", WORKER)
@@ -63,31 +77,14 @@ class Databases:
     """Databases beside the one of the test; dropped at the end."""
 
     config: Config
-    _made: list[str]
+    _stack: ExitStack
 
     def empty(self) -> Config:
-        return self._made_from("template0")
+        return self._stack.enter_context(with_fresh_database(self.config))
 
     def copy(self) -> Config:
         """What a dump of the deployment's database, restored, would be; nobody may be connected to it."""
-        return self._made_from(urlsplit(self.config.postgres).path[1:])
-
-    def drop(self) -> None:
-        for name in self._made:
-            drop_database(self._admin, name)
-
-    @property
-    def _admin(self) -> str:
-        return urlsplit(self.config.postgres)._replace(path="/postgres").geturl()
-
-    def _made_from(self, template: str) -> Config:
-        name = f"ft_life_{secrets.token_hex(4)}"
-        made = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
-        with psycopg.connect(self._admin, autocommit=True) as conn:
-            conn.execute(made)
-        self._made.append(name)
-        url = urlsplit(self.config.postgres)._replace(path=f"/{name}").geturl()
-        return replace(self.config, addresses={**self.config.addresses, "FT_POSTGRES": url})
+        return self._stack.enter_context(with_fresh_database(self.config, name_of(self.config.postgres)))
 
 
 def delete_what_follows(config: Config) -> None:

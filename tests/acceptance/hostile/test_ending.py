@@ -23,7 +23,10 @@ SESSION_S: Final = 600.0
 """Longer than the test: whoever has to wait for it does not come to an end."""
 MOVED: Final = "SELECT next_offset FROM system.partition_owner WHERE consumer = 'normalize' AND topic = %s"
 CLAIMED: Final = "SELECT count(*) FROM system.partition_owner WHERE epoch > 0"
-WAITING: Final = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'ingest.heads'::regclass"
+WAITING: Final = """
+    SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'ingest.heads'::regclass
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from ft.agents.normalize.sender import LETTER_BYTES_MAX, SLICE_BYTES_MAX
 from ft.schemas.events import DeadLetter, RawBlock, from_record, to_record
 from ft.schemas.ids import partition_of
 from ft.streams.topics import RECORD_BYTES_MAX
-from tests.acceptance.conftest import deployment
+from tests.acceptance.conftest import pipeline_of
 from tests.acceptance.hostile.conftest import Storm
 from tests.acceptance.hostile.lane import GOOD, NETWORK, mint, of, part, receipts
 from tests.topic_ends import read_all
@@ -69,7 +69,7 @@ def written(storm: Storm, logs: Sequence[Json]) -> RawBlock:
 @pytest.fixture(scope="module")
 def flood(servers: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory, long: bool) -> Iterator[Storm]:
     """All of it one after the other, good blocks between."""
-    with deployment(servers, tmp_path_factory.mktemp("flood"), (NETWORK,)) as pipeline:
+    with pipeline_of(servers, tmp_path_factory.mktemp("flood"), (NETWORK,)) as pipeline:
         pipeline.start()
         storm, large = Storm(pipeline), 6 if long else 1
         storm.mints(2)

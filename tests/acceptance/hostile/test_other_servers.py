@@ -1,5 +1,6 @@
 """Servers that are not the ones they were: a worker refuses them with the remedy, and the remedy works."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -10,8 +11,20 @@ from ft.streams.topics import delete_topics
 from tests.acceptance.faults.accounting import require_exactly_once
 from tests.acceptance.faults.supervisor import supervised
 from tests.acceptance.faults.world import PARTITIONS, World
-from tests.acceptance.hostile.lives import Databases, delete_what_follows, lived_through, more, raw_log, refusal, trim
+from tests.acceptance.hostile.lives import (
+    Databases,
+    delete_what_follows,
+    lived_on,
+    lived_through,
+    normalized_alone,
+    raw_log,
+    refusal,
+    trim,
+)
+from tests.acceptance.recovery.commands import ft
+from tests.readiness import is_ready
 
+_OLDER = "expected its last record to announce a row of this database's journal"
 pytestmark = pytest.mark.timeout(400)
 
 
@@ -21,13 +34,16 @@ def test_an_older_and_an_empty_database_are_refused_and_a_rebuild_from_raw_comes
     log = raw_log(20)
     lived_through(world, world.encoded(log.records))
     older = databases.copy()
-    half = more(log)
-    lived_through(world, world.encoded(log.records[half:]))
+    lived_on(world, log)
     empty = databases.empty()
 
+    for words in (["verify"], ["migrate"], ["backup", "--to", f"{older.home}/backup"]):
+        assert _OLDER in ft(older, *words, code=2 if words == ["verify"] else 1)
+    assert "attention: identity" in ft(older, "status")
+    assert asyncio.run(is_ready(older)) is False
     said = refusal(older, "older")
-    assert said["kind"] == "OffsetMismatch"
-    assert "expected its last record to announce a row of this database's journal" in said["error"]
+    assert said["kind"] == "OtherDeployment"
+    assert _OLDER in said["error"]
     assert "`ft restore --as-it-stands` goes on from this state" in said["error"]
     with pytest.raises(OtherDeployment, match="FT_POSTGRES is likely wrong"):
         prepare(empty)
@@ -43,12 +59,7 @@ def test_an_older_and_an_empty_database_are_refused_and_a_rebuild_from_raw_comes
 def test_a_log_without_records_that_are_needed_is_refused_and_so_is_one_made_anew(world: World) -> None:
     log = raw_log(20)
     lived_through(world, world.encoded(log.records))
-    half = more(log)
-    only_normalize = replace(world.config, agents=frozenset({"normalize"}))
-    with supervised(only_normalize, ("normalizing",)) as workers, world.connect() as conn:
-        world.write(world.encoded(log.records[half:]))
-        query = "SELECT next_offset FROM system.partition_owner WHERE consumer = 'normalize' AND topic = %s"
-        workers.until(lambda: conn.execute(query, (world.raw,)).fetchone() == (world.written,), "normalize", 120)
+    only_normalize = normalized_alone(world, log)
 
     trim(world.config, world.topics.normalized, PARTITIONS)
     said = refusal(world.config, "trimmed")

@@ -14,8 +14,9 @@ def ft(config: Config, *words: str, code: int = 0) -> str:
     """What the command says, on both ways out."""
     environ = children.environment(config)
     done = subprocess.run(
-        [sys.executable, *FT, *words], env=environ, capture_output=True, text=True, timeout=180, check=False
-    )
+        [sys.executable, *FT, *words], env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        timeout=180, check=False,
+    )  # fmt: skip
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
 

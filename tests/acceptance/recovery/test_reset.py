@@ -10,7 +10,7 @@ from ft.streams.topics import delete_topics
 from tests.acceptance.faults.accounting import require_exactly_once
 from tests.acceptance.faults.supervisor import supervised
 from tests.acceptance.faults.world import World
-from tests.acceptance.hostile.lives import lived_through, more, raw_log, topics_of
+from tests.acceptance.hostile.lives import lived_on, lived_through, raw_log, topics_of
 from tests.acceptance.recovery.commands import ft
 from tests.acceptance.recovery.subscribers import Reader, require_held, require_taken_back
 
@@ -25,8 +25,7 @@ def test_topics_of_the_ledger_that_are_lost_are_announced_anew_and_a_reader_goes
 
     assert "generation 1: workers announce the journal" in ft(world.config, "reannounce")
 
-    half = more(log)
-    lived_through(world, world.encoded(log.records[half:]))
+    lived_on(world, log)
     require_exactly_once(world, log.chain)
     require_held(world, log.chain, reader)
 
@@ -44,8 +43,7 @@ def test_a_reset_that_keeps_raw_asks_first_then_reads_everything_again_and_reade
     assert "emptied" in ft(world.config, "reset", "--keep", "raw", "--confirm", deployment)
 
     assert stored_id(world.config) == deployment
-    half = more(log)
-    lived_through(world, world.encoded(log.records[half:]))
+    lived_on(world, log)
     require_exactly_once(world, log.chain)
     require_taken_back(world, reader, "take it back to 0, or begin again")
     require_held(world, log.chain, Reader())

@@ -22,7 +22,7 @@ from ft.embedded.places import Places
 from ft.embedded.progress import Quiet
 from ft.streams.process import free_port
 from tests.certificates import Authority
-from tests.conftest import download_cache
+from tests.deployments import download_cache
 
 USER: Final = "worker"
 PASSWORD: Final = 'with "quotes" and = signs'

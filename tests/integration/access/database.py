@@ -13,7 +13,7 @@ from ft.embedded.postgres import Postgres
 from ft.embedded.progress import Quiet
 from tests import npm
 from tests.certificates import Authority
-from tests.conftest import download_cache
+from tests.deployments import download_cache
 
 
 class StrictPostgres(Postgres):

@@ -24,6 +24,7 @@ from ft.streams.producer import Producer
 from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics, create_topics, topic_identities
 from ft.streams.whole import WholeTopic
+from ft.streams.worker.subscriber import Subscription
 
 PARTITIONS: Final = 2
 LAST: Final = "0010_bulk.sql"
@@ -134,7 +135,7 @@ async def run_project(config: Config, owner: str = "after") -> int:
     """Project reads all that is new to it, as a worker does; returns how many records that were."""
     topic = Topics(config.topic_prefix).ownership_changed
     identity = topic_identities(config, [topic])[topic]
-    hop = Project(config, owner, codecs(config)["ownership_changed"])
+    hop = Subscription(config, owner, Project(), codecs(config)["ownership_changed"])
     conn, read = await checkpoint.connect_writer(config), 0
     try:
         for partition in range(PARTITIONS):

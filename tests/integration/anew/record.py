@@ -13,7 +13,6 @@ ERC-1155 debits, moves of nothing, and a contract that tells of one id by events
 import asyncio
 import gzip
 import json
-import secrets
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -22,7 +21,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import psycopg
@@ -34,12 +32,13 @@ from ft.agents.subscriber import Holdings
 from ft.config import Config
 from ft.schemas.codec import schema_text
 from ft.schemas.ids import partition_of
-from ft.sql.databases import drop_database
 from ft.sql.migrate import migrate
 from ft.streams import checkpoint
 from ft.streams.hop import Batch
 from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics, create_topics, topic_identities
+from ft.streams.worker.subscriber import Subscription
+from tests.deployments import deployment
 from tests.integration.ledger.harness import NETWORK, TOPIC, Block, Event, LedgerHarness, Log
 from tests.integration.ledger.harness import account as address
 from tests.integration.ledger.synthetic_feed import Feed
@@ -212,7 +211,7 @@ async def announce(config: Config, schemas: Schemas) -> dict[str, list[list[byte
 
 async def project(config: Config, schemas: Schemas) -> None:
     topic = Topics(config.topic_prefix).ownership_changed
-    hop = Project(config, "recording", schemas.codec("ownership_changed", topic))
+    hop = Subscription(config, "recording", Project(), schemas.codec("ownership_changed", topic))
     identity = topic_identities(config, [topic])[topic]
     conn = await checkpoint.connect_writer(config)
     for partition in range(PARTITIONS):
@@ -286,20 +285,12 @@ async def record(config: Config) -> dict[str, Any]:
 
 def main() -> None:
     served = Config.from_env()
-    admin, name = served.postgres, f"ft_record_{secrets.token_hex(4)}"
-    with psycopg.connect(admin, autocommit=True) as conn:
-        conn.execute(f"CREATE DATABASE {name}".encode())
-    url = urlsplit(admin)._replace(path=f"/{name}").geturl()
-    with tempfile.TemporaryDirectory() as home:
-        config = replace(
-            served, home=Path(home), addresses={**served.addresses, "FT_POSTGRES": url}, partitions=PARTITIONS,
-            topic_prefix=f"t{secrets.token_hex(4)}.",
-        )  # fmt: skip
-        try:
-            migrate(url, config)
-            recorded = asyncio.run(record(config))
-        finally:
-            drop_database(admin, name)
+    with (
+        tempfile.TemporaryDirectory() as home,
+        deployment(served.addresses, Path(home), partitions=PARTITIONS) as config,
+    ):
+        migrate(config.postgres, config)
+        recorded = asyncio.run(record(config))
     into = Path(sys.argv[1])
     into.write_bytes(gzip.compress(json.dumps(recorded, separators=(",", ":")).encode(), 9, mtime=0))
     print(f"{into}: {into.stat().st_size:,} bytes, {len(recorded['tables']['ledger.events']['rows']):,} journal rows")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ft.agents.publish.announcements import TOPICS
-from ft.agents.rebuild.project import rebuild_project
+from ft.agents.rebuild.domain import rebuild_project
 from ft.agents.subscriber import Holdings
 from ft.config import Config
 from tests.integration.anew.before import (
@@ -25,7 +25,7 @@ JOURNAL = (
     " FROM ledger.events ORDER BY partition, seq"
 )  # fmt: skip
 RETRACTED = "SELECT * FROM ledger.retracted ORDER BY partition, seq"
-MONTHS = "SELECT * FROM ledger.months ORDER BY month"
+MONTHS = "SELECT month, indexed FROM ledger.months ORDER BY month"
 HELD = (
     "SELECT network, contract, token_id::text, slot, account, quantity FROM market.ownership_current"
     " ORDER BY network, contract, token_id, slot"

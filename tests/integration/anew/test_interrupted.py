@@ -1,21 +1,17 @@
 """The migration ended in the middle, or not begun: what it refuses, and that the next run goes on."""
 
-import time
 from typing import Any, NoReturn
 
 import psycopg
 import pytest
 from click.testing import CliRunner
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
-from confluent_kafka.admin._resource import ResourceType
 
 from ft.agents.anew import announce as announcing
 from ft.agents.anew.run import announce_anew
 from ft.agents.anew.state import state_of
 from ft.agents.publish.announcements import TOPICS
-from ft.agents.rebuild.project import rebuild_project
+from ft.agents.rebuild.domain import rebuild_project
 from ft.cli.migrate import command
 from ft.config import Config
 from ft.errors import BrokerError, BrokerUnavailable, ConfigError
@@ -25,6 +21,7 @@ from ft.streams.topics import Topics
 from tests.integration.anew.before import PARTITIONS, messages, recorded, rows, run_project
 from tests.integration.anew.later import announce, differences, unheard
 from tests.integration.anew.model import Model
+from tests.topic_settings import change
 
 LIVE = {
     "worker host:1:1": "INSERT INTO system.workers (worker, agents) VALUES ('host:1:1', 'ledger')",
@@ -53,21 +50,7 @@ def execute(config: Config, statement: str) -> None:
 
 def set_policy(config: Config, policy: str) -> None:
     """How ownership_changed forgets."""
-    entry = ConfigEntry("cleanup.policy", policy, incremental_operation=AlterConfigOpType.SET)
-    topic = Topics(config.topic_prefix).ownership_changed
-    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
-    admin = AdminClient(config.kafka_client)
-    for future in admin.incremental_alter_configs([resource]).values():
-        future.result(15)
-    deadline = time.monotonic() + 15
-    while _policy(admin, topic) != policy:  # a broker learns of it a moment later
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def _policy(admin: AdminClient, topic: str) -> str:
-    (described,) = admin.describe_configs([ConfigResource(ResourceType.TOPIC, topic)]).values()
-    return str(described.result(15)["cleanup.policy"].value)
+    change(config, Topics(config.topic_prefix).ownership_changed, "cleanup.policy", policy)
 
 
 def step_of(config: Config) -> str:

@@ -62,8 +62,21 @@ async def test_every_path_is_documented_with_its_errors(client: httpx.AsyncClien
         assert item["get"]["summary"]
         named = {each["name"] for each in item["get"].get("parameters", []) if each["in"] == "path"}
         assert named == {part[1:-1] for part in path.split("/") if part.startswith("{")}
-        if path.startswith("/api/v1/") and path != "/api/v1/status":
-            assert {"404", "409", "422", "503"} <= item["get"]["responses"].keys()
+        if path.startswith("/api/v1/"):
+            assert {"409", "422", "503"} <= item["get"]["responses"].keys()
+        assert ("404" in item["get"]["responses"]) == (
+            path.startswith("/api/v1/") and path not in ("/api/v1/networks", "/api/v1/status")
+        ), path
+
+
+async def test_every_answer_that_is_of_a_block_waits_for_one(client: httpx.AsyncClient) -> None:
+    document = (await client.get("/schema/openapi.json")).raise_for_status().json()
+
+    for path, item in document["paths"].items():
+        [content] = item["get"]["responses"]["200"]["content"].values()
+        shape = document["components"]["schemas"].get(content["schema"].get("$ref", "").rsplit("/", 1)[-1], {})
+        waits = "X-Min-Block" in [each["name"] for each in item["get"].get("parameters", [])]
+        assert ("as_of" in shape.get("properties", {}), "409" in item["get"]["responses"]) == (waits, waits), path
 
 
 async def test_every_error_is_a_problem(client: httpx.AsyncClient) -> None:

@@ -175,16 +175,35 @@ async def test_looking_for_debits_costs_the_newest_months_only(world: World, con
     world.blocks(10, 100)
     asked = {"network": NETWORK, "contract": CONTRACT, "finalized": 95, "accounts": [ALICE, BOB]}
 
-    async with await psycopg.AsyncConnection.connect(config.postgres_as("ft_api")) as conn:
-        cursor = await conn.execute(
-            ("EXPLAIN (ANALYZE, FORMAT JSON) " + load("api_lists")["collection_debits"]).encode(), asked
-        )
-        [(plan,)] = await cursor.fetchall()
-        found = await (await conn.execute(load("api_lists")["collection_debits"].encode(), asked)).fetchall()
+    nodes = await _explained(config, asked)
+    found = await _debits(config, asked)
 
-    read = {node["Relation Name"] for node in _nodes(plan[0]["Plan"]) if node["Actual Loops"] > 0} - {"blocks"}
+    read = {node["Relation Name"] for node in nodes if node["Actual Loops"] > 0} - {"blocks"}
     assert read <= {"events_202405", "retracted", "covered_balances"}
     assert found == [(ALICE, 99)]
+
+
+async def test_looking_for_debits_of_many_reads_a_collections_events_once_at_most(world: World, config: Config) -> None:
+    """Of an id that only ever was minted the planner believes that every account gave all of it."""
+    events, accounts = 400, [address(0xB000 + n) for n in range(100)]
+    for n in range(events):
+        world.event(CONTRACT, 1, ZERO, accounts[n % 100], 10 + n, standard="erc1155")
+    world.run("ANALYZE ledger.events_202405")
+    asked = {"network": NETWORK, "contract": CONTRACT, "finalized": 5, "accounts": accounts}
+
+    read = [node for node in await _explained(config, asked) if node["Relation Name"] == "events_202405"]
+    rows = sum(node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) for node in read)
+    assert rows <= 2 * events
+
+
+async def _debits(config: Config, asked: dict[str, Any], how: str = "") -> list[Any]:
+    async with await psycopg.AsyncConnection.connect(config.postgres_as("ft_api")) as conn:
+        return await (await conn.execute((how + load("api_lists")["collection_debits"]).encode(), asked)).fetchall()
+
+
+async def _explained(config: Config, asked: dict[str, Any]) -> list[dict[str, Any]]:
+    [(plan,)] = await _debits(config, asked, "EXPLAIN (ANALYZE, FORMAT JSON) ")
+    return _nodes(plan[0]["Plan"])
 
 
 def _nodes(node: dict[str, Any]) -> list[dict[str, Any]]:

@@ -66,6 +66,12 @@ def _hole_of_a_block(world: World) -> None:
     world.quarantined(20)
 
 
+def _read_before_it_was_listed(world: World) -> None:
+    world.covered(0, 100)
+    world.read_unlisted(5, 20, CONTRACT)
+    world.read_unlisted(5, 20, OTHER)
+
+
 def _finding(world: World) -> None:
     world.covered(0, 100)
     world.quarantined(20)
@@ -188,6 +194,7 @@ CASES: list[tuple[Callable[[World], None], str, list[str]]] = [
     (_state_sync_missing, "partial_history", ["state_sync_missing"]),
     (_hole_in_the_contract, "partial_history", ["logs", "quarantine"]),
     (_hole_of_a_block, "partial_history", ["quarantine"]),
+    (_read_before_it_was_listed, "partial_history", ["not_listed"]),
     (_finding, "nonconserving", ["contradiction", "quarantine"]),
 ]
 

@@ -35,7 +35,7 @@ class Pipeline:
         """Write them and take them, and tell every partition how far that is."""
         await self.raw.write(*records)
         await self.normalizer.run()
-        chain, sender = await self.normalizer.hop._chain(self.normalizer.claims.get(self.raw.topic, 0))  # type: ignore[arg-type]
+        chain, sender = await self.normalizer.hop._chain(self.normalizer.claims.get("normalize", self.raw.topic, 0))  # type: ignore[arg-type]
         sender.tell(chain.position, chain.marks())
         await sender.acknowledged()
 

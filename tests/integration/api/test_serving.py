@@ -179,7 +179,16 @@ async def test_an_answer_waits_for_the_block_it_must_not_be_older_than(world: Wo
     assert (answer.status_code, answer.json()["as_of"]["block_number"]) == (200, 100)
 
 
-@pytest.mark.parametrize("path", [ASSET, f"/api/v1/transfers?network={NETWORK}", f"/api/v1/owners/{ALICE}/assets"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        ASSET,
+        f"/api/v1/transfers?network={NETWORK}",
+        f"/api/v1/owners/{ALICE}/assets",
+        "/api/v1/networks",
+        "/api/v1/status",
+    ],
+)
 async def test_a_block_that_does_not_come_is_a_conflict_with_the_head(
     world: World, client: httpx.AsyncClient, path: str
 ) -> None:
@@ -194,7 +203,36 @@ async def test_a_block_that_does_not_come_is_a_conflict_with_the_head(
 
 @pytest.mark.parametrize("header", ["100", "polygon:", "polygon:-1", "polygon:99999999999999999999", "P:1"])
 async def test_a_minimum_that_cannot_be_read_is_refused(client: httpx.AsyncClient, header: str) -> None:
-    assert problem(await client.get(ASSET, headers={"X-Min-Block": header}))["status"] == 422
+    for path in (ASSET, "/api/v1/networks", "/api/v1/status"):
+        assert problem(await client.get(path, headers={"X-Min-Block": header}))["status"] == 422
+
+
+async def test_a_minimum_that_is_reached_changes_nothing(world: World, client: httpx.AsyncClient) -> None:
+    world.heads(100)
+
+    for path in ("/api/v1/networks", "/api/v1/status"):
+        assert (await client.get(path, headers={"X-Min-Block": f"{NETWORK}:100"})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ASSET,
+        f"/api/v1/collections/{NETWORK}:{CONTRACT}",
+        f"/api/v1/collections?network={NETWORK}",
+        f"/api/v1/transfers?network={NETWORK}",
+        f"/api/v1/owners/{NETWORK}:{ALICE}/assets",
+        f"/api/v1/owners/{ALICE}/assets",
+        "/api/v1/networks",
+        "/api/v1/status",
+    ],
+)
+async def test_a_minimum_of_a_network_that_nobody_knows_is_told_as_such(client: httpx.AsyncClient, path: str) -> None:
+    body = problem(await client.get(path, headers={"X-Min-Block": "nosuch:1"}))
+
+    assert (body["status"], body["code"]) == (422, "unknown_network")
+    assert [(each["field"], each["code"]) for each in body["errors"]] == [("X-Min-Block", "unknown_network")]
+    assert body["detail"].endswith(", polygon), got 'nosuch'")
 
 
 @pytest.mark.parametrize(
@@ -205,10 +243,10 @@ async def test_a_minimum_of_another_network_is_refused_with_both(
 ) -> None:
     world.heads(100)
 
-    body = problem(await client.get(path, headers={"X-Min-Block": "nowhere:100"}))
+    body = problem(await client.get(path, headers={"X-Min-Block": "base:100"}))
 
-    assert (body["status"], body["errors"][0]["field"]) == (422, "X-Min-Block")
-    assert body["detail"] == f"expected a block of {NETWORK}, which the request is about, got nowhere:100"
+    assert (body["status"], body["code"], body["errors"][0]["field"]) == (422, "invalid_request", "X-Min-Block")
+    assert body["detail"] == f"expected a block of {NETWORK}, which the request is about, got base:100"
 
 
 async def test_a_database_that_is_away_is_503_and_the_process_is_alive(config: Config) -> None:

@@ -42,6 +42,35 @@ async def walk(client: httpx.AsyncClient, url: str, between: Any = lambda: None)
     return seen
 
 
+EARLIEST = ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00%2B14:00", "0001-01-01T00:00:00.000001Z")
+LATEST = ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00", "9999-12-31T23:59:59.999999999-23:59")
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        *((f"{URL}&time_from={at}", 1) for at in EARLIEST),
+        *((f"{URL}&time_from={at}", 0) for at in LATEST),
+        *((f"{URL}&time_to={at}", 0) for at in EARLIEST),
+        *((f"{URL}&time_to={at}", 1) for at in LATEST),
+        *((f"/api/v1/assets/{NETWORK}:{CONTRACT}:7/owners?at_time={at}", 0) for at in EARLIEST),
+        *((f"/api/v1/assets/{NETWORK}:{CONTRACT}:7/owners?at_time={at}", None) for at in LATEST),
+    ],
+)
+async def test_the_first_and_the_last_time_that_can_be_written_are_times_like_others(
+    world: World, client: httpx.AsyncClient, url: str, found: int | None
+) -> None:
+    """Of owners at a time that is still to come there is nothing to say yet."""
+    world.mint(CONTRACT, 7, ALICE, 10)
+    world.blocks(10, 20)
+    world.heads(20)
+
+    answer = await client.get(url)
+
+    assert answer.status_code == (409 if found is None else 200), answer.text
+    assert found is None or len(answer.json()["data"]) == found
+
+
 async def test_a_transfer_has_everything_the_chain_said(world: World, client: httpx.AsyncClient) -> None:
     world.event(CONTRACT, 7, ALICE, BOB, 10, log_index=3)
     world.heads(100, safe=10)

@@ -256,6 +256,14 @@ class World:
             NETWORK, block, block_hash(block), contract, state,
         )  # fmt: skip
 
+    def read_unlisted(self, first: int, last: int, contract: str) -> None:
+        """Blocks that were read before the contract was listed."""
+        self.run(
+            "INSERT INTO ingest.undecoded (network, contract, heights)"
+            " VALUES (%s, %s, int8multirange(int8range(%s, %s)))",
+            NETWORK, contract, first, last + 1,
+        )  # fmt: skip
+
     def finding(self, contract: str, token: int) -> None:
         self.run(
             "INSERT INTO system.findings (network, contract, token_id, kind, detail)"

@@ -52,11 +52,17 @@ def _one_each(reached: Iterable[Target]) -> list[Target]:
     return list(best.items())
 
 
+_MISSING: Final = "no record of a story is missing"
 EXPLAINED: Final[Mapping[str, str]] = {
     "streams/claims.py Claims._take_one: await checkpoint.skip_to(conn, fresh, limits[0])": "no topic forgets anything",
     "streams/checkpoint.py skip_to: await move_fence(conn, "
     "[Move(claim=held, next_offset=offset, next_seq=held.next_seq)])": "no topic forgets anything",
     "streams/checkpoint.py skip_to: await conn.commit()": "no topic forgets anything",
+    "streams/claims.py Claims._take_one: await self._remedy(conn)": _MISSING,
+    "streams/claims.py Claims._remedy: await (await conn.execute(load('checkpoint')['networks'])).fetchall()": _MISSING,
+    "streams/claims.py Claims._remedy: await conn.execute(load('checkpoint')['networks'])": _MISSING,
+    "streams/claims.py Claims._remedy: await asyncio.to_thread(reading_again, self._config, [row[0] for row in found], "
+    "otherwise)": _MISSING,
     "streams/hop.py run_hop: await fail(exc)": "a worker ends here, of an error that is none of the story's",
     "streams/claims.py Claims.settle: async with asyncio.timeout(timeout_s)": "a revocation: nothing is written",
     "streams/claims.py Claims.settle: async with self._lock": "a revocation: nothing is written",

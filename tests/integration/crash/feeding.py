@@ -10,7 +10,8 @@ from confluent_kafka import Consumer, TopicPartition
 from psycopg import sql
 
 from ft.config import Config
-from ft.streams.claims import Claims
+from ft.streams.claims import HeldBy
+from ft.streams.hop import message_of
 from tests.topic_ends import end_of
 
 Place = tuple[str, int]
@@ -39,7 +40,7 @@ class Bundle:
     """Records of a partition that follow each other, as one message; its offset is that of the last."""
 
     def __init__(self, records: Sequence[Record]) -> None:
-        self.records = records
+        self.messages = [message_of(record) for record in records]
         self.topic = records[-1].topic
         self.partition = records[-1].partition
         self.offset = records[-1].offset
@@ -56,7 +57,7 @@ class Stream:
     """The records of the claimed partitions from the claims' next offsets on, in bundles of ``size``, and no more."""
 
     def __init__(
-        self, records: Sequence[Record], claims: Claims, end: Callable[[], Awaitable[None]], *, size: int
+        self, records: Sequence[Record], claims: HeldBy, end: Callable[[], Awaitable[None]], *, size: int
     ) -> None:
         self._records = records
         self._claims = claims

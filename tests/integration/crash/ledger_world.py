@@ -168,8 +168,9 @@ class LedgerWorld:
             async def told() -> None:
                 await settle(is_told)
 
-            stream = Stream(self.records, claims, told, size=2)
-            await run_hop(stream, hop, claims, life.fail, bundles=_BUNDLES, within_s=0.01)
+            held = claims.of("ledger")
+            stream = Stream(self.records, held, told, size=2)
+            await run_hop(stream, hop, held, life.fail, bundles=_BUNDLES, within_s=0.01)
         await hop.stop()
 
     def state(self) -> Any:

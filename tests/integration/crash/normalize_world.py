@@ -133,8 +133,9 @@ class NormalizeWorld:
             await settle(lambda: all(life.told.get(place, -1) == last for place in partitions))
 
         await hop.start()
-        stream = Stream(self.records, claims, told, size=2)
-        await run_hop(stream, hop, claims, life.fail, bundles=_BUNDLES, within_s=0.01)
+        held = claims.of("normalize")
+        stream = Stream(self.records, held, told, size=2)
+        await run_hop(stream, hop, held, life.fail, bundles=_BUNDLES, within_s=0.01)
         await asyncio.sleep(0)
         await hop.stop()
 

@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Any, Final
 
 from ft.agents.project.hop import Project
-from ft.agents.project.ledger_heads import LedgerHeads
 from ft.streams.claims import Claims
 from ft.streams.hop import run_hop
 from ft.streams.producer import Producer
+from ft.streams.worker.ledger_heads import LedgerHeads
+from ft.streams.worker.subscriber import Subscription
 from tests.integration.crash.feeding import Place, Record, Stream, Topics, empty, round_robin, rows
 from tests.integration.crash.life import Life
 from tests.integration.crash.troubles import quick, troubled
@@ -77,13 +78,14 @@ class ProjectWorld:
         claims.serve(self._finality, "heads")
         await claims.take({place: (0, len(self.records) + len(self.heads)) for place in self._places})
         codecs = self.raw.facts.codecs
-        hop = Project(config, claims.owner, codecs[self._topic])
+        hop = Subscription(config, claims.owner, Project(), codecs[self._topic])
         heads = LedgerHeads(config, claims.owner, codecs[self._finality], self._topic)
         half = self.heads[: len(self.heads) // 2]  # those are there before their place, the others after it
         for each, records in ((heads, half), (hop, self.records), (heads, self.heads)):
             await each.start()
-            stream = Stream(records, claims, _nothing, size=5)
-            await run_hop(stream, each, claims, life.fail, bundles=_BUNDLES, within_s=0.01)
+            held = claims.of(each.consumer)
+            stream = Stream(records, held, _nothing, size=5)
+            await run_hop(stream, each, held, life.fail, bundles=_BUNDLES, within_s=0.01)
             await each.stop()
 
     def state(self) -> Any:

@@ -3,19 +3,21 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 import pytest
 from psycopg import AsyncConnection
 
+from ft.agents.publish.publisher import TRIES, Publisher
 from ft.errors import BrokerError, Fenced
 from ft.streams import checkpoint
 from ft.streams.outbox import Outbox
 
 _GONE = "server closed the connection unexpectedly"
-_REFUSED_AT = 6
-"""The flush that fails first: rows and heads are flushed each, and some rows must be there."""
+_REFUSED_SINGLY: Final = frozenset({3, *(n for n in range(6, 6 + 6 * (TRIES + 2)) if (n - 6) % (TRIES + 2) < TRIES)})
+"""Of the records that are sent singly, those that are refused: one whose next try is taken, and six that never are,
+with two between them that are taken at once."""
 
 
 @contextmanager
@@ -33,12 +35,14 @@ def quick() -> Iterator[None]:
 @contextmanager
 def troubled(*statements: str) -> Iterator[None]:
     """Once each: no connection; of each application a commit that never arrives, and one whose reply is lost; a fence
-    that does not move; the connection lost in the middle of ``statements`` (some words of each); a record refused, and
-    one refused five times."""
+    that does not move; the connection lost in the middle of ``statements`` (some words of each); rows refused until
+    they have been sent singly so often that one of them was refused, and six were blocked."""
     calls: Counter[str] = Counter()
+    sent: set[str] = set()
     connect = AsyncConnection.connect.__func__  # type: ignore[attr-defined]
     commit, execute = AsyncConnection.commit, AsyncConnection.execute
-    move_fence, flush = checkpoint.move_fence, Outbox.flush
+    move_fence, send, flush, insist = checkpoint.move_fence, Outbox.send, Outbox.flush, Publisher._insist
+    is_single = False
 
     def is_time(what: str, *times: int) -> bool:
         calls[what] += 1
@@ -72,21 +76,36 @@ def troubled(*statements: str) -> Iterator[None]:
             raise Fenced("the fence does not move")
         await move_fence(conn, moves)
 
+    def sending(self: Any, topic: str, *args: Any) -> None:
+        send(self, topic, *args)
+        sent.add(topic)
+
     async def flushing(self: Any) -> None:
         await flush(self)
-        if is_time("flush", _REFUSED_AT):
+        has_rows = any(not topic.endswith("finality") for topic in sent)
+        sent.clear()
+        if not has_rows:
+            return
+        if is_single:
+            if is_time("single", *_REFUSED_SINGLY):
+                raise BrokerError("refused")
+        elif calls["single"] < max(_REFUSED_SINGLY):
             raise BrokerError("refused, with all that was sent at once")
-        in_turn = self.send_count if calls["flush"] > _REFUSED_AT else 0
-        calls["first"] += in_turn == 1
-        if in_turn >= 3 and calls["first"] and is_time("third", 1):
-            raise BrokerError("refused, the third or a later one of those that follow")
-        if in_turn == 1 and calls["third"] and is_time("again", *range(1, 31)):
-            raise BrokerError("refused")
+
+    async def insisting(self: Any, *args: Any) -> Any:
+        nonlocal is_single
+        is_single = True
+        try:
+            return await insist(self, *args)
+        finally:
+            is_single = False
 
     with quick(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(AsyncConnection, "connect", classmethod(connecting))
         patch.setattr(AsyncConnection, "commit", committing)
         patch.setattr(AsyncConnection, "execute", executing)
         patch.setattr(checkpoint, "move_fence", moving)
+        patch.setattr(Outbox, "send", sending)
         patch.setattr(Outbox, "flush", flushing)
+        patch.setattr(Publisher, "_insist", insisting)
         yield

@@ -10,7 +10,7 @@ import pytest
 
 from ft import embedded
 from ft.config import Config
-from tests.conftest import download_cache
+from tests.deployments import download_cache
 
 Ft = Callable[..., "subprocess.Popen[str]"]
 

@@ -1,7 +1,6 @@
 """One network's ingestion against a replaying node: real Kafka, real Postgres, and a reader of what was written."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -199,14 +198,6 @@ class Lab:
 
     def tail(self) -> dict[int, str]:
         return dict(self.sql("SELECT height, hash FROM ingest.tail WHERE network = 'devnet'"))
-
-
-async def until(condition: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
-    """Wait for a condition, at most so long."""
-    deadline = time.monotonic() + seconds
-    while not await asyncio.to_thread(condition):
-        assert time.monotonic() < deadline, f"expected within {seconds} s: {what}"
-        await asyncio.sleep(0.05)
 
 
 @pytest.fixture(scope="session")

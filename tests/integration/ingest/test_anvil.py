@@ -7,7 +7,8 @@ import pytest
 
 from tests.devnet.contracts import Devnet
 from tests.devnet.node import Anvil
-from tests.integration.ingest.conftest import Lab, until
+from tests.integration.ingest.conftest import Lab
+from tests.integration.waiting import until
 
 
 @pytest.fixture

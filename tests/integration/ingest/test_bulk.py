@@ -11,7 +11,8 @@ from ft.streams import bulk
 from ft.streams.bulk import Bulk, BulkJobs, BulkRefused, Job, JobGone
 from ft.streams.stopping import Stopped
 from tests.devnet.faulty_node import FaultyNode
-from tests.integration.ingest.conftest import Lab, at_step, until
+from tests.integration.ingest.conftest import Lab, at_step
+from tests.integration.waiting import until
 
 LAST = 79
 """Head 82, finalized 74."""

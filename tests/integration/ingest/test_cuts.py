@@ -5,7 +5,8 @@ import pytest
 from tests.devnet.faulty_node import FaultyNode
 from tests.integration.cuts.kafka import cutting_acknowledgements
 from tests.integration.cuts.postgres import Cut, cutting
-from tests.integration.ingest.conftest import Lab, at_step, until
+from tests.integration.ingest.conftest import Lab, at_step
+from tests.integration.waiting import until
 
 LAST = 79
 CURSORS = "SELECT job, next_height FROM system.sync_cursors ORDER BY 1"

@@ -12,7 +12,8 @@ from ft.streams.linking import FinalityContradicted
 from ft.streams.raw import LeaseLost
 from ft.streams.stopping import Stopped, Stopping
 from tests.devnet.faulty_node import FaultyNode
-from tests.integration.ingest.conftest import NEVER, Crash, Crashed, Lab, at_step, until
+from tests.integration.ingest.conftest import NEVER, Crash, Crashed, Lab, at_step
+from tests.integration.waiting import until
 
 REORG_5_DEEP = (51, 52)
 """Steps before and after blocks 49 to 53 are replaced."""

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.ingest.conftest import Lab, Running, until
+from tests.integration.ingest.conftest import Lab, Running
+from tests.integration.waiting import until
 from tests.unit.sources.made import MadeBlock, Node, block, move
 from tests.unit.sources.nodes import serving
 

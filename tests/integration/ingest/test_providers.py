@@ -9,10 +9,11 @@ import pytest
 from aiohttp import web
 
 from ft.demo.recording import Recording
-from ft.streams.sources.evm import source
+from ft.streams.sources.evm import marks, source
 from tests.devnet.faulty_node import Faults, FaultyNode
 from tests.devnet.lies import blind, failures, lies
-from tests.integration.ingest.conftest import Lab, at_step, until
+from tests.integration.ingest.conftest import Lab, at_step
+from tests.integration.waiting import until
 
 
 async def test_a_follower_goes_on_at_the_head_whatever_two_of_three_providers_do(
@@ -49,6 +50,55 @@ async def test_a_follower_goes_on_at_the_head_whatever_two_of_three_providers_do
                 "block": known.with_transactions,
                 "receipts": known.receipts,
             }
+
+
+@pytest.mark.parametrize("healthy", [1, 2], ids=["beside one", "beside two"])
+@pytest.mark.parametrize("forked_at", [51, 62], ids=["four deep", "two deep"])
+async def test_a_provider_that_stays_on_a_branch_that_fell_holds_nobody_though_it_is_preferred(
+    lab: Lab, recording: Recording, monkeypatch: pytest.MonkeyPatch, forked_at: int, healthy: int
+) -> None:
+    """It stands still with the branch that the log has; the others go on until what fell would be final."""
+    monkeypatch.setattr(marks, "_STUCK_S", 1.0)
+    async with AsyncExitStack() as stack:
+        nodes = [await stack.enter_async_context(at_step(FaultyNode(recording), forked_at)) for _ in range(healthy + 1)]
+        forked, *others = nodes
+        follower = await lab.follow(0, *(node.url for node in nodes))
+        await until(lambda: agrees(lab, forked), "the log has the branch that falls")
+        fell = dict(forked.view.canonical)
+
+        while not others[0].done:
+            for node in others:
+                node.advance(3)
+            await until(lambda: agrees(lab, others[0]), f"step {others[0].view.step}, beside {forked.view.step}", 20.0)
+        await follower.stop()
+
+    chain = lab.chain()
+    assert chain.misfits == []
+    assert fell != {height: others[0].view.canonical.get(height) for height in fell}, "its branch did not fall"
+
+
+async def test_a_block_that_most_deny_does_not_become_final_though_the_preferred_provider_has_it(
+    lab: Lab, recording: Recording
+) -> None:
+    """Its branch is the longest for now, so that none of the others' blocks comes to be asked for."""
+    async with AsyncExitStack() as stack:
+        nodes = [await stack.enter_async_context(at_step(FaultyNode(recording), step)) for step in (51, 53, 53)]
+        forked, one, two = nodes
+        top, parts = max(forked.view.canonical), 49
+        for other in (one, two):
+            other.faults = Faults(behind=max(other.view.canonical) - top + 1, finalized=parts - 1)
+        follower = await lab.follow(0, *(node.url for node in nodes))
+        await until(lambda: agrees(lab, forked), "the log has the longest branch")
+
+        for node in nodes:
+            node.faults.finalized = parts + 1
+        await until(lambda: lab.chain().canonical.get(parts) == one.view.canonical[parts], "the log has what most have")
+        await until(lambda: parts in lab.chain().final, "it is final")
+        await follower.stop()
+
+    chain = lab.chain()
+    assert chain.misfits == []
+    assert chain.canonical[parts] == one.view.canonical[parts] != forked.view.canonical[parts]
 
 
 def agrees(lab: Lab, node: FaultyNode) -> bool:

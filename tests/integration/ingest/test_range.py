@@ -13,7 +13,8 @@ from ft.streams.raw import RawLog
 from ft.streams.sources import SourceError
 from ft.streams.stopping import Stopped
 from tests.devnet.faulty_node import FaultyNode
-from tests.integration.ingest.conftest import Lab, at_step, no_tags, until
+from tests.integration.ingest.conftest import Lab, at_step, no_tags
+from tests.integration.waiting import until
 
 LAST = 79
 """Head 82, finalized 74."""

@@ -63,6 +63,9 @@ async def test_what_not_every_partition_has_applied_is_cut_and_what_no_chain_nam
         (5, fallen.hash, [0]), (2, blocks[2].hash, [0])
     ]  # fmt: skip
     assert rows(config, "SELECT number FROM ingest.blocks WHERE state = 'canonical' ORDER BY 1") == [(1,), (3,), (4,)]
+    assert rows(config, "SELECT number, hash FROM ingest.blocks WHERE state = 'reverted' ORDER BY 1") == [
+        (2, blocks[2].hash), (5, fallen.hash)
+    ]  # fmt: skip
     assert rows(config, 'SELECT "from", "to" FROM ingest.coverage ORDER BY 1') == [(1, 1), (3, 3), (4, 4)]
     assert rows(config, "SELECT head_number, finalized, unfinal_from, position FROM ingest.heads") == [
         (4, 3, 4, READ_TO + 1)

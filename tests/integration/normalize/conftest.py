@@ -39,7 +39,7 @@ class Normalizer:
 
     async def run(self) -> None:
         """Process everything from the claim's next offset to the end of the log."""
-        batch = select(self.messages(), self.claims)
+        batch = select(self.messages(), self.claims.of(self.hop.consumer))
         await self.hop.process(batch)
 
     def messages(self) -> list[Message]:

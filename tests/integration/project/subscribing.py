@@ -16,6 +16,7 @@ from ft.streams.hop import Message, select
 from ft.streams.producer import Producer
 from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics, create_topics, topic_identities
+from ft.streams.worker.subscriber import Subscription
 from tests.topic_ends import read_all
 
 PARTITION = 3
@@ -66,7 +67,7 @@ class Process:
 
     def __init__(self, config: Config, codec: Codec, owner: str) -> None:
         self._config, self._owner = config, owner
-        self.hop = Project(config, owner, codec)
+        self.hop = Subscription(config, owner, Project(), codec)
         self._held: Claim | None = None
         self._left: list[Message] = []
 

@@ -9,7 +9,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from ft.agents.project.hop import Project
-from ft.agents.project.ledger_heads import LedgerHeads
 from ft.config import Config
 from ft.schemas.codec import Codec, parsed
 from ft.schemas.events import Finality, OwnershipChanged, to_record
@@ -18,6 +17,8 @@ from ft.streams.checkpoint import Claim
 from ft.streams.generations import Generations, Origin
 from ft.streams.hop import Batch, Message
 from ft.streams.topics import Topics
+from ft.streams.worker.ledger_heads import LedgerHeads
+from ft.streams.worker.subscriber import Subscription
 from tests.synthetic.changes import History
 
 
@@ -38,7 +39,7 @@ class Both:
         topics = Topics(config.topic_prefix)
         self.config = config
         self.topics = {"project": topics.ownership_changed, "heads": topics.finality}
-        self.project = Project(config, "one", CODECS["ownership_changed"], told)
+        self.project = Subscription(config, "one", Project(), CODECS["ownership_changed"], told)
         self.heads = LedgerHeads(config, "one", CODECS["finality"], topics.ownership_changed, told)
         self.claims: dict[str, Claim] = {}
 

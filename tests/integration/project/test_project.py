@@ -7,12 +7,12 @@ from random import Random
 import psycopg
 import pytest
 
-from ft.agents.project.hop import LostRecords
 from ft.config import Config
 from ft.errors import DatabaseUnavailable, Fenced
 from ft.schemas.codec import Codec
 from ft.schemas.events import OwnershipChanged
 from ft.streams.hop import Message
+from ft.streams.worker.subscriber import LostRecords
 from tests.integration.project.subscribing import Process, codec_of, encoded, publish, published, tables
 from tests.synthetic.changes import History, history, recount
 

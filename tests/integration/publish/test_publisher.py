@@ -472,6 +472,27 @@ async def test_a_publisher_with_an_old_epoch_blocks_nothing(
     assert rows(zombie.config, "SELECT blocked FROM system.publish_cursor") == [(None,)]
 
 
+async def test_rows_that_the_ledger_has_not_told_of_yet_wait_though_they_are_in_the_journal(
+    make_outlet: MakeOutlet,
+) -> None:
+    """It commits before it says which heads stand among them."""
+    outlet = await make_outlet(remembers=False)
+    log = Log()
+    for number in range(1, 6):
+        log.append(Block(number, [Event(tx=f"m{number}", token=number, target="alice")]))
+    await outlet.harness.read(log)
+    claim = outlet.harness.claims[0]
+    committed, claim.next_seq = claim.next_seq, 3
+
+    await outlet.publish_all()
+    told = [change["seq"] for change in outlet.read("ownership_changed")]
+    claim.next_seq = committed
+    await outlet.publish_all()
+
+    assert told == [1, 2]
+    assert [change["seq"] for change in outlet.read("ownership_changed")] == [1, 2, 3, 4, 5]
+
+
 async def test_finality_at_publishing_is_that_of_the_partition(make_outlet: MakeOutlet) -> None:
     outlet = await make_outlet(partitions=2)
     log = Log(partitions=2)

@@ -9,12 +9,12 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from ft.agents.project.hop import LostRecords
-from ft.agents.rebuild.project import _Rebuild, rebuild_project
+from ft.agents.rebuild.domain import _Reader, rebuild_project
 from ft.config import Config
 from ft.errors import DatabaseUnavailable, OffsetMismatch
 from ft.schemas.codec import Codec
 from ft.streams.topics import Topics
+from ft.streams.worker.subscriber import LostRecords
 from tests.integration.project.subscribing import PARTITION, Process, codec_of, encoded, publish, published, tables
 from tests.synthetic.changes import History, history, recount
 
@@ -22,6 +22,16 @@ from tests.synthetic.changes import History, history, recount
 @pytest.fixture
 def codec(config: Config) -> Codec:
     return codec_of(config)
+
+
+@pytest.fixture(autouse=True)
+def _journal(config: Config) -> None:
+    """It has whatever these topics announce."""
+    with psycopg.connect(config.postgres) as conn:
+        conn.execute(
+            "INSERT INTO system.partition_owner (consumer, topic, partition, next_seq) VALUES ('ledger', %s, %s, %s)",
+            (Topics(config.topic_prefix).normalized, PARTITION, 1_000_000),
+        )
 
 
 @pytest.fixture
@@ -64,7 +74,7 @@ async def test_batches_that_end_amid_a_block_lose_nothing(
         for record, behind in zip(made.records, blocks, strict=True)
     ]
     await publish(config, encoded(codec, records))
-    monkeypatch.setattr(_Rebuild._fill, "__defaults__", (7, math.inf))
+    monkeypatch.setattr(_Reader.fill, "__defaults__", (7, math.inf))
 
     done = await rebuild_project(config, told)
 

@@ -8,7 +8,7 @@ import pytest
 from ft.agents.rebuild.shadow import RebuildRuns, Shadow
 from ft.config import Config
 from ft.errors import ConfigError
-from ft.sql.queries import LIVE, SCHEMAS, load, named, words
+from ft.sql.queries import LIVE, load, named, schemas, words
 from ft.streams.orphan import is_wanted
 from tests.integration.sql.test_migrate import prepare
 
@@ -26,10 +26,10 @@ LEFT = "SELECT nspname FROM pg_namespace WHERE nspname ~ '_rebuild_'"
 def structure(conn: psycopg.Connection[tuple[object, ...]], generation: str) -> list[set[tuple[str, ...]]]:
     """Relations with their grants, and functions; schemas by their served names."""
     suffix = f"_{generation}" if generation else ""
-    schemas = [f"{schema}{suffix}" for schema in SCHEMAS]
+    names = [f"{schema}{suffix}" for schema in schemas()]
     return [
         {tuple(str(value).removesuffix(suffix) if suffix else str(value) for value in row) for row in rows}
-        for rows in (conn.execute(query.encode(), (schemas,)).fetchall() for query in (RELATIONS, FUNCTIONS))
+        for rows in (conn.execute(query.encode(), (names,)).fetchall() for query in (RELATIONS, FUNCTIONS))
     ]
 
 

@@ -44,8 +44,8 @@ def put(config: Config, generation: str, account: str, next_offset: int) -> None
 
 def swap(shadow: Shadow) -> None:
     with shadow.conn.transaction():
-        takeover.keep_others_out(shadow.conn, 5)
-        takeover.swap(shadow.conn, shadow.generation, TOPIC)
+        takeover.keep_others_out(shadow.conn, takeover.PROJECT, 5)
+        takeover.swap(shadow.conn, takeover.PROJECT, shadow.generation, TOPIC)
 
 
 def rows(config: Config, query: str, role: str = "ft_migrate") -> list[tuple[object, ...]]:
@@ -130,7 +130,7 @@ def test_whoever_reads_is_not_pushed_away(config: Config, shadow: Shadow) -> Non
         reader.execute("SELECT FROM projection.holdings")
 
         with pytest.raises(psycopg.errors.LockNotAvailable), shadow.conn.transaction():
-            takeover.keep_others_out(shadow.conn, 0.2)
+            takeover.keep_others_out(shadow.conn, takeover.PROJECT, 0.2)
 
 
 def test_every_table_that_project_writes_is_taken_over() -> None:
@@ -140,4 +140,4 @@ def test_every_table_that_project_writes_is_taken_over() -> None:
         re.findall(r"(?:INSERT INTO|UPDATE) ((?:catalog|projection)\.\w+)", "\n".join(load("project").values()))
     )
 
-    assert written == set(takeover.TABLES)
+    assert written == set(takeover.PROJECTED)

@@ -1,5 +1,7 @@
 """The migrator and every named query, against the real Postgres."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from importlib.resources import files
 from typing import Any
 
@@ -8,10 +10,13 @@ import pytest
 from psycopg._queries import PostgresQuery
 from psycopg.adapt import Transformer
 
+from ft.agents.verify import Listener, verify
 from ft.config import Config
-from ft.errors import DatabaseError, DatabaseUnavailable
-from ft.sql.migrate import migrate
+from ft.errors import ConfigError, DatabaseError, DatabaseUnavailable
+from ft.postgres_logins import Login
+from ft.sql.migrate import ensure_login, migrate
 from ft.sql.queries import load, words
+from ft.streams.facts import known_networks
 from ft.streams.prepare import partitions_of
 
 
@@ -175,6 +180,49 @@ def test_the_first_migration_chooses_the_partitions_for_good(config: Config) -> 
 def test_a_database_that_is_away_is_named_in_the_error(config: Config) -> None:
     with pytest.raises(DatabaseUnavailable, match=r"127\.0\.0\.1:1/nowhere"):
         migrate("postgresql://ft@127.0.0.1:1/nowhere", config)
+
+
+@pytest.fixture
+def other_password(config: Config) -> Iterator[Config]:
+    """ft_api has another password on the server than the settings say."""
+    said = config.addresses["FT_POSTGRES_API_PASSWORD"]
+    yield replace(config, addresses={**config.addresses, "FT_POSTGRES_API_PASSWORD": f"{said}-changed"})
+    migrate(config.postgres, config)
+
+
+def test_the_password_of_the_apis_login_is_what_its_setting_says(other_password: Config) -> None:
+    before = refusal(other_password, "ft_api")
+
+    migrate(other_password.postgres, other_password)
+
+    assert "FT_POSTGRES_API_PASSWORD right" in before
+    with psycopg.connect(other_password.postgres_as("ft_api")) as conn:
+        assert conn.execute("SELECT session_user").fetchone() == ("ft_api",)
+
+
+def test_a_password_that_may_not_be_changed_is_told(config: Config) -> None:
+    with psycopg.connect(config.postgres) as conn:
+        conn.execute("SET ROLE ft_writer")
+        with pytest.raises(ConfigError, match="FT_POSTGRES_API_PASSWORD: expected the password of ft_api"):
+            ensure_login(conn, Login(username="ft_api", password="an0ther"))
+
+
+def test_a_writer_that_is_refused_is_told_by_its_settings(config: Config) -> None:
+    wrong = replace(config, addresses={**config.addresses, "FT_POSTGRES_WRITER_PASSWORD": "wr0ng"})
+
+    with pytest.raises(DatabaseUnavailable, match="the login 'ft_writer': are FT_POSTGRES_WRITER_USERNAME") as caught:
+        known_networks(wrong)
+    with pytest.raises(DatabaseUnavailable, match="the login 'ft_writer': are FT_POSTGRES_WRITER_USERNAME"):
+        verify(wrong, wait_s=0, listener=Listener(), topics=False)
+
+    assert "wr0ng" not in str(caught.value)
+
+
+def refusal(config: Config, role: str) -> str:
+    """What is told of a login that Postgres refuses."""
+    with pytest.raises(psycopg.OperationalError) as caught:
+        psycopg.connect(config.postgres_as(role))
+    return config.postgres_remedy(caught.value, role)
 
 
 @pytest.mark.parametrize("at", ["2008-12-31Z", "2100-01-01Z"])

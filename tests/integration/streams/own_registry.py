@@ -1,8 +1,7 @@
 """A registry for tests that lose one: Apicurio, started by what `ft up` starts it by, with a database of its own."""
 
-import secrets
+from contextlib import ExitStack
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import psycopg
 
@@ -11,8 +10,7 @@ from ft.embedded import ports
 from ft.embedded.places import Places
 from ft.embedded.progress import Quiet
 from ft.embedded.registry import Registry, Storage
-from ft.sql.databases import drop_database
-from tests.conftest import download_cache
+from tests.deployments import download_cache, fresh_database
 
 _KEPT = ["apicurio", "config"]
 """Tables that stay: the version of the store, and how the registry is set."""
@@ -28,14 +26,13 @@ class OwnRegistry:
         chosen = ports.choose(places, frozenset({"registry", "registry_management"}), lambda _: None)
         self._server = Registry(places, chosen, Quiet())
         self._admin = admin
-        self._database = ""
+        self._store = ""
+        self._stack = ExitStack()
         self.url = self._server.address
 
     def start(self) -> None:
         """With an empty store."""
-        self._database = f"ft_registry_{secrets.token_hex(4)}"
-        with psycopg.connect(self._admin, autocommit=True) as conn:
-            conn.execute(f"CREATE DATABASE {self._database}".encode())
+        self._store = self._stack.enter_context(fresh_database(self._admin))
         self.go_on()
 
     def stop(self) -> None:
@@ -51,7 +48,7 @@ class OwnRegistry:
     def remove(self) -> None:
         """Stop it; its store is lost."""
         self.stop()
-        drop_database(self._admin, self._database)
+        self._stack.close()
 
     def lose(self) -> None:
         """Its data are lost, and it is started anew."""
@@ -64,7 +61,3 @@ class OwnRegistry:
         with psycopg.connect(self._store, autocommit=True) as conn:
             tables = [row[0] for row in conn.execute(query, (_KEPT,)).fetchall()]
             conn.execute(f"TRUNCATE {', '.join(tables)} CASCADE".encode())
-
-    @property
-    def _store(self) -> str:
-        return urlsplit(self._admin)._replace(path=f"/{self._database}").geturl()

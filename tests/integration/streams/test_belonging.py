@@ -10,7 +10,9 @@ from ft.config import Config
 from ft.errors import OffsetMismatch
 from ft.schemas.codec import Codec
 from ft.schemas.events import OwnershipChanged, to_record
-from ft.streams.belonging import require_announced, require_same_cluster
+from ft.streams.belonging import require_same_cluster
+from ft.streams.deployment import require_one
+from ft.streams.identity import OtherDeployment
 from ft.streams.prepare import prepare
 from ft.streams.producer import Producer
 from ft.streams.schema_ids import Schemas
@@ -89,23 +91,23 @@ async def test_topics_ahead_of_the_journal_are_refused_with_the_remedy(deployed:
     journal_ends(deployed, 4)
     await announce(deployed, change(codec, 4), change(codec, 5))
 
-    with pytest.raises(OffsetMismatch, match=r"ends at 4, got row 5 at offset 1.*`ft restore --as-it-stands` goes on"):
-        require_announced(deployed, codec, PARTITIONS)
+    with pytest.raises(OtherDeployment, match=r"ends at 4, got row 5 at offset 1.*`ft restore --as-it-stands` goes on"):
+        require_one(deployed)
 
 
 async def test_topics_of_another_life_are_refused_by_an_empty_database(deployed: Config, codec: Codec) -> None:
     await announce(deployed, change(codec, 1))
 
-    with pytest.raises(OffsetMismatch, match="ends at 0, got row 1"):
-        require_announced(deployed, codec, PARTITIONS)
+    with pytest.raises(OtherDeployment, match="ends at 0, got row 1"):
+        require_one(deployed)
 
 
 async def test_topics_up_to_the_end_of_the_journal_or_behind_it_are_accepted(deployed: Config, codec: Codec) -> None:
-    require_announced(deployed, codec, PARTITIONS)
+    require_one(deployed)
     await announce(deployed, *[change(codec, seq) for seq in range(1, 120)])
     journal_ends(deployed, 119)
 
-    require_announced(deployed, codec, PARTITIONS)
+    require_one(deployed)
 
 
 async def test_what_was_put_aside_announces_nothing(deployed: Config, codec: Codec) -> None:
@@ -113,4 +115,4 @@ async def test_what_was_put_aside_announces_nothing(deployed: Config, codec: Cod
     await announce(deployed, change(codec, 4), change(codec, 2**61), b"garbage")
     execute(deployed, LETTER, Topics(deployed.topic_prefix).ownership_changed, 1)
 
-    require_announced(deployed, codec, PARTITIONS)
+    require_one(deployed)

@@ -4,24 +4,26 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 
+from ft.agents.rebuild.ledger import rebuild_ledger
 from ft.agents.verify import Listener, verify
 from ft.cli.status_attention import asked
 from ft.config import Config
+from ft.errors import BrokerError, BrokerUnavailable
 from ft.networks import load_networks
-from ft.sql.databases import drop_database
 from ft.streams import guard as guard_module
-from ft.streams.deployment import require_one
+from ft.streams.checkpoint import process_name
+from ft.streams.deployment import Same, require_one
 from ft.streams.facts import verify as facts
-from ft.streams.guard import BELIEVED, Guard, beside
-from ft.streams.identity import OtherDeployment
+from ft.streams.guard import Guard, beside
+from ft.streams.identity import BELIEVED, OtherDeployment
 from ft.streams.prepare import admit, prepare
 from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics, delete_topics, topic_names
+from tests.deployments import with_fresh_database
 from tests.topic_ends import read_all
 
 
@@ -34,12 +36,8 @@ def deployed(config: Config) -> Config:
 @pytest.fixture
 def empty(config: Config) -> Iterator[Config]:
     """The same settings with another database, an empty one."""
-    name = f"{urlsplit(config.postgres).path[1:]}_b"
-    with psycopg.connect(config.postgres, autocommit=True) as conn:
-        conn.execute(f"CREATE DATABASE {name}".encode())
-    url = urlsplit(config.postgres)._replace(path=f"/{name}").geturl()
-    yield replace(config, addresses={**config.addresses, "FT_POSTGRES": url})
-    drop_database(config.postgres, name)
+    with with_fresh_database(config) as beside:
+        yield beside
 
 
 def rows(config: Config, query: str) -> list[tuple[Any, ...]]:
@@ -52,6 +50,13 @@ def said(config: Config) -> list[dict[str, Any]]:
     with Schemas(config) as schemas:
         codec = schemas.codec("deployment", topic)
         return [codec.decode(message.value) for message in read_all(config, topic, 0)]
+
+
+def test_a_rebuild_under_another_prefix_names_the_prefix_before_it_looks_for_topics(deployed: Config) -> None:
+    elsewhere = replace(deployed, topic_prefix=f"{deployed.topic_prefix}x.")
+
+    with pytest.raises(OtherDeployment, match="FT_TOPIC_PREFIX is likely wrong"):
+        rebuild_ledger(elsewhere, [], lambda said: None, keep=False, level_s=1.0)
 
 
 def test_the_first_migration_names_the_deployment_in_database_and_topic(deployed: Config) -> None:
@@ -103,6 +108,42 @@ async def test_what_an_ingestion_does_ends_where_it_is_out_of_place(
     assert ended.is_set()
 
 
+@pytest.mark.parametrize(("seen_at", "lives"), [("now() - interval '1 hour'", True), ("'epoch'", False)])
+def test_a_follower_that_waits_for_the_broker_is_seen_and_one_that_has_let_go_is_not(
+    deployed: Config, monkeypatch: pytest.MonkeyPatch, seen_at: str, lives: bool
+) -> None:
+    def away(*_: object) -> None:
+        raise BrokerUnavailable("no broker")
+
+    monkeypatch.setattr(Same, "look", away)
+    rows(
+        deployed,
+        "INSERT INTO ingest.leases (network, claim_offset, topic_id, owner, seen_at)"
+        f" VALUES ('polygon', 1, 't', '{process_name()}', {seen_at}) RETURNING 1",
+    )
+
+    Guard(deployed, follows="polygon").look()
+
+    assert rows(deployed, "SELECT seen_at > now() - interval '1 minute' FROM ingest.leases") == [(lives,)]
+
+
+async def test_what_another_kafka_refuses_is_told_by_its_reason(deployed: Config) -> None:
+    async def work() -> None:
+        delete_topics(deployed, [name for name in topic_names(deployed) if name.startswith(deployed.topic_prefix)])
+        raise BrokerError("record refused: unknown partition")
+
+    with pytest.raises(OtherDeployment, match="Kafka has likely lost its data"):
+        await beside(deployed, work())
+
+
+async def test_what_a_broker_refuses_is_told_as_it_is_where_all_is_in_place(deployed: Config) -> None:
+    async def work() -> None:
+        raise BrokerError("record refused: too large")
+
+    with pytest.raises(BrokerError, match="too large"):
+        await beside(deployed, work())
+
+
 async def test_what_an_ingestion_comes_to_is_told(deployed: Config) -> None:
     async def work() -> int:
         return 7
@@ -152,8 +193,9 @@ def test_an_empty_second_database_under_the_same_topics_is_refused_without_harm(
         prepare(empty)
 
     assert "delete" not in str(caught.value)
+    assert all(command in str(caught.value) for command in ("`ft restore --from DIR`", "`ft reset --keep raw`"))
     assert topic_names(deployed) == before
-    assert rows(empty, "SELECT * FROM system.deployment") == []
+    assert rows(empty, "SELECT nspname FROM pg_namespace WHERE nspname IN ('ref', 'ledger', 'system')") == []
     assert require_one(deployed) == "one"
 
 

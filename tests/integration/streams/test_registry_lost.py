@@ -21,8 +21,8 @@ from ft.networks import load_networks
 from ft.schemas.codec import schema_text
 from ft.streams.deployment import require_one, settle
 from ft.streams.facts import verify as facts
-from ft.streams.guard import BELIEVED, Guard
-from ft.streams.identity import OtherDeployment
+from ft.streams.guard import Guard
+from ft.streams.identity import BELIEVED, OtherDeployment
 from ft.streams.prepare import admit, prepare
 from ft.streams.raw import RawLog
 from ft.streams.registry import Registry, RegistryUnavailable
@@ -183,7 +183,9 @@ async def test_what_is_known_goes_on_without_a_registry_and_what_is_new_says_tha
     assert decoded(away, _letter(topics, message.value or b""))[1] == "raw_block"
     assert "its schema ids were not compared" in str(proved(away).notes)
     assert [(each.reason, each.detail[:18]) for each in asked(away)] == [("registry", "it does not answer")]
-    prepare(away)
+    done = prepare(away)
+    assert done.unasked == done.subjects
+    assert prepare(deployed).unasked == []
     with Subscriber(away, lambda *_: None):
         pass
     with pytest.raises(RegistryUnavailable, match=r"chain\.another\.raw-value has a schema that is new"):

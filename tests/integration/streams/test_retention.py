@@ -3,19 +3,13 @@
 from dataclasses import replace
 
 import pytest
-from confluent_kafka.admin import (  # type: ignore[attr-defined]
-    AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
-    ResourceType,
-)
 from structlog.testing import capture_logs
 
 from ft.config import Config
 from ft.streams.prepare import prepare
 from ft.streams.retention import tell_changed_settings
 from ft.streams.topics import Topics
+from tests.topic_settings import change, setting
 
 
 @pytest.fixture
@@ -26,19 +20,11 @@ def deployed(config: Config) -> Config:
 
 
 def keep(config: Config, topic: str, milliseconds: str) -> None:
-    resource = ConfigResource(ResourceType.TOPIC, topic)
-    resource.add_incremental_config(
-        ConfigEntry("retention.ms", milliseconds, incremental_operation=AlterConfigOpType.SET)
-    )
-    admin = AdminClient(config.kafka_client)  # its answers go with it
-    [done] = admin.incremental_alter_configs([resource]).values()
-    done.result(15)
+    change(config, topic, "retention.ms", milliseconds)
 
 
 def kept(config: Config, topic: str) -> str:
-    admin = AdminClient(config.kafka_client)
-    [found] = admin.describe_configs([ConfigResource(ResourceType.TOPIC, topic)]).values()
-    return str(found.result(15)["retention.ms"].value)
+    return setting(config, topic, "retention.ms")
 
 
 def test_topics_that_would_forget_are_told_with_the_remedy(deployed: Config) -> None:

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import fastavro
 import httpx
@@ -24,11 +23,11 @@ from ft.errors import FtError, MalformedRecord, ServerError
 from ft.schemas.codec import schema_text
 from ft.schemas.events import Finality, to_record
 from ft.schemas.registered import Registered
-from ft.sql.databases import drop_database
 from ft.streams.identity import OtherDeployment
 from ft.streams.registry import Registry, RegistryUnavailable
 from ft.streams.registry_ids import Ids
 from ft.streams.schema_ids import Schemas
+from tests.deployments import with_fresh_database
 from tests.integration.streams.conftest import at
 from tests.integration.streams.documented import Documented
 from tests.integration.streams.own_registry import OwnRegistry
@@ -366,20 +365,13 @@ def test_what_is_exported_brings_the_ids_back_although_the_database_is_lost_too(
     assert ft(with_own, "export", "--to", str(file)).stdout == f"{file}: 3 ids\n"
     assert ft(with_own, "export").stdout == file.read_text()
     own.empty()
-    name = f"{urlsplit(with_own.postgres).path[1:]}_lost"
-    with psycopg.connect(with_own.postgres, autocommit=True) as conn:
-        conn.execute(f"CREATE DATABASE {name}".encode())
-    url = urlsplit(with_own.postgres)._replace(path=f"/{name}").geturl()
-    lost = replace(with_own, addresses={**with_own.addresses, "FT_POSTGRES": url})
 
-    try:
+    with with_fresh_database(with_own) as lost:
         tried, done, again = (
             ft(lost, "import", str(file), "--dry-run"),
             ft(lost, "import", str(file)),
             ft(lost, "import"),
         )
-    finally:
-        drop_database(with_own.postgres, name)
 
     assert (tried.exit_code, tried.stdout) == (0, "would put back ids 1, 2, 3; 3 in all. Nothing was changed\n")
     assert (done.exit_code, done.stdout) == (0, "put back ids 1, 2, 3; 3 in all\n")

@@ -262,7 +262,7 @@ async def test_a_process_stopped_amid_a_copy_loses_its_locks_to_whoever_claims(
     assert (claim.epoch, claim.next_offset) == (2, 0)
 
 
-async def test_a_batch_that_needs_longer_than_a_transaction_may_take_is_given_longer_until_one_is_quick_again(
+async def test_a_batch_that_needs_longer_than_a_transaction_may_take_is_given_longer_whatever_is_quick_in_between(
     conn: Connection, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checkpoint, "TRANSACTION_S", 1)
@@ -273,14 +273,30 @@ async def test_a_batch_that_needs_longer_than_a_transaction_may_take_is_given_lo
         await conn.execute("SELECT pg_sleep(1.2)")
         return (Move(claim=claim, next_offset=1, next_seq=1),)
 
+    async def nothing(conn: Connection) -> Sequence[Move]:
+        return ()
+
     with pytest.raises(DatabaseUnavailable):
         await writer.commit(slow)
+    await writer.commit(nothing)
     await writer.commit(slow)
     slowly = await limit(writer)
+    monkeypatch.setattr(checkpoint, "CALM_S", 0.0)
     await writer.commit(moving(claim, 2))
 
     assert claim.next_offset == 2
     assert (slowly, await limit(writer)) == ("2s", "1s")
+
+
+async def test_a_statement_may_take_as_long_as_its_transaction(config: Config) -> None:
+    found = []
+    for transaction_s in (10, 160):
+        conn = await checkpoint.connect_writer(config, transaction_s=transaction_s)
+        row = await (await conn.execute("SHOW statement_timeout")).fetchone()
+        found.append(row and row[0])
+        await conn.close()
+
+    assert found == ["30s", "160s"]
 
 
 async def limit(writer: Writer) -> str:

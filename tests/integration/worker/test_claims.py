@@ -9,7 +9,8 @@ import pytest
 from ft.config import Config
 from ft.errors import OffsetMismatch
 from ft.streams.claims import Claims
-from ft.streams.topics import Topics, create_topics
+from ft.streams.producer import Producer
+from ft.streams.topics import Topics, create_topics, delete_records
 
 PARTITIONS = range(4)
 
@@ -84,8 +85,27 @@ async def test_who_was_away_for_longer_than_heads_are_kept_goes_on_where_they_be
 
 
 async def test_records_that_are_missing_of_any_other_topic_are_a_loss(topic: str, claims: Claims) -> None:
-    with pytest.raises(OffsetMismatch, match="Records are missing"):
+    with pytest.raises(
+        OffsetMismatch, match=r"Records are missing.* Else `ft reset --keep raw` reads everything again"
+    ):
         await claims.take({(topic, 0): (7, 9)})
+
+
+async def test_reading_everything_again_is_no_advice_where_a_raw_topic_lacks_its_first_records(
+    config: Config, topic: str, claims: Claims
+) -> None:
+    raw = Topics(config.topic_prefix).raw("ethereum")
+    create_topics(config, ["ethereum"], config.partitions)
+    producer = Producer(config)
+    for _ in range(3):
+        producer.send(raw, 0, b"")
+    await producer.flush_acknowledged()
+    delete_records(config, {(raw, 0): 2})
+
+    with pytest.raises(OffsetMismatch, match=rf"{raw} begins at offset 2.*`ft reannounce`") as refused:
+        await claims.take({(topic, 0): (7, 9)})
+
+    assert "ft reset" not in str(refused.value)
 
 
 def stored(config: Config) -> list[tuple[int]]:

@@ -29,7 +29,7 @@ class Worker:
     def __post_init__(self) -> None:
         claims = Claims(self.config, "one")
         for network, next_offset in (("busy", 0), ("quiet", 10)):
-            claims._known[network, 0] = Claim(
+            claims._known["normalize", network, 0] = Claim(
                 consumer="normalize", topic=network, partition=0, epoch=1, next_offset=next_offset, next_seq=1
             )
         self.holding = Holding(self.config, claims, self.ends.__getitem__, lambda: self.now)

@@ -105,6 +105,29 @@ async def test_a_network_at_its_head_is_held_back_for_what_it_has_before_the_led
     await held.close()
 
 
+async def test_what_is_held_back_goes_on_although_less_lies_before_the_ledger_than_is_looked_for(
+    raw: RawTopic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held(raw, monkeypatch, next_offset=500)
+    held.end = 501
+    for position, events in ((498, EVENTS_MIN // 5), (499, EVENTS_MIN * 4 // 5 + 1)):
+        held.room.send(position, events)
+    with written(raw) as conn:
+        conn.execute(_OWNER, [0, 1])
+        conn.execute(_HEAD, [0, NETWORK, 497])
+        await held.most()
+        conn.execute("UPDATE system.partition_head SET position = 498")
+        await held.most()
+        before = held.holding.held_back()
+        conn.execute("UPDATE system.partition_head SET position = 499")
+
+    await held.most()
+
+    assert before == {raw.topic}  # a quarter must be free again
+    assert held.holding.held_back() == frozenset()
+    await held.close()
+
+
 async def test_at_the_head_the_database_is_not_asked(raw: RawTopic, monkeypatch: pytest.MonkeyPatch) -> None:
     held = Held(raw, monkeypatch, next_offset=500)
     held.end = 503

@@ -7,7 +7,8 @@ import psycopg
 import pytest
 
 from ft.config import Config
-from ft.streams.guard import BELIEVED, Guard
+from ft.streams.guard import Guard
+from ft.streams.identity import BELIEVED
 from ft.streams.prepare import prepare
 from ft.streams.selection import OverlappingWorkers, require_apart
 

@@ -17,7 +17,7 @@ from ft.config import Config
 from ft.errors import ConfigError
 from ft.kafka_security import MECHANISMS, PROTOCOLS, KafkaSecurity
 from ft.streams.credentials import credentials
-from tests.certificates import Authority
+from tests.certificates import Authority, Certified
 
 SCRAM = {
     "FT_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
@@ -150,17 +150,49 @@ def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
     assert KafkaSecurity.from_env(given).password == "from a file"
 
 
-def test_a_file_that_is_no_certificate_is_told(tmp_path: Path, authority: Authority) -> None:
-    file = tmp_path / "ca.pem"
-    file.write_text("nothing of the kind")
-    security = KafkaSecurity(protocol="SSL", ca=file)
-    with pytest.raises(ConfigError, match=r"FT_KAFKA_CA: .*expected certificates of authorities in PEM"):
-        credentials(security)
+def _spoilt(name: str, mine: Certified, other: Certified, none: Path) -> dict[str, str]:
+    """Settings of mTLS, one of them wrong."""
+    changes: dict[str, dict[str, Path | str]] = {
+        "no authority": {"CA": none},
+        "no certificate": {"CERTIFICATE": none},
+        "no key": {"KEY": none},
+        "swapped": {"CERTIFICATE": mine.key, "KEY": mine.certificate},
+        "of another": {"KEY": other.key},
+        "no password": {"KEY": mine.encrypted_key},
+        "wrong password": {"KEY": mine.encrypted_key, "KEY_PASSWORD": "s3cret"},
+        "too long a password": {"KEY": mine.encrypted_key, "KEY_PASSWORD": "s3cret" * 400},
+    }
+    right = {"CERTIFICATE": mine.certificate, "KEY": mine.key}
+    return {
+        "FT_KAFKA_SECURITY_PROTOCOL": "SSL",
+        **{f"FT_KAFKA_{setting}": str(value) for setting, value in {**right, **changes[name]}.items()},
+    }
 
-    mine, other = authority.certify("mine"), authority.certify("other")
-    security = KafkaSecurity(protocol="SSL", ca=authority.file, certificate=mine.certificate, key=other.key)
-    with pytest.raises(ConfigError, match="expected a certificate and its private key in PEM"):
-        credentials(security)
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("no authority", "^FT_KAFKA_CA: .*none.pem: expected certificates of authorities in PEM"),
+        ("no certificate", "^FT_KAFKA_CERTIFICATE: .*none.pem: expected a certificate in PEM"),
+        ("no key", "^FT_KAFKA_KEY: .*none.pem: expected the certificate's private key in PEM"),
+        ("swapped", "^FT_KAFKA_CERTIFICATE: .*mine.key: expected a certificate in PEM"),
+        ("of another", "^FT_KAFKA_CERTIFICATE, FT_KAFKA_KEY: .*mine.crt and .*other.key: .* the key of another one"),
+        ("no password", "^FT_KAFKA_KEY_PASSWORD: .*mine.encrypted.key .* is encrypted with, got none"),
+        ("wrong password", "^FT_KAFKA_KEY_PASSWORD: .* got one that does not open it"),
+        ("too long a password", "^FT_KAFKA_KEY_PASSWORD: .* got one that does not open it"),
+    ],
+)
+@pytest.mark.parametrize("content", ["", "nothing of the kind"])
+def test_a_certificate_that_cannot_be_used_is_told_before_anything_connects(
+    name: str, told: str, content: str, tmp_path: Path, authority: Authority
+) -> None:
+    none = tmp_path / "none.pem"
+    none.write_text(content)
+    given = _spoilt(name, authority.certify("mine"), authority.certify("other"), none)
+    with pytest.raises(ConfigError, match=told) as caught:
+        Config.from_env(given)
+
+    assert "s3cret" not in str(caught.value)
 
 
 def test_secrets_are_not_shown_by_their_settings() -> None:
@@ -196,4 +228,7 @@ def test_the_login_of_the_embedded_servers_is_not_shown_to_others(tmp_path: Path
 
     assert Config.from_env(home).kafka_security.password == "ours"
     assert Config.from_env({**home, "FT_KAFKA": "127.0.0.1:1"}).kafka_security.password == "ours"
+    (tmp_path / "password").write_text("from a file")
+    in_a_file = {**home, "FT_KAFKA_PASSWORD_FILE": str(tmp_path / "password")}
+    assert Config.from_env(in_a_file).kafka_security.password == "from a file"
     assert Config.from_env({**home, "FT_KAFKA": "theirs:9092"}).kafka_security == KafkaSecurity()

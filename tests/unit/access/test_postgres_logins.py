@@ -55,3 +55,21 @@ def test_a_password_may_stand_in_a_file(tmp_path: Path) -> None:
 
 def test_the_owner_has_no_other_login() -> None:
     assert login_of(API, "ft_migrate") is None
+
+
+@pytest.mark.parametrize(
+    ("said", "role", "told"),
+    [
+        ("connection refused", "ft_api", "Is it running (`ft status`), and is FT_POSTGRES right?"),
+        ('FATAL:  password authentication failed for user "ft"', "", "It refused the login in FT_POSTGRES"),
+        ('FATAL:  password authentication failed for user "ft"', "ft_writer", "It refused the login in FT_POSTGRES"),
+        ("fe_sendauth: no password supplied", "", "It refused the login in FT_POSTGRES"),
+        ('FATAL:  role "web" does not exist', "ft_api", "are FT_POSTGRES_API_USERNAME and FT_POSTGRES_API_PASSWORD"),
+        ('FATAL:  password authentication failed for user "ft_api"', "ft_api", "It refused the login 'ft_api': are"),
+    ],
+)
+def test_a_login_that_is_refused_is_told_by_its_settings(said: str, role: str, told: str) -> None:
+    found = Config.from_env({"FT_POSTGRES": OWNER, **API}).postgres_remedy(said, role)
+
+    assert told in found
+    assert "s3cret" not in found

@@ -49,3 +49,11 @@ def test_what_cannot_be_used_is_told(given: dict[str, str], told: str) -> None:
         RegistrySecurity.from_env(given)
 
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", ["", "nothing of the kind"])
+def test_a_file_without_certificates_is_told(content: str, tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_text(content)
+    with pytest.raises(ConfigError, match=r"^FT_SCHEMA_REGISTRY_CA: .*ca.pem: expected certificates of authorities"):
+        RegistrySecurity.from_env({"FT_SCHEMA_REGISTRY": "https://registry", "FT_SCHEMA_REGISTRY_CA": str(file)})

@@ -94,13 +94,24 @@ def test_what_the_last_worker_found_out_of_place_is_not_ready(workers: int, end:
     assert (found is None) == ready
 
 
+@pytest.mark.parametrize(("kind", "said"), [("OtherDeployment", []), ("OffsetMismatch", ["identity"])])
+def test_who_has_looked_itself_needs_no_word_of_a_worker_that_was_set_otherwise(kind: str, said: list[str]) -> None:
+    ends = [replace(FAILED, kind=kind)]
+
+    found = [each.reason for each in reasons(BACKLOG, [FOLLOWED], ends, is_one=True)]
+    why = out_of_place(replace(BACKLOG, workers=0), ends, other=None, is_one=True)
+
+    assert found == said
+    assert (why is not None) == bool(said)
+
+
 def test_an_operator_is_told_the_error_and_the_newest_of_a_loop() -> None:
     loop = [replace(FAILED, lately=3, last_s=9.0), replace(FAILED, kind="SchemaError", last_s=2.0)]
 
     found = {each.reason: each.detail for each in reasons(BACKLOG, [FOLLOWED], loop, errors=True)}
 
     assert found["registry"].endswith(": at db.internal")
-    assert found["crash_loop"] == "worker ledger ended 4 times in 15 minutes, by SchemaError 2 s ago"
+    assert found["crash_loop"] == "worker ledger ended 4 times in 15 minutes, by SchemaError 2 s ago: at db.internal"
 
 
 @pytest.mark.parametrize(
@@ -118,3 +129,25 @@ def test_what_is_well_or_was_never_followed_needs_nobody(follower: dict[str, Any
 
 def test_a_follower_that_is_gone_waits_for_nothing() -> None:
     assert told({}, {"seen_s": 120.0, "waits_for": 5}) == ["no_follower"]
+
+
+@pytest.mark.parametrize(
+    ("seen_s", "said"),
+    [
+        (120.0, "nobody follows polygon since 120 s"),
+        (1.7e9, "nobody follows polygon: the last follower was told to stop"),
+        (None, "nobody follows polygon any more"),
+    ],
+)
+def test_one_that_was_told_to_stop_is_told_from_one_that_is_gone(seen_s: float | None, said: str) -> None:
+    (found,) = reasons(BACKLOG, [replace(FOLLOWED, seen_s=seen_s)], [])
+
+    assert found.detail == said
+
+
+def test_a_follower_that_ended_by_an_error_was_not_told_to_stop() -> None:
+    ended = replace(FAILED, role="ingest", what="polygon", kind="BrokerError", last_s=7.0)
+
+    (found,) = reasons(BACKLOG, [replace(FOLLOWED, seen_s=1.7e9)], [ended])
+
+    assert found.detail == "nobody follows polygon: the last follower ended by BrokerError 7 s ago"

@@ -75,11 +75,12 @@ async def test_a_block_of_another_network_than_the_requests_is_refused_at_once()
     assert refused.value.detail == "expected a block of polygon, which the request is about, got base:100"
 
 
-async def test_a_block_of_a_network_that_nobody_knows_is_refused_at_once() -> None:
+@pytest.mark.parametrize("about", [None, "polygon"])
+async def test_a_block_of_a_network_that_nobody_knows_is_refused_at_once(about: str | None) -> None:
     heads = Heads({"ledger": 100})
 
     with pytest.raises(Problem) as refused:
-        await await_block(heads, "nowhere:100", None)
+        await await_block(heads, "nowhere:100", about)
 
     assert (refused.value.status, refused.value.code, heads.asked) == (422, "unknown_network", [])
     assert refused.value.detail == "expected a configured network (base, polygon), got 'nowhere'"

@@ -67,6 +67,37 @@ def test_accounts_are_read_with_and_without_a_network(
     assert parameters.account_on(text, network) == expected
 
 
+@pytest.mark.parametrize(
+    ("parse", "expected"),
+    [
+        (parameters.network_slug, "a slug such as polygon"),
+        (parameters.asset_key, "<network>:<contract>:<token_id>, or the asset's uuid"),
+        (parameters.collection_key, "<network>:<contract>"),
+        (lambda text: parameters.contract_on(text, "polygon"), "<network>:<contract>, or an address beside network="),
+        (lambda text: parameters.contract_on(text, None), "<network>:<contract>, or an address beside network="),
+        (lambda text: parameters.account_on(text, None), "<network>:<address> or an address"),
+        (lambda text: parameters.account_on(text, "polygon"), "<network>:<address> or an address"),
+        (lambda text: parameters.account_on(f"polygon:{text}", None), "an address on polygon"),
+        (lambda text: parameters.transaction("polygon", text), "the hash of a transaction"),
+        (lambda text: parameters.transaction("ton", text), "the hash of a transaction"),
+        (lambda text: parameters.min_block(f"{text}:7"), "a slug such as polygon"),
+    ],
+)
+def test_an_empty_value_is_told_what_was_expected(parse: Callable[[str], Any], expected: str) -> None:
+    with pytest.raises(Problem) as refused:
+        parse("")
+
+    assert refused.value.errors[0].message == f"expected {expected}, got ''"
+
+
+@pytest.mark.parametrize("text", ["0x12", "0X" + "g" * 40, EVM + "0"])
+def test_a_bare_account_that_is_none_names_no_network(text: str) -> None:
+    with pytest.raises(Problem) as refused:
+        parameters.account_on(text, None)
+
+    assert refused.value.errors[0].message == f"expected 0x and 40 hex digits, got {text!r}"
+
+
 def test_an_account_on_another_network_than_asked_is_a_contradiction() -> None:
     with pytest.raises(Problem) as refused:
         parameters.account_on(f"polygon:{EVM}", "base")
@@ -82,6 +113,27 @@ def test_a_time_is_read_in_utc(at: datetime) -> None:
     assert parameters.instant(text.replace("+00:00", "+02:00"), "at_time") == at.replace(tzinfo=UTC) - timedelta(
         hours=2
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("0001-01-01T00:00:00+14:00", datetime.min.replace(tzinfo=UTC)),
+        ("9999-12-31T23:59:59-14:00", datetime.max.replace(tzinfo=UTC)),
+    ],
+)
+def test_a_time_beyond_the_first_or_the_last_year_is_the_end_of_all_times(text: str, at: datetime) -> None:
+    assert parameters.instant(text, "at_time") == at
+
+
+@pytest.mark.parametrize(
+    "text", ["2024-05-01T00:00Z", "20240501T000000Z", "2024-05-01 00:00:00Z", "2024-02-30T00:00:00Z", "2024-05-01"]
+)
+def test_a_time_that_the_document_does_not_describe_is_refused(text: str) -> None:
+    with pytest.raises(Problem) as refused:
+        parameters.instant(text, "at_time")
+
+    assert refused.value.errors[0].code == "invalid_time"
 
 
 @pytest.mark.parametrize(

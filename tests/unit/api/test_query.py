@@ -1,5 +1,6 @@
 """A query is read whole or refused with the name of what is wrong, in the words of the house."""
 
+from functools import cache
 from typing import Any
 
 import httpx
@@ -18,9 +19,14 @@ TAKEN = (
 )
 
 
+@cache
+def an_app() -> Any:
+    """One for all: making it takes longer than what is asked of it."""
+    return build(Ledger([]))
+
+
 async def _errors(query: str, path: str = URL) -> tuple[int, str, list[dict[str, str]]]:
-    app: Any = build(Ledger([]))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://ft") as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=an_app()), base_url="http://ft") as client:
         answer = await client.get(path + query)
     body = answer.json()
     return answer.status_code, body.get("detail", ""), body.get("errors", [])
@@ -55,9 +61,8 @@ async def test_a_parameter_that_is_there_twice_is_refused(query: str, field: str
 @pytest.mark.parametrize("name", ["X-Min-Block", "x-min-block"])
 async def test_a_header_that_is_there_twice_is_refused(name: str, second: str) -> None:
     """Whichever was read would not be the other."""
-    app: Any = build(Ledger([]))
     sent = [("X-Min-Block", "polygon:7"), (name, second)]
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://ft") as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=an_app()), base_url="http://ft") as client:
         answer = await client.get(f"{URL}&limit=0", headers=sent)
         joined = await client.get(URL, headers={"X-Min-Block": f"polygon:7, {second}"})
 
@@ -89,6 +94,48 @@ async def test_an_order_that_is_none_is_told_which_there_are() -> None:
     status, detail, _ = await _errors("&order=ASC")
 
     assert (status, detail) == (422, "order: expected desc or asc, got 'ASC'")
+
+
+@pytest.mark.parametrize("text", ["Mint", "", "mint,burn", "null", "None", " mint"])
+async def test_a_kind_that_is_none_is_told_which_there_are(text: str) -> None:
+    status, detail, errors = await _errors(f"&kind={text}")
+
+    assert (status, detail) == (422, f"kind: expected mint, transfer, burn or none, got {text!r}")
+    assert [(error["field"], error["code"]) for error in errors] == [("kind", "invalid_value")]
+
+
+async def test_a_sort_that_is_none_is_told_which_there_are() -> None:
+    status, detail, _ = await _errors("&sort=null", "/api/v1/collections?network=polygon")
+
+    assert (status, detail) == (422, "sort: expected contract, newest, owners or transfers, got 'null'")
+
+
+def _query_parameters() -> list[tuple[str, dict[str, Any]]]:
+    paths = framework(Ledger([]), ApiMetrics()).openapi_schema.to_schema()["paths"]
+    return [
+        (path, each)
+        for path, item in paths.items()
+        for each in item["get"].get("parameters", [])
+        if each["in"] != "path"
+    ]
+
+
+def test_no_parameter_of_the_document_may_be_null() -> None:
+    schemas = [each["schema"] for _, each in _query_parameters()]
+
+    assert [schema for schema in schemas if not isinstance(schema["type"], str)] == []
+    assert [schema for schema in schemas if None in schema.get("enum", [])] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [(path, each["name"]) for path, each in _query_parameters() if "{" not in path and each["in"] == "query"],
+)
+async def test_null_is_a_word_like_others_and_never_no_value(path: str, name: str) -> None:
+    beside = "" if name == "network" or path == "/api/v1/networks" else "&network=polygon"
+    status, _, errors = await _errors(f"?{name}=null{beside}", path)
+
+    assert (status, [error["field"] for error in errors]) in [(code, [name]) for code in (400, 404, 422)]
 
 
 async def test_everything_that_is_wrong_is_told_at_once() -> None:

@@ -9,10 +9,10 @@ import httpx
 import pytest
 import structlog
 
-from ft.api.found import Transfers, TransfersAsk
+from ft.api.found import RangeNotIndexed, Transfers, TransfersAsk
 from ft.api.main import build
-from ft.api.problems import problem_of
 from ft.api.slots import Overloaded, Slots
+from ft.errors import DatabaseUnavailable
 from ft.telemetry.sampling import Seldom
 from tests.unit.api.test_transfers import Ledger
 
@@ -146,14 +146,55 @@ async def test_one_address_asks_so_much_at_once_and_no_more(monkeypatch: pytest.
     assert (answered, again.status_code) == ([200] * 4, 200)
 
 
-def test_overload_is_told_as_such_and_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [
+        (Overloaded("expected a free connection within 2 s, got none"), "overloaded"),
+        (DatabaseUnavailable("connection refused"), "database_unavailable"),
+    ],
+)
+async def test_what_is_refused_is_told_once_a_second_and_counted(failure: Exception, code: str) -> None:
     now = 100.0
-    monkeypatch.setattr("ft.api.problems._overload", Seldom(structlog.get_logger("test"), lambda: now))
 
     with structlog.testing.capture_logs() as lines:
-        problems = [problem_of(Overloaded("no free connection")) for _ in range(50)]
-        now += 1
-        problems.append(problem_of(Overloaded("no free connection")))
+        app: Any = build(Ledger([], failure))
+        app._refused = Seldom(structlog.get_logger("test"), lambda: now)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://ft") as client:
+            answers = [await client.get("/api/v1/transfers?network=polygon") for _ in range(50)]
+            now += 1
+            answers.append(await client.get("/api/v1/transfers?network=polygon", headers={"X-Request-ID": "r-51"}))
 
-    assert {(each.status, each.code, each.headers["Retry-After"]) for each in problems} == {(503, "overloaded", "2")}
-    assert [(line["event"], line["unsaid"]) for line in lines] == [("overloaded", 0), ("overloaded", 49)]
+    assert {(each.status_code, each.json()["code"], each.headers["Retry-After"]) for each in answers} == {
+        (503, code, "2")
+    }
+    told = [line for line in lines if "database is" not in line["event"]]
+    assert [(line["event"], line["log_level"], line["unsaid"]) for line in told] == [
+        ("refused", "warning", 0),
+        ("refused", "warning", 49),
+    ]
+    assert (told[1]["request_id"], told[1]["path"], told[1]["status"]) == ("r-51", "/api/v1/transfers", 503)
+    assert told[1]["error"] == str(failure)
+
+
+async def test_requests_that_are_turned_away_are_told_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ft.api.observe._ASKING_MAX", 0)
+
+    with structlog.testing.capture_logs() as lines:
+        app: Any = build(Ledger([]))
+        app._refused = Seldom(structlog.get_logger("test"), lambda: 100.0)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://ft") as client:
+            answers = await asyncio.gather(*(client.get("/api/v1/transfers?network=polygon") for _ in range(50)))
+
+    assert {(each.status_code, each.json()["code"]) for each in answers} == {(503, "overloaded")}
+    assert [line["event"] for line in lines] == ["refused"]
+
+
+@pytest.mark.parametrize("failure", [RangeNotIndexed("2024-03"), KeyError("x")])
+async def test_every_other_error_of_the_server_has_a_line_of_its_own(failure: Exception) -> None:
+    with structlog.testing.capture_logs() as lines:
+        app: Any = build(Ledger([], failure))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://ft") as client:
+            for _ in range(5):
+                await client.get("/api/v1/transfers?network=polygon")
+
+    assert [line["log_level"] for line in lines if line["event"] == "request"] == ["error"] * 5

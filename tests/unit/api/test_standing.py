@@ -27,6 +27,7 @@ ROW = CollectionRow(
     contract_contradicts=False,
     gapless=True,
     quarantined=False,
+    not_listed=False,
     out_of_order=False,
     implicit=False,
     reasons="receipts,",

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from ft.config import Config
+from ft.errors import ConfigError
+from ft.node_urls import node_url
 
 
 def _ft(home: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -93,6 +95,10 @@ def test_status_and_down_before_any_start_make_nothing(tmp_path: Path) -> None:
         ("mysql://ft:secret@127.0.0.1/ft", "30 characters that do not begin with postgresql://"),
         ("postgresql://ft:secret@127.0.0.1:port/ft", "the port 'port'"),
         ("postgresql://ft:secret@127.0.0.1:99999/ft", "the port '99999'"),
+        ("postgresql://ft:secret?@127.0.0.1/ft", "a port that is no number, or a password with / ? # in it"),
+        ("postgresql://ft:sec%ret@127.0.0.1/ft", "one that libpq cannot read: [ without ], or % / ? # @"),
+        ("postgresql://ft:secret@[::1/ft", "one that libpq cannot read: [ without ], or % / ? # @"),
+        ("postgresql://ft:secret@127.0.0.1/ft?sslmod=verify-full", "the option 'sslmod', which libpq does not have"),
     ],
 )
 def test_a_database_address_that_is_none_is_refused_by_status_without_being_shown(
@@ -104,8 +110,10 @@ def test_a_database_address_that_is_none_is_refused_by_status_without_being_show
     assert ran.stderr.startswith(
         "ft: FT_POSTGRES: expected a Postgres URL (postgresql://user:password@host:port/database)"
     )
-    assert f"got {got}. Set it" in ran.stderr
+    assert f"got {got}" in ran.stderr
+    assert "Set it to one, or unset it" in ran.stderr
     assert "secret" not in ran.stderr + ran.stdout
+    assert "sec%ret" not in ran.stderr
     assert "Traceback" not in ran.stderr
 
 
@@ -121,3 +129,41 @@ def test_a_database_address_that_is_none_is_refused_by_status_without_being_show
 )
 def test_every_usual_address_of_a_database_is_taken(url: str) -> None:
     assert Config.from_env({"FT_POSTGRES": url, "FT_HOME": "/nowhere"}).postgres == url
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("FT_METRICS_PORT", "99999", "FT_METRICS_PORT: expected a whole number of 0 to 65535, got '99999'"),
+        ("FT_METRICS_PORT", "²", "FT_METRICS_PORT: expected a whole number of 0 to 65535, got '²'"),
+        ("FT_RPC_POLYGON", "http://u:secret@h:99999/k3y", "FT_RPC_POLYGON: expected a URL with a host, and a port of"),
+        ("FT_RPC_POLYGON", "http://[bad/k3y", "FT_RPC_POLYGON: expected a URL with a host, and a port of at most"),
+        ("FT_RPC_POLYGON", "https:///k3y", "FT_RPC_POLYGON: expected a URL with a host, and a port of at most 65535"),
+        ("FT_SCHEMA_REGISTRY", "http://[bad", "FT_SCHEMA_REGISTRY: expected an http or https URL"),
+        ("FT_SCHEMA_REGISTRY", "http://u:secret@h:99999", "FT_SCHEMA_REGISTRY: expected an http or https URL"),
+        ("FT_SCHEMA_REGISTRY", "registry:8081", "FT_SCHEMA_REGISTRY: expected an http or https URL"),
+        ("FT_KAFKA", "one:9092, two:99999", r"FT_KAFKA: expected the bootstrap servers .*, got 'two:99999'"),
+        ("FT_KAFKA", "http://one", "FT_KAFKA: expected the bootstrap servers .*, got 'http://one'"),
+        ("FT_KAFKA_TOKEN_URL", "https://[bad", "FT_KAFKA_TOKEN_URL: expected an http or https URL, got 12 characters"),
+    ],
+)
+def test_a_port_or_an_address_that_there_cannot_be_is_refused_by_its_setting(name: str, text: str, told: str) -> None:
+    oauth = dict.fromkeys(("FT_KAFKA_CLIENT_ID", "FT_KAFKA_CLIENT_SECRET"), "x")
+    oauth |= {"FT_KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "FT_KAFKA_SASL_MECHANISM": "OAUTHBEARER"}
+    with pytest.raises(ConfigError, match=told) as caught:
+        Config.from_env({**(oauth if "TOKEN" in name else {}), "FT_HOME": "/nowhere", name: text})
+
+    assert "secret" not in str(caught.value)
+    assert "k3y" not in str(caught.value)
+
+
+@pytest.mark.parametrize("servers", ["one:9092, two:9092", "one", "[::1]:9092", "::1", "127.0.0.1:1,"])
+def test_every_usual_address_of_brokers_is_taken(servers: str) -> None:
+    assert Config.from_env({"FT_KAFKA": servers, "FT_HOME": "/nowhere"}).kafka == servers
+
+
+def test_a_typed_option_that_is_no_url_is_told_by_the_option() -> None:
+    with pytest.raises(ConfigError, match=r"^--rpc: expected a URL with a host") as caught:
+        node_url("http://[bad/k3y", "--rpc")
+
+    assert "k3y" not in str(caught.value)

@@ -1,6 +1,6 @@
 """What ft status says of blocks that cannot be had, and of those that are less proven."""
 
-from ft.cli.status_proofs import lacking_lines, lesser_lines, waiting_lines
+from ft.cli.status_proofs import lacking_lines, lesser_lines, lost_lines, waiting_lines
 
 
 def test_a_network_that_stands_still_is_named_with_its_block_and_what_the_providers_say() -> None:
@@ -31,3 +31,9 @@ def test_many_ranges_are_counted() -> None:
     rows = [("a", at, at, "logs", 9) for at in range(0, 10, 2)] + [("b", 1, 1, "logs", 1)]
 
     assert [line for line in lesser_lines(rows) if "more such" in line] == ["a: … and 4 more such ranges"]
+
+
+def test_a_raw_log_that_lost_its_beginning_says_where_it_begins() -> None:
+    (line,) = lost_lines([("chain.polygon.raw", 12_345)])
+
+    assert line.startswith("chain.polygon.raw begins at offset 12,345: what was read before was lost")

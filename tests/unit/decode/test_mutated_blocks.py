@@ -11,8 +11,8 @@ import pytest
 from ft.agents.ledger.steps import read
 from ft.agents.normalize import rawblock, slices
 from ft.agents.normalize.canonical import Chain, Marks
-from ft.agents.project.said import refusal_of
 from ft.errors import MalformedRecord
+from ft.schemas.changes import refusal_of
 from ft.schemas.codec import Codec
 from ft.schemas.events import NormalizedBatch, OwnershipChanged, RawBlock, RawPart, from_record, to_record
 from tests.recordings import recorded

@@ -1,5 +1,6 @@
 """Three providers, the preferred one of which is wrong: what comes out is what the honest ones have."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from structlog.testing import capture_logs
 
 from ft.demo.recording import Recording, load_recording
 from ft.streams.sources import Marks
+from ft.streams.sources.evm import marks
 from ft.streams.sources.evm.limits import Breaker, TokenBucket
 from ft.streams.sources.evm.marks import Told, agreed
 from ft.streams.sources.evm.provider import Provider, WrongChain, in_order
@@ -249,3 +251,43 @@ async def test_a_fork_that_one_provider_is_on_is_not_believed_against_two(record
 
     assert hashes == {height: one.view.canonical[height]}
     assert [block.hash for block in again] == [one.view.canonical[height]], "who was outvoted is asked last"
+
+
+@pytest.mark.parametrize("fault", [Faults(), Faults(delay_s=30.0)], ids=["all quick", "one slow"])
+async def test_where_everyone_is_asked_the_first_that_agrees_to_its_own_branch_is_outvoted(
+    recording: Recording, fault: Faults
+) -> None:
+    before, after = 51, 52
+    async with AsyncExitStack() as stack:
+        forked, one, two, slow = [
+            await stack.enter_async_context(FaultyNode(recording, step=step)) for step in (before, after, after, after)
+        ]
+        height = max(h for h in forked.view.canonical if forked.view.canonical[h] != one.view.canonical.get(h))
+        expected = {height: forked.view.canonical[height]}
+        async with source("devnet", forked.url, one.url, two.url, slow.url) as evm:
+            alone = await evm.hashes([height], expected)
+            slow.faults = fault
+            async with asyncio.timeout(10):
+                together = await evm.hashes([height], expected, everyone=True)
+
+    assert alone == expected
+    assert together == {height: one.view.canonical[height]}
+
+
+async def test_one_whose_head_stands_still_is_asked_last(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(marks, "_STUCK_S", 0.001)
+    monkeypatch.setattr(marks, "_STUCK_BLOCKS", 0)
+    async with FaultyNode(recording, step=51) as still, FaultyNode(recording, step=51) as moving:
+        height = max(still.view.canonical)
+        async with source("devnet", still.url, moving.url) as evm:
+            await evm.marks()
+            before = await evm.hashes([height])
+            moving.advance(2)
+            await evm.marks()
+            with capture_logs() as said:
+                await evm.marks()
+            after = await evm.hashes([height])
+
+    assert before == {height: still.view.canonical[height]}
+    assert after == {height: moving.view.canonical[height]} != before
+    assert said == [], "it is told once"

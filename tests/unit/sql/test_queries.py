@@ -7,7 +7,7 @@ import pytest
 from ft.config import Config
 from ft.errors import ConfigError
 from ft.sql import queries
-from ft.sql.queries import LIVE, SCHEMAS, load, named, use, words
+from ft.sql.queries import LIVE, load, named, schemas, use, words
 from ft.streams.topics import Topics
 
 GENERATION = "rebuild_x"
@@ -48,7 +48,7 @@ def test_schemas_and_only_schemas_are_named_anew(text: str, expected: str) -> No
 
 
 def test_every_query_names_the_schemas_of_its_generation_only() -> None:
-    live = [f"{schema}." for schema in SCHEMAS]
+    live = [f"{schema}." for schema in schemas()]
     wrong = {
         f"{word}.sql {name}": [schema for schema in live if f" {schema}" in _statements(text)]
         for word in words()

@@ -87,7 +87,7 @@ class Recorded:
 
     def __init__(self) -> None:
         self.done: list[str] = []
-        self.claims = self.flow_control = self
+        self.claims = self.flow_control = self.lanes = self
 
     def drop(self, partitions: object) -> None:
         self.done.append("claims dropped")
@@ -97,6 +97,9 @@ class Recorded:
 
     def clear(self) -> None:
         self.done.append("queues cleared")
+
+    def forget(self) -> None:
+        self.done.append("lanes emptied")
 
     async def settle(self, timeout_s: float) -> None:
         self.done.append("claims settled")
@@ -120,5 +123,5 @@ async def test_every_rebalance_stops_the_flow_also_where_the_driver_has_no_assig
     await consumer.on_partitions_revoked({A})
 
     assert app.done[:3] == ["flow stopped", "queues suspended", "queues cleared"]
-    assert app.done[3:] == ["claims dropped", "claims settled", "batches done"]
+    assert app.done[3:] == ["claims dropped", "lanes emptied", "claims settled", "batches done"]
     assert not consumer.is_current(Bundle(A, cut(1, 3), 1))

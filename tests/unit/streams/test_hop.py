@@ -11,7 +11,7 @@ import pytest
 from ft.errors import DatabaseError, DatabaseUnavailable, Fenced, OffsetMismatch
 from ft.streams import hop as hops
 from ft.streams.checkpoint import Claim, Superseded
-from ft.streams.hop import Batch, Message, handle, run_hop, select
+from ft.streams.hop import Batch, Message, handle, message_of, run_hop, select
 
 TOPIC = "t"
 
@@ -81,7 +81,9 @@ def record(partition: int, offset: int, value: bytes | None = b"v") -> Any:
 
 def of(*records: Any) -> Any:
     last = records[-1]
-    message = SimpleNamespace(topic=TOPIC, partition=last.partition, offset=last.offset, records=records)
+    message = SimpleNamespace(
+        topic=TOPIC, partition=last.partition, offset=last.offset, messages=list(map(message_of, records))
+    )
     return SimpleNamespace(message=message)
 
 

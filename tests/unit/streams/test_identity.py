@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 
 from ft.schemas.registered import Registered, compare, contradictions
-from ft.streams.identity import Deployment, Found, OtherDeployment, judge
+from ft.streams.identity import Ahead, Deployment, Found, OtherDeployment, judge
 
 ME = Deployment(id="me", topic_prefix="p.", cluster_id="mine")
 ANOTHER = Deployment(id="another", topic_prefix="p.", cluster_id="mine")
@@ -77,6 +77,13 @@ def test_each_combination_is_one_or_says_what_is_likely_wrong(database: str, top
     expected = {"other prefix": "FT_TOPIC_PREFIX", "other Kafka": "FT_KAFKA"}.get(database) or EXPECTED[database, topic]
 
     assert verdict(found(database, topic)) == expected
+
+
+def test_a_journal_that_ends_before_what_was_announced_is_an_older_state() -> None:
+    ahead = replace(found("right", "right"), ahead=Ahead(partition=3, offset=10, seq=50, journal_end=40))
+
+    with pytest.raises(OtherDeployment, match=r"changed-3: expected .* ends at 40, got row 50 at offset 10.*as-it-st"):
+        judge(ahead)
 
 
 def test_a_migration_that_was_cut_off_before_its_topic_said_so_goes_on() -> None:

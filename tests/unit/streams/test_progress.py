@@ -84,6 +84,6 @@ def test_a_topic_that_is_held_back_does_not_wait_for_its_agent() -> None:
     progress, held = Progress(60.0), claim()
 
     for now in (0.0, 60.0, 120.0):
-        assert progress.look({held: 5}, now, held_back={"t"}) == Standstill()
+        assert progress.look({held: 5}, now, held_back={("c", "t")}) == Standstill()
     assert progress.look({held: 5}, 179.0) == Standstill()
     assert progress.look({held: 5}, 180.0) == Standstill(hung=held)

@@ -14,12 +14,16 @@ _ROOM: Final = f"""
 from types import SimpleNamespace
 from faust.types import TP
 from ft.config import Config
-from ft.streams.app import _Running, create_app
+from ft.streams.app import create_app
+from ft.streams.checkpoint import Claim
 
 app, hop = create_app(Config.from_env()), SimpleNamespace(consumer="ledger", start=None, stop=None)
 agent = app.run(hop, "t", name="ledger", bundle={BUNDLE}, bundles={BUNDLES}, within_s=0.1)
 queue = agent.channel.queue
-app._running["t"] = _Running(hop, queue, 2 * {BUNDLES}, lambda: None)
+[lane] = app.lanes
+print(app.room(TP("t", 0)))
+app.lanes.begin(1, [Claim(consumer="ledger", topic="t", partition=0, epoch=1, next_offset=0, next_seq=1)])
+lane.unfed = queue.qsize
 while app.room(TP("t", 0)) > 0:
     queue.put_nowait("bundle")
 print(queue.qsize(), queue.maxsize)
@@ -33,6 +37,6 @@ def test_what_a_turn_brings_beyond_the_room_there_is_fits_into_the_queue(tmp_pat
         [sys.executable, "-c", _ROOM], env=environment, capture_output=True, text=True, timeout=60, check=True
     ).stdout.split()
 
-    waiting, queue_max = map(int, told[-2:])
-    assert waiting == 2 * BUNDLES
+    unstarted, waiting, queue_max = map(int, told[-3:])
+    assert (unstarted, waiting) == (0, 2 * BUNDLES)
     assert waiting - 1 + most_of_a_turn(BUNDLE) <= queue_max

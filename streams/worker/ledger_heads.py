@@ -1,19 +1,18 @@
-"""ledger.finality -> the heads that the projections have where nothing happens.
+"""ledger.finality -> the heads that a subscriber of ownership_changed has where nothing happens.
 
-A head says after which record of ownership_changed it stands. Where the projections are just there, it is theirs;
-where they are behind, it waits in Postgres until they come there (``hop``); where they are further, what they read
-since says more. Who of the two comes later sees what the other one wrote: both lock the partition's heads.
+A head says after which record of ownership_changed it stands. Where the subscriber is just there, it is its own; where
+it is behind, the head waits in Postgres until it comes there (``subscriber``); where it is further, what it read since
+says more. Who of the two comes later sees what the other one wrote: both lock the partition's heads.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import structlog
 
-from ft.agents.project.heads import LEDGER_SAYS, LedgerHead, PartitionHead
-from ft.agents.project.said import TEXT_MAX, TIME_END, are_texts
 from ft.config import Config
 from ft.errors import MalformedRecord
+from ft.schemas.changes import TEXT_MAX, TIME_END, are_texts
 from ft.schemas.codec import Codec
 from ft.schemas.events import SCHEMA_VERSION
 from ft.sql.queries import load
@@ -21,24 +20,30 @@ from ft.streams.checkpoint import Connection, Move, Writer
 from ft.streams.generations import ONLY_ONE, Generations
 from ft.streams.hop import Batch, Message
 from ft.streams.metrics import EVENTS_PROCESSED
+from ft.streams.worker.heads import LEDGER_SAYS, LedgerHead, PartitionHead
 
 log = structlog.get_logger(__name__)
 
-CONSUMER: Final = "heads"
 _BIGINT_MAX: Final = 2**63 - 1
+
+
+def heads_of(subscriber: str) -> str:
+    """The consumer that reads heads for a subscriber; the one of ``project`` is older than the others."""
+    return "heads" if subscriber == "project" else f"{subscriber}.heads"
 
 
 class LedgerHeads:
     """The hop. Guarantee: the newest head of each network counts; a record that cannot be read is dropped, for a newer
-    one says more. Parallel by partition, whoever holds the projections' one."""
-
-    consumer = CONSUMER
+    one says more. Parallel by partition, whoever holds the subscriber's one."""
 
     def __init__(
-        self, config: Config, owner: str, codec: Codec, topic: str, generations: Generations = ONLY_ONE
-    ) -> None:
-        """``topic``: of the events, under which project's claims are."""
-        self._writer = Writer(config, owner, application="ft heads")
+        self, config: Config, owner: str, codec: Codec, topic: str, generations: Generations = ONLY_ONE,
+        subscriber: str = "project",
+    ) -> None:  # fmt: skip
+        """``topic``: of the events, under which the claims of ``subscriber`` are."""
+        self.consumer = heads_of(subscriber)
+        self._names = names_of(subscriber)
+        self._writer = Writer(config, owner, application=f"ft {self.consumer}")
         self._codec = codec
         self._topic = topic
         self._generations = generations
@@ -62,11 +67,11 @@ class LedgerHeads:
                 newest[key] = head
 
         async def work(conn: Connection) -> Sequence[Move]:
-            await lock(conn, ends)
-            await _put(conn, newest)
-            await conn.execute(
-                load("project")["take_ledger_heads"], {"topic": self._topic, "partitions": sorted(ends)}, prepare=True
-            )
+            where = {**self._names, "topic": self._topic, "partitions": sorted(ends)}
+            async with conn.pipeline():
+                await conn.execute(load("subscriber")["lock_heads"], where, prepare=True)
+                await self._put(conn, newest)
+                await conn.execute(load("subscriber")["take_ledger_heads"], where, prepare=True)
             return [
                 Move(claim=batch.claims[p], next_offset=end, next_seq=batch.claims[p].next_seq)
                 for p, end in sorted(ends.items())
@@ -88,6 +93,17 @@ class LedgerHeads:
             return None
         head = PartitionHead(**{name: record[name] for name in LEDGER_SAYS})
         return record["network"], LedgerHead(seq=record["seq"], after=record["ownership_seq"], head=head)
+
+    async def _put(self, conn: Connection, heads: Mapping[tuple[int, str], LedgerHead]) -> None:
+        for (partition, network), told in sorted(heads.items()):
+            values = {name: getattr(told.head, name) for name in LEDGER_SAYS}
+            values |= {"partition": partition, "network": network, "seq": told.seq, "after": told.after}
+            await conn.execute(load("subscriber")["put_ledger_head"], self._names | values, prepare=True)
+
+
+def names_of(subscriber: str) -> dict[str, Any]:
+    """The two consumers of a subscriber, as the queries of sql/subscriber.sql name them."""
+    return {"consumer": subscriber, "told": heads_of(subscriber)}
 
 
 def _tell(message: Message, error: str) -> None:
@@ -111,26 +127,25 @@ def refusal_of(record: Mapping[str, Any]) -> str | None:
 _NUMBERS: Final = ("seq", "head_number", "safe", "finalized", "position", "ownership_seq")
 
 
-async def lock(conn: Connection, partitions: Mapping[int, Any]) -> None:
-    """Nobody else moves these partitions' heads until the transaction ends."""
-    await conn.execute(load("project")["lock_heads"], {"partitions": sorted(partitions)}, prepare=True)
+class Before(NamedTuple):
+    """A partition's heads, by network, before a transaction moves them."""
+
+    heads: dict[str, PartitionHead]
+    said: dict[str, LedgerHead]
+    """The newest that the ledger has said."""
 
 
-async def waiting(conn: Connection, partitions: Mapping[int, Any]) -> dict[int, dict[str, LedgerHead]]:
-    """The newest heads that the ledger has said, by partition and network."""
-    rows = await conn.execute(load("project")["ledger_heads"], {"partitions": sorted(partitions)}, prepare=True)
-    found: dict[int, dict[str, LedgerHead]] = {partition: {} for partition in partitions}
-    for partition, network, seq, after, *values in await rows.fetchall():
-        head = PartitionHead(**dict(zip(LEDGER_SAYS, values, strict=True)))
-        found[partition][network] = LedgerHead(seq=seq, after=after, head=head)
-    return found
-
-
-async def _put(conn: Connection, heads: Mapping[tuple[int, str], LedgerHead]) -> None:
+async def locked(conn: Connection, subscriber: str, partitions: Collection[int]) -> dict[int, Before]:
+    """The partitions' heads; nobody else moves them until the transaction ends."""
+    sql, where = load("subscriber"), names_of(subscriber) | {"partitions": sorted(partitions)}
+    found = {partition: Before({}, {}) for partition in partitions}
     async with conn.pipeline():
-        for (partition, network), told in sorted(heads.items()):
-            values = {name: getattr(told.head, name) for name in LEDGER_SAYS}
-            await conn.execute(
-                load("project")["put_ledger_head"],
-                {"partition": partition, "network": network, "seq": told.seq, "after": told.after, **values},
-            )
+        await conn.execute(sql["lock_heads"], where, prepare=True)
+        rows = await (await conn.execute(sql["heads"], where, prepare=True)).fetchall()
+    for consumer, partition, network, seq, after, open_block, *values in rows:
+        head = PartitionHead(open_block=open_block, **dict(zip(LEDGER_SAYS, values, strict=True)))
+        if consumer == subscriber:
+            found[partition].heads[network] = head
+        else:
+            found[partition].said[network] = LedgerHead(seq=seq, after=after, head=head)
+    return found

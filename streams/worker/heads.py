@@ -1,4 +1,4 @@
-"""Pure: the records of a partition -> the block that its projections are the state of, by network.
+"""Pure: the records of a partition -> the block that a subscriber's tables are the state of, by network.
 
 A record of kind finality, and one of ledger.finality at its place among them, says where the ledger stands: nothing
 lies between it and what was announced before. An event of a higher block moves the head to that block, a retraction to
@@ -12,12 +12,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ft.agents.project.said import FINALITY, AnyChange
+from ft.schemas.changes import FINALITY, AnyChange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionHead:
-    """A row of ``system.partition_head`` of consumer project. Heights are -1 where unknown, times (unix seconds) 0."""
+    """A row of ``system.partition_head`` of a subscriber. Heights are -1 where unknown, times (unix seconds) 0."""
 
     position: int = -1
     head_number: int = -1
@@ -26,7 +26,7 @@ class PartitionHead:
     safe: int = -1
     finalized: int = -1
     open_block: int | None = None
-    """The block that was projected in part; None: every block is whole."""
+    """The block that was taken in part; None: every block is whole."""
 
 
 LEDGER_SAYS: Final = ("position", "head_number", "head_hash", "head_time", "safe", "finalized")
@@ -57,8 +57,9 @@ def after(
     moved: dict[str, PartitionHead] = {}
     ahead = dict(ledger)
     for record in records:
-        for network in [network for network, told in ahead.items() if told.after < record.seq]:
-            moved[network] = ahead.pop(network).head
+        if ahead:
+            for network in [network for network, told in ahead.items() if told.after < record.seq]:
+                moved[network] = ahead.pop(network).head
         head = moved.get(record.network) or heads.get(record.network) or PartitionHead()
         moved[record.network] = _moved(head, record)
     return moved | {network: told.head for network, told in ahead.items() if told.after <= until}
@@ -89,10 +90,6 @@ def _is_of_another_branch(record: AnyChange, head: PartitionHead) -> bool:
     return record.block_hash != head.head_hash and record.finality_status != "finalized"
 
 
-def whole_until(records: Iterable[AnyChange | None]) -> int:
-    """How many of the records, from the first on, end with a whole block; None: a record that says nothing of it."""
-    whole = 0
-    for at, record in enumerate(records, start=1):
-        if record is None or record.kind == FINALITY or record.block_end is not False:
-            whole = at
-    return whole
+def may_end_block(record: AnyChange) -> bool:
+    """Whether no record of the same block follows, as far as this one says."""
+    return record.kind == FINALITY or record.block_end is not False

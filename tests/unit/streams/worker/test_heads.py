@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from ft.agents.project import heads
-from ft.agents.project.heads import LedgerHead, PartitionHead
-from ft.agents.project.said import AnyChange
+from ft.schemas.changes import AnyChange
 from ft.schemas.events import OwnershipChanged
+from ft.streams.worker import heads
+from ft.streams.worker.heads import LedgerHead, PartitionHead
 
 MINT = OwnershipChanged(
     seq=1, prev_seq=0, kind="mint", op="apply", network="n", block_number=3, block_hash="0x3", block_time=1_003

@@ -1,0 +1,33 @@
+"""What `ft migrate` runs, in its order: ft's own files, then what each domain declares."""
+
+from collections.abc import Iterator
+from importlib.resources import files
+
+from ft.schemas.domains import Domain, declared
+
+
+def scripts() -> Iterator[tuple[str, str]]:
+    """Name and SQL of each; a name is for good."""
+    folder = files("ft.sql") / "migrations"
+    for path in sorted((p for p in folder.iterdir() if p.name.endswith(".sql")), key=lambda p: p.name):
+        yield path.name, path.read_text()
+    for domain in declared():
+        yield f"{domain.name}/schema", f"CREATE SCHEMA {domain.name};"
+        for name, text in domain.migrations.items():
+            yield f"{domain.name}/{name}", text
+        yield f"{domain.name}/grants {_of(domain)}", _grants(domain)
+
+
+def _of(domain: Domain) -> str:
+    """What is granted: where a domain says otherwise, it is granted anew."""
+    return f"{' '.join(sorted(domain.tables))} / {' '.join(sorted(domain.views))}"
+
+
+def _grants(domain: Domain) -> str:
+    """Who writes writes, and the API reads what it is shown."""
+    lines = [f"GRANT USAGE ON SCHEMA {domain.name} TO ft_writer, ft_api;"]
+    for table in domain.tables:
+        lines.append(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {domain.name}.{table} TO ft_writer;")
+    for view in domain.views:
+        lines.append(f"GRANT SELECT ON {domain.name}.{view} TO ft_api;")
+    return "\n".join(lines)

@@ -1,0 +1,20 @@
+"""What /health/ready says, asked where it is made up."""
+
+from ft.api.attention import out_of_place
+from ft.api.database import Database
+from ft.api.identity import Identity
+from ft.api.reads import Reads
+from ft.config import Config
+
+
+async def is_ready(config: Config) -> bool:
+    """What /health/ready says, though no process has said anything before."""
+    served = Database(config.postgres_as("ft_api"))
+    identity = Identity(config, served)
+    await served.open()
+    try:
+        await identity.look()
+        found = await Reads(served, config.topic_prefix, identity).status()
+        return out_of_place(found.backlog, found.failures, other=found.other, is_one=found.is_one) is None
+    finally:
+        await served.close()
