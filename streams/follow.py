@@ -293,9 +293,9 @@ class Chain:
             size += block.size
             following = block.height + 1
             if len(chunk) >= (CHUNK_BLOCKS if block.height > marks.finalized else FINAL_BLOCKS) or size >= CHUNK_BYTES:
-                await self._append(chunk, covers_from, marks)
+                await self._append(chunk, covers_from, marks, expected)
                 chunk, size = [], 0
-        await self._append(chunk, covers_from, marks)
+        await self._append(chunk, covers_from, marks, expected)
         self._stopping.check()
         if trouble is not None:
             self.lacking = following
@@ -310,12 +310,18 @@ class Chain:
             return Fit.FORKED
         return fit(self.rows, block.height, block.hash, block.parent_hash)
 
-    async def _append(self, chunk: Sequence[tuple[Block, bool]], covers_from: int, marks: Marks) -> None:
-        """Final blocks need no row and no lease; the last of them becomes what the tail stands on."""
+    async def _append(
+        self, chunk: Sequence[tuple[Block, bool]], covers_from: int, marks: Marks, expected: Mapping[int, Row]
+    ) -> None:
+        """Final blocks need no row and no lease; the last of them becomes what the tail stands on.
+
+        An expected one keeps its row though it is final by now: rows below it may have to become final first.
+        """
         if not chunk:
             return
+        with_row = {block.height for block, _ in chunk if block.height > marks.finalized or block.height in expected}
         with self._progress.waits.on("postgres"):
-            await self._tail.add(block for block, _ in chunk if block.height > marks.finalized)
+            await self._tail.add(block for block, _ in chunk if block.height in with_row)
         offsets: dict[int, int] = {}
         for block, starts in chunk:
             self._raw.append(
@@ -332,8 +338,8 @@ class Chain:
         landed = [replace(self.rows[block.height], offset=offsets[block.height]) for block, _ in chunk]
         self.rows |= {row.height: row for row in landed}
         with self._progress.waits.on("postgres"):
-            await self._stand_on([row for row in landed if row.height <= marks.finalized])
-            await self._tail.acknowledge(row for row in landed if row.height > marks.finalized)
+            await self._stand_on([row for row in landed if row.height not in with_row])
+            await self._tail.acknowledge(row for row in landed if row.height in with_row)
         self._progress.next_height = landed[-1].height + 1
         self._progress.report(self._progress)
 

@@ -70,7 +70,7 @@ class Chain:
             self.ignored += 1
             return True
         at, expected = height, record["hash"]
-        while self.canonical.get(at) == expected and at not in self.final:
+        while self.canonical.get(at) == expected:
             self.final.add(at)
             expected, at = self.parents[expected], at - 1
         return True

@@ -164,6 +164,31 @@ async def test_rows_that_never_reached_the_log_are_appended_again(lab: Lab, node
     assert lab.chain().claim > claim
 
 
+async def test_rows_that_never_reached_the_log_are_appended_again_though_they_are_final_by_now(
+    lab: Lab, node: FaultyNode
+) -> None:
+    """Below them are rows in the log that are final by now too: a network stood still here."""
+    at_step(node, 40)
+    first = await lab.follow(30, node.url)
+    await until(lambda: agrees(lab, node, 30), "the log has the chain")
+    await first.stop()
+    last = at_step(node, LAST).view
+    top = max(lab.tail())
+    for height in range(top + 1, top + 4):
+        block, parent = last.canonical[height], last.canonical[height - 1]
+        lab.sql("INSERT INTO ingest.tail VALUES ('devnet', %s, %s, %s)", height, block, parent)
+    assert last.finalized >= top + 3
+    assert lab.tail()[top] == last.canonical[top]
+
+    second = await lab.follow(None, node.url)
+
+    await until(lambda: agrees(lab, node, 30), "the log has the chain")
+    await second.stop()
+    assert lab.chain().misfits == []
+    assert min(lab.tail()) == last.finalized
+    assert set(range(30, last.finalized + 1)) <= lab.chain().final
+
+
 async def test_dead_rows_of_the_tail_are_reverted_without_harm(lab: Lab, node: FaultyNode) -> None:
     at_step(node, 40)
     first = await lab.follow(30, node.url)

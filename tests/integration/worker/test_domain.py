@@ -69,9 +69,9 @@ async def test_a_domain_follows_reorgs_and_announces_what_it_comes_to(raw: RawTo
 
     worker = start_worker("normalize,ledger,publisher,project,sample")
     projected = "SELECT min(position) FROM system.partition_head WHERE consumer = 'project'"
-    await raw.until(lambda: (raw.rows(projected)[0][0] or 0) >= len(records) + 9, within_s=60)
-    await raw.until(lambda: raw.rows(STANDS) == [(True,)], within_s=30)
-    await raw.until(lambda: raw.rows(ANNOUNCED)[0][1] == 0, within_s=30)
+    await raw.until(lambda: (raw.rows(projected)[0][0] or 0) >= len(records) + 9, within_s=180)
+    await raw.until(lambda: raw.rows(STANDS) == [(True,)], within_s=90)
+    await raw.until(lambda: raw.rows(ANNOUNCED)[0][1] == 0, within_s=90)
     assert worker.terminate() == 0
 
     expected: Counter[str] = Counter()
@@ -96,9 +96,9 @@ async def test_a_domain_is_proved_and_rebuilt_by_its_name(raw: RawTopic, start_w
     await raw.write(claim(), *appends(chain, 8, lease=0, first=True))
     worker = start_worker("normalize,ledger,publisher,project,sample")
     projected = "SELECT min(position) FROM system.partition_head WHERE consumer = 'project'"
-    await raw.until(lambda: (raw.rows(projected)[0][0] or 0) >= 8, within_s=60)
-    await raw.until(lambda: raw.rows(STANDS) == [(True,)], within_s=30)
-    await raw.until(lambda: raw.rows(ANNOUNCED)[0][1] == 0, within_s=30)
+    await raw.until(lambda: (raw.rows(projected)[0][0] or 0) >= 8, within_s=180)
+    await raw.until(lambda: raw.rows(STANDS) == [(True,)], within_s=90)
+    await raw.until(lambda: raw.rows(ANNOUNCED)[0][1] == 0, within_s=90)
     assert worker.terminate() == 0
     before, announced = sorted(raw.rows(RECEIVED)), milestones(raw)
     assert "accounts received as often as the journal says" in ft(raw, "verify")
