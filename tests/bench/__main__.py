@@ -3,7 +3,8 @@
 The raw records are made before the clock starts and are written while the workers run. ``whole way`` ends when the
 last ownership row is visible, ``caught up`` when the publisher and `project` are done too. Afterwards ownership is
 compared with a plain model of the chain. ``bulk`` is a run of its own, as `ft ingest --bulk` fills the log: two
-workers, no `project`, announcing held back, until the indexes are built.
+workers, no `project`, announcing held back, until the indexes are built. ``subscriber`` is what a domain that does
+nothing costs its worker a record.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from typing import Final
 from ft import children
 from ft.cli.ending import at_once
 from ft.config import Config
-from tests.bench import rpc
+from tests.bench import rpc, subscriber
 from tests.bench.bulk import run_bulk
 from tests.bench.deployment import deployed, servers
 from tests.bench.feed import TABLE
@@ -71,8 +72,13 @@ def _rpc(config: Config, arguments: argparse.Namespace) -> bool:
     return True
 
 
+def _subscriber(config: Config, arguments: argparse.Namespace) -> bool:
+    subscriber.print_cost(subscriber.measure(config, events=arguments.events))
+    return True
+
+
 _RUN: Final[dict[str, Callable[[Config, argparse.Namespace], bool]]] = {
-    "whole-way": _whole_way, "bulk": _bulk, "rpc": _rpc,
+    "whole-way": _whole_way, "bulk": _bulk, "rpc": _rpc, "subscriber": _subscriber,
 }  # fmt: skip
 _RUNS: Final = tuple(_RUN)
 

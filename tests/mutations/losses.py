@@ -109,4 +109,20 @@ MUTATIONS: Final = (
         new="",
         tests=(LOST_LOG,),
     ),
+    Mutation(
+        name="what-a-domain-announces-is-noted-before-the-broker-has-it",
+        path="streams/worker/announcing.py",
+        old="            await self._outbox.flush()  # 2\n"
+        '            await conn.execute(sql["move"], place | {"seq": rows[-1][0]})\n',
+        new='            await conn.execute(sql["move"], place | {"seq": rows[-1][0]})\n'
+        "            await self._outbox.flush()  # 2\n",
+        tests=("tests/integration/crash/test_domain.py",),
+    ),
+    Mutation(
+        name="an-expected-block-that-is-final-by-now-keeps-no-row",
+        path="streams/follow.py",
+        old="if block.height > marks.finalized or block.height in expected}\n",
+        new="if block.height > marks.finalized}\n",
+        tests=("tests/integration/ingest/test_follow.py",),
+    ),
 )

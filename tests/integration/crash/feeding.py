@@ -20,7 +20,7 @@ Place = tuple[str, int]
 _KEPT: Final = ("system.settings", "ledger.months", "system.migrations")
 _TABLES: Final = """
     SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname IN ('system', 'ingest', 'ledger', 'market', 'catalog', 'projection')
+    WHERE n.nspname IN ('system', 'ingest', 'ledger', 'market', 'catalog', 'projection', 'sample')
       AND c.relkind IN ('r', 'p') AND NOT c.relispartition
 """
 

@@ -12,8 +12,8 @@ from tests.integration.crash.campaigns import IS_LONG, besiege, unexplained
 from tests.integration.crash.dying import Campaign
 from tests.integration.crash.ledger_world import LedgerWorld
 from tests.integration.crash.normalize_world import NormalizeWorld
-from tests.integration.crash.project_world import ProjectWorld
 from tests.integration.crash.sites import sites_of
+from tests.integration.crash.subscriber_world import SubscriberWorld
 from tests.integration.normalize.rawtopic import RawTopic
 
 SHARED = [checkpoint, claims] if IS_LONG else []
@@ -50,7 +50,7 @@ async def test_project_dies_at_each_await_and_nothing_differs(raw: RawTopic, tmp
     await Campaign(first, sites_of([]), tmp_path / "first", SEED).listen()
     await second.write(first.sent.read())
     await Campaign(second, sites_of([]), tmp_path / "second", SEED).listen()
-    plain, troubled = ProjectWorld(raw), ProjectWorld(raw, is_troubled=True)
+    plain, troubled = SubscriberWorld(raw), SubscriberWorld(raw, is_troubled=True)
     await plain.write()
     troubled.records, troubled.heads = plain.records, plain.heads
     sites = sites_of([hop, subscriber, ledger_heads, store, loop, *SHARED])

@@ -29,14 +29,17 @@ def quick() -> Iterator[None]:
         patch.setattr("ft.agents.publish.publisher._RETRY_S", 0.01)
         patch.setattr("ft.agents.publish.publisher.POLL_S", 0.02)
         patch.setattr("ft.agents.publish.heads.AGAIN_S", 0.01)
+        patch.setattr("ft.streams.worker.announcing.POLL_S", 0.02)
+        patch.setattr("ft.streams.worker.announcing._AGAIN_S", 0.01)
         yield
 
 
 @contextmanager
-def troubled(*statements: str) -> Iterator[None]:
+def troubled(*statements: str, singly: bool = True) -> Iterator[None]:
     """Once each: no connection; of each application a commit that never arrives, and one whose reply is lost; a fence
     that does not move; the connection lost in the middle of ``statements`` (some words of each); rows refused until
-    they have been sent singly so often that one of them was refused, and six were blocked."""
+    they have been sent singly so often that one of them was refused, and six were blocked. ``singly``: whether they are
+    sent so, as the ledger's publisher does; else they are refused twice."""
     calls: Counter[str] = Counter()
     sent: set[str] = set()
     connect = AsyncConnection.connect.__func__  # type: ignore[attr-defined]
@@ -86,7 +89,10 @@ def troubled(*statements: str) -> Iterator[None]:
         sent.clear()
         if not has_rows:
             return
-        if is_single:
+        if not singly:
+            if is_time("together", 1, 3):
+                raise BrokerError("refused")
+        elif is_single:
             if is_time("single", *_REFUSED_SINGLY):
                 raise BrokerError("refused")
         elif calls["single"] < max(_REFUSED_SINGLY):

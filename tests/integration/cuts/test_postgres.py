@@ -7,7 +7,7 @@ import pytest
 
 from tests.integration.crash.ledger_world import LedgerWorld
 from tests.integration.crash.normalize_world import NormalizeWorld
-from tests.integration.crash.project_world import ProjectWorld
+from tests.integration.crash.subscriber_world import SubscriberWorld
 from tests.integration.cuts.cases import cut_at_each, told
 from tests.integration.cuts.postgres import COPY, Cut, cutting
 from tests.integration.normalize.rawtopic import RawTopic
@@ -57,7 +57,7 @@ async def test_what_ledger_and_publisher_commit_is_there_once(raw: RawTopic, tmp
 
 
 async def test_what_project_commits_is_there_once(raw: RawTopic, tmp_path: Path) -> None:
-    first, second, world = NormalizeWorld(raw), LedgerWorld(raw), ProjectWorld(raw)
+    first, second, world = NormalizeWorld(raw), LedgerWorld(raw), SubscriberWorld(raw)
     await first.write()
     await told(first, tmp_path / "first")
     await second.write(first.sent.read())
