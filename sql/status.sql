@@ -75,6 +75,11 @@ LEFT JOIN system.publish_cursor c USING (partition)
 WHERE o.consumer = 'ledger' AND o.topic = %(normalized)s
 ORDER BY o.partition
 
+-- name: announcing
+-- What domains have written and not announced, a topic, and since when nothing of it came out.
+SELECT topic, sum(written - announced)::bigint, extract(epoch FROM now() - min(announced_at))::bigint
+FROM system.outbox_cursor WHERE written > announced GROUP BY topic ORDER BY topic
+
 -- name: dead_letters
 -- Letters that nobody has dealt with.
 SELECT consumer, reason, count(*), min(created_at) FROM system.dlq WHERE state = 'open' GROUP BY 1, 2 ORDER BY 1, 2

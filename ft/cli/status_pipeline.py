@@ -38,6 +38,7 @@ class Status:
     outbox: Sequence[Row]
     dead_letters: Sequence[Row]
     workers: Sequence[Row]
+    announcing: Sequence[Row] = ()
     waits: Sequence[Row] = ()
     lacking: Sequence[Row] = ()
     lesser: Sequence[Row] = ()
@@ -149,6 +150,8 @@ def _waiting(status: Status) -> Iterable[str]:
     for partition, _, blocked in status.outbox:
         if blocked is not None:
             yield f"[red]publisher: partition {partition} waits for `ft dlq replay`: {shown(blocked)}[/]"
+    for topic, count, seconds in status.announcing:
+        yield f"publisher of {shown(topic)}: {count:,} records wait; nothing went out for {seconds:,} s"
     yield from bulk_lines(status.bulk, status.months, status.building, partitions=len(unpublished))
     yield from contract_lines(status.undecoded)
     for consumer, reason, count, oldest in status.dead_letters:

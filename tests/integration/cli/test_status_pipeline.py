@@ -47,6 +47,21 @@ async def test_a_running_pipeline_is_shown(config: Config) -> None:
     assert "publisher: " in out.getvalue()
 
 
+def test_what_a_domain_has_not_announced_is_told(config: Config) -> None:
+    with psycopg.connect(config.postgres) as conn:
+        conn.execute(
+            "INSERT INTO system.outbox_cursor (topic, partition, written, announced, announced_at) VALUES"
+            " ('sample.reached', 0, 12, 5, now() - interval '90 seconds'), ('sample.reached', 1, 3, 0, now()),"
+            " ('sample.done', 0, 4, 4, now())"
+        )
+    out = StringIO()
+
+    show(config, Console(file=out, width=300))
+
+    assert "publisher of sample.reached: 10 records wait; nothing went out for 90 s" in out.getvalue()
+    assert "sample.done" not in out.getvalue()
+
+
 def test_final_blocks_that_are_less_proven_are_named_for_replace(config: Config) -> None:
     coverage = [
         (1, 9, "receipts", ""), (10, 19, "logs", "bloom_superset"), (20, 29, "receipts", "state_sync"),
