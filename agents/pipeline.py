@@ -18,10 +18,8 @@ from ft.agents.ledger.forgetting import Forgetting
 from ft.agents.ledger.hop import Ledger
 from ft.agents.ledger.indexing import Indexing
 from ft.agents.ledger.recount import Recounting
-from ft.agents.normalize.fold import Network
-from ft.agents.normalize.hop import Normalize
 from ft.agents.normalize.rawblock import FAMILIES
-from ft.agents.normalize.sender import Sender
+from ft.agents.normalize.reading import reading_of
 from ft.agents.project.hop import Project
 from ft.agents.publish.announcements import TOPICS, Topic
 from ft.agents.publish.publisher import Publisher
@@ -39,6 +37,9 @@ from ft.streams.orphan import Orphan
 from ft.streams.producer import Producer
 from ft.streams.selection import require_apart
 from ft.streams.worker.announcing import Announcements, DomainPublisher
+from ft.streams.worker.chain_reader.hop import ChainReading
+from ft.streams.worker.chain_reader.reader import Reading
+from ft.streams.worker.chain_reader.sender import Letters, Sender
 from ft.streams.worker.ledger_heads import LedgerHeads
 from ft.streams.worker.subscriber import Subscriber, Subscription
 from ft.telemetry.outage import DATABASE
@@ -90,8 +91,8 @@ class Pipeline:
         topic = self.facts.topics.raw(slug)
         codec = await asyncio.to_thread(self.facts.schemas.codec, "raw_block", topic)
         room = self.app.holding.pace(topic, slug)
-        network = Network(slug=slug, family=family, raw_topic=topic)
-        hop = Normalize(self.config, self.app.claims, network, codec, self._sender, self.app.fail, room)
+        reading = reading_of(self.facts.topics, slug, family, self.facts.codecs[self.facts.topics.normalized])
+        hop = ChainReading(self.config, self.app.claims, reading, codec, self._sender, self.app.fail, room)
         return self.app.run(hop, topic, name=f"normalize-{slug}", bundle=32, bundles=16, within_s=_LATENCY_S)
 
     def ledger(self) -> None:
@@ -172,17 +173,13 @@ class Pipeline:
                 await agent.maybe_start()
                 log.info("network added", network=slug)
 
-    def _sender(self, slug: str) -> Sender:
-        facts = self.facts
-        return Sender(
-            Producer(self.config),
-            facts.topics,
-            slug,
-            facts.partitions,
-            normalized=facts.codecs[facts.topics.normalized],
-            quarantine=facts.codecs[facts.topics.quarantine],
-            dead_letter=facts.codecs[facts.topics.dead_letter],
-        )
+    def _sender(self, reading: Reading[Any]) -> Sender[Any]:
+        facts, topics = self.facts, self.facts.topics
+        letters = Letters(
+            quarantine=topics.quarantine, quarantine_codec=facts.codecs[topics.quarantine],
+            dead_letter=topics.dead_letter, dead_letter_codec=facts.codecs[topics.dead_letter],
+        )  # fmt: skip
+        return Sender(Producer(self.config), reading, facts.partitions, letters)
 
 
 class NewNetworks(Service):

@@ -36,6 +36,17 @@ def load(word: str, generation: str | None = None) -> dict[str, str]:
     return _load(word, _generation if generation is None else generation)
 
 
+def load_of(word: str, schema: str) -> dict[str, str]:
+    """The same, for tables that a domain has of its own in ``schema`` with the names of those in ``ingest``."""
+    return load(word) if schema == "ingest" else _load_of(word, schema, _generation)
+
+
+@cache
+def _load_of(word: str, schema: str, generation: str) -> dict[str, str]:
+    found = {name: re.sub(r"(?<![\w.])ingest\.", f"{schema}.", text) for name, text in _load(word, LIVE).items()}
+    return {name: named(text, generation) for name, text in found.items()}
+
+
 def named(text: str, generation: str | None = None) -> str:
     """SQL that names ft's schemas, as ``generation`` names them; None is what :func:`use` said."""
     generation = _generation if generation is None else generation

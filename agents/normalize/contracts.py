@@ -6,7 +6,7 @@ covered before is noted, for ``ft replace``.
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ft.agents.decode.legacy import NOTHING_LISTED, Listed, listed
 
@@ -26,6 +26,10 @@ class Contracts:
         """What is listed for the record at a raw offset."""
         found = bisect_right(self.starts, offset)
         return self.lists[found - 1] if found else NOTHING_LISTED
+
+    def in_force(self) -> "Contracts":
+        """The same, now that those nobody had read are written down as in force."""
+        return replace(self, fresh=())
 
 
 NO_CONTRACTS = Contracts()

@@ -9,12 +9,7 @@ from ft.agents.decode.evm import decode_block
 from ft.agents.decode.legacy import NOTHING_LISTED, Listed
 from ft.errors import ConfigError, MalformedRecord
 from ft.schemas.events import RawBlock
-
-TIME_MIN: Final = 1_230_768_000
-"""2009-01-01, unix seconds: no chain is older."""
-TIME_END: Final = 4_102_444_800
-"""2100-01-01, unix seconds: the journal has no months from here on."""
-
+from ft.streams.worker.chain_reader.canonical import TIME_END, TIME_MIN
 
 _EVM_PARTS: Final = ("block", "receipts", "logs", "state_sync", "outside")
 """What is read; parts by other names are for others."""
@@ -65,8 +60,3 @@ def decode(record: RawBlock, family: str, listed: Listed = NOTHING_LISTED) -> De
     if not TIME_MIN <= decoded.time < TIME_END and (len(decoded.events) or decoded.quarantined):
         raise MalformedRecord(f"block time: expected 2009 to 2099 of a block with events, got {decoded.time}")
     return decoded
-
-
-def clamped(time: int) -> int:
-    """The time as every stage can store it, unix seconds."""
-    return min(max(time, TIME_MIN), TIME_END - 1)

@@ -1,7 +1,6 @@
 """raw -> normalized, a block's events by partition: what one NormalizedBatch carries. Pure."""
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import fields
 from functools import lru_cache
 from hashlib import blake2b
@@ -9,9 +8,9 @@ from operator import itemgetter
 from typing import Any, Final
 
 from ft.agents.decode.events import Events
-from ft.agents.normalize.canonical import Block, Marks
 from ft.schemas.events import NormalizedBatch
 from ft.schemas.ids import partition_of
+from ft.streams.worker.chain_reader.envelope import Envelope
 
 COLUMNS: Final = tuple(column.name for column in fields(Events) if column.name != "echo")
 """The columns that every slice has in full, and that its digest is of."""
@@ -90,52 +89,35 @@ def digest(events: Events) -> str:
     return blake2b(_END.join([*columns, ""]).encode(), digest_size=16).hexdigest()
 
 
-def block_digest(digests: Mapping[int, str], holes: int) -> str:
-    """One digest of a block: of its slices' digests by partition, and of how many logs are quarantined."""
-    text = ",".join(f"{partition}:{value}" for partition, value in sorted(digests.items()))
-    return blake2b(f"{text};{holes}".encode(), digest_size=16).hexdigest()
+def record(envelope: Envelope, events: Events | None, content: str) -> NormalizedBatch:
+    """A block's slice for one partition with its digest, or a control record.
 
-
-def append(
-    network: str, position: int, partition: int, block: Block, marks: Marks, events: Events, content: str
-) -> NormalizedBatch:
-    """A block's slice for one partition; ``content`` is its digest."""
+    append: the slice; revert: whatever the partition holds of the block is retracted; watermark: nothing for this
+    partition up to the position, this is where the network's head stands.
+    """
+    block, marks = envelope.block, envelope.marks
+    of_block: dict[str, Any] = {}
+    if block is not None:
+        of_block = {
+            "block_number": block.number,
+            "block_hash": block.hash,
+            "block_time": block.time,
+            "proof": block.proof,
+        }
+    columns: dict[str, Any] = {}
+    if events is not None:
+        columns = {name: getattr(events, name) for name in COLUMNS} | {"echo": events.echo, "digest": content}
     return NormalizedBatch(
-        network=network,
-        op="append",
-        position=position,
-        partition=partition,
-        block_number=block.number,
-        block_hash=block.hash,
-        block_time=block.time,
-        proof=block.proof,
-        digest=content,
-        **_head(marks),
-        **{name: getattr(events, name) for name in COLUMNS},
-        echo=events.echo,
+        network=envelope.network,
+        op=envelope.op,
+        position=envelope.position,
+        partition=envelope.partition,
+        reason=envelope.reason,
+        head_number=marks.head_number,
+        head_hash=marks.head_hash,
+        head_time=marks.head_time,
+        safe=marks.safe,
+        finalized=marks.finalized,
+        **of_block,
+        **columns,
     )
-
-
-def revert(network: str, position: int, partition: int, block: Block, marks: Marks, reason: str) -> NormalizedBatch:
-    """Whatever the partition holds of the block is retracted."""
-    return NormalizedBatch(
-        network=network,
-        op="revert",
-        position=position,
-        partition=partition,
-        reason=reason,
-        block_number=block.number,
-        block_hash=block.hash,
-        block_time=block.time,
-        proof=block.proof,
-        **_head(marks),
-    )
-
-
-def watermark(network: str, position: int, partition: int, marks: Marks) -> NormalizedBatch:
-    """Nothing for this partition up to ``position``; this is where the network's head stands."""
-    return NormalizedBatch(network=network, op="watermark", position=position, partition=partition, **_head(marks))
-
-
-def _head(marks: Marks) -> dict[str, Any]:
-    return {name: getattr(marks, name) for name in ("head_number", "head_hash", "head_time", "safe", "finalized")}

@@ -16,8 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from ft.agents.normalize.canonical import REPLACE, Block, Marks
-from ft.agents.normalize.slices import revert
+from ft.agents.normalize.slices import record
 from ft.agents.publish.announcements import TOPICS
 from ft.agents.rebuild.progress import Report
 from ft.agents.recovery.offsets import fill
@@ -29,6 +28,8 @@ from ft.streams.generations import ONLY_ONE
 from ft.streams.producer import Producer
 from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics, cluster_id, create_topics
+from ft.streams.worker.chain_reader.canonical import REPLACE, Block, Marks
+from ft.streams.worker.chain_reader.envelope import Envelope
 
 _CUT: Final = (
     "cut", "cut_blocks", "cut_created", "cut_quarantine", "cut_coverage", "drop_coverage", "put_coverage", "cut_heads",
@@ -125,7 +126,12 @@ async def _tell(config: Config, conn: Connection, schemas: Schemas, offsets: Map
                 raw_offset=position, digest="",
             )  # fmt: skip
             for partition in taken.partitions:
-                record = revert(network, position, partition, block, heads.get(network, Marks()), REPLACE)
+                envelope = Envelope(
+                    network=network, op="revert", position=position, partition=partition,
+                    marks=heads.get(network, Marks()), block=block, reason=REPLACE,
+                )  # fmt: skip
                 headers: list[tuple[str, str | bytes | None]] = [("position", str(position).encode())]
-                producer.send(topics.normalized, partition, codec.encode(to_record(record)), headers)
+                producer.send(
+                    topics.normalized, partition, codec.encode(to_record(record(envelope, None, ""))), headers
+                )
     await producer.flush_acknowledged()

@@ -120,7 +120,7 @@ MUTATIONS: Final = (
     ),
     Mutation(
         name="coverage-forgets-the-reasons",
-        path="agents/normalize/coverage.py",
+        path="streams/worker/chain_reader/coverage.py",
         old="        return (self.proof, self.reasons) == (proof, reasons)\n",
         new="        return self.proof == proof\n",
         tests=("tests/unit/agents/test_normalize_slices.py", NORMALIZE_ALL),
@@ -203,7 +203,7 @@ MUTATIONS: Final = (
     ),
     Mutation(
         name="a-revert-deletes-the-block",
-        path="agents/normalize/harvest.py",
+        path="streams/worker/chain_reader/harvest.py",
         old="        self.reverted[key] = block\n",
         new="",
         tests=(NORMALIZE_ALL,),
@@ -266,14 +266,14 @@ MUTATIONS: Final = (
     ),
     Mutation(
         name="finality-goes-down-by-height",
-        path="agents/normalize/canonical.py",
+        path="streams/worker/chain_reader/canonical.py",
         old=_DOWN,
         new="            block = below\n",
         tests=(CANONICAL,),
     ),
     Mutation(
         name="finality-of-all-below",
-        path="agents/normalize/canonical.py",
+        path="streams/worker/chain_reader/canonical.py",
         old="        self.rows.update({row.number: row for row in made_final})\n",
         new="        made_final = [\n"
         "            replace(row, final=True)\n"
@@ -285,14 +285,14 @@ MUTATIONS: Final = (
     ),
     Mutation(
         name="finality-of-whatever-is-at-that-height",
-        path="agents/normalize/canonical.py",
+        path="streams/worker/chain_reader/canonical.py",
         old='return Ignored(reason=f"finalize of {record.height}: {record.hash!r:.100} is not canonical")\n',
         new="block = block or next(iter(self.rows.values()), None)\n",
         tests=(CANONICAL,),
     ),
     Mutation(
         name="finality-as-the-record-states-it",
-        path="agents/normalize/canonical.py",
+        path="streams/worker/chain_reader/canonical.py",
         old="            self.finalized = max(self.finalized, block.number)\n        elif",
         new="            self.finalized = max(self.finalized, record.finalized)\n        elif",
         tests=(CANONICAL,),
@@ -477,7 +477,7 @@ MUTATIONS: Final = (
     ),
     Mutation(
         name="what-a-final-block-stands-on-is-not-final",
-        path="agents/normalize/canonical.py",
+        path="streams/worker/chain_reader/canonical.py",
         old="            or (child is not None and child.final and child.parent == record.hash),\n",
         new="            or (child is not None and child.parent == record.hash and not record.hash),\n",
         tests=("tests/unit/agents/test_canonical.py",),
@@ -491,28 +491,28 @@ MUTATIONS: Final = (
     ),
     Mutation(
         name="a-block-below-the-head-is-not-late",
-        path="agents/normalize/fold.py",
+        path="streams/worker/chain_reader/fold.py",
         old="                if late:\n                    self.harvest.come_late(block, message.offset)\n",
         new="",
         tests=(NORMALIZE_ALL,),
     ),
     Mutation(
         name="what-was-unproven-and-is-taken-back-is-forgotten-at-once",
-        path="agents/normalize/fold.py",
+        path="streams/worker/chain_reader/fold.py",
         old="if reason == REPLACE or not block.is_proven():",
         new="if reason == REPLACE:",
         tests=(NORMALIZE_ALL,),
     ),
     Mutation(
         name="every-reorg-leaves-something-late",
-        path="agents/normalize/fold.py",
+        path="streams/worker/chain_reader/fold.py",
         old="if reason == REPLACE or not block.is_proven():",
         new="if True:",
         tests=(NORMALIZE_ALL,),
     ),
     Mutation(
         name="a-hole-is-forgotten-with-its-block",
-        path="agents/normalize/harvest.py",
+        path="streams/worker/chain_reader/harvest.py",
         old="            harvest.late.setdefault(number, harvest.ever_reverted[number, block_hash])\n",
         new="            pass\n",
         tests=(NORMALIZE_ALL,),

@@ -22,7 +22,7 @@ MUTATIONS: Final = (
     ),
     Mutation(
         name="normalize-commits-before-acknowledgement",
-        path="agents/normalize/hop.py",
+        path="streams/worker/chain_reader/hop.py",
         old="        await sender.acknowledged()  # 3\n",
         new="",
         tests=(NORMALIZE,),
@@ -86,7 +86,7 @@ MUTATIONS: Final = (
     ),
     Mutation(
         name="normalize-rocksdb-before-commit",
-        path="agents/normalize/hop.py",
+        path="streams/worker/chain_reader/hop.py",
         old="        await self._writer.commit(write)  # 4\n",
         new="        if self._dedup is not None:\n            self._dedup.take(harvest, claim)\n"
         "        await self._writer.commit(write)  # 4\n",

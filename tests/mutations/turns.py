@@ -106,14 +106,14 @@ MUTATIONS: Final = (
     ),
     Mutation(
         name="what-has-no-room-is-sent",
-        path="agents/normalize/hop.py",
+        path="streams/worker/chain_reader/hop.py",
         old="                    return taken\n",
         new="                    continue\n",
         tests=(NORMALIZE_ROOM,),
     ),
     Mutation(
         name="a-retraction-takes-no-room",
-        path="agents/normalize/fold.py",
+        path="streams/worker/chain_reader/fold.py",
         old="        return REVERT_EVENTS if isinstance(outcome, Reverted) else self.harvest.events - before\n",
         new="        return self.harvest.events - before\n",
         tests=(NORMALIZE_ROOM,),

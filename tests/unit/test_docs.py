@@ -12,7 +12,6 @@ from prometheus_client import Gauge
 from ft import kafka_security, registry_security
 from ft.agents.decode import erc2309
 from ft.agents.decode.transactions import ROOT, TYPE
-from ft.agents.normalize.sender import SLICE_BYTES_MAX
 from ft.api.observe import ApiMetrics
 from ft.cli import commands
 from ft.config import ADDRESSES, Config
@@ -21,6 +20,7 @@ from ft.networks import Mark, Network, load_networks
 from ft.streams import metrics
 from ft.streams.limiting import LIMITS
 from ft.streams.topics import RECORD_BYTES_MAX, Topics
+from ft.streams.worker.chain_reader.sender import SLICE_BYTES_MAX
 from tests.unit.pages import CHECKOUT, PAGES, blocks, names, page, prose, rows, section
 
 _LINK = re.compile(r"\]\(([^)\s]+)\)")

@@ -10,10 +10,10 @@ import pytest
 
 from ft.agents.decode.erc1155 import BLOCK_ENTRIES_MAX
 from ft.agents.decode.topics import CONSECUTIVE_TRANSFER, TRANSFER_BATCH
-from ft.agents.normalize.sender import LETTER_BYTES_MAX, SLICE_BYTES_MAX
 from ft.schemas.events import DeadLetter, RawBlock, from_record, to_record
 from ft.schemas.ids import partition_of
 from ft.streams.topics import RECORD_BYTES_MAX
+from ft.streams.worker.chain_reader.sender import LETTER_BYTES_MAX, SLICE_BYTES_MAX
 from tests.acceptance.conftest import pipeline_of
 from tests.acceptance.hostile.conftest import Storm
 from tests.acceptance.hostile.lane import GOOD, NETWORK, mint, of, part, receipts

@@ -11,13 +11,12 @@ import psycopg
 import pytest
 
 from ft.agents.decode.topics import TRANSFER_BATCH
-from ft.agents.normalize.fold import Network
-from ft.agents.normalize.hop import Normalize
 from ft.schemas.events import NormalizedBatch, RawBlock, from_record
 from ft.streams.ceilings import UNBOUNDED
 from ft.streams.claims import Claims
 from ft.streams.hop import run_hop
 from ft.streams.room import Room
+from ft.streams.worker.chain_reader.hop import ChainReading
 from tests.integration.crash.dying import settle
 from tests.integration.crash.feeding import Record, Stream, Topics, empty, rows
 from tests.integration.crash.life import Life
@@ -103,8 +102,8 @@ class NormalizeWorld:
         """Blocks are decoded in a thread; partitions are told of the head at once."""
         around = troubled("FROM ingest.heads", "INSERT INTO ingest.heads") if self.is_troubled else quick()
         with around, pytest.MonkeyPatch.context() as patch:
-            patch.setattr("ft.agents.normalize.fold._THREAD_BYTES", 1)
-            patch.setattr("ft.agents.normalize.hop.WATERMARK_S", 0.02)
+            patch.setattr("ft.streams.worker.chain_reader.fold._THREAD_BYTES", 1)
+            patch.setattr("ft.streams.worker.chain_reader.hop.WATERMARK_S", 0.02)
             yield
 
     def begin(self) -> None:
@@ -121,11 +120,10 @@ class NormalizeWorld:
         claims = Claims(self.raw.config, f"{life.home}")
         claims.serve(self.raw.topic, "normalize")
         await claims.take({(self.raw.topic, 0): (0, len(self.records))})
-        network = Network(slug=NETWORK, family="evm", raw_topic=self.raw.topic)
         config = replace(self.raw.config, home=life.home)
         room = Room()
         room.most = UNBOUNDED  # no ledger takes anything away
-        hop = Normalize(config, claims, network, self.raw.codec, self.raw.sender, life.fail, room)
+        hop = ChainReading(config, claims, self.raw.reading(), self.raw.codec, self.raw.sender, life.fail, room)
         partitions = [(self._topics.normalized, p) for p in range(self.raw.facts.partitions)]
 
         async def told() -> None:

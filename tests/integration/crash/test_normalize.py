@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from ft.agents.normalize import fold, harvest, hop, sender
+from ft.agents.normalize import reading
 from ft.streams import checkpoint, claims, producer
 from ft.streams import hop as loop
+from ft.streams.worker.chain_reader import fold, harvest, hop, sender
 from tests.integration.crash.campaigns import LEFT_OVER, besiege, unexplained
 from tests.integration.crash.normalize_world import NormalizeWorld
 from tests.integration.crash.sites import sites_of
@@ -14,7 +15,9 @@ from tests.integration.normalize.rawtopic import RawTopic
 
 SEED = 11
 UNREACHED: dict[str, str] = {
-    "agents/normalize/hop.py Normalize._tell_heads: await self._fail(exc)": "a worker ends here, of a bug",
+    "streams/worker/chain_reader/hop.py ChainReading._tell_heads: await self._fail(exc)": (
+        "a worker ends here, of a bug"
+    ),
     LEFT_OVER: "normalize leaves nothing over",
 }
 
@@ -24,7 +27,7 @@ async def test_normalize_dies_at_each_await_and_nothing_differs(raw: RawTopic, t
     plain, troubled = NormalizeWorld(raw), NormalizeWorld(raw, is_troubled=True)
     await plain.write()
     troubled.records = plain.records
-    sites = sites_of([hop, fold, harvest, sender, checkpoint, claims, producer, loop])
+    sites = sites_of([hop, fold, harvest, sender, reading, checkpoint, claims, producer, loop])
 
     unreached = await besiege([plain, troubled], sites, tmp_path, SEED)
 

@@ -9,7 +9,6 @@ from typing import Any
 import psycopg
 import pytest
 
-from ft.agents.normalize import canonical
 from ft.config import Config
 from ft.demo.recording import Recording, load_recording
 from ft.networks import Mark, Network
@@ -27,6 +26,7 @@ from ft.streams.sources.evm.source import open_evm
 from ft.streams.stopping import Stopped, Stopping
 from ft.streams.tail import Tail
 from ft.streams.topics import create_topics
+from ft.streams.worker.chain_reader import canonical
 from tests.devnet.faulty_node import FaultyNode
 from tests.integration.ingest.fold import Chain
 from tests.topic_ends import read_all

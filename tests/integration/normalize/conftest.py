@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from ft.agents.normalize.fold import Network
-from ft.agents.normalize.hop import Normalize
 from ft.config import Config
 from ft.streams.claims import Claims
 from ft.streams.hop import Message, select
 from ft.streams.room import Room
-from tests.integration.normalize.rawtopic import NETWORK, RawTopic, open_raw
+from ft.streams.worker.chain_reader.hop import ChainReading
+from tests.integration.normalize.rawtopic import RawTopic, open_raw
 from tests.topic_ends import read_all
 
 
@@ -30,8 +29,7 @@ class Normalizer:
         self.claims = Claims(raw.config, owner)
         self.claims.serve(raw.topic, "normalize")
         self.failures: list[BaseException] = []
-        network = Network(slug=NETWORK, family="evm", raw_topic=raw.topic)
-        self.hop = Normalize(raw.config, self.claims, network, raw.codec, raw.sender, self._failed, room)
+        self.hop = ChainReading(raw.config, self.claims, raw.reading(), raw.codec, raw.sender, self._failed, room)
 
     async def take_over(self) -> None:
         """Claim the partition, as an assignment does."""

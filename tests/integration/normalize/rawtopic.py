@@ -9,13 +9,15 @@ from typing import Any
 
 import psycopg
 
-from ft.agents.normalize.sender import Sender
+from ft.agents.normalize.reading import reading_of
 from ft.config import Config
 from ft.schemas.codec import Codec
 from ft.schemas.events import NormalizedBatch, RawBlock, from_record, to_record
 from ft.streams.facts import Facts, verify
 from ft.streams.prepare import prepare
 from ft.streams.producer import Producer
+from ft.streams.worker.chain_reader.reader import Reading
+from ft.streams.worker.chain_reader.sender import Letters, Sender
 from tests.synthetic.chain import Block, Chain, append
 from tests.topic_ends import read_all
 
@@ -69,18 +71,18 @@ class RawTopic:
             for message in read_all(self.config, topic, partition)
         ]
 
-    def sender(self, slug: str) -> Sender:
-        """What a normalizer of that network sends by."""
+    def reading(self) -> Reading[Any]:
+        """The ledger's, of this network."""
+        return reading_of(self.facts.topics, NETWORK, "evm", self.facts.codecs[self.facts.topics.normalized])
+
+    def sender(self, reading: Reading[Any]) -> Sender[Any]:
+        """What a reader of the raw topic sends by."""
         topics, codecs = self.facts.topics, self.facts.codecs
-        return Sender(
-            Producer(self.config),
-            topics,
-            slug,
-            self.facts.partitions,
-            normalized=codecs[topics.normalized],
-            quarantine=codecs[topics.quarantine],
-            dead_letter=codecs[topics.dead_letter],
-        )
+        letters = Letters(
+            quarantine=topics.quarantine, quarantine_codec=codecs[topics.quarantine],
+            dead_letter=topics.dead_letter, dead_letter_codec=codecs[topics.dead_letter],
+        )  # fmt: skip
+        return Sender(Producer(self.config), reading, self.facts.partitions, letters)
 
     def rows(self, query: str, **values: object) -> list[tuple[Any, ...]]:
         """Ask the database."""

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
-from ft.agents.normalize.sender import Sender
 from ft.errors import BrokerError, Fenced
 from ft.streams.checkpoint import Claim, Work, Writer
 from ft.streams.tables import Table
+from ft.streams.worker.chain_reader.sender import Sender
 from tests.integration.normalize.conftest import MakeNormalizer
 from tests.integration.normalize.rawtopic import NETWORK, RawTopic, appends, claim, events_of, expected_events, revert
 from tests.synthetic.chain import Chain
@@ -74,7 +75,7 @@ async def test_nothing_is_committed_before_everything_is_acknowledged(
     await write_a_reorg(raw, chain)
     first = await make_normalizer("one")
 
-    async def refused(self: Sender) -> None:
+    async def refused(self: Sender[Any]) -> None:
         raise BrokerError("the record is refused")
 
     with monkeypatch.context() as patch:

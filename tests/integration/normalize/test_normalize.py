@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from ft.agents.normalize import sender
 from ft.errors import Fenced
 from ft.schemas.events import RawBlock
 from ft.streams.checkpoint import Writer
+from ft.streams.worker.chain_reader import sender
 from tests.integration.normalize.conftest import MakeNormalizer, Normalizer
 from tests.integration.normalize.rawtopic import (
     NETWORK,

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ft.agents.normalize.canonical import (
+from ft.schemas.events import RawBlock
+from ft.streams.worker.chain_reader.canonical import (
     Appended,
     Block,
     Chain,
@@ -20,7 +21,6 @@ from ft.agents.normalize.canonical import (
     needs_lease,
     wanted,
 )
-from ft.schemas.events import RawBlock
 
 
 def name(height: int, branch: str = "") -> str:

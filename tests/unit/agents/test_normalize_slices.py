@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 
 from ft.agents.decode.events import Events
 from ft.agents.normalize import slices
-from ft.agents.normalize.canonical import Block, Marks
-from ft.agents.normalize.coverage import Coverage, Stretch
 from ft.schemas.codec import Codec
 from ft.schemas.events import to_record
 from ft.schemas.ids import partition_of
+from ft.streams.worker.chain_reader.canonical import Block, Marks
+from ft.streams.worker.chain_reader.coverage import Coverage, Stretch
+from ft.streams.worker.chain_reader.envelope import Envelope
 
 
 def events(contracts: list[str]) -> Events:
@@ -22,6 +23,7 @@ def events(contracts: list[str]) -> Events:
 
 
 BLOCK = Block(number=2**40, hash="0x" + "b" * 64, parent="", time=2**32, final=False, proof="receipts", raw_offset=1)
+ENVELOPE = Envelope(network="n", op="append", position=2**40, partition=3, marks=Marks(), block=BLOCK)
 CODEC = Codec("normalized_batch", 1, lambda schema_id: {})
 
 
@@ -35,7 +37,7 @@ def crowd(sizes: dict[str, int], token_id: int, operator: str | None) -> Events:
 
 
 def encoded_size(part: Events) -> int:
-    return len(CODEC.encode(to_record(slices.append("n", 2**40, 3, BLOCK, Marks(), part, "d" * 32))))
+    return len(CODEC.encode(to_record(slices.record(ENVELOPE, part, "d" * 32))))
 
 
 @given(

@@ -10,11 +10,12 @@ import pytest
 
 from ft.agents.ledger.steps import read
 from ft.agents.normalize import rawblock, slices
-from ft.agents.normalize.canonical import Chain, Marks
 from ft.errors import MalformedRecord
 from ft.schemas.changes import refusal_of
 from ft.schemas.codec import Codec
 from ft.schemas.events import NormalizedBatch, OwnershipChanged, RawBlock, RawPart, from_record, to_record
+from ft.streams.worker.chain_reader.canonical import Chain, Marks
+from ft.streams.worker.chain_reader.envelope import Envelope
 from tests.recordings import recorded
 
 SEED: Final = int(os.environ.get("FT_FUZZ_SEED", "20260106"))
@@ -77,7 +78,10 @@ def normalize(value: bytes) -> list[bytes]:
     sent = []
     for partition, part in slices.split(record.network, decoded.events, 8).items():
         fit, _ = slices.fitting(part, 5_000)
-        batch = slices.append(record.network, 7, partition, block, Marks(), fit, slices.digest(fit))
+        envelope = Envelope(
+            network=record.network, op="append", position=7, partition=partition, marks=Marks(), block=block
+        )
+        batch = slices.record(envelope, fit, slices.digest(fit))
         sent.append(NORMALIZED.encode(to_record(batch)))
     return sent
 

@@ -1,14 +1,20 @@
-"""raw -> normalized, one chunk's records: each through the chain's rule, what follows sent, what stays harvested."""
+"""One chunk's records: each through the chain's rule, what follows sent, what stays harvested."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final, assert_never
+from hashlib import blake2b
+from typing import Final, Generic, assert_never
 
 import structlog
 
-from ft.agents.decode.events import DecodedBlock
-from ft.agents.normalize import slices
-from ft.agents.normalize.canonical import (
+from ft.errors import MalformedRecord
+from ft.schemas.codec import Codec
+from ft.schemas.events import SCHEMA_VERSION, RawBlock, from_record
+from ft.schemas.proofs import joined
+from ft.streams.hop import Message
+from ft.streams.room import REVERT_EVENTS
+from ft.streams.worker.chain_reader.canonical import (
     REPLACE,
     Appended,
     Block,
@@ -20,31 +26,16 @@ from ft.agents.normalize.canonical import (
     Outcome,
     Repeated,
     Reverted,
+    clamped,
 )
-from ft.agents.normalize.contracts import Contracts
-from ft.agents.normalize.harvest import Harvest
-from ft.agents.normalize.rawblock import clamped, decode
-from ft.agents.normalize.sender import Sender
-from ft.errors import MalformedRecord
-from ft.schemas.codec import Codec
-from ft.schemas.events import SCHEMA_VERSION, RawBlock, from_record
-from ft.schemas.proofs import joined
-from ft.streams.hop import Message
-from ft.streams.room import REVERT_EVENTS
+from ft.streams.worker.chain_reader.harvest import Harvest
+from ft.streams.worker.chain_reader.reader import Decoded, Reading, S
+from ft.streams.worker.chain_reader.sender import Sender
 
 log = structlog.get_logger(__name__)
 
 _THREAD_BYTES: Final = 4 * 1024 * 1024
 """A block from this size on is decoded outside of the event loop."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Network:
-    """What the normalizer must know of a network."""
-
-    slug: str
-    family: str
-    raw_topic: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,14 +47,13 @@ class Unreadable:
 
 
 @dataclass(slots=True, kw_only=True)
-class Fold:
+class Fold(Generic[S]):
     """One chunk's way through the rule: what it changes is in ``chain`` and ``harvest``, what follows is sent."""
 
-    network: Network
-    contracts: Contracts
+    reading: Reading[S]
     chain: Chain
     harvest: Harvest
-    sender: Sender
+    sender: Sender[S]
 
     def read(self, message: Message, codec: Codec) -> RawBlock | Unreadable:
         """The record, or why there is none."""
@@ -74,13 +64,13 @@ class Fold:
         if record.schema_version != SCHEMA_VERSION:
             error = f"schema_version: expected {SCHEMA_VERSION}, got {record.schema_version}: update this worker"
             return Unreadable(reason="unknown_schema_version", error=error)
-        if record.network != self.network.slug:
-            error = f"network: expected {self.network.slug}, whose topic this is, got {record.network!r:.100}"
+        if record.network != self.reading.network:
+            error = f"network: expected {self.reading.network}, whose topic this is, got {record.network!r:.100}"
             return Unreadable(reason="other_network", error=error)
         return record
 
     async def take(self, message: Message, record: RawBlock | Unreadable) -> int:
-        """Take one record through the rule and send what follows. Returns how many events that is for the ledger."""
+        """Take one record through the rule and send what follows. Returns how many events that is."""
         if isinstance(record, Unreadable):
             self.sender.refuse(message, record.reason, record.error, self.harvest)
             self.chain.position = message.offset
@@ -126,9 +116,9 @@ class Fold:
                 message, block, self.harvest, reason="malformed", error=str(exc), payload=message.value or b""
             )
             self.sender.quiet(message, marks, ())
-            digest = slices.block_digest({}, -1)
+            digest = block_digest({}, -1)
         else:
-            digest = slices.block_digest(self._send(decoded, block, message), len(decoded.quarantined))
+            digest = block_digest(self._send(decoded, block, message), len(decoded.holes))
         self.sender.report(message, block, self.harvest.quarantine[known_holes:])
         block = replace(block, digest=digest)
         self.chain.note(block)
@@ -136,9 +126,9 @@ class Fold:
         self.harvest.appended.append(block.number)
         self.harvest.cover(block, message.offset)
 
-    def _send(self, decoded: DecodedBlock, block: Block, message: Message) -> dict[int, str]:
+    def _send(self, decoded: Decoded[S], block: Block, message: Message) -> dict[int, str]:
         """Send a block's slices and holes; returns the slices' digests."""
-        for each in decoded.quarantined:
+        for each in decoded.holes:
             self.sender.hole(
                 message,
                 block,
@@ -151,15 +141,13 @@ class Fold:
                 log_index=each.log_index,
                 topic0=each.topic0,
             )
-        self._note_created(decoded, block)
-        self.harvest.events += len(decoded.events)
-        return self.sender.append(message, block, self.chain.marks(), decoded.events, self.harvest)
+        self._keep(decoded, block)
+        self.harvest.events += sum(map(len, decoded.slices.values()))
+        return self.sender.append(message, block, self.chain.marks(), decoded.slices, self.harvest)
 
-    def _note_created(self, decoded: DecodedBlock, block: Block) -> None:
-        """Contracts that the block's receipts name as created; logs name none."""
-        if decoded.created:
-            created = [(each.contract, each.tx_hash, ",".join(each.reasons)) for each in decoded.created]
-            self.harvest.created[(block.number, block.hash)] = created
+    def _keep(self, decoded: Decoded[S], block: Block) -> None:
+        if decoded.kept:
+            self.harvest.kept[block.number, block.hash] = decoded.kept
 
     async def _note_proof(self, block: Block, record: RawBlock, message: Message) -> None:
         """A canonical block came again, better proven: the same content raises its proof, another one is a letter."""
@@ -168,9 +156,8 @@ class Fold:
         except MalformedRecord as exc:
             self.sender.refuse(message, "malformed", str(exc), self.harvest)
             return
-        parts = slices.split(record.network, decoded.events, self.sender.partitions)
-        digests = {partition: slices.digest(part) for partition, part in parts.items()}
-        digest = slices.block_digest(digests, len(decoded.quarantined))
+        digests = {partition: self.reading.events.digest(part) for partition, part in decoded.slices.items()}
+        digest = block_digest(digests, len(decoded.holes))
         if (digest, clamped(record.time)) != (block.digest, block.time):
             error = (
                 f"append of {block.number}: proof {record.proof}: expected content {block.digest} at {block.time}, "
@@ -180,13 +167,19 @@ class Fold:
             self.sender.refuse(message, "content_differs", error, self.harvest)
             return
         proven = replace(block, proof=record.proof, reasons=joined(record.reasons))
-        self._note_created(decoded, block)
+        self._keep(decoded, block)
         self.chain.note(proven)
         self.harvest.put(proven)
         self.harvest.cover(proven, message.offset)
 
-    async def _decode(self, record: RawBlock, offset: int) -> DecodedBlock:
-        listed = self.contracts.at(offset)
+    async def _decode(self, record: RawBlock, offset: int) -> Decoded[S]:
+        events, partitions = self.reading.events, self.sender.partitions
         if sum(len(part.bytes) for part in record.parts) < _THREAD_BYTES:
-            return decode(record, self.network.family, listed)
-        return await asyncio.to_thread(decode, record, self.network.family, listed)
+            return events.decode(record, offset, partitions)
+        return await asyncio.to_thread(events.decode, record, offset, partitions)
+
+
+def block_digest(digests: Mapping[int, str], holes: int) -> str:
+    """One digest of a block: of its slices' digests by partition, and of how many logs are quarantined."""
+    text = ",".join(f"{partition}:{value}" for partition, value in sorted(digests.items()))
+    return blake2b(f"{text};{holes}".encode(), digest_size=16).hexdigest()

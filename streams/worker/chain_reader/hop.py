@@ -1,4 +1,4 @@
-"""raw -> normalized.
+"""The hop that reads a raw log for one consumer.
 
 Guarantee: every record that follows from a raw record carries the raw offset as its position, in raw order, with no
 gap; repeats are possible, and are dropped by their position. Unit of parallelism: a network.
@@ -16,21 +16,10 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import replace
-from typing import Final
+from typing import Final, Generic
 
 import structlog
 
-from ft.agents.normalize import harvest as store
-from ft.agents.normalize.canonical import (
-    Chain,
-    wanted,
-)
-from ft.agents.normalize.contracts import NO_CONTRACTS, Contracts, contracts_of
-from ft.agents.normalize.dedup import REFILL_MAX, Dedup
-from ft.agents.normalize.fold import Fold, Network, Unreadable
-from ft.agents.normalize.harvest import Harvest
-from ft.agents.normalize.sender import Sender
 from ft.config import Config
 from ft.errors import DatabaseUnavailable
 from ft.schemas.codec import Codec
@@ -40,6 +29,13 @@ from ft.streams.claims import Claims
 from ft.streams.hop import Batch, Message
 from ft.streams.metrics import EVENTS_PROCESSED, REORG_DEPTH, REORGS_DETECTED
 from ft.streams.room import Room
+from ft.streams.worker.chain_reader import harvest as store
+from ft.streams.worker.chain_reader.canonical import Chain, wanted
+from ft.streams.worker.chain_reader.dedup import REFILL_MAX, Dedup
+from ft.streams.worker.chain_reader.fold import Fold, Unreadable
+from ft.streams.worker.chain_reader.harvest import Harvest
+from ft.streams.worker.chain_reader.reader import Reading, S
+from ft.streams.worker.chain_reader.sender import Sender
 from ft.telemetry.outage import DATABASE
 
 log = structlog.get_logger(__name__)
@@ -51,34 +47,31 @@ CHUNK_BYTES_MAX: Final = 32 * 1024 * 1024
 """One transaction's raw records, at most (one record may exceed it)."""
 
 
-class Normalize:
-    """The hop of one network."""
-
-    consumer = "normalize"
+class ChainReading(Generic[S]):
+    """The hop of one consumer and one network."""
 
     def __init__(
         self,
         config: Config,
         claims: Claims,
-        network: Network,
+        reading: Reading[S],
         codec: Codec,
-        make_sender: Callable[[str], Sender],
+        make_sender: Callable[[Reading[S]], Sender[S]],
         fail: Callable[[BaseException], Awaitable[None]],
         room: Room | None = None,
     ) -> None:
         """``room``: how much may be sent for now; None: anything."""
+        self.consumer = reading.consumer
         self._config = config
-        self._network = network
+        self._reading = reading
         self._claims = claims
         self._codec = codec
         self._make_sender = make_sender
         self._fail = fail
         self._room = room
-        self._writer = Writer(config, claims.owner, application=f"ft normalize {network.slug}")
-        self._sender: Sender | None = None
+        self._writer = Writer(config, claims.owner, application=f"ft {reading.consumer} {reading.network}")
+        self._sender: Sender[S] | None = None
         self._held: tuple[Claim, Chain] | None = None
-        self._contracts: Contracts = NO_CONTRACTS
-        self._undecoded = False
         self._dedup: Dedup | None = None
         self._reorg_depth = 0
         self._lock = asyncio.Lock()
@@ -86,7 +79,7 @@ class Normalize:
 
     async def start(self) -> None:
         """Start the timer; what costs a connection waits for a claim that has something to say."""
-        self._timer = asyncio.create_task(self._tell_heads(), name=f"watermarks {self._network.slug}")
+        self._timer = asyncio.create_task(self._tell_heads(), name=f"watermarks {self._reading.network}")
 
     async def process(self, batch: Batch) -> float:
         """Take the records of the network's one partition, a transaction for each chunk, or for what there is room for.
@@ -122,14 +115,8 @@ class Normalize:
         """Take its records as far as there is room, one at least; returns how many."""
         known, sender = await self._chain(claim)
         chain = known.copy()
-        fresh = (self._contracts.fresh, claim.next_offset)
-        harvest = Harvest(
-            network=self._network.slug,
-            reorg_depth=self._reorg_depth,
-            fresh_contracts=fresh,
-            undecoded=self._undecoded,
-        )
-        work = Fold(network=self._network, contracts=self._contracts, chain=chain, harvest=harvest, sender=sender)
+        harvest = Harvest(network=self._reading.network, reorg_depth=self._reorg_depth)
+        work = Fold(reading=self._reading, chain=chain, harvest=harvest, sender=sender)
         records = [(message, work.read(message, self._codec)) for message in chunk]  # 1
         await self._load_rows(chain, [record for _, record in records if not isinstance(record, Unreadable)])
         taken = await self._take(work, records)  # 2
@@ -137,12 +124,11 @@ class Normalize:
         move = Move(claim=claim, next_offset=chunk[taken - 1].offset + 1, next_seq=claim.next_seq)
 
         async def write(conn: Connection) -> Sequence[Move]:
-            await store.write(conn, harvest, chain)
+            await store.write(conn, self._reading, harvest, chain)
             return (move,)
 
         await self._writer.commit(write)  # 4
-        self._undecoded = self._undecoded or bool(self._contracts.fresh)
-        self._contracts = replace(self._contracts, fresh=())
+        self._reading.kept.committed()
         chain.trim()  # 5
         self._held, self._reorg_depth = (claim, chain), harvest.reorg_depth
         if self._dedup is not None:
@@ -150,7 +136,7 @@ class Normalize:
         self._report(harvest, chain)
         return taken
 
-    async def _take(self, work: Fold, records: Sequence[tuple[Message, RawBlock | Unreadable]]) -> int:
+    async def _take(self, work: Fold[S], records: Sequence[tuple[Message, RawBlock | Unreadable]]) -> int:
         for taken, (message, record) in enumerate(records, start=1):
             events = await work.take(message, record)
             await asyncio.sleep(0)
@@ -160,10 +146,10 @@ class Normalize:
                     return taken
         return len(records)
 
-    async def _chain(self, claim: Claim) -> tuple[Chain, Sender]:
+    async def _chain(self, claim: Claim) -> tuple[Chain, Sender[S]]:
         """The chain as the claim's last transaction left it; read from Postgres for a claim that is new here."""
         if self._sender is None:
-            self._sender = self._make_sender(self._network.slug)
+            self._sender = self._make_sender(self._reading)
         if self._held is None or self._held[0] is not claim or self._held[1].position != claim.next_offset - 1:
             chain = await self._reload(claim)
             self._held = (claim, chain)
@@ -175,11 +161,10 @@ class Normalize:
         self._let_go()
         self._dedup = Dedup(self._config, claim)
         async with self._writer.reading() as conn:
-            chain = await store.load_chain(conn, self._network.slug)
-            self._contracts = contracts_of(await store.contracts(conn, self._network.slug), claim.next_offset)
-            self._undecoded = await store.any_undecoded(conn, self._network.slug)
+            chain = await store.load_chain(conn, self._reading)
+            await self._reading.kept.load(conn, claim.next_offset)
             if not self._dedup.fits:
-                self._dedup.refill(await store.newest_rows(conn, self._network.slug, REFILL_MAX), claim)
+                self._dedup.refill(await store.newest_rows(conn, self._reading, REFILL_MAX), claim)
         chain.position = claim.next_offset - 1
         if self._room is not None:
             self._room.begin(chain.position)
@@ -201,7 +186,7 @@ class Normalize:
         missing = sorted(set(heights) - {block.number for block in known})
         if missing or reverted:
             async with self._writer.reading() as conn:
-                known += await store.load_rows(conn, self._network.slug, missing, reverted)
+                known += await store.load_rows(conn, self._reading, missing, reverted)
         if known:
             chain.load(known)
 
@@ -211,27 +196,28 @@ class Normalize:
             await asyncio.sleep(WATERMARK_S)
             try:
                 async with self._lock:
-                    claim = self._claims.get(self.consumer, self._network.raw_topic, 0)
+                    claim = self._claims.get(self.consumer, self._reading.raw_topic, 0)
                     if claim is None:
                         self._let_go()
                     elif claim.next_offset > 0:
                         chain, sender = await self._chain(claim)
                         sender.tell(chain.position, chain.marks())
             except DatabaseUnavailable as exc:
-                DATABASE.aside(log)("watermarks wait", network=self._network.slug, partition=0, error=str(exc))
+                DATABASE.aside(log)("watermarks wait", network=self._reading.network, partition=0, error=str(exc))
             except Exception as exc:  # noqa: BLE001 - a silent timer would look like a network that stands still
                 await self._fail(exc)
 
     def _report(self, harvest: Harvest, chain: Chain) -> None:
         EVENTS_PROCESSED.labels(agent=self.consumer).inc(harvest.events)
-        for depth in harvest.reorg_depths:
-            REORGS_DETECTED.labels(network=self._network.slug).inc()
-            REORG_DEPTH.labels(network=self._network.slug).set(depth)
+        for depth in harvest.reorg_depths if self._reading.counts_reorgs else ():
+            REORGS_DETECTED.labels(network=self._reading.network).inc()
+            REORG_DEPTH.labels(network=self._reading.network).set(depth)
             at = {"block": chain.head, "partition": 0, "offset": chain.position}
-            log.warning("reorg", network=self._network.slug, depth=depth, **at)
+            log.warning("reorg", network=self._reading.network, depth=depth, **at)
         log.debug(
-            "normalized",
-            network=self._network.slug,
+            "chain read",
+            consumer=self.consumer,
+            network=self._reading.network,
             block=chain.head,
             partition=0,
             offset=chain.position,

@@ -1,14 +1,14 @@
-"""raw -> normalized, the RocksDB table of a network: height -> its canonical block, as Postgres has it."""
+"""The RocksDB table of a network: height -> its canonical block, as Postgres has it."""
 
 from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from ft.agents.normalize.canonical import Block
-from ft.agents.normalize.harvest import Harvest
 from ft.config import Config
 from ft.streams.checkpoint import Claim
 from ft.streams.tables import Table
+from ft.streams.worker.chain_reader.canonical import Block
+from ft.streams.worker.chain_reader.harvest import Harvest
 
 REFILL_MAX = 10_000
 """Newest canonical rows that a table is filled with again; older ones are asked from Postgres."""

@@ -1,21 +1,21 @@
-"""raw -> normalized, the records that follow from one raw record: slices, reverts, watermarks, holes, dead letters."""
+"""The records that follow from one raw record: slices, reverts, watermarks, holes, dead letters."""
 
 import time
 from collections.abc import Container, Mapping, Sequence
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, Generic
 
 import structlog
 
-from ft.agents.decode.events import Events
-from ft.agents.normalize import slices
-from ft.agents.normalize.canonical import Block, Marks
-from ft.agents.normalize.harvest import Harvest
 from ft.schemas.codec import Codec
-from ft.schemas.events import DeadLetter, NormalizedBatch, to_record
+from ft.schemas.events import DeadLetter, to_record
 from ft.streams.hop import Message
 from ft.streams.producer import Headers, Producer
-from ft.streams.topics import Topics
 from ft.streams.tracing import HEADER
+from ft.streams.worker.chain_reader.canonical import Block, Marks
+from ft.streams.worker.chain_reader.envelope import Envelope
+from ft.streams.worker.chain_reader.harvest import Harvest
+from ft.streams.worker.chain_reader.reader import Reading, S
 
 log = structlog.get_logger(__name__)
 
@@ -29,27 +29,26 @@ QUIET_BLOCKS_MAX: Final = 256
 """A partition that got nothing for so many blocks gets a watermark, though the batch goes on."""
 
 
-class Sender:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letters:
+    """Where dead letters and what is quarantined go, beside their rows."""
+
+    quarantine: str
+    dead_letter: str
+    quarantine_codec: Codec
+    dead_letter_codec: Codec
+
+
+class Sender(Generic[S]):
     """Sends for one network, in raw order. Nothing counts as sent before :meth:`acknowledged` returns."""
 
-    def __init__(
-        self,
-        producer: Producer,
-        topics: Topics,
-        network: str,
-        partitions: int,
-        *,
-        normalized: Codec,
-        quarantine: Codec,
-        dead_letter: Codec,
-    ) -> None:
-        self._producer = producer
-        self._topics = topics
-        self._network = network
+    def __init__(self, producer: Producer, reading: Reading[S], partitions: int, letters: Letters) -> None:
         self.partitions = partitions
-        self._normalized = normalized
-        self._quarantine = quarantine
-        self._dead_letter = dead_letter
+        self._producer = producer
+        self._reading = reading
+        self._events = reading.events
+        self._network = reading.network
+        self._letters = letters
         self.reset()
 
     def reset(self) -> None:
@@ -57,23 +56,24 @@ class Sender:
         self._sent = dict.fromkeys(range(self.partitions), -1)
         self._quiet = dict.fromkeys(range(self.partitions), 0)
 
-    def append(self, message: Message, block: Block, marks: Marks, events: Events, harvest: Harvest) -> dict[int, str]:
+    def append(
+        self, message: Message, block: Block, marks: Marks, parts: Mapping[int, S], harvest: Harvest
+    ) -> dict[int, str]:
         """Send a block's slices, each to its partition; returns their digests.
 
         A slice that is too large loses the contracts that make it so, and only those.
         """
         digests, served = {}, set()
-        parts = slices.split(self._network, events, self.partitions)
         for partition, part in parts.items():
-            digests[partition] = slices.digest(part)
-            fit, too_large = slices.fitting(part, SLICE_BYTES_MAX)
+            digests[partition] = self._events.digest(part)
+            fit, too_large = self._events.fitting(part, SLICE_BYTES_MAX)
             for contract, size in too_large.items():
                 self._quarantine_slice(message, block, harvest, contract, size)
             if not len(fit):
                 continue
-            content = digests[partition] if fit is part else slices.digest(fit)
-            batch = slices.append(self._network, message.offset, partition, block, marks, fit, content)
-            self._send(batch, self._normalized.encode(to_record(batch)), message)
+            content = digests[partition] if fit is part else self._events.digest(fit)
+            envelope = self._envelope("append", message.offset, partition, marks, block)
+            self._send(envelope, self._events.encode(envelope, fit, content), message)
             served.add(partition)
         self.quiet(message, marks, served)
         return digests
@@ -81,8 +81,7 @@ class Sender:
     def revert(self, message: Message, block: Block, marks: Marks, reason: str) -> None:
         """Tell every partition that the block does not count any more."""
         for partition in range(self.partitions):
-            batch = slices.revert(self._network, message.offset, partition, block, marks, reason)
-            self._send(batch, self._normalized.encode(to_record(batch)), message)
+            self._tell(self._envelope("revert", message.offset, partition, marks, block, reason), message)
 
     def quiet(self, message: Message, marks: Marks, served: Container[int]) -> None:
         """Count a block for the partitions that got nothing of it; long silence ends in a watermark."""
@@ -91,15 +90,13 @@ class Sender:
                 continue
             self._quiet[partition] += 1
             if self._quiet[partition] >= QUIET_BLOCKS_MAX and self._sent[partition] < message.offset:
-                batch = slices.watermark(self._network, message.offset, partition, marks)
-                self._send(batch, self._normalized.encode(to_record(batch)), message)
+                self._tell(self._envelope("watermark", message.offset, partition, marks), message)
 
     def tell(self, position: int, marks: Marks) -> None:
         """Send a watermark at a committed position to every partition that has seen less."""
         for partition, sent in self._sent.items():
             if sent < position:
-                batch = slices.watermark(self._network, position, partition, marks)
-                self._send(batch, self._normalized.encode(to_record(batch)), None)
+                self._tell(self._envelope("watermark", position, partition, marks), None)
 
     def hole(
         self, message: Message, block: Block, harvest: Harvest, *, reason: str, error: str, payload: bytes,
@@ -113,7 +110,7 @@ class Sender:
             | {"error": _clean(error), "payload": payload, "raw_offset": message.offset}
         )
         letter = self._letter(message, reason, error, payload, **where, log_index=log_index)
-        self._producer.send(self._topics.quarantine, 0, self._quarantine.encode(to_record(letter)))
+        self._producer.send(self._letters.quarantine, 0, self._letters.quarantine_codec.encode(to_record(letter)))
 
     def report(self, message: Message, block: Block, rows: Sequence[Mapping[str, Any]]) -> None:
         """Log what was quarantined of a block: how much, and the first of it."""
@@ -131,11 +128,11 @@ class Sender:
         at = {"topic": message.topic, "partition": message.partition, "offset": message.offset}
         payload = message.value or b""
         harvest.dead_letters.append(
-            {"consumer": "normalize", "network": self._network, **at, "reason": reason}
+            {"consumer": self._reading.consumer, "network": self._network, **at, "reason": reason}
             | {"error": _clean(error), "payload": payload}
         )
         letter = self._letter(message, reason, error, payload)
-        self._producer.send(self._topics.dead_letter, 0, self._dead_letter.encode(to_record(letter)))
+        self._producer.send(self._letters.dead_letter, 0, self._letters.dead_letter_codec.encode(to_record(letter)))
         log.error("dead letter", network=self._network, reason=reason, error=_clean(error), **at)
 
     async def acknowledged(self) -> None:
@@ -155,7 +152,7 @@ class Sender:
             error = f"{_clean(error)} (its {len(payload)} bytes stand in {message.topic} at offset {message.offset})"
             payload = b""
         return DeadLetter(
-            stage="normalize",
+            stage=self._reading.consumer,
             reason=reason,
             error=_clean(error),
             payload=payload,
@@ -167,13 +164,24 @@ class Sender:
             **where,
         )
 
-    def _send(self, batch: NormalizedBatch, value: bytes, message: Message | None) -> None:
-        headers: Headers = [("position", str(batch.position).encode())]
+    def _envelope(
+        self, op: str, position: int, partition: int, marks: Marks, block: Block | None = None, reason: str = ""
+    ) -> Envelope:
+        return Envelope(
+            network=self._network, op=op, position=position, partition=partition, marks=marks, block=block,
+            reason=reason,
+        )  # fmt: skip
+
+    def _tell(self, envelope: Envelope, message: Message | None) -> None:
+        self._send(envelope, self._events.encode(envelope, None, ""), message)
+
+    def _send(self, envelope: Envelope, value: bytes, message: Message | None) -> None:
+        headers: Headers = [("position", str(envelope.position).encode())]
         if message is not None and HEADER in message.headers:
             headers.append((HEADER, message.headers[HEADER]))
-        self._producer.send(self._topics.normalized, batch.partition, value, headers)
-        self._sent[batch.partition] = max(batch.position, self._sent[batch.partition])
-        self._quiet[batch.partition] = 0
+        self._producer.send(self._reading.topic, envelope.partition, value, headers)
+        self._sent[envelope.partition] = max(envelope.position, self._sent[envelope.partition])
+        self._quiet[envelope.partition] = 0
 
 
 def _clean(text: str) -> str:

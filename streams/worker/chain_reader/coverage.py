@@ -1,4 +1,4 @@
-"""raw -> normalized, what was read: unbroken stretches of heights, each of one proof and its reasons. Pure."""
+"""What was read: unbroken stretches of heights, each of one proof and its reasons. Pure."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator

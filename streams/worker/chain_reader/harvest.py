@@ -1,14 +1,14 @@
-"""raw -> normalized, what a batch leaves in Postgres: collected while records are taken, written in one transaction."""
+"""What a batch leaves in Postgres: collected while records are taken, written in one transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ft.agents.normalize.canonical import Block, Chain
-from ft.agents.normalize.coverage import Coverage, Stretch
-from ft.sql.queries import load
+from ft.sql.queries import load_of
 from ft.streams.checkpoint import Connection
-from ft.streams.unbroken import stretches
+from ft.streams.worker.chain_reader.canonical import Block, Chain
+from ft.streams.worker.chain_reader.coverage import Coverage, Stretch
+from ft.streams.worker.chain_reader.reader import Reading
 
 _COLUMNS = ("number", "hash", "parent", "time", "final", "proof", "raw_offset", "digest", "reasons")
 BlockKey = tuple[int, str]
@@ -16,13 +16,9 @@ BlockKey = tuple[int, str]
 
 @dataclass(slots=True, kw_only=True)
 class Harvest:
-    """Everything that one transaction of normalize writes, beside the fence."""
+    """Everything that one transaction of a reader writes, beside the fence."""
 
     network: str
-    fresh_contracts: tuple[Sequence[str], int] = ((), 0)
-    """Listed contracts that are read for the first time, and the raw offset from which on."""
-    undecoded: bool = False
-    """Whether some blocks were read before a contract was listed."""
     appended: list[int] = field(default_factory=list)
     """Heights of blocks that were decoded now."""
     events: int = 0
@@ -35,8 +31,8 @@ class Harvest:
     late: dict[int, int] = field(default_factory=dict)
     """Height -> raw offset of the last record that changed it below a head, or took from it what was not known for
     good."""
-    created: dict[BlockKey, list[tuple[str, str, str]]] = field(default_factory=dict)
-    """(contract, transaction, reasons) of each creation in a block."""
+    kept: dict[BlockKey, Any] = field(default_factory=dict)
+    """What the consumer wants to write down of a block."""
     quarantine: list[dict[str, Any]] = field(default_factory=list)
     dead_letters: list[dict[str, Any]] = field(default_factory=list)
     reorg_depth: int = 0
@@ -56,7 +52,7 @@ class Harvest:
         self.canonical.pop(key, None)
         self.reverted[key] = block
         self.ever_reverted[key] = raw_offset
-        self.created.pop(key, None)
+        self.kept.pop(key, None)
         self.covered.append((block.number, None, "", raw_offset))
         if any((row["block_number"], row["block_hash"]) == key for row in self.quarantine):
             self.come_late(block, raw_offset)
@@ -76,36 +72,31 @@ class Harvest:
             self.reorg_depth = 0
 
 
-async def write(conn: Connection, harvest: Harvest, chain: Chain) -> None:
+async def write(conn: Connection, reading: Reading[Any], harvest: Harvest, chain: Chain) -> None:
     """Write the harvest and where the fold stands now, in the open transaction."""
-    sql, network = load("normalize"), {"network": harvest.network}
-    contracts, position = harvest.fresh_contracts
-    if contracts:  # before the coverage grows by what was read with them
-        fresh = network | {"contracts": list(contracts), "position": position}
-        await conn.execute(sql["note_undecoded"], fresh)
-        await conn.execute(sql["put_in_force"], fresh)
-    if (harvest.undecoded or contracts) and harvest.appended:
-        await conn.execute(sql["decoded_again"], network | {"heights": harvest.appended})
-        await conn.execute(sql["drop_decoded"], network)
+    sql, network = load_of("chain_reader", reading.schema), {"network": harvest.network}
+    await reading.kept.write_first(conn, harvest)
     if harvest.reverted:
         await conn.execute(sql["write_reverted"], network | _columns(harvest.reverted.values()))
     if harvest.canonical:
         await conn.execute(sql["write_canonical"], network | _columns(harvest.canonical.values()))
     if harvest.ever_reverted:
-        keys = sorted(harvest.ever_reverted)
-        gone = network | {"number": [number for number, _ in keys], "hash": [block_hash for _, block_hash in keys]}
-        await conn.execute(sql["forget_created"], gone)
-        holes = await conn.execute(sql["revert_quarantine"], gone)
+        holes = await conn.execute(sql["revert_quarantine"], network | keys_of(harvest.ever_reverted))
         # Whoever has not read the revert shows the block with its hole, which nothing else tells of any more.
         for number, block_hash in await holes.fetchall():
             harvest.late.setdefault(number, harvest.ever_reverted[number, block_hash])
-    await _write_coverage(conn, harvest)
-    await _write_late(conn, harvest)
-    await _write_created(conn, harvest)
-    await _write_holes(conn, harvest)
+    await _write_coverage(conn, sql, harvest)
+    await reading.kept.write_last(conn, harvest)
+    await _write_holes(conn, sql, harvest)
     for row in harvest.dead_letters:
         await conn.execute(sql["write_dead_letter"], row)
     await conn.execute(sql["write_head"], network | _head(chain))
+
+
+def keys_of(blocks: Iterable[BlockKey]) -> dict[str, list[Any]]:
+    """Numbers and hashes, as columns in one order."""
+    keys = sorted(blocks)
+    return {"number": [number for number, _ in keys], "hash": [block_hash for _, block_hash in keys]}
 
 
 def _columns(blocks: Iterable[Block]) -> dict[str, list[Any]]:
@@ -129,10 +120,10 @@ def _head(chain: Chain) -> dict[str, Any]:
     }
 
 
-async def _write_coverage(conn: Connection, harvest: Harvest) -> None:
+async def _write_coverage(conn: Connection, sql: Mapping[str, str], harvest: Harvest) -> None:
     if not harvest.covered:
         return
-    sql, network = load("normalize"), {"network": harvest.network}
+    network = {"network": harvest.network}
     heights = [height for height, *_ in harvest.covered]
     cursor = await conn.execute(sql["coverage_around"], network | {"low": min(heights), "high": max(heights)})
     coverage = Coverage(
@@ -153,21 +144,7 @@ async def _write_coverage(conn: Connection, harvest: Harvest) -> None:
         await conn.execute(sql["write_coverage"], network | rows)
 
 
-async def _write_late(conn: Connection, harvest: Harvest) -> None:
-    """What no partition can be behind any more is forgotten with that."""
-    if not harvest.late:
-        return
-    sql, network = load("normalize"), {"network": harvest.network}
-    await conn.execute(sql["forget_late"], network)
-    runs = [
-        (low, high, max(harvest.late[height] for height in range(low, high + 1)))
-        for low, high in stretches(sorted(harvest.late))
-    ]
-    rows = dict(zip(("low", "high", "raw_offset"), map(list, zip(*runs, strict=True)), strict=True))
-    await conn.execute(sql["write_late"], network | rows)
-
-
-async def _write_holes(conn: Connection, harvest: Harvest) -> None:
+async def _write_holes(conn: Connection, sql: Mapping[str, str], harvest: Harvest) -> None:
     """One block may leave tens of thousands."""
     if not harvest.quarantine:
         return
@@ -177,24 +154,12 @@ async def _write_holes(conn: Connection, harvest: Harvest) -> None:
     ]
     rows = [row | {"state": state} for row, state in zip(harvest.quarantine, states, strict=True)]
     async with conn.cursor() as cursor:
-        await cursor.executemany(load("normalize")["write_quarantine"], rows)
+        await cursor.executemany(sql["write_quarantine"], rows)
 
 
-async def _write_created(conn: Connection, harvest: Harvest) -> None:
-    rows = [
-        (contract, number, block_hash, tx_hash, reasons)
-        for (number, block_hash), contracts in harvest.created.items()
-        for contract, tx_hash, reasons in contracts
-    ]
-    if rows:
-        names = ("contract", "number", "hash", "tx_hash", "reasons")
-        columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
-        await conn.execute(load("normalize")["write_created"], {"network": harvest.network} | columns)
-
-
-async def load_chain(conn: Connection, network: str) -> Chain:
+async def load_chain(conn: Connection, reading: Reading[Any]) -> Chain:
     """The chain as the last committed batch left it."""
-    sql, key = load("normalize"), {"network": network}
+    sql, key = load_of("chain_reader", reading.schema), {"network": reading.network}
     row = await (await conn.execute(sql["head"], key)).fetchone()
     if row is None:
         return Chain()
@@ -203,27 +168,18 @@ async def load_chain(conn: Connection, network: str) -> Chain:
     return chain
 
 
-async def contracts(conn: Connection, network: str) -> list[tuple[str, str, int | None]]:
-    """The listed contracts: address, layout, and the raw offset from which each is in force (None: not yet)."""
-    cursor = await conn.execute(load("normalize")["contracts"], {"network": network})
-    return [(row[0], row[1], row[2]) for row in await cursor.fetchall()]
-
-
-async def any_undecoded(conn: Connection, network: str) -> bool:
-    """Whether some blocks were read before a contract was listed."""
-    row = await (await conn.execute(load("normalize")["any_undecoded"], {"network": network})).fetchone()
-    return bool(row and row[0])
-
-
-async def newest_rows(conn: Connection, network: str, rows: int) -> list[Block]:
+async def newest_rows(conn: Connection, reading: Reading[Any], rows: int) -> list[Block]:
     """The highest canonical rows."""
-    cursor = await conn.execute(load("normalize")["newest_rows"], {"network": network, "rows": rows})
+    query = load_of("chain_reader", reading.schema)["newest_rows"]
+    cursor = await conn.execute(query, {"network": reading.network, "rows": rows})
     return _blocks(await cursor.fetchall())
 
 
-async def load_rows(conn: Connection, network: str, heights: Sequence[int], reverted: Sequence[int]) -> list[Block]:
+async def load_rows(
+    conn: Connection, reading: Reading[Any], heights: Sequence[int], reverted: Sequence[int]
+) -> list[Block]:
     """Canonical rows at ``heights``, and those that may become the head once the rows at ``reverted`` are gone."""
-    sql, found = load("normalize"), []
+    sql, network, found = load_of("chain_reader", reading.schema), reading.network, []
     if heights:
         cursor = await conn.execute(sql["rows_at"], {"network": network, "heights": list(heights)})
         found += _blocks(await cursor.fetchall())
