@@ -99,7 +99,7 @@ def decoded(config: Config, refused: Letter) -> tuple[dict[str, Any] | None, str
 
     Raises RegistryUnavailable where its schema is not kept, and the registry is away.
     """
-    name = _READ_AS.get(refused.consumer) or Topics(config.topic_prefix).records([]).get(refused.topic)
+    name = _READ_AS.get(refused.consumer) or Topics(config.topic_prefix).records([refused.network]).get(refused.topic)
     if name is None:
         return None, f"{refused.topic}: expected one of ft's topics"
     try:

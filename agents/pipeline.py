@@ -37,6 +37,7 @@ from ft.streams.orphan import Orphan
 from ft.streams.producer import Producer
 from ft.streams.selection import require_apart
 from ft.streams.worker.announcing import Announcements, DomainPublisher
+from ft.streams.worker.chain_reader.domain import reading_for
 from ft.streams.worker.chain_reader.hop import ChainReading
 from ft.streams.worker.chain_reader.reader import Reading
 from ft.streams.worker.chain_reader.sender import Letters, Sender
@@ -81,6 +82,8 @@ class Pipeline:
         for domain in declared():
             if domain.name in chosen:
                 self.domain(domain)
+                for slug, family in self.facts.networks.items():
+                    await self.read_chain(domain, slug, family)
 
     async def normalize(self, slug: str, family: str) -> Any:
         """raw -> normalized. Repeats are possible and carry their position; a network is done by one process."""
@@ -144,6 +147,23 @@ class Pipeline:
         if own:
             self.app.beside(publisher)
 
+    async def read_chain(self, domain: Domain, slug: str, family: str) -> list[Any]:
+        """raw -> the topics of the domain's chain readers. Guarantee and parallelism are those of ``normalize``; each
+        goes at its own pace, and where it fails, the others go on.
+        """
+        facts, topic, agents = self.facts, self.facts.topics.raw(slug), []
+        self._networks.add(slug)
+        for reader in domain.readers:
+            if family in reader.families:
+                codec = await asyncio.to_thread(facts.schemas.codec, "raw_block", topic)
+                own = facts.codecs[f"{facts.topics.own}{reader.topic}"]
+                reading = reading_for(reader, facts.topics, slug, family, own)
+                hop = ChainReading(self.config, self.app.claims, reading, codec, self._sender, self.app.fail)
+                name = f"{reader.consumer}-{slug}"
+                run = partial(self.app.run, bundle=32, bundles=16, within_s=_LATENCY_S, is_vital=False)
+                agents.append(run(hop, topic, name=name))
+        return agents
+
     def _subscribe(self, subscriber: Subscriber[Change], *, is_vital: bool = True, **more: Any) -> None:
         """The two hops of a subscriber: of the events, and of the heads that the ledger says beside them."""
         facts, app, name = self.facts, self.app, subscriber.consumer
@@ -166,11 +186,15 @@ class Pipeline:
         for slug, family in found.items():
             if slug in self._networks:
                 continue
-            agent = await self.normalize(slug, family)
-            if agent is not None:
+            made = [await self.normalize(slug, family)] if "normalize" in self.config.agents else []
+            for domain in declared():
+                if domain.name in self.config.agents:
+                    made += await self.read_chain(domain, slug, family)
+            if started := [agent for agent in made if agent is not None]:
                 agents: Any = self.app.agents
                 agents.update_topic_index()
-                await agent.maybe_start()
+                for agent in started:
+                    await agent.maybe_start()
                 log.info("network added", network=slug)
 
     def _sender(self, reading: Reading[Any]) -> Sender[Any]:
@@ -206,7 +230,7 @@ def build(config: Config) -> App:
     app = create_app(config)
     pipeline = Pipeline(app)
     app.prepare = pipeline.prepare
-    if "normalize" in config.agents:
+    if "normalize" in config.agents or any(domain.readers for domain in declared() if domain.name in config.agents):
         app.serve(NewNetworks(pipeline))
     app.serve(Orphan(config) if config.generation else Guarding(config, app.owner, app.fail))
     if "ledger" in config.agents:

@@ -41,6 +41,9 @@ class Domain:
     """One word, lower case: its agent in FT_AGENTS, its schema in Postgres, the beginning of its topics."""
     subscribers: Sequence[Any] = ()
     """Classes (:class:`ft.streams.worker.subscriber.Subscriber`): what it makes of ``ledger.ownership_changed``."""
+    readers: Sequence[Any] = ()
+    """Classes (:class:`ft.streams.worker.chain_reader.domain.ChainReader`): what it makes of raw blocks, each in a
+    topic of its own."""
     announces: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Topic, without prefix -> the Avro schema of its records, which has ``seq`` and ``prev_seq`` of type long."""
     migrations: Mapping[str, str] = field(default_factory=dict)
@@ -56,6 +59,11 @@ class Domain:
         """Those of its subscribers, without the ones that read heads for them."""
         return tuple(subscriber.consumer for subscriber in self.subscribers)
 
+    @property
+    def reading(self) -> tuple[str, ...]:
+        """The consumers of its chain readers."""
+        return tuple(reader.consumer for reader in self.readers)
+
 
 BUILT_IN: Final[tuple[Domain, ...]] = ()
 _declared: dict[str, Domain] = {domain.name: domain for domain in BUILT_IN}
@@ -68,12 +76,18 @@ def declared() -> tuple[Domain, ...]:
 
 def announced() -> dict[str, Mapping[str, Any]]:
     """Topic of a domain, without prefix -> the Avro schema of its records; the topic is the record's name, too."""
-    return {topic: schema for domain in declared() for topic, schema in domain.announces.items()}
+    own = {topic: schema for domain in declared() for topic, schema in domain.announces.items()}
+    return own | {reader.topic: reader.schema() for domain in declared() for reader in domain.readers}
 
 
 def agents() -> tuple[str, ...]:
     """What FT_AGENTS may name: the spine's, then the domains."""
     return (*SPINE, *_declared)
+
+
+def state_schema(consumer: str) -> str:
+    """In Postgres, of the tables that hold the chain as a domain's reader has read it."""
+    return f"{consumer.replace('.', '_')}_chain"
 
 
 def declare(modules: Iterable[str]) -> None:
@@ -93,7 +107,7 @@ def _require_fit(domain: Any, module: str) -> None:
     """Raises ConfigError.
 
     1. it is a declaration; 2. its name is free; 3. its topics are its own; 4. their records can be followed; 5. its
-    consumers' names are its own
+    consumers' names are its own, and no two are the same
     """
     if not isinstance(domain, Domain):  # 1
         raise ConfigError(f"FT_DOMAINS: {module}.DOMAIN: expected a Domain, got {type(domain).__name__}.")
@@ -102,12 +116,18 @@ def _require_fit(domain: Any, module: str) -> None:
             f"domain {domain.name!r} of {module}: expected a word of lower-case letters, digits and _ that is none of "
             f"{', '.join(sorted(_TAKEN))}."
         )
+    for topic in (reader.topic for reader in domain.readers):
+        if not topic.startswith(f"{domain.name}."):  # 3
+            raise ConfigError(f"domain {domain.name}: expected topics that begin with {domain.name}., got {topic}.")
     for topic, schema in domain.announces.items():
         if not topic.startswith(f"{domain.name}."):  # 3
             raise ConfigError(f"domain {domain.name}: expected topics that begin with {domain.name}., got {topic}.")
         if missing := {"seq", "prev_seq"} - {each["name"] for each in schema["fields"]}:  # 4
             raise ConfigError(f"{topic}: expected fields seq and prev_seq of type long, missing: {sorted(missing)}.")
-    for consumer in domain.consumers:
+    names = (*domain.consumers, *domain.reading)
+    if len(set(names)) < len(names):  # 5
+        raise ConfigError(f"domain {domain.name}: expected consumers with a name each, got {', '.join(names)}.")
+    for consumer in names:
         own = consumer == domain.name or consumer.startswith(f"{domain.name}.")
         if not own or consumer.endswith(".heads"):  # 5
             raise ConfigError(

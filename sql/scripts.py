@@ -2,8 +2,12 @@
 
 from collections.abc import Iterator
 from importlib.resources import files
+from typing import Final
 
-from ft.schemas.domains import Domain, declared
+from ft.schemas.domains import Domain, declared, state_schema
+
+_CHAIN: Final = ("blocks", "coverage", "heads", "quarantine")
+"""Tables of `ingest` that every reader of raw logs has for itself (sql/chain_reader.sql)."""
 
 
 def scripts() -> Iterator[tuple[str, str]]:
@@ -15,6 +19,8 @@ def scripts() -> Iterator[tuple[str, str]]:
         yield f"{domain.name}/schema", f"CREATE SCHEMA {domain.name};"
         for name, text in domain.migrations.items():
             yield f"{domain.name}/{name}", text
+        for reader in domain.reading:
+            yield f"{domain.name}/chain of {reader}", _chain(state_schema(reader))
         yield f"{domain.name}/grants {_of(domain)}", _grants(domain)
 
 
@@ -30,4 +36,13 @@ def _grants(domain: Domain) -> str:
         lines.append(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {domain.name}.{table} TO ft_writer;")
     for view in domain.views:
         lines.append(f"GRANT SELECT ON {domain.name}.{view} TO ft_api;")
+    return "\n".join(lines)
+
+
+def _chain(schema: str) -> str:
+    """The chain as one more consumer has read it, in tables like those of `ingest`."""
+    lines = [f"CREATE SCHEMA {schema};"]
+    lines += [f"CREATE TABLE {schema}.{table} (LIKE ingest.{table} INCLUDING ALL);" for table in _CHAIN]
+    lines.append(f"GRANT USAGE ON SCHEMA {schema} TO ft_writer;")
+    lines.append(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO ft_writer;")
     return "\n".join(lines)

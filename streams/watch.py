@@ -275,7 +275,7 @@ def consumers() -> tuple[str, ...]:
 
 def _of_domains() -> list[str]:
     names = [name for domain in declared() for name in domain.consumers]
-    return [*names, *map(heads_of, names)]
+    return [*names, *map(heads_of, names), *(name for domain in declared() for name in domain.reading)]
 
 
 def _stand_still(seconds: float) -> None:

@@ -26,7 +26,8 @@ class _Consumer(click.ParamType):
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         configured()
-        known = ["publisher", "normalize", "ledger", "project", *(c for d in declared() for c in d.consumers)]
+        of_domains = [consumer for domain in declared() for consumer in (*domain.consumers, *domain.reading)]
+        known = ["publisher", "normalize", "ledger", "project", *of_domains]
         if value not in known:
             self.fail(f"expected one of {', '.join(known)}, got {value!r}", param, ctx)
         return value

@@ -123,7 +123,7 @@ MUTATIONS: Final = (
         path="streams/worker/chain_reader/coverage.py",
         old="        return (self.proof, self.reasons) == (proof, reasons)\n",
         new="        return self.proof == proof\n",
-        tests=("tests/unit/agents/test_normalize_slices.py", NORMALIZE_ALL),
+        tests=("tests/unit/streams/worker/chain_reader/test_coverage.py", NORMALIZE_ALL),
     ),
     Mutation(
         name="a-retraction-keeps-the-revision",
@@ -196,7 +196,7 @@ MUTATIONS: Final = (
     ),
     Mutation(
         name="a-revert-deletes-blocks",
-        path="sql/normalize.sql",
+        path="sql/chain_reader.sql",
         old="ON CONFLICT (network, number, hash) DO UPDATE SET state = 'reverted';",
         new="ON CONFLICT DO NOTHING;\nDELETE FROM ingest.blocks b WHERE b.state = 'reverted';",
         tests=(NORMALIZE_ALL,),
@@ -480,7 +480,7 @@ MUTATIONS: Final = (
         path="streams/worker/chain_reader/canonical.py",
         old="            or (child is not None and child.final and child.parent == record.hash),\n",
         new="            or (child is not None and child.parent == record.hash and not record.hash),\n",
-        tests=("tests/unit/agents/test_canonical.py",),
+        tests=("tests/unit/streams/worker/chain_reader/test_canonical.py",),
     ),
     Mutation(
         name="a-network-that-comes-amid-a-rebalance-is-forgotten",

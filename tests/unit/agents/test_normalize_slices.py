@@ -1,6 +1,4 @@
-"""A block's events by partition, and the stretches that were read."""
-
-from itertools import pairwise
+"""A block's events by partition."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +9,6 @@ from ft.schemas.codec import Codec
 from ft.schemas.events import to_record
 from ft.schemas.ids import partition_of
 from ft.streams.worker.chain_reader.canonical import Block, Marks
-from ft.streams.worker.chain_reader.coverage import Coverage, Stretch
 from ft.streams.worker.chain_reader.envelope import Envelope
 
 
@@ -74,33 +71,3 @@ def test_every_event_is_in_its_contracts_partition_in_the_order_of_the_chain(con
 def test_equal_content_has_an_equal_digest() -> None:
     assert slices.digest(events(["a", "b"])) == slices.digest(events(["a", "b"]))
     assert slices.digest(events(["a", "b"])) != slices.digest(events(["b", "a"]))
-
-
-PROVEN = st.sampled_from([("receipts", ""), ("logs", ""), ("logs", "bloom_superset"), ("receipts", "header"), None])
-CHANGES = st.lists(st.tuples(st.integers(0, 12), PROVEN), max_size=40)
-
-
-@given(CHANGES, CHANGES)
-def test_coverage_is_what_was_covered_in_the_fewest_stretches(
-    before: list[tuple[int, tuple[str, str] | None]], after: list[tuple[int, tuple[str, str] | None]]
-) -> None:
-    model: dict[int, tuple[str, str]] = {}
-    stored: dict[int, Stretch] = {}
-    for changes in (before, after):
-        coverage = Coverage(stored.values())
-        for offset, (height, proven) in enumerate(changes):
-            model.pop(height, None)
-            if proven is None:
-                coverage.cut(height, offset)
-            else:
-                coverage.add(height, proven[0], offset, proven[1])
-                model[height] = proven
-        gone, written = coverage.changes()
-        for low in gone:
-            del stored[low]
-        stored.update({stretch.low: stretch for stretch in written})
-
-    covered = {height: (s.proof, s.reasons) for s in stored.values() for height in range(s.low, s.high + 1)}
-    assert covered == model
-    ordered = sorted(stored.values(), key=lambda s: s.low)
-    assert not any(a.high + 1 == b.low and a.proves(b.proof, b.reasons) for a, b in pairwise(ordered))

@@ -1,5 +1,6 @@
 """A domain is one declaration: what does not fit is refused with its name, and what fits is known everywhere."""
 
+import json
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
@@ -15,6 +16,7 @@ from ft.sql.queries import named, schemas
 from ft.sql.scripts import scripts
 from ft.streams.topics import Topics
 from ft.streams.watch import consumers
+from tests import sample_reader
 from tests.sample_domain import DOMAIN, REACHED
 
 
@@ -91,3 +93,15 @@ def test_the_smallest_domain_is_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     declare(monkeypatch, Domain(name="small"))
 
     assert [domain.name for domain in domains.declared()] == ["small"]
+
+
+def test_a_chain_readers_topic_has_the_envelope_of_the_ledgers_and_its_own_events(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    declare(monkeypatch, sample_reader.DOMAIN)
+
+    fields = {field["name"]: field["type"] for field in json.loads(schema_text(sample_reader.COUNTED))["fields"]}
+    ledgers = json.loads(schema_text("normalized_batch"))["fields"]
+    assert {f["name"]: f["type"] for f in ledgers if isinstance(f["type"], str)}.items() <= fields.items()
+    assert [field["name"] for field in fields["events"]["items"]["fields"]] == ["contract", "logs"]
+    assert domains.declared()[0].reading == ("logs",)
