@@ -14,11 +14,11 @@ from typing import Any, Final
 import structlog
 from mode import Service
 
+from ft.agents.decode.families import FAMILIES
 from ft.agents.ledger.forgetting import Forgetting
 from ft.agents.ledger.hop import Ledger
 from ft.agents.ledger.indexing import Indexing
 from ft.agents.ledger.recount import Recounting
-from ft.agents.normalize.rawblock import FAMILIES
 from ft.agents.normalize.reading import reading_of
 from ft.agents.project.hop import Project
 from ft.agents.publish.announcements import TOPICS, Topic

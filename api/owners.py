@@ -16,6 +16,7 @@ from ft.api.minimum import HeadReads, await_block
 from ft.api.parameters import CursorText, Limit, MinBlockHeader
 from ft.api.responses import PAGED
 from ft.api.rows import NetworkRow
+from ft.schemas.families import family_of_account
 
 
 class OwnerReads(HeadReads, Protocol):
@@ -93,5 +94,5 @@ def _naming(network: str | None, account: str) -> str:
 
 
 async def _networks(reads: OwnerReads, address: str) -> list[str]:
-    family = parameters.family_of_account(address)
-    return sorted(row.network for row in await reads.networks() if row.family == family)
+    family = family_of_account(address)
+    return sorted(row.network for row in await reads.networks() if family and row.family == family.name)

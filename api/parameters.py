@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from ft.api.problems import invalid
 from ft.schemas import ids
+from ft.schemas.families import family_of_account
 from ft.schemas.ids import AssetKey, InvalidId
 
 LIMIT_MAX: Final = 100
@@ -30,10 +31,8 @@ _INSTANT: Final = f"{_DAY}T{_CLOCK}:[0-5][0-9]([.][0-9]{{1,9}})?(Z|[+-]{_CLOCK})
 _PRINTABLE: Final = re.compile(r"[\x21-\x7e]+\Z")
 _HEIGHT: Final = re.compile(r"[0-9]{1,18}\Z")
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}\Z")
-_EVM_TEXT: Final = re.compile(_EVM_ADDRESS + r"\Z")
 _HASH: Final = re.compile(r"0[xX][0-9a-fA-F]{64}\Z")
 _TIME: Final = re.compile(_INSTANT + r"\Z")
-_BASE58: Final = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}\Z")
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
 _NAMED: Final = re.compile(_SLUG + r"\Z")
@@ -184,24 +183,13 @@ def transaction(network: str, text: str, field: str = "tx_hash") -> str:
 
 
 def _bare(text: str, field: str) -> str:
-    if text[:2] in ("0x", "0X"):
-        if not _EVM_TEXT.match(text):
-            raise invalid(field, "invalid_address", f"expected 0x and 40 hex digits, got {text!r}")
-        return text.lower()
-    try:
-        return ids.address("ton", text)
-    except InvalidId:
-        pass
-    if _BASE58.match(text):
-        return text
-    raise invalid(field, "invalid_address", f"expected <network>:<address> or an address, got {text!r}")
-
-
-def family_of_account(account: str) -> str:
-    """Which networks an address without one can be on."""
-    if account.startswith("0x"):
-        return "evm"
-    return "ton" if ":" in account or account == "addr_none" else "solana"
+    family = family_of_account(text)
+    if family is None:
+        raise invalid(field, "invalid_address", f"expected <network>:<address> or an address, got {text!r}")
+    found = family.canonical(text)
+    if found is None:
+        raise invalid(field, "invalid_address", f"expected {family.expected}, got {text!r}")
+    return found
 
 
 def min_block(text: str | None) -> MinBlock | None:

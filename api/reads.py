@@ -47,7 +47,7 @@ from ft.api.rows import (
     TransferRow,
 )
 from ft.api.standing import is_level
-from ft.schemas import ids
+from ft.schemas.families import EVM_ZERO
 from ft.schemas.ids import AssetKey
 from ft.sql.queries import load
 
@@ -241,7 +241,7 @@ class Reads:
         """Accounts with what they hold of a collection; None if nothing of it is in force."""
         count = await self.partitions()
         # What was burned is with the zero address, which sorts before every account: it is stepped over.
-        behind = max(after, ids.EVM_ZERO) if contract.startswith("0x") else after
+        behind = max(after, EVM_ZERO) if contract.startswith("0x") else after
         parameters = {"network": network, "contract": contract, "after": behind, "rows": rows}
 
         async def work(conn: Connection) -> CollectionOwners | None:

@@ -8,6 +8,7 @@ from ft.errors import MalformedRecord
 from ft.schemas.codec import Codec
 from ft.schemas.events import SCHEMA_VERSION, OwnershipChanged
 from ft.schemas.standards import HOLDING, SINGLE
+from ft.schemas.times import TIME_END
 
 FINALITY: Final = "finality"
 """Kind of the records that are no events."""
@@ -21,7 +22,6 @@ MALFORMED: Final = "malformed_record"
 TEXT_MAX: Final = 256  # characters, as the ledger's
 _BIGINT_FITS: Final = 2**62  # and so does a little more
 _INT_MAX: Final = 2**31 - 1
-TIME_END: Final = 4_102_444_800  # 2100-01-01, as the journal
 
 
 class Change(NamedTuple):

@@ -7,24 +7,20 @@ from typing import Final
 from uuid import UUID, uuid5
 from zlib import crc32
 
-from tonsdk.utils import Address as TonAddress
-from tonsdk.utils import InvalidAddressError
-
 from ft.errors import FtError
+from ft.schemas.families import EVM_ZERO, TON_NONE, family_of
 
 NAMESPACE: Final = UUID("d4196ad2-edae-5ba2-9135-602be39edbc4")
 """uuid5 of the DNS namespace and ``ft.supply``."""
 _NAMESPACE_BYTES: Final = NAMESPACE.bytes
 _VARIANTS: Final = {f"{digit:x}": f"{digit & 3 | 8:x}" for digit in range(16)}
 
-EVM_ZERO: Final = "0x" + "0" * 40
-NO_ACCOUNTS: Final = frozenset({EVM_ZERO, "", "addr_none"})
+NO_ACCOUNTS: Final = frozenset({EVM_ZERO, "", TON_NONE})
 """Accounts that hold nothing: what leaves them is minted, what goes to them is burned."""
 
 REPEATED: Final = "~"
 """Stands in an event's id between the hash of a transaction and a number, where the hash is live in two blocks."""
 
-_EVM = re.compile(r"0[xX][0-9a-fA-F]{40}\Z")
 _SLUG = re.compile(r"[a-z][a-z0-9-]{0,31}\Z")
 _TOKEN_ID = re.compile(r"(0|[1-9][0-9]{0,77})\Z")
 _UINT256_END: Final = 2**256
@@ -48,7 +44,7 @@ class AssetKey:
 
 def nobody(network: str) -> str:
     """The account of that network that holds nothing, as its events name it."""
-    return "addr_none" if network.startswith("ton") else EVM_ZERO
+    return family_of(network).nobody
 
 
 def network_slug(text: str) -> str:
@@ -58,36 +54,13 @@ def network_slug(text: str) -> str:
     return text
 
 
-def family_of(network: str) -> str:
-    """The address family of a network slug: ``ton``, ``solana`` or ``evm``."""
-    head = network.split("-", 1)[0]
-    return head if head in ("ton", "solana") else "evm"
-
-
 def address(network: str, text: str) -> str:
-    """Canonical form of an account or contract address on ``network``.
-
-    EVM: lower-case hex. TON: raw ``wc:hex`` in lower case, from raw, bounceable or url-safe forms.
-    Solana: unchanged, because its base58 is case-sensitive. Raises InvalidId.
-    """
+    """Canonical form of an account or contract address on ``network``, by its family. Raises InvalidId."""
     family = family_of(network)
-    if family == "solana":
-        return text
-    if family == "ton":
-        return _ton_address(text)
-    if not _EVM.match(text):
-        raise InvalidId(f"address on {network}: expected 0x and 40 hex digits, got {text!r}")
-    return text.lower()
-
-
-def _ton_address(text: str) -> str:
-    if text == "addr_none":
-        return text
-    try:
-        parsed = TonAddress(text)
-    except (InvalidAddressError, ValueError, TypeError, IndexError) as exc:
-        raise InvalidId(f"address on ton: expected wc:hex or the 48-character form, got {text!r}") from exc
-    return str(parsed.to_string(is_user_friendly=False)).lower()
+    found = family.canonical(text)
+    if found is None:
+        raise InvalidId(f"address on {network}: expected {family.expected}, got {text!r}")
+    return found
 
 
 def token_id(text: str) -> str:
@@ -99,14 +72,14 @@ def token_id(text: str) -> str:
 
 def asset_id(network: str, contract: str, token: str) -> str:
     """The natural key: ``<network>:<contract>:<token_id>``, or ``ton:<item address>``."""
-    return f"{network}:{contract}" if family_of(network) == "ton" else f"{network}:{contract}:{token}"
+    return f"{network}:{contract}:{token}" if family_of(network).has_token_ids else f"{network}:{contract}"
 
 
 def parse_asset_id(text: str) -> AssetKey:
     """Read a natural key in any usual spelling. Raises InvalidId."""
     network, _, rest = text.partition(":")
     network_slug(network)
-    if family_of(network) == "ton":
+    if not family_of(network).has_token_ids:
         return AssetKey(network=network, contract=address(network, rest), token_id="0")
     contract, sep, token = rest.partition(":")
     if not sep:

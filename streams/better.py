@@ -9,8 +9,7 @@ from typing import Final
 
 from ft.schemas.proofs import AS_GOOD_AS_ANY, PROOFS
 from ft.streams.linking import Row
-from ft.streams.sources.evm import standing
-from ft.streams.sources.evm.limits import Clock
+from ft.streams.sources.limits import Clock
 
 PER_LOOK: Final = 2
 """Blocks that are asked for again at one look at the head."""
@@ -43,9 +42,9 @@ class Again:
             self._due[key] = (now + pause, pause)
         return [lesser[key] for key in found]
 
-    def ripens(self, row: Row) -> None:
-        """What is told of this one now has to stand: it is asked for as soon as it may have."""
-        self._ripe_at[row.hash] = self._clock() + standing.STANDS_S
+    def ripens(self, row: Row, stands_s: float) -> None:
+        """What is told of this one now has to stand so long: it is asked for as soon as it may have."""
+        self._ripe_at[row.hash] = self._clock() + stands_s
 
     def _is_lesser(self, row: Row) -> bool:
         """It is in the log, may still change, and could be better proven."""

@@ -169,8 +169,8 @@ class Ingest:
             if row.height > marks.finalized and chain.rows.get(row.height) == row:
                 try:
                     await chain.prove_better(row, marks)
-                except SourceUnripe:
-                    self._again.ripens(row)
+                except SourceUnripe as exc:
+                    self._again.ripens(row, exc.stands_s)
                 except SourceError:
                     continue
 

@@ -16,7 +16,7 @@ from ft.streams.checkpoint import Connection, again, connect_writer
 from ft.streams.linking import Row
 from ft.streams.raw import LeaseLost
 from ft.streams.sources import Block, Marks
-from ft.streams.sources.evm.limits import backoff_s
+from ft.streams.sources.limits import backoff_s
 from ft.telemetry.outage import DATABASE
 
 T = TypeVar("T")

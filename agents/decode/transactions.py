@@ -23,7 +23,7 @@ from ft.agents.decode.secp256k1 import recovered_key
 from ft.agents.decode.statesync import state_sync_hash
 from ft.errors import MalformedRecord
 from ft.schemas.keccak import keccak
-from ft.streams.sources.evm.rlp import encode_bytes, encode_int, encode_list, ordered_root
+from ft.schemas.rlp import encode_bytes, encode_int, encode_list, ordered_root
 
 ROOT: Final = "transactions_root"
 """The transactions are not those of the header's root, or not told whole."""

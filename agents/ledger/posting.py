@@ -16,7 +16,6 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from ft.agents.ledger.journal import Stretch, reversed_columns
 from ft.agents.ledger.repeats import CopyKey, Hashes, Repeats
 from ft.agents.ledger.steps import (
-    TIME_MIN,
     AnyStep,
     Append,
     Block,
@@ -26,10 +25,10 @@ from ft.agents.ledger.steps import (
     Revert,
     Unfit,
     Watermark,
-    in_range,
 )
 from ft.agents.ledger.unsettled import Marks, Unsettled
 from ft.schemas.ids import control_partition
+from ft.schemas.times import TIME_MIN, in_range
 
 NetworkKey: TypeAlias = tuple[int, str]
 """partition, network"""

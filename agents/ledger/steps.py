@@ -11,13 +11,11 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from ft.errors import FtError
 from ft.schemas.events import SCHEMA_VERSION
-from ft.schemas.ids import REPEATED, family_of, network_slug
+from ft.schemas.families import Family, family_of
+from ft.schemas.ids import REPEATED, network_slug
 from ft.schemas.standards import HOLDING
+from ft.schemas.times import in_range
 
-TIME_MIN: Final = 1_230_768_000
-"""2009-01-01 UTC: no chain is older. Unix seconds."""
-TIME_END: Final = 4_102_444_800
-"""2100-01-01 UTC. Unix seconds."""
 PROOFS: Final = ("receipts", "logs", "none")
 _TEXT_MAX: Final = 256  # characters: several of them must fit into one index entry of 2,700 bytes
 _DIGITS_MAX: Final = 78
@@ -27,8 +25,6 @@ _COLUMNS: Final = (*_TEXTS, *_NUMBERS, "n", "sub_index", "log_index", "standard"
 _HEIGHT_MAX: Final = 2**62
 """Of heights, offsets and marks: what is above is none, and a little more would not fit into Postgres."""
 _INT_MAX: Final = 2**31 - 1
-_EVM_ADDRESS_LENGTH: Final = 42
-_HEX: Final = b"0123456789abcdef"
 
 
 class Head(NamedTuple):
@@ -166,11 +162,6 @@ def read(record: Mapping[str, Any], partition: int) -> AnyStep:
     )
 
 
-def in_range(time: int) -> bool:
-    """Whether the journal has a month for it."""
-    return TIME_MIN <= time < TIME_END
-
-
 def _broken_rule(record: Mapping[str, Any], partition: int) -> tuple[str, str] | None:
     op, position, version = record["op"], record["position"], record["schema_version"]
     if version != SCHEMA_VERSION:
@@ -225,7 +216,7 @@ def _columns(record: Mapping[str, Any]) -> Columns:
     )
 
 
-def _unfit(columns: Columns, block: Block, family: str) -> tuple[str, str] | None:
+def _unfit(columns: Columns, block: Block, family: Family) -> tuple[str, str] | None:
     if not in_range(block.time):
         return "bad_time", f"block time: expected 2009 to 2099, got {block.time} (unix seconds)"
     if not len(columns):
@@ -238,13 +229,13 @@ def _unfit(columns: Columns, block: Block, family: str) -> tuple[str, str] | Non
         return "bad_value", f"n, sub_index, log_index: expected 0 to {_INT_MAX}"
     operators = [operator for operator in columns.operator if operator is not None]
     accounts = [*columns.tx_from, *columns.contract, *columns.from_account, *columns.to_account, *operators]
-    canonical = family == "evm" and _evm_addresses(accounts)  # and clean, then
+    canonical = family.are_canonical is not None and family.are_canonical(accounts)  # and clean, then
     if not _clean([*columns.tx_hash, *columns.topic0, *(() if canonical else accounts)]):
         return "bad_value", f"{', '.join(_TEXTS)}, operator: expected plain text of at most {_TEXT_MAX} characters"
     if REPEATED in "".join(columns.tx_hash):
         return "bad_value", f"tx_hash: expected hashes without {REPEATED!r}, which is put behind those that come twice"
-    if family == "evm" and not canonical:
-        return "bad_address", "tx_from, contract, from, to, operator: expected 0x and 40 hex digits in lower case"
+    if family.are_canonical is not None and not canonical:
+        return "bad_address", f"tx_from, contract, from, to, operator: expected {family.expected} in lower case"
     ids = set(zip(columns.tx_hash, columns.contract, columns.topic0, columns.n, columns.sub_index, strict=True))
     if len(ids) != len(columns):
         return "repeated_event", f"event ids: expected {len(columns)} different ones in the slice, got {len(ids)}"
@@ -262,19 +253,6 @@ def _decimal(column: Sequence[str]) -> bool:
         and "\n\n" not in lines
         and lines.count("\n0") == column.count("0")
         and max(map(len, column)) <= _DIGITS_MAX
-    )
-
-
-def _evm_addresses(column: Sequence[str]) -> bool:
-    """All of a column of texts are canonical, whatever their number."""
-    text = "".join(column)
-    if not text.isascii() or set(map(len, column)) - {_EVM_ADDRESS_LENGTH}:
-        return False
-    joined = text.encode()
-    return (
-        joined[::_EVM_ADDRESS_LENGTH] == b"0" * len(column)
-        and joined[1::_EVM_ADDRESS_LENGTH] == b"x" * len(column)
-        and joined.translate(None, _HEX) == b"x" * len(column)
     )
 
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from ft.agents.decode.events import CreatedContract, Events
+from ft.agents.decode.families import decode
 from ft.agents.normalize import slices
 from ft.agents.normalize.contracts import NO_CONTRACTS, Contracts, contracts_of
-from ft.agents.normalize.rawblock import decode
 from ft.schemas.codec import Codec
 from ft.schemas.events import RawBlock, to_record
 from ft.sql.queries import load

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from ft.cli.configured import configured
-from ft.cli.reading import RPC_FILE, evm_network
+from ft.cli.reading import RPC_FILE, readable_network
 from ft.config import Config
 from ft.embedded.progress import shown
 from ft.networks import Network
@@ -44,7 +44,7 @@ def command(rpc: str | None, rpc_file: Path | None, network: str | None) -> None
 
 def _live(config: Config, slug: str, rpc: str | None, rpc_file: Path | None) -> tuple[Network, tuple[str, ...]]:
     """A network, and its nodes. Raises ConfigError, also where there is no node to ask."""
-    network = evm_network(config, slug)
+    network = readable_network(config, slug)
     urls = providers_of(network, (rpc,) if rpc else (), rpc_file, config.rpc)
     require_http(network, urls)
     return network, urls

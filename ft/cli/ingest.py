@@ -11,7 +11,7 @@ import click
 
 from ft.cli.configured import configured
 from ft.cli.ending import as_ended_by, run, stop_on_signals
-from ft.cli.reading import evm_network, nodes, progress_of
+from ft.cli.reading import nodes, progress_of, readable_network
 from ft.config import Config
 from ft.networks import Network
 from ft.providers import providers_of
@@ -74,7 +74,7 @@ def command(
     if abandon and not bulk:
         raise click.UsageError("--abandon closes what --bulk has left open: give --bulk too")
     config = configured(printed=True)
-    chosen = evm_network(config, network)
+    chosen = readable_network(config, network)
     if abandon:
         sys.exit(run(_abandon(config, chosen, first, last)))
     providers = providers_of(chosen, urls, rpc_file, config.rpc)
@@ -112,7 +112,7 @@ async def _run(
     from ft.streams.parting import advised
     from ft.streams.prepare import admit
     from ft.streams.raw import RawLog
-    from ft.streams.sources.evm.source import open_evm
+    from ft.streams.sources.families import open_source
     from ft.streams.stopping import Stopped, Stopping
     from ft.streams.tail import Tail
 
@@ -124,7 +124,7 @@ async def _run(
         await stopping.unless(asyncio.to_thread(admit, config, network))
         raw = await stopping.unless(RawLog.open(config, network.slug))
         tail = Tail(config, network.slug, raw.topic_id, owner)
-        async with open_evm(network, urls, give_up_s=None if follow else _GIVE_UP_S) as source:
+        async with open_source(network, urls, give_up_s=None if follow else _GIVE_UP_S) as source:
             with progress_of(network, first, last, source.held_s) as progress:
                 try:
                     if bulk:

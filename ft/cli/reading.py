@@ -43,8 +43,10 @@ def nodes(command: Callable[..., None]) -> Callable[..., None]:
 _LINE_EVERY_S = 10.0
 
 
-def evm_network(config: Config, slug: str) -> Network:
+def readable_network(config: Config, slug: str) -> Network:
     """A network that can be read from nodes. Raises ConfigError."""
+    from ft.streams.sources.families import require_source
+
     networks = load_networks(config.networks_file)
     require_known(config.rpc, networks)
     if slug not in networks:
@@ -52,8 +54,7 @@ def evm_network(config: Config, slug: str) -> Network:
             f"network: expected one of {', '.join(sorted(networks))}, got {slug!r}. "
             "Name a file with more of them in FT_NETWORKS."
         )
-    if networks[slug].family != "evm":
-        raise ConfigError(f"{slug}: expected a network of family evm, got one of family {networks[slug].family}")
+    require_source(networks[slug])
     return networks[slug]
 
 
@@ -159,7 +160,7 @@ class Lines:
     def _tell(self) -> None:
         import structlog
 
-        from ft.streams.sources.evm.limits import REQUESTS_PER_S
+        from ft.streams.sources.limits import REQUESTS_PER_S
 
         now = self._network.requests_per_s
         structlog.get_logger(__name__).info(

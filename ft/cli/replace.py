@@ -9,7 +9,7 @@ import click
 
 from ft.cli.configured import configured
 from ft.cli.ending import as_ended_by, run, stop_on_signals
-from ft.cli.reading import evm_network, nodes, progress_of
+from ft.cli.reading import nodes, progress_of, readable_network
 from ft.config import Config
 from ft.networks import Network
 from ft.providers import providers_of
@@ -56,7 +56,7 @@ def command(
     if last < first:
         raise click.UsageError(f"--to: expected {first} (--from) or more, got {last}")
     config = configured(printed=True)
-    known = evm_network(config, network)
+    known = readable_network(config, network)
     providers = providers_of(known, urls, rpc_file, config.rpc)
     sys.exit(run(_run(config, known, providers, first, last, dry_run, wait_s)))
 
@@ -68,7 +68,7 @@ async def _run(
     from ft.streams.deployment import settle
     from ft.streams.raw import RawLog
     from ft.streams.replace import Replace
-    from ft.streams.sources.evm.source import open_evm
+    from ft.streams.sources.families import open_source
     from ft.streams.stopping import Stopped, Stopping
     from ft.streams.tail import Tail
 
@@ -80,7 +80,7 @@ async def _run(
         await stopping.unless(asyncio.to_thread(settle, config))
         raw = await stopping.unless(RawLog.open(config, network.slug))
         tail = Tail(config, network.slug, raw.topic_id, process_name())
-        async with open_evm(network, urls, give_up_s=_GIVE_UP_S) as source:
+        async with open_source(network, urls, give_up_s=_GIVE_UP_S) as source:
             with progress_of(network, first, last, source.held_s) as progress:
                 job = Replace(config, network, source, raw, tail, stopping, wait_s=wait_s, progress=progress)
                 try:

@@ -27,6 +27,11 @@ class SourceUnripe(SourceError):
 
     retryable: ClassVar[bool] = True
 
+    def __init__(self, message: str, stands_s: float = 0.0) -> None:
+        """``stands_s``: how long it has to stand."""
+        super().__init__(message)
+        self.stands_s = stands_s
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marks:

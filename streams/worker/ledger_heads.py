@@ -12,9 +12,10 @@ import structlog
 
 from ft.config import Config
 from ft.errors import MalformedRecord
-from ft.schemas.changes import TEXT_MAX, TIME_END, are_texts
+from ft.schemas.changes import TEXT_MAX, are_texts
 from ft.schemas.codec import Codec
 from ft.schemas.events import SCHEMA_VERSION
+from ft.schemas.times import TIME_END
 from ft.sql.queries import load
 from ft.streams.checkpoint import Connection, Move, Writer
 from ft.streams.generations import ONLY_ONE, Generations

@@ -18,7 +18,8 @@ from ft.config import Config
 from ft.schemas import domains
 from ft.schemas.codec import Codec
 from ft.schemas.events import OwnershipChanged, to_record
-from ft.schemas.ids import EVM_ZERO, asset_id, event_id
+from ft.schemas.families import EVM_ZERO
+from ft.schemas.ids import asset_id, event_id
 from ft.streams.producer import Producer
 from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics

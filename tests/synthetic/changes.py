@@ -13,7 +13,8 @@ from random import Random
 from typing import Any, Final
 
 from ft.schemas.events import OwnershipChanged
-from ft.schemas.ids import EVM_ZERO, NO_ACCOUNTS, asset_id, asset_uuid, event_id
+from ft.schemas.families import EVM_ZERO
+from ft.schemas.ids import NO_ACCOUNTS, asset_id, asset_uuid, event_id
 from ft.schemas.standards import HOLDING
 
 NETWORK: Final = "synthetic"

@@ -11,7 +11,7 @@ import msgspec
 
 from ft.agents.decode.transactions import Transaction, created_address, encoded, sender_of
 from ft.schemas.keccak import keccak
-from ft.streams.sources.evm.rlp import ordered_root
+from ft.schemas.rlp import ordered_root
 
 EVERY: Final = 20
 _X: Final = "0x79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"

@@ -10,7 +10,8 @@ import pytest
 
 from ft.schemas.codec import schema_text
 from ft.schemas.events import to_record
-from ft.schemas.ids import EVM_ZERO, asset_id, partition_of
+from ft.schemas.families import EVM_ZERO
+from ft.schemas.ids import asset_id, partition_of
 from ft.schemas.standards import HOLDING
 from tests.synthetic.changes import history, recount
 from tests.unit.pages import examples, names, page, rows, section

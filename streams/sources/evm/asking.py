@@ -18,10 +18,10 @@ from ft.streams.sources import Block
 from ft.streams.sources.evm.ahead import Ahead
 from ft.streams.sources.evm.blocks import UNPROVEN, fetch
 from ft.streams.sources.evm.ladder import Asked, Fewer
-from ft.streams.sources.evm.limits import Clock
 from ft.streams.sources.evm.provider import Provider, Unripe
 from ft.streams.sources.evm.providers import Providers
 from ft.streams.sources.evm.standing import Standing
+from ft.streams.sources.limits import Clock
 
 log = structlog.get_logger(__name__)
 

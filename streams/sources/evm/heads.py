@@ -13,8 +13,8 @@ import msgspec
 import structlog
 
 from ft.streams.sources.evm.answers import ProofError, hex_int
-from ft.streams.sources.evm.limits import backoff_s
 from ft.streams.sources.evm.rpc import provider_name
+from ft.streams.sources.limits import backoff_s
 
 log = structlog.get_logger(__name__)
 SILENT_S: Final = 60.0

@@ -18,10 +18,10 @@ from ft.networks import Mark, Network
 from ft.streams.sources import Marks
 from ft.streams.sources.evm import proof
 from ft.streams.sources.evm.answers import ProofError, hex_int
-from ft.streams.sources.evm.limits import Clock
 from ft.streams.sources.evm.provider import Provider
 from ft.streams.sources.evm.providers import Providers
 from ft.streams.sources.evm.rpc import NULL, Call, ProviderFailed, Reply, RpcError
+from ft.streams.sources.limits import Clock
 
 GRACE_S: Final = 0.1
 """How long to wait for the others once one has answered; what comes later counts the next time."""

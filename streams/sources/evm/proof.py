@@ -11,6 +11,7 @@ headers mean what Ethereum's mean (Ethermint's do not) is the network's configur
 from collections.abc import Iterable, Sequence
 
 from ft.schemas.keccak import keccak
+from ft.schemas.rlp import encode_bytes, encode_int, encode_list, ordered_root
 from ft.streams.sources.evm.answers import (
     Block,
     Lacking,
@@ -24,7 +25,6 @@ from ft.streams.sources.evm.answers import (
     read_receipts,
 )
 from ft.streams.sources.evm.bloom import BLOOM_BYTES, bloom_of
-from ft.streams.sources.evm.rlp import encode_bytes, encode_int, encode_list, ordered_root
 
 __all__ = [
     "Block",

@@ -10,8 +10,8 @@ from typing import Any, ClassVar, Final
 import structlog
 
 from ft.errors import FtError
-from ft.streams.sources.evm.limits import Breaker, Clock, TokenBucket, backoff_s
 from ft.streams.sources.evm.rpc import Call, ProviderFailed, RateLimited, Reply, RpcClient, RpcError
+from ft.streams.sources.limits import Breaker, Clock, TokenBucket, backoff_s
 
 Sleep = Callable[[float], Awaitable[None]]
 SLOW_S: Final = 2.0

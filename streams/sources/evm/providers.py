@@ -21,10 +21,11 @@ import structlog
 
 from ft.errors import ConfigError, FtError
 from ft.streams.sources import SourceError, SourceUnavailable, SourceUnripe
+from ft.streams.sources.evm import standing
 from ft.streams.sources.evm.answers import ProofError
-from ft.streams.sources.evm.limits import Clock, backoff_s
 from ft.streams.sources.evm.provider import SLOW_S, NodeRefused, NotYet, Provider, Sleep, Unripe, WrongChain, in_order
 from ft.streams.sources.evm.rpc import ProviderFailed
+from ft.streams.sources.limits import Clock, backoff_s
 
 T = TypeVar("T")
 Work = Callable[[Provider], Awaitable[T]]
@@ -191,7 +192,8 @@ class Providers:
     async def pause(self, rounds: Rounds) -> None:
         """After a round in which nobody answered. Raises SourceUnavailable, SourceError."""
         if rounds.over():
-            raise (SourceUnripe if rounds.unripe else SourceError)(self._summary(rounds))
+            said = self._summary(rounds)
+            raise SourceUnripe(said, standing.STANDS_S) if rounds.unripe else SourceError(said)
         if rounds.deadline is not None and self._clock() >= rounds.deadline:
             raise SourceUnavailable(f"{self._summary(rounds)}; gave up after {self._give_up_s:.0f} s")
         if rounds.deadline is None and rounds.attempt >= AWAY_ROUNDS:

@@ -16,16 +16,17 @@ import structlog
 from ft.networks import Network
 from ft.providers import require_http
 from ft.streams.sources import Block, Marks, SourceError, SourceUnripe
+from ft.streams.sources.evm import standing
 from ft.streams.sources.evm.asking import Asking
 from ft.streams.sources.evm.content import content_of
 from ft.streams.sources.evm.hashes import Hashes, hashes_of
 from ft.streams.sources.evm.heads import HeadFeed
-from ft.streams.sources.evm.limits import Breaker, TokenBucket, rate_of
 from ft.streams.sources.evm.listening import Listening
 from ft.streams.sources.evm.marks import Survey
 from ft.streams.sources.evm.provider import Provider, Unripe
 from ft.streams.sources.evm.providers import Providers, Work
 from ft.streams.sources.evm.rpc import RpcClient
+from ft.streams.sources.limits import Breaker, TokenBucket, rate_of
 
 IN_FLIGHT: Final = 8
 """Requests for blocks that are under way at once."""
@@ -191,8 +192,8 @@ class EvmSource:
                 if trouble is None:
                     break
                 if not found:
-                    kind = SourceUnripe if isinstance(trouble, Unripe) else SourceError
-                    raise kind(f"{self._network.slug}, block {heights[len(blocks)]}: {trouble}")
+                    why = f"{self._network.slug}, block {heights[len(blocks)]}: {trouble}"
+                    raise SourceUnripe(why, standing.STANDS_S) if isinstance(trouble, Unripe) else SourceError(why)
         except SourceError as exc:
             return _Chunk(blocks, is_short=True, error=exc)
         return _Chunk(blocks, is_short=len(blocks) < len(heights))

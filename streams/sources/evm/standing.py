@@ -9,7 +9,7 @@ for five minutes stands in the way of nothing. Pure but for the clock, which is 
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from ft.streams.sources.evm.limits import Clock
+from ft.streams.sources.limits import Clock
 
 STANDS_S: Final = 30.0
 """Between the first time that a provider gives an answer and a later one that is believed."""

@@ -24,10 +24,6 @@ REORG: Final = "reorg"
 """Reason of every other revert."""
 HEIGHT_MAX: Final = 2**62
 """Nothing grows that high; what states more is not a block."""
-TIME_MIN: Final = 1_230_768_000
-"""2009-01-01, unix seconds: no chain is older."""
-TIME_END: Final = 4_102_444_800
-"""2100-01-01, unix seconds: no table has months from here on."""
 _NAME_MAX: Final = 256
 _REASONS_MAX: Final = 16
 
@@ -301,11 +297,6 @@ class Chain:
 
 def _is_name(text: str) -> bool:
     return 0 < len(text) <= _NAME_MAX and text.isascii() and text.isprintable()
-
-
-def clamped(time: int) -> int:
-    """The time as every stage can store it, unix seconds."""
-    return min(max(time, TIME_MIN), TIME_END - 1)
 
 
 def needs_lease(record: RawBlock) -> bool:

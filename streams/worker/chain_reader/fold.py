@@ -12,6 +12,7 @@ from ft.errors import MalformedRecord
 from ft.schemas.codec import Codec
 from ft.schemas.events import SCHEMA_VERSION, RawBlock, from_record
 from ft.schemas.proofs import joined
+from ft.schemas.times import clamped
 from ft.streams.hop import Message
 from ft.streams.room import REVERT_EVENTS
 from ft.streams.worker.chain_reader.canonical import (
@@ -26,7 +27,6 @@ from ft.streams.worker.chain_reader.canonical import (
     Outcome,
     Repeated,
     Reverted,
-    clamped,
 )
 from ft.streams.worker.chain_reader.harvest import Harvest
 from ft.streams.worker.chain_reader.reader import Decoded, Reading, S

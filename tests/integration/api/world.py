@@ -7,10 +7,11 @@ from typing import Any
 import psycopg
 
 from ft.schemas import ids
+from ft.schemas.families import EVM_ZERO
 
 NETWORK = "polygon"
 START = datetime(2024, 5, 1, tzinfo=UTC)
-ZERO = ids.EVM_ZERO
+ZERO = EVM_ZERO
 PARTITIONS = 8
 TOPIC0 = "0x" + "dd" * 32
 

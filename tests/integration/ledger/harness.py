@@ -13,7 +13,7 @@ from ft.agents.ledger.posting import NetworkHead
 from ft.config import Config
 from ft.schemas.codec import Codec, parsed
 from ft.schemas.events import NormalizedBatch, to_record
-from ft.schemas.ids import EVM_ZERO
+from ft.schemas.families import EVM_ZERO
 from ft.streams import checkpoint
 from ft.streams.checkpoint import Claim
 from ft.streams.hop import Batch, Message, select

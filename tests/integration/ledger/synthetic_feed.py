@@ -6,7 +6,8 @@ from typing import Any
 
 from ft.config import Config
 from ft.schemas.events import NormalizedBatch
-from ft.schemas.ids import EVM_ZERO, partition_of
+from ft.schemas.families import EVM_ZERO
+from ft.schemas.ids import partition_of
 from tests.integration.ledger.harness import NETWORK, Log, rows
 from tests.synthetic.chain import TRANSFER, TRANSFER_SINGLE, Block, Chain
 

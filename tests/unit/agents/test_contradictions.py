@@ -7,7 +7,7 @@ from ft.agents.ledger.contradictions import misled, overdrawn
 from ft.agents.ledger.journal import Stretch
 from ft.agents.ledger.singles import compare_first, contradicts, fold
 from ft.agents.ledger.steps import Block, Columns
-from ft.schemas.ids import EVM_ZERO
+from ft.schemas.families import EVM_ZERO
 
 NETWORK = "n"
 TOKEN = (NETWORK, "c", "1")

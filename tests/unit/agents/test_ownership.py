@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ft.agents.ownership import NOWHERE, Arrival, Holding, Position, Token, movements
-from ft.schemas.ids import EVM_ZERO
+from ft.schemas.families import EVM_ZERO
 
 ACCOUNTS = ("a", "b", "c", EVM_ZERO)
 

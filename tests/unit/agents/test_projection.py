@@ -26,7 +26,7 @@ from ft.agents.project.projection import (
     turning,
 )
 from ft.schemas.events import OwnershipChanged
-from ft.schemas.ids import EVM_ZERO
+from ft.schemas.families import EVM_ZERO
 from tests.synthetic.changes import ACCOUNTS, CONTRACTS, history, recount
 
 

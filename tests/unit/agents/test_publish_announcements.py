@@ -14,7 +14,8 @@ from ft.agents.ledger.unsettled import Marks
 from ft.agents.publish.announcements import TOPICS, Announcement, Announcer, Cursor, Topic, number
 from ft.schemas.codec import Codec
 from ft.schemas.events import AssetCreated, OwnershipChanged, to_record
-from ft.schemas.ids import EVM_ZERO, asset_id, asset_uuid, event_id, transaction_hash
+from ft.schemas.families import EVM_ZERO
+from ft.schemas.ids import asset_id, asset_uuid, event_id, transaction_hash
 
 
 def no_other(schema_id: int) -> NoReturn:

@@ -17,7 +17,8 @@ from ft.api.rows import HeadRow, TransferRow
 from ft.api.transfers import TransferReads, narrow
 from ft.api.views import kind_of, transfer
 from ft.errors import DatabaseError, DatabaseUnavailable
-from ft.schemas.ids import EVM_ZERO, AssetKey
+from ft.schemas.families import EVM_ZERO
+from ft.schemas.ids import AssetKey
 
 A, B = "0x" + "0a" * 20, "0x" + "0b" * 20
 SEVEN = AssetKey(network="polygon", contract=A, token_id="7")

@@ -7,7 +7,7 @@ from eth_account import Account
 from eth_keys.datatypes import PrivateKey
 
 from ft.schemas.keccak import keccak
-from ft.streams.sources.evm.rlp import ordered_root
+from ft.schemas.rlp import ordered_root
 from tests.unit.decode.building import Json, encoded
 
 KEY: Final = PrivateKey(b"\x11" * 32)

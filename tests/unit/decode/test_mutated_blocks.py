@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import pytest
 
+from ft.agents.decode import families
 from ft.agents.ledger.steps import read
-from ft.agents.normalize import rawblock, slices
+from ft.agents.normalize import slices
 from ft.errors import MalformedRecord
 from ft.schemas.changes import refusal_of
 from ft.schemas.codec import Codec
@@ -71,7 +72,7 @@ def normalize(value: bytes) -> list[bytes]:
     record = from_record(RawBlock, RAW.decode(value))
     chain = Chain()
     chain.step(record, 7)
-    decoded = rawblock.decode(record, "evm")
+    decoded = families.decode(record, "evm")
     block = next(iter(chain.rows.values()), None)
     if block is None:
         return []

@@ -13,10 +13,10 @@ from structlog.testing import capture_logs
 from ft.demo.recording import Recording, load_recording
 from ft.streams.sources import Marks
 from ft.streams.sources.evm import marks
-from ft.streams.sources.evm.limits import Breaker, TokenBucket
 from ft.streams.sources.evm.marks import Told, agreed
 from ft.streams.sources.evm.provider import Provider, WrongChain, in_order
 from ft.streams.sources.evm.rpc import ProviderFailed, RpcClient
+from ft.streams.sources.limits import Breaker, TokenBucket
 from tests.devnet.faulty_node import Faults, FaultyNode
 from tests.devnet.lies import blind, failures, lies
 from tests.unit.sources.nodes import serving, source

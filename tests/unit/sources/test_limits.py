@@ -3,7 +3,7 @@
 import pytest
 
 from ft.streams.pace import Pace
-from ft.streams.sources.evm.limits import Breaker, TokenBucket, backoff_s, rate_of
+from ft.streams.sources.limits import Breaker, TokenBucket, backoff_s, rate_of
 
 
 class Clock:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ft.agents.normalize import rawblock
+from ft.agents.decode import families
 from ft.schemas.events import RawBlock
 from ft.streams.sources import Block
 from tests.unit.sources.made import Json, MadeBlock, Node, block, move
@@ -48,7 +48,7 @@ async def test_it_is_an_event_of_the_block_under_the_blocks_hash(tx_hash: str | 
         time=found.time, parts=list(found.parts),
     )  # fmt: skip
 
-    events = rawblock.decode(record, "evm").events
+    events = families.decode(record, "evm").events
 
     assert events.token_id == ["1", "2", "3", "5"]
     assert (events.contract[3], events.tx_hash[3], events.log_index[3]) == (CELO, found.hash, 3)

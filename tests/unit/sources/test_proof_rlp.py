@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ft.schemas.keccak import keccak
-from ft.streams.sources.evm.rlp import EMPTY_ROOT, encode_bytes, encode_int, encode_list, ordered_root
+from ft.schemas.rlp import EMPTY_ROOT, encode_bytes, encode_int, encode_list, ordered_root
 
 VALUES = st.lists(st.binary(min_size=1, max_size=80), max_size=40)
 

@@ -11,11 +11,11 @@ from aiohttp import web
 
 from ft.networks import load_networks
 from ft.streams.sources import SourceUnavailable
-from ft.streams.sources.evm.limits import Breaker, TokenBucket
 from ft.streams.sources.evm.provider import Provider
 from ft.streams.sources.evm.providers import Providers
 from ft.streams.sources.evm.rpc import ProviderFailed, RateLimited, RpcClient, RpcError
 from ft.streams.sources.evm.source import open_evm
+from ft.streams.sources.limits import Breaker, TokenBucket
 from tests.unit.sources.nodes import Handler, serving
 
 CALLS: list[tuple[str, list[Any]]] = [("eth_a", []), ("eth_b", [1]), ("eth_c", [])]

@@ -93,7 +93,7 @@ def test_a_block_whose_new_answer_has_to_stand_is_asked_for_first_once_it_has() 
     again = Again("receipts", clock)
     others = [replace(ROW, height=at, hash=f"0x{at}") for at in range(10, 400)]
     again.due([ROW, *others])
-    again.ripens(ROW)
+    again.ripens(ROW, 30.0)
 
     clock.now = 29.9
     assert ROW not in again.due([ROW, *others])

@@ -1,4 +1,4 @@
-"""raw -> normalized, one raw block read by its network's family; what cannot be read is a hole with a reason. Pure."""
+"""raw -> normalized, one raw block read by its network's family. Pure."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -9,7 +9,7 @@ from ft.agents.decode.evm import decode_block
 from ft.agents.decode.legacy import NOTHING_LISTED, Listed
 from ft.errors import ConfigError, MalformedRecord
 from ft.schemas.events import RawBlock
-from ft.streams.worker.chain_reader.canonical import TIME_END, TIME_MIN
+from ft.schemas.times import in_range
 
 _EVM_PARTS: Final = ("block", "receipts", "logs", "state_sync", "outside")
 """What is read; parts by other names are for others."""
@@ -57,6 +57,6 @@ def decode(record: RawBlock, family: str, listed: Listed = NOTHING_LISTED) -> De
     stated = (record.height, record.hash, record.parent_hash, record.time)
     if found != stated:
         raise MalformedRecord(f"block: expected number, hash, parent and time {stated} of the envelope, got {found}")
-    if not TIME_MIN <= decoded.time < TIME_END and (len(decoded.events) or decoded.quarantined):
+    if not in_range(decoded.time) and (len(decoded.events) or decoded.quarantined):
         raise MalformedRecord(f"block time: expected 2009 to 2099 of a block with events, got {decoded.time}")
     return decoded

@@ -1,4 +1,4 @@
-"""Source, EVM proofs: RLP encoding and the root of a hexary Merkle-Patricia trie, as far as block proofs need them.
+"""EVM: RLP encoding and the root of a hexary Merkle-Patricia trie, as far as block proofs need them.
 
 Only what the receipts trie is: written once from a complete list, never read, never changed.
 """

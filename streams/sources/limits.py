@@ -1,4 +1,4 @@
-"""Source, EVM: how often a provider is asked. Pure but for the clock, which is passed in.
+"""Source: how often a provider is asked. Pure but for the clock, which is passed in.
 
 Token bucket (its rate limit), circuit breaker (whether it is worth asking), back-off (when to ask again).
 """
