@@ -8,9 +8,11 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ft.config import Config
+
+CHECKOUT: Final = Path(__file__).resolve().parents[3]
 
 
 class WorkerProcess:
@@ -20,10 +22,17 @@ class WorkerProcess:
         self, config: Config, log: Path, agents: str, environment: Mapping[str, str], module: str = "ft"
     ) -> None:
         self.log = log
+        modules = {"PYTHONPATH": str(CHECKOUT)} if config.domains else {}  # those of tests
         with log.open("wb") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "faust", "-A", module, "worker"],
-                env={**os.environ, **replace(config, log_format="json").environ(), "FT_AGENTS": agents, **environment},
+                env={
+                    **os.environ,
+                    **replace(config, log_format="json").environ(),
+                    "FT_AGENTS": agents,
+                    **modules,
+                    **environment,
+                },
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 cwd=log.parent,
