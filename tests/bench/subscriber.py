@@ -89,7 +89,7 @@ def _records(codec: Codec, partition: int, count: int) -> Iterator[bytes]:
         record = OwnershipChanged(
             seq=seq, prev_seq=seq - 1, kind="mint", op="apply", network=NETWORK,
             block_number=block, block_hash=f"0x{block:064x}", block_time=1_704_067_200 + block,
-            event_id=event_id(NETWORK, tx_hash, contract, "0xddf252ad", 0, 0),
+            log_index=seq % _BLOCK, event_id=event_id(NETWORK, tx_hash, contract, "0xddf252ad", 0, 0),
             asset_id=asset_id(NETWORK, contract, token), contract=contract, token_id=token, standard="erc721",
             from_account=EVM_ZERO, to_account=account, quantity="1", tx_hash=tx_hash,
             holder=account, holder_before=EVM_ZERO, holder_block=block, holder_time=1_704_067_200 + block,
