@@ -1,7 +1,6 @@
 """ownership_changed, its bytes -> what ``project`` takes from them, or why it cannot."""
 
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Final, NamedTuple, TypeAlias
 
 from ft.errors import MalformedRecord
@@ -56,7 +55,7 @@ class Change(NamedTuple):
 
 
 AnyChange: TypeAlias = Change | OwnershipChanged
-_of_record: Final = itemgetter(*({"from_account": "from", "to_account": "to"}.get(f, f) for f in Change._fields))
+_FIELDS: Final = tuple({"from_account": "from", "to_account": "to"}.get(name, name) for name in Change._fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +72,7 @@ class Refused:
 def read(codec: Codec, value: bytes | None) -> tuple[Change | Refused, int]:
     """What a record says, and its ``prev_seq`` (-1 where that cannot be read)."""
     try:
-        change = Change._make(_of_record(codec.decode(value)))
+        change = Change._make(codec.pick(value, _FIELDS))
     except MalformedRecord as exc:
         return Refused(reason=MALFORMED, error=str(exc)), -1
     return refusal_of(change) or change, change.prev_seq
