@@ -5,7 +5,7 @@ committed the last of them; fetching, decoding, the fence and the offsets are in
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Final
@@ -65,7 +65,8 @@ def _run(config: Config, consumers: Sequence[str], events: int) -> float:
     topic, partitions = Topics(config.topic_prefix).ownership_changed, config.partitions
     with Schemas(config) as schemas:
         codec = schemas.codec("ownership_changed", topic)
-    records = [list(_records(codec, partition, events // partitions)) for partition in range(partitions)]
+    each = range(1, events // partitions // _BLOCK * _BLOCK)  # the last one ends its block
+    records = [list(records_of(codec, partition, each)) for partition in range(partitions)]
     worker = children.start(replace(config, agents=frozenset(consumers)), "bench-subscriber", children.WORKER)
     values = {"consumers": list(consumers)}
     with children.running([worker]), psycopg.connect(config.postgres, autocommit=True) as conn:
@@ -80,20 +81,20 @@ def _run(config: Config, consumers: Sequence[str], events: int) -> float:
         return (cpu_s(process) - before) / sum(map(len, records)) * 1e6
 
 
-def _records(codec: Codec, partition: int, count: int) -> Iterator[bytes]:
-    """Mints, as the publisher announces them."""
-    for seq in range(1, count + 1):
-        block, contract, token = seq // _BLOCK, f"0x{partition:040x}", str(seq)
+def records_of(codec: Codec, partition: int, seqs: Iterable[int], size: int = _BLOCK) -> Iterator[bytes]:
+    """Mints, as the publisher announces them. ``size``: of a block; the last one has a seq of one less than a multiple."""
+    for seq in seqs:
+        block, contract, token = seq // size, f"0x{partition:040x}", str(seq)
         tx_hash = f"0x{(partition << 40) + seq:064x}"
         account = f"0x{seq % 9_973:040x}"
         record = OwnershipChanged(
             seq=seq, prev_seq=seq - 1, kind="mint", op="apply", network=NETWORK,
             block_number=block, block_hash=f"0x{block:064x}", block_time=1_704_067_200 + block,
-            log_index=seq % _BLOCK, event_id=event_id(NETWORK, tx_hash, contract, "0xddf252ad", 0, 0),
+            log_index=seq % size, event_id=event_id(NETWORK, tx_hash, contract, "0xddf252ad", 0, 0),
             asset_id=asset_id(NETWORK, contract, token), contract=contract, token_id=token, standard="erc721",
             from_account=EVM_ZERO, to_account=account, quantity="1", tx_hash=tx_hash,
             holder=account, holder_before=EVM_ZERO, holder_block=block, holder_time=1_704_067_200 + block,
-            block_end=seq % _BLOCK == _BLOCK - 1 or seq == count, finality_status="finalized",
+            block_end=seq % size == size - 1, finality_status="finalized",
         )  # fmt: skip
         yield codec.encode(to_record(record))
 
