@@ -82,7 +82,7 @@ def _run(config: Config, consumers: Sequence[str], events: int) -> float:
 
 
 def records_of(codec: Codec, partition: int, seqs: Iterable[int], size: int = _BLOCK) -> Iterator[bytes]:
-    """Mints, as the publisher announces them. ``size``: of a block; the last one has a seq of one less than a multiple."""
+    """Mints, as the publisher announces them. ``size``: of a block; the last one has a seq one below a multiple."""
     for seq in seqs:
         block, contract, token = seq // size, f"0x{partition:040x}", str(seq)
         tx_hash = f"0x{(partition << 40) + seq:064x}"
