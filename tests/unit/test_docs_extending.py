@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from tests.unit.test_docs import CHECKOUT, page, section
+from tests.unit.pages import CHECKOUT, page, section
 
 CODE: Final = ("agents", "api", "schemas", "sql", "streams", "ft")
 _PATH: Final = re.compile(r"^- `([^`]+)`", re.MULTILINE)

@@ -1,6 +1,6 @@
 """Records on a real topic, processes that claim and read it as a worker does, and the tables they leave."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any, Self
 
@@ -8,6 +8,7 @@ import psycopg
 
 from ft.agents.project.hop import Project
 from ft.config import Config
+from ft.schemas.changes import Change
 from ft.schemas.codec import Codec
 from ft.schemas.events import OwnershipChanged, to_record
 from ft.streams import checkpoint
@@ -16,7 +17,8 @@ from ft.streams.hop import Message, select
 from ft.streams.producer import Producer
 from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics, create_topics, topic_identities
-from ft.streams.worker.subscriber import Subscription
+from ft.streams.worker.announcing import Announcements
+from ft.streams.worker.subscriber import Subscriber, Subscription
 from tests.topic_ends import read_all
 
 PARTITION = 3
@@ -65,9 +67,13 @@ def published(config: Config) -> list[Message]:
 class Process:
     """One process with its claim: what a worker does, without Faust between. Leaving it closes its connection."""
 
-    def __init__(self, config: Config, codec: Codec, owner: str) -> None:
+    def __init__(
+        self, config: Config, codec: Codec, owner: str, subscriber: Subscriber[Change] | None = None,
+        announces: Callable[[], Announcements] = Announcements,
+    ) -> None:  # fmt: skip
+        """``subscriber``: default `project`."""
         self._config, self._owner = config, owner
-        self.hop = Subscription(config, owner, Project(), codec)
+        self.hop = Subscription(config, owner, subscriber or Project(), codec, announces=announces)
         self._held: Claim | None = None
         self._left: list[Message] = []
 
@@ -85,7 +91,7 @@ class Process:
         try:
             self._held = await checkpoint.claim(
                 conn,
-                consumer="project",
+                consumer=self.hop.consumer,
                 topic=topic,
                 partition=PARTITION,
                 owner=self._owner,

@@ -1,6 +1,5 @@
 """ownership_changed on a real broker, projections in a real Postgres: each record takes effect exactly once."""
 
-import asyncio
 from dataclasses import replace
 from random import Random
 
@@ -8,7 +7,6 @@ import psycopg
 import pytest
 
 from ft.config import Config
-from ft.errors import DatabaseUnavailable, Fenced
 from ft.schemas.codec import Codec
 from ft.schemas.events import OwnershipChanged
 from ft.streams.hop import Message
@@ -31,81 +29,6 @@ def made() -> History:
 async def messages(config: Config, codec: Codec, made: History) -> list[Message]:
     await publish(config, encoded(codec, made.records))
     return published(config)
-
-
-async def test_a_single_delivery_gives_what_a_recount_gives(
-    config: Config, codec: Codec, made: History, messages: list[Message]
-) -> None:
-    await Process(config, codec, "one").work_through(messages, 50)
-
-    assert tables(config.postgres) == recount(made)
-
-
-async def test_a_second_delivery_changes_nothing(
-    config: Config, codec: Codec, made: History, messages: list[Message]
-) -> None:
-    await Process(config, codec, "one").work_through(messages, 50)
-    await Process(config, codec, "two").work_through(messages, 31)
-
-    assert tables(config.postgres) == recount(made)
-
-
-async def test_records_published_twice_take_effect_once(config: Config, codec: Codec, made: History) -> None:
-    half = len(made.records) // 2
-    await publish(config, encoded(codec, [*made.records[:half], *made.records[half - 40 :]]))
-
-    await Process(config, codec, "one").work_through(published(config), 50)
-
-    assert tables(config.postgres) == recount(made)
-    with psycopg.connect(config.postgres) as conn:
-        assert conn.execute("SELECT count(*) FROM system.dlq").fetchone() == (0,)
-
-
-async def test_of_two_at_once_the_one_with_the_newer_claim_writes(
-    config: Config, codec: Codec, made: History, messages: list[Message]
-) -> None:
-    async with Process(config, codec, "old") as old, Process(config, codec, "new") as new:
-        await old.claim()
-        await old.deliver(messages[:20])
-        await new.claim()
-
-        results = await asyncio.gather(old.deliver(messages), new.deliver(messages), return_exceptions=True)
-
-    assert [type(result) for result in results] == [Fenced, type(None)]
-    assert tables(config.postgres) == recount(made)
-
-
-async def test_a_crash_after_the_commit_and_before_the_acknowledgement_repeats_nothing(
-    config: Config, codec: Codec, made: History, messages: list[Message]
-) -> None:
-    async with Process(config, codec, "killed") as killed:
-        await killed.claim()
-        await killed.deliver(messages[:70])
-
-    await Process(config, codec, "restarted").work_through(messages, 50)
-
-    assert tables(config.postgres) == recount(made)
-
-
-async def test_a_crash_before_the_commit_loses_nothing(
-    config: Config, codec: Codec, made: History, messages: list[Message], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with Process(config, codec, "killed") as killed:
-        await killed.claim()
-        await killed.deliver(messages[:70])
-        with monkeypatch.context() as patched:
-            patched.setattr(psycopg.AsyncConnection, "commit", _cut_off)
-            with pytest.raises(DatabaseUnavailable):
-                await killed.deliver(messages[70:140])
-
-    await Process(config, codec, "restarted").work_through(messages, 50)
-
-    assert tables(config.postgres) == recount(made)
-
-
-async def _cut_off(conn: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
-    await conn.close()
-    raise psycopg.OperationalError("connection lost")
 
 
 @pytest.mark.parametrize("seed", [27, 33])
