@@ -17,7 +17,7 @@ UV := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --g
 # $(call told,words,command): the command, and every two seconds what it is about.
 told = (trap 'kill $$!; exit' TERM; while sleep 2 & wait $$!; do echo "  $(1): $$SECONDS s"; done) & teller=$$!; trap "kill $$teller" EXIT; echo "$(1)"; $(2)
 
-.PHONY: help setup up down demo check test test-faults test-crashes test-mutations bench lock clean
+.PHONY: help setup up down demo check test test-faults test-crashes test-mutations bench schema lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{ printf "  %-14s %s\n", $$1, $$2 }'
@@ -64,6 +64,9 @@ test-mutations: setup ## Errors made in a copy of the code, each of which a test
 
 bench: setup ## Measure throughput and latency on this machine
 	$(BIN)/python -m tests.bench $(ARGS)
+
+schema: setup ## Write sql/schema.sql anew: the whole schema, as a migration leaves it
+	$(BIN)/python -m tests.schema_file
 
 lock: setup ## Resolve the dependencies and the server archives anew, and say which have no wheel where
 	$(UV) --upgrade --extra dev -o requirements.lock

@@ -158,6 +158,7 @@ def _ensure_ledger_of_migrations(conn: psycopg.Connection[Any]) -> None:
             "CREATE TABLE IF NOT EXISTS system.migrations (name text PRIMARY KEY, sha256 text NOT NULL,"
             " applied_at timestamptz NOT NULL DEFAULT now())"
         )
+        conn.execute("COMMENT ON TABLE system.migrations IS 'Which migrations have run, with the digest of each.'")
 
 
 def _apply(conn: psycopg.Connection[Any]) -> list[str]:

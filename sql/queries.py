@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Final
 
 from ft.errors import ConfigError
-from ft.schemas.domains import declared
+from ft.schemas.domains import declared, state_schema
 
 _SCHEMAS: Final = ("ref", "ingest", "ledger", "catalog", "market", "projection", "system")
 LIVE: Final = ""
@@ -59,7 +59,9 @@ def named(text: str, generation: str | None = None) -> str:
 
 def schemas() -> tuple[str, ...]:
     """Every schema of ft's and of its domains, in the order in which they are made."""
-    return (*_SCHEMAS, *(domain.name for domain in declared() if domain.name not in _SCHEMAS))
+    domains = declared()
+    chains = (state_schema(reader) for domain in domains for reader in domain.reading)
+    return (*_SCHEMAS, *(domain.name for domain in domains if domain.name not in _SCHEMAS), *chains)
 
 
 @cache
@@ -71,7 +73,8 @@ def _patterns(names: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]
 
 def words() -> list[str]:
     """The files that hold named queries, without their ending."""
-    return sorted(entry.name[:-4] for entry in files("ft.sql").iterdir() if entry.name.endswith(".sql"))
+    found = (entry.name for entry in files("ft.sql").iterdir() if entry.name.endswith(".sql"))
+    return sorted(name[:-4] for name in found if name != "schema.sql")
 
 
 @cache

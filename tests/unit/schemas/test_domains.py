@@ -12,7 +12,7 @@ from ft.errors import ConfigError, SchemaError
 from ft.schemas import domains
 from ft.schemas.codec import schema_text
 from ft.schemas.domains import Domain
-from ft.sql.queries import named, schemas
+from ft.sql.queries import load_of, named, schemas
 from ft.sql.scripts import scripts
 from ft.streams.topics import Topics
 from ft.streams.watch import consumers
@@ -105,3 +105,10 @@ def test_a_chain_readers_topic_has_the_envelope_of_the_ledgers_and_its_own_event
     assert {f["name"]: f["type"] for f in ledgers if isinstance(f["type"], str)}.items() <= fields.items()
     assert [field["name"] for field in fields["events"]["items"]["fields"]] == ["contract", "logs"]
     assert domains.declared()[0].reading == ("logs",)
+    assert {"logs", "logs_chain"} <= set(schemas())
+    assert "logs" in consumers()
+    assert "logs.heads" not in consumers()
+    chain = dict(scripts())["logs/chain of logs"]
+    assert "CREATE TABLE logs_chain_new.heads (LIKE ingest_new.heads INCLUDING ALL)" in named(chain, "new")
+    assert "SCHEMA logs_chain_new" in named(chain, "new")
+    assert "FROM logs_chain.heads " in load_of("chain_reader", "logs_chain")["head"]
