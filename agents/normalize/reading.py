@@ -18,8 +18,8 @@ from ft.streams.checkpoint import Connection
 from ft.streams.topics import Topics
 from ft.streams.unbroken import stretches
 from ft.streams.worker.chain_reader.envelope import Envelope
-from ft.streams.worker.chain_reader.harvest import BlockKey, Harvest, keys_of
 from ft.streams.worker.chain_reader.reader import Decoded, Reading
+from ft.streams.worker.chain_reader.unit_of_work import BlockKey, UnitOfWork, keys_of
 
 CONSUMER: Final = "normalize"
 
@@ -80,24 +80,24 @@ class LedgerKept:
         row = await (await conn.execute(sql["any_undecoded"], self._network)).fetchone()
         self._undecoded = bool(row and row[0])
 
-    async def write_first(self, conn: Connection, harvest: Harvest) -> None:
+    async def write_first(self, conn: Connection, unit: UnitOfWork) -> None:
         """Before the coverage grows by what was read with contracts that are new."""
         sql, fresh = load("normalize"), self.contracts.fresh
         if fresh:
             values = self._network | {"contracts": list(fresh), "position": self._position}
             await conn.execute(sql["note_undecoded"], values)
             await conn.execute(sql["put_in_force"], values)
-        if (self._undecoded or fresh) and harvest.appended:
-            await conn.execute(sql["decoded_again"], self._network | {"heights": harvest.appended})
+        if (self._undecoded or fresh) and unit.appended:
+            await conn.execute(sql["decoded_again"], self._network | {"heights": unit.appended})
             await conn.execute(sql["drop_decoded"], self._network)
-        if harvest.ever_reverted:
-            await conn.execute(sql["forget_created"], self._network | keys_of(harvest.ever_reverted))
+        if unit.ever_reverted:
+            await conn.execute(sql["forget_created"], self._network | keys_of(unit.ever_reverted))
 
-    async def write_last(self, conn: Connection, harvest: Harvest) -> None:
+    async def write_last(self, conn: Connection, unit: UnitOfWork) -> None:
         """What came late, and the contracts that blocks created."""
-        if harvest.late:
-            await self._write_late(conn, harvest.late)
-        if rows := list(_created(harvest.kept)):
+        if unit.late:
+            await self._write_late(conn, unit.late)
+        if rows := list(_created(unit.kept)):
             names = ("contract", "number", "hash", "tx_hash", "reasons")
             columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
             await conn.execute(load("normalize")["write_created"], self._network | columns)

@@ -203,7 +203,7 @@ MUTATIONS: Final = (
     ),
     Mutation(
         name="a-revert-deletes-the-block",
-        path="streams/worker/chain_reader/harvest.py",
+        path="streams/worker/chain_reader/unit_of_work.py",
         old="        self.reverted[key] = block\n",
         new="",
         tests=(NORMALIZE_ALL,),
@@ -492,7 +492,7 @@ MUTATIONS: Final = (
     Mutation(
         name="a-block-below-the-head-is-not-late",
         path="streams/worker/chain_reader/fold.py",
-        old="                if late:\n                    self.harvest.come_late(block, message.offset)\n",
+        old="                if late:\n                    self.unit.come_late(block, message.offset)\n",
         new="",
         tests=(NORMALIZE_ALL,),
     ),
@@ -512,8 +512,8 @@ MUTATIONS: Final = (
     ),
     Mutation(
         name="a-hole-is-forgotten-with-its-block",
-        path="streams/worker/chain_reader/harvest.py",
-        old="            harvest.late.setdefault(number, harvest.ever_reverted[number, block_hash])\n",
+        path="streams/worker/chain_reader/unit_of_work.py",
+        old="            unit.late.setdefault(number, unit.ever_reverted[number, block_hash])\n",
         new="            pass\n",
         tests=(NORMALIZE_ALL,),
     ),

@@ -88,7 +88,7 @@ MUTATIONS: Final = (
         name="normalize-rocksdb-before-commit",
         path="streams/worker/chain_reader/hop.py",
         old="        await self._writer.commit(write)  # 4\n",
-        new="        if self._dedup is not None:\n            self._dedup.take(harvest, claim)\n"
+        new="        if self._dedup is not None:\n            self._dedup.take(unit, claim)\n"
         "        await self._writer.commit(write)  # 4\n",
         tests=(NORMALIZE,),
     ),

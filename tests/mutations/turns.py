@@ -114,8 +114,8 @@ MUTATIONS: Final = (
     Mutation(
         name="a-retraction-takes-no-room",
         path="streams/worker/chain_reader/fold.py",
-        old="        return REVERT_EVENTS if isinstance(outcome, Reverted) else self.harvest.events - before\n",
-        new="        return self.harvest.events - before\n",
+        old="        return REVERT_EVENTS if isinstance(outcome, Reverted) else self.unit.events - before\n",
+        new="        return self.unit.events - before\n",
         tests=(NORMALIZE_ROOM,),
     ),
     Mutation(

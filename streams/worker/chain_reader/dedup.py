@@ -8,7 +8,7 @@ from ft.config import Config
 from ft.streams.checkpoint import Claim
 from ft.streams.tables import Table
 from ft.streams.worker.chain_reader.canonical import Block
-from ft.streams.worker.chain_reader.harvest import Harvest
+from ft.streams.worker.chain_reader.unit_of_work import UnitOfWork
 
 REFILL_MAX = 10_000
 """Newest canonical rows that a table is filled with again; older ones are asked from Postgres."""
@@ -51,10 +51,10 @@ class Dedup:
         """The canonical blocks at those of the heights that are here."""
         return [_block(value) for value in self._table.get(map(_key, heights)).values()]
 
-    def take(self, harvest: Harvest, claim: Claim) -> None:
+    def take(self, unit: UnitOfWork, claim: Claim) -> None:
         """Follow what was just committed; the claim has moved already."""
-        changes: dict[bytes, bytes | None] = {_key(block.number): None for block in harvest.reverted.values()}
-        changes |= {_key(block.number): _value(block) for block in harvest.canonical.values()}
+        changes: dict[bytes, bytes | None] = {_key(block.number): None for block in unit.reverted.values()}
+        changes |= {_key(block.number): _value(block) for block in unit.canonical.values()}
         self._table.write(changes, claim)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""One chunk's records: each through the chain's rule, what follows sent, what stays harvested."""
+"""One chunk's records: each through the chain's rule, what follows sent, what stays in the unit of work."""
 
 import asyncio
 from collections.abc import Mapping
@@ -28,9 +28,9 @@ from ft.streams.worker.chain_reader.canonical import (
     Repeated,
     Reverted,
 )
-from ft.streams.worker.chain_reader.harvest import Harvest
 from ft.streams.worker.chain_reader.reader import Decoded, Reading, S
 from ft.streams.worker.chain_reader.sender import Sender
+from ft.streams.worker.chain_reader.unit_of_work import UnitOfWork
 
 log = structlog.get_logger(__name__)
 
@@ -48,11 +48,11 @@ class Unreadable:
 
 @dataclass(slots=True, kw_only=True)
 class Fold(Generic[S]):
-    """One chunk's way through the rule: what it changes is in ``chain`` and ``harvest``, what follows is sent."""
+    """One chunk's way through the rule: what it changes is in ``chain`` and ``unit``, what follows is sent."""
 
     reading: Reading[S]
     chain: Chain
-    harvest: Harvest
+    unit: UnitOfWork
     sender: Sender[S]
 
     def read(self, message: Message, codec: Codec) -> RawBlock | Unreadable:
@@ -72,35 +72,35 @@ class Fold(Generic[S]):
     async def take(self, message: Message, record: RawBlock | Unreadable) -> int:
         """Take one record through the rule and send what follows. Returns how many events that is."""
         if isinstance(record, Unreadable):
-            self.sender.refuse(message, record.reason, record.error, self.harvest)
+            self.sender.refuse(message, record.reason, record.error, self.unit)
             self.chain.position = message.offset
             return 0
-        before = self.harvest.events
+        before = self.unit.events
         outcome = await self._step(message, record)
-        return REVERT_EVENTS if isinstance(outcome, Reverted) else self.harvest.events - before
+        return REVERT_EVENTS if isinstance(outcome, Reverted) else self.unit.events - before
 
     async def _step(self, message: Message, record: RawBlock) -> Outcome:
         outcome = self.chain.step(replace(record, time=clamped(record.time)), message.offset)
         if not isinstance(outcome, Reverted) or outcome.reason == REPLACE:
-            self.harvest.end_reorg()
+            self.unit.end_reorg()
         match outcome:
             case Appended(block=block, late=late):
                 await self._append(block, record, message)
                 if late:
-                    self.harvest.come_late(block, message.offset)
+                    self.unit.come_late(block, message.offset)
             case Reverted(block=block, reason=reason):
-                self.harvest.retract(block, message.offset)
+                self.unit.retract(block, message.offset)
                 if reason == REPLACE or not block.is_proven():
-                    self.harvest.come_late(block, message.offset)
-                self.harvest.reorg_depth += reason != REPLACE
+                    self.unit.come_late(block, message.offset)
+                self.unit.reorg_depth += reason != REPLACE
                 self.sender.revert(message, block, self.chain.marks(), reason)
             case Finalized(blocks=blocks):
                 for block in blocks:
-                    self.harvest.put(block)
+                    self.unit.put(block)
             case Repeated(block=block, better_proof=True):
                 await self._note_proof(block, record, message)
             case Misfit(reason=reason, error=error):
-                self.sender.refuse(message, reason, error, self.harvest)
+                self.sender.refuse(message, reason, error, self.unit)
             case Ignored() | Claimed() | Repeated():
                 log.debug("no change", network=record.network, op=record.op, block=record.height, offset=message.offset)
             case _:
@@ -108,23 +108,23 @@ class Fold(Generic[S]):
         return outcome
 
     async def _append(self, block: Block, record: RawBlock, message: Message) -> None:
-        marks, known_holes = self.chain.marks(), len(self.harvest.quarantine)
+        marks, known_holes = self.chain.marks(), len(self.unit.quarantine)
         try:
             decoded = await self._decode(record, message.offset)
         except MalformedRecord as exc:
             self.sender.hole(
-                message, block, self.harvest, reason="malformed", error=str(exc), payload=message.value or b""
+                message, block, self.unit, reason="malformed", error=str(exc), payload=message.value or b""
             )
             self.sender.quiet(message, marks, ())
             digest = block_digest({}, -1)
         else:
             digest = block_digest(self._send(decoded, block, message), len(decoded.holes))
-        self.sender.report(message, block, self.harvest.quarantine[known_holes:])
+        self.sender.report(message, block, self.unit.quarantine[known_holes:])
         block = replace(block, digest=digest)
         self.chain.note(block)
-        self.harvest.put(block)
-        self.harvest.appended.append(block.number)
-        self.harvest.cover(block, message.offset)
+        self.unit.put(block)
+        self.unit.appended.append(block.number)
+        self.unit.cover(block, message.offset)
 
     def _send(self, decoded: Decoded[S], block: Block, message: Message) -> dict[int, str]:
         """Send a block's slices and holes; returns the slices' digests."""
@@ -132,7 +132,7 @@ class Fold(Generic[S]):
             self.sender.hole(
                 message,
                 block,
-                self.harvest,
+                self.unit,
                 reason="mismatch",
                 error=each.reason,
                 payload=each.log,
@@ -142,19 +142,19 @@ class Fold(Generic[S]):
                 topic0=each.topic0,
             )
         self._keep(decoded, block)
-        self.harvest.events += sum(map(len, decoded.slices.values()))
-        return self.sender.append(message, block, self.chain.marks(), decoded.slices, self.harvest)
+        self.unit.events += sum(map(len, decoded.slices.values()))
+        return self.sender.append(message, block, self.chain.marks(), decoded.slices, self.unit)
 
     def _keep(self, decoded: Decoded[S], block: Block) -> None:
         if decoded.kept:
-            self.harvest.kept[block.number, block.hash] = decoded.kept
+            self.unit.kept[block.number, block.hash] = decoded.kept
 
     async def _note_proof(self, block: Block, record: RawBlock, message: Message) -> None:
         """A canonical block came again, better proven: the same content raises its proof, another one is a letter."""
         try:
             decoded = await self._decode(record, message.offset)
         except MalformedRecord as exc:
-            self.sender.refuse(message, "malformed", str(exc), self.harvest)
+            self.sender.refuse(message, "malformed", str(exc), self.unit)
             return
         digests = {partition: self.reading.events.digest(part) for partition, part in decoded.slices.items()}
         digest = block_digest(digests, len(decoded.holes))
@@ -164,13 +164,13 @@ class Fold(Generic[S]):
                 f"got {digest} at {record.time}. "
                 f"`ft replace {record.network} --from {block.number} --to {block.number}` takes what is better proven."
             )
-            self.sender.refuse(message, "content_differs", error, self.harvest)
+            self.sender.refuse(message, "content_differs", error, self.unit)
             return
         proven = replace(block, proof=record.proof, reasons=joined(record.reasons))
         self._keep(decoded, block)
         self.chain.note(proven)
-        self.harvest.put(proven)
-        self.harvest.cover(proven, message.offset)
+        self.unit.put(proven)
+        self.unit.cover(proven, message.offset)
 
     async def _decode(self, record: RawBlock, offset: int) -> Decoded[S]:
         events, partitions = self.reading.events, self.sender.partitions

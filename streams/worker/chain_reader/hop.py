@@ -29,13 +29,13 @@ from ft.streams.claims import Claims
 from ft.streams.hop import Batch, Message
 from ft.streams.metrics import EVENTS_PROCESSED, REORG_DEPTH, REORGS_DETECTED
 from ft.streams.room import Room
-from ft.streams.worker.chain_reader import harvest as store
+from ft.streams.worker.chain_reader import unit_of_work as store
 from ft.streams.worker.chain_reader.canonical import Chain, wanted
 from ft.streams.worker.chain_reader.dedup import REFILL_MAX, Dedup
 from ft.streams.worker.chain_reader.fold import Fold, Unreadable
-from ft.streams.worker.chain_reader.harvest import Harvest
 from ft.streams.worker.chain_reader.reader import Reading, S
 from ft.streams.worker.chain_reader.sender import Sender
+from ft.streams.worker.chain_reader.unit_of_work import UnitOfWork
 from ft.telemetry.outage import DATABASE
 
 log = structlog.get_logger(__name__)
@@ -115,8 +115,8 @@ class ChainReading(Generic[S]):
         """Take its records as far as there is room, one at least; returns how many."""
         known, sender = await self._chain(claim)
         chain = known.copy()
-        harvest = Harvest(network=self._reading.network, reorg_depth=self._reorg_depth)
-        work = Fold(reading=self._reading, chain=chain, harvest=harvest, sender=sender)
+        unit = UnitOfWork(network=self._reading.network, reorg_depth=self._reorg_depth)
+        work = Fold(reading=self._reading, chain=chain, unit=unit, sender=sender)
         records = [(message, work.read(message, self._codec)) for message in chunk]  # 1
         await self._load_rows(chain, [record for _, record in records if not isinstance(record, Unreadable)])
         taken = await self._take(work, records)  # 2
@@ -124,16 +124,16 @@ class ChainReading(Generic[S]):
         move = Move(claim=claim, next_offset=chunk[taken - 1].offset + 1, next_seq=claim.next_seq)
 
         async def write(conn: Connection) -> Sequence[Move]:
-            await store.write(conn, self._reading, harvest, chain)
+            await store.write(conn, self._reading, unit, chain)
             return (move,)
 
         await self._writer.commit(write)  # 4
         self._reading.kept.committed()
         chain.trim()  # 5
-        self._held, self._reorg_depth = (claim, chain), harvest.reorg_depth
+        self._held, self._reorg_depth = (claim, chain), unit.reorg_depth
         if self._dedup is not None:
-            self._dedup.take(harvest, claim)
-        self._report(harvest, chain)
+            self._dedup.take(unit, claim)
+        self._report(unit, chain)
         return taken
 
     async def _take(self, work: Fold[S], records: Sequence[tuple[Message, RawBlock | Unreadable]]) -> int:
@@ -207,9 +207,9 @@ class ChainReading(Generic[S]):
             except Exception as exc:  # noqa: BLE001 - a silent timer would look like a network that stands still
                 await self._fail(exc)
 
-    def _report(self, harvest: Harvest, chain: Chain) -> None:
-        EVENTS_PROCESSED.labels(agent=self.consumer).inc(harvest.events)
-        for depth in harvest.reorg_depths if self._reading.counts_reorgs else ():
+    def _report(self, unit: UnitOfWork, chain: Chain) -> None:
+        EVENTS_PROCESSED.labels(agent=self.consumer).inc(unit.events)
+        for depth in unit.reorg_depths if self._reading.counts_reorgs else ():
             REORGS_DETECTED.labels(network=self._reading.network).inc()
             REORG_DEPTH.labels(network=self._reading.network).set(depth)
             at = {"block": chain.head, "partition": 0, "offset": chain.position}
@@ -221,7 +221,7 @@ class ChainReading(Generic[S]):
             block=chain.head,
             partition=0,
             offset=chain.position,
-            events=harvest.events,
+            events=unit.events,
         )
 
 

@@ -9,7 +9,7 @@ from ft.streams.checkpoint import Connection
 from ft.streams.worker.chain_reader.envelope import Envelope
 
 if TYPE_CHECKING:
-    from ft.streams.worker.chain_reader.harvest import Harvest
+    from ft.streams.worker.chain_reader.unit_of_work import UnitOfWork
 
 S = TypeVar("S", bound=Sized)
 """A slice: what a block has for one partition."""
@@ -69,11 +69,11 @@ class Kept(Protocol):
         """The partition was claimed anew, and is read from this raw offset on."""
         ...
 
-    async def write_first(self, conn: Connection, harvest: "Harvest") -> None:
+    async def write_first(self, conn: Connection, unit: "UnitOfWork") -> None:
         """Before the chain is written."""
         ...
 
-    async def write_last(self, conn: Connection, harvest: "Harvest") -> None:
+    async def write_last(self, conn: Connection, unit: "UnitOfWork") -> None:
         """After it."""
         ...
 
@@ -87,9 +87,9 @@ class NothingKept:
 
     async def load(self, conn: Connection, next_offset: int) -> None: ...
 
-    async def write_first(self, conn: Connection, harvest: "Harvest") -> None: ...
+    async def write_first(self, conn: Connection, unit: "UnitOfWork") -> None: ...
 
-    async def write_last(self, conn: Connection, harvest: "Harvest") -> None: ...
+    async def write_last(self, conn: Connection, unit: "UnitOfWork") -> None: ...
 
     def committed(self) -> None: ...
 

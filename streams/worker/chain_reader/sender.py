@@ -14,8 +14,8 @@ from ft.streams.producer import Headers, Producer
 from ft.streams.tracing import HEADER
 from ft.streams.worker.chain_reader.canonical import Block, Marks
 from ft.streams.worker.chain_reader.envelope import Envelope
-from ft.streams.worker.chain_reader.harvest import Harvest
 from ft.streams.worker.chain_reader.reader import Reading, S
+from ft.streams.worker.chain_reader.unit_of_work import UnitOfWork
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +57,7 @@ class Sender(Generic[S]):
         self._quiet = dict.fromkeys(range(self.partitions), 0)
 
     def append(
-        self, message: Message, block: Block, marks: Marks, parts: Mapping[int, S], harvest: Harvest
+        self, message: Message, block: Block, marks: Marks, parts: Mapping[int, S], unit: UnitOfWork
     ) -> dict[int, str]:
         """Send a block's slices, each to its partition; returns their digests.
 
@@ -68,7 +68,7 @@ class Sender(Generic[S]):
             digests[partition] = self._events.digest(part)
             fit, too_large = self._events.fitting(part, SLICE_BYTES_MAX)
             for contract, size in too_large.items():
-                self._quarantine_slice(message, block, harvest, contract, size)
+                self._quarantine_slice(message, block, unit, contract, size)
             if not len(fit):
                 continue
             content = digests[partition] if fit is part else self._events.digest(fit)
@@ -99,13 +99,13 @@ class Sender(Generic[S]):
                 self._tell(self._envelope("watermark", position, partition, marks), None)
 
     def hole(
-        self, message: Message, block: Block, harvest: Harvest, *, reason: str, error: str, payload: bytes,
+        self, message: Message, block: Block, unit: UnitOfWork, *, reason: str, error: str, payload: bytes,
         contract: str = "", tx_hash: str = "", log_index: int = -1, topic0: str = "",
     ) -> None:  # fmt: skip
         """Quarantine a log, or (no contract) the whole block: a row, and a record of its own topic. :meth:`report`
         tells of all of a block at once: one transaction can log tens of thousands."""
         where = {"block_number": block.number, "block_hash": block.hash, "contract": contract, "tx_hash": tx_hash}
-        harvest.quarantine.append(
+        unit.quarantine.append(
             {"network": self._network, **where, "log_index": log_index, "topic0": topic0, "reason": reason}
             | {"error": _clean(error), "payload": payload, "raw_offset": message.offset}
         )
@@ -123,11 +123,11 @@ class Sender(Generic[S]):
             offset=message.offset, entries=len(rows), contracts=len(contracts), **first,
         )  # fmt: skip
 
-    def refuse(self, message: Message, reason: str, error: str, harvest: Harvest) -> None:
+    def refuse(self, message: Message, reason: str, error: str, unit: UnitOfWork) -> None:
         """Dead-letter a raw record: a row, and a record of its own topic."""
         at = {"topic": message.topic, "partition": message.partition, "offset": message.offset}
         payload = message.value or b""
-        harvest.dead_letters.append(
+        unit.dead_letters.append(
             {"consumer": self._reading.consumer, "network": self._network, **at, "reason": reason}
             | {"error": _clean(error), "payload": payload}
         )
@@ -139,12 +139,12 @@ class Sender(Generic[S]):
         """Return once all that was sent is acknowledged. Raises BrokerError."""
         await self._producer.flush_acknowledged()
 
-    def _quarantine_slice(self, message: Message, block: Block, harvest: Harvest, contract: str, size: int) -> None:
+    def _quarantine_slice(self, message: Message, block: Block, unit: UnitOfWork, contract: str, size: int) -> None:
         error = (
             f"slice: expected at most {SLICE_BYTES_MAX} bytes in all, got {size} of this contract alone, "
             f"in raw record {message.offset}"
         )
-        self.hole(message, block, harvest, reason="slice_too_large", error=error, payload=b"", contract=contract)
+        self.hole(message, block, unit, reason="slice_too_large", error=error, payload=b"", contract=contract)
 
     def _letter(self, message: Message, reason: str, error: str, payload: bytes, **where: Any) -> DeadLetter:
         """A record that fits into its topic: one as large as a topic takes is not repeated in another."""

@@ -7,7 +7,7 @@ import pytest
 from ft.agents.normalize import reading
 from ft.streams import checkpoint, claims, producer
 from ft.streams import hop as loop
-from ft.streams.worker.chain_reader import fold, harvest, hop, sender
+from ft.streams.worker.chain_reader import fold, hop, sender, unit_of_work
 from tests.integration.crash.campaigns import LEFT_OVER, besiege, unexplained
 from tests.integration.crash.normalize_world import NormalizeWorld
 from tests.integration.crash.sites import sites_of
@@ -27,7 +27,7 @@ async def test_normalize_dies_at_each_await_and_nothing_differs(raw: RawTopic, t
     plain, troubled = NormalizeWorld(raw), NormalizeWorld(raw, is_troubled=True)
     await plain.write()
     troubled.records = plain.records
-    sites = sites_of([hop, fold, harvest, sender, reading, checkpoint, claims, producer, loop])
+    sites = sites_of([hop, fold, unit_of_work, sender, reading, checkpoint, claims, producer, loop])
 
     unreached = await besiege([plain, troubled], sites, tmp_path, SEED)
 

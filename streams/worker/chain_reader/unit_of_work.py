@@ -15,7 +15,7 @@ BlockKey = tuple[int, str]
 
 
 @dataclass(slots=True, kw_only=True)
-class Harvest:
+class UnitOfWork:
     """Everything that one transaction of a reader writes, beside the fence."""
 
     network: str
@@ -72,23 +72,23 @@ class Harvest:
             self.reorg_depth = 0
 
 
-async def write(conn: Connection, reading: Reading[Any], harvest: Harvest, chain: Chain) -> None:
-    """Write the harvest and where the fold stands now, in the open transaction."""
-    sql, network = load_of("chain_reader", reading.schema), {"network": harvest.network}
-    await reading.kept.write_first(conn, harvest)
-    if harvest.reverted:
-        await conn.execute(sql["write_reverted"], network | _columns(harvest.reverted.values()))
-    if harvest.canonical:
-        await conn.execute(sql["write_canonical"], network | _columns(harvest.canonical.values()))
-    if harvest.ever_reverted:
-        holes = await conn.execute(sql["revert_quarantine"], network | keys_of(harvest.ever_reverted))
+async def write(conn: Connection, reading: Reading[Any], unit: UnitOfWork, chain: Chain) -> None:
+    """Write the unit and where the fold stands now, in the open transaction."""
+    sql, network = load_of("chain_reader", reading.schema), {"network": unit.network}
+    await reading.kept.write_first(conn, unit)
+    if unit.reverted:
+        await conn.execute(sql["write_reverted"], network | _columns(unit.reverted.values()))
+    if unit.canonical:
+        await conn.execute(sql["write_canonical"], network | _columns(unit.canonical.values()))
+    if unit.ever_reverted:
+        holes = await conn.execute(sql["revert_quarantine"], network | keys_of(unit.ever_reverted))
         # Whoever has not read the revert shows the block with its hole, which nothing else tells of any more.
         for number, block_hash in await holes.fetchall():
-            harvest.late.setdefault(number, harvest.ever_reverted[number, block_hash])
-    await _write_coverage(conn, sql, harvest)
-    await reading.kept.write_last(conn, harvest)
-    await _write_holes(conn, sql, harvest)
-    for row in harvest.dead_letters:
+            unit.late.setdefault(number, unit.ever_reverted[number, block_hash])
+    await _write_coverage(conn, sql, unit)
+    await reading.kept.write_last(conn, unit)
+    await _write_holes(conn, sql, unit)
+    for row in unit.dead_letters:
         await conn.execute(sql["write_dead_letter"], row)
     await conn.execute(sql["write_head"], network | _head(chain))
 
@@ -120,17 +120,17 @@ def _head(chain: Chain) -> dict[str, Any]:
     }
 
 
-async def _write_coverage(conn: Connection, sql: Mapping[str, str], harvest: Harvest) -> None:
-    if not harvest.covered:
+async def _write_coverage(conn: Connection, sql: Mapping[str, str], unit: UnitOfWork) -> None:
+    if not unit.covered:
         return
-    network = {"network": harvest.network}
-    heights = [height for height, *_ in harvest.covered]
+    network = {"network": unit.network}
+    heights = [height for height, *_ in unit.covered]
     cursor = await conn.execute(sql["coverage_around"], network | {"low": min(heights), "high": max(heights)})
     coverage = Coverage(
         Stretch(low=row[0], high=row[1], proof=row[2], raw_offset=row[3], reasons=row[4])
         for row in await cursor.fetchall()
     )
-    for height, proof, reasons, raw_offset in harvest.covered:
+    for height, proof, reasons, raw_offset in unit.covered:
         if proof is None:
             coverage.cut(height, raw_offset)
         else:
@@ -144,15 +144,14 @@ async def _write_coverage(conn: Connection, sql: Mapping[str, str], harvest: Har
         await conn.execute(sql["write_coverage"], network | rows)
 
 
-async def _write_holes(conn: Connection, sql: Mapping[str, str], harvest: Harvest) -> None:
+async def _write_holes(conn: Connection, sql: Mapping[str, str], unit: UnitOfWork) -> None:
     """One block may leave tens of thousands."""
-    if not harvest.quarantine:
+    if not unit.quarantine:
         return
     states = [
-        "reverted" if (row["block_number"], row["block_hash"]) in harvest.reverted else "open"
-        for row in harvest.quarantine
+        "reverted" if (row["block_number"], row["block_hash"]) in unit.reverted else "open" for row in unit.quarantine
     ]
-    rows = [row | {"state": state} for row, state in zip(harvest.quarantine, states, strict=True)]
+    rows = [row | {"state": state} for row, state in zip(unit.quarantine, states, strict=True)]
     async with conn.cursor() as cursor:
         await cursor.executemany(sql["write_quarantine"], rows)
 
