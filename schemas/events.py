@@ -152,7 +152,8 @@ class Finality:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReorgDetected:
-    """``ledger.reorg_detected``: blocks ``from_block`` down to ``to_block`` were undone, above ``ancestor``."""
+    """``ledger.reorg_detected``: blocks ``from_block`` down to ``to_block`` were undone, above ``ancestor``: the
+    common ancestor, which the reorg left standing."""
 
     seq: int
     prev_seq: int

@@ -289,3 +289,16 @@ def test_every_layout_is_described() -> None:
 
 def test_every_reason_of_a_creation_is_described() -> None:
     assert names(section(page("standards.md"), "## Created contracts")) == [ROOT, TYPE]
+
+
+def test_every_word_of_the_glossary_is_one_of_the_code() -> None:
+    code = " ".join(
+        " ".join(path.read_text().lower().replace("_", " ").split())
+        for folder in ("agents", "api", "schemas", "sql", "streams")
+        for path in (CHECKOUT / folder).rglob("*")
+        if path.suffix in (".py", ".sql", ".avsc") and not path.is_symlink()
+    )
+    words = [row[0] for row in rows(page("glossary.md")) if len(row) == 2]
+
+    assert len(words) >= 40
+    assert [word for word in words if word.lower() not in code] == []
