@@ -1,4 +1,4 @@
--- A journal from before holders: they are written in, and all of it is announced anew (agents/anew/).
+-- A journal from before holders: they are written in, and all of it is announced anew (ft/ops/anew/).
 
 -- name: live
 -- Processes that were at work lately, and write. One that stops in order leaves nothing; one that was killed, for a minute.

@@ -1,4 +1,4 @@
--- What `project` keeps, counted from the journal at once (agents/anew/projections.py): what verify_projections.sql expects.
+-- What `project` keeps, counted from the journal at once (ft/ops/anew/projections.py): what verify_projections.sql expects.
 
 -- name: forget_holdings
 DELETE FROM projection.holdings;

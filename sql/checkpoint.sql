@@ -71,5 +71,5 @@ SELECT network, family FROM ref.networks ORDER BY network;
 SELECT to_regclass('system.settings') IS NOT NULL AND to_regclass('system.partition_owner') IS NOT NULL;
 
 -- name: half_migrated
--- Whether the journal of an earlier version is still on its way (agents/anew/).
+-- Whether the journal of an earlier version is still on its way (ft/ops/anew/).
 SELECT EXISTS (SELECT FROM system.settings WHERE name = 'holders');

@@ -1,4 +1,4 @@
--- What `ft dlq` reads and settles (agents/dlq.py).
+-- What `ft dlq` reads and settles (ft/ops/dlq.py).
 
 -- name: letters
 -- The oldest first; a null filter takes all.

@@ -1,5 +1,5 @@
--- Rebuilds (agents/rebuild/). Queries that compare or copy are asked once of each generation: of what is served, and of
--- what was rebuilt. Those that compare give a key and a value, and are joined by agents/rebuild/compare.py.
+-- Rebuilds (ft/ops/rebuild/). Queries that compare or copy are asked once of each generation: of what is served, and of
+-- what was rebuilt. Those that compare give a key and a value, and are joined by ft/ops/rebuild/compare.py.
 
 -- name: only_one
 -- Held as long as the connection: a second rebuild of the same kind is refused.

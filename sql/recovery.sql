@@ -1,4 +1,4 @@
--- Backup, restore and what follows a loss (agents/recovery/).
+-- Backup, restore and what follows a loss (ft/ops/recovery/).
 
 -- name: unfinished
 -- What a restore has begun and not ended; no row: nothing.

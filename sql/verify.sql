@@ -1,4 +1,4 @@
--- What `ft verify` proves (agents/verify.py). A query named <check>_facts counts what the check looked at; the query
+-- What `ft verify` proves (ft/ops/verify/run.py). A query named <check>_facts counts what the check looked at; the query
 -- <check> lists differences: what, expected, got, and how many there are in all. Set-based: hash joins and sorts.
 
 -- name: ahead

@@ -1,4 +1,4 @@
--- What `ft verify` proves of the topics (agents/subscriber.py): a subscriber that read them from their first record on
+-- What `ft verify` proves of the topics (ft/ops/verify/subscriber.py): a subscriber that read them from their first record on
 -- comes to what the ledger holds. The temporary table is the subscriber's; rows are added a partition at a time.
 
 -- name: make_subscribed

@@ -31,7 +31,7 @@ def command(to: Path) -> None:
     \b
     Reads: FT_POSTGRES, FT_KAFKA, FT_SCHEMA_REGISTRY (default: the servers of `ft up`), FT_TOPIC_PREFIX
     """
-    from ft.agents.recovery.backup import back_up
+    from ft.ops.recovery.backup import back_up
 
     with Said() as said:
         made = back_up(configured(), to.absolute(), said)

@@ -13,7 +13,7 @@ from ft.schemas.domains import declared
 from ft.telemetry.printable import printable
 
 if TYPE_CHECKING:
-    from ft.agents.dlq import Connection, Letter
+    from ft.ops.dlq import Connection, Letter
 
 _HEX_BYTES = 256
 _TEXT_MAX = 2_000
@@ -66,7 +66,7 @@ def _filters(work: Callable[..., None]) -> Callable[..., None]:
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="So many, the oldest first.")
 def list_(consumer: str | None, reason: str | None, network: str | None, settled: bool, limit: int) -> None:
     """List open letters, the oldest first."""
-    from ft.agents import dlq
+    from ft.ops import dlq
 
     wanted = dlq.Wanted(consumer=consumer, reason=reason, network=network, settled=settled)
     with dlq.connect(configured()) as conn:
@@ -86,7 +86,7 @@ def show(letter_id: int) -> None:
 
     The bytes of a block's parts are counted, not printed.
     """
-    from ft.agents import dlq
+    from ft.ops import dlq
 
     config = configured()
     with dlq.connect(config) as conn:
@@ -123,7 +123,7 @@ def replay(ids: Sequence[int], consumer: str | None, reason: str | None, network
 
     Exits 1 if a letter could not be replayed; it stays open.
     """
-    from ft.agents import dlq
+    from ft.ops import dlq
 
     config = configured()
     _each(config, ids, consumer, reason, network, lambda conn, letter: dlq.replay(config, conn, letter))
@@ -138,7 +138,7 @@ def drop(ids: Sequence[int], consumer: str | None, reason: str | None, network: 
     For records that are not missed: of somebody else, or of a block that is gone. The row stays, as `dropped`. The
     letter of a partition whose publisher waits cannot be dropped.
     """
-    from ft.agents import dlq
+    from ft.ops import dlq
 
     _each(configured(), ids, consumer, reason, network, dlq.drop)
 
@@ -152,7 +152,7 @@ def _each(
     settle: "Callable[[Connection, Letter], str]",
 ) -> None:
     """Settle each chosen letter and say what became of it; exit 1 if one stays open."""
-    from ft.agents import dlq
+    from ft.ops import dlq
     from ft.telemetry.takeover import tell
 
     chosen = (consumer, reason, network) != (None, None, None)

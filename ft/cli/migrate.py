@@ -24,8 +24,8 @@ def command() -> None:
     Reads: FT_POSTGRES, FT_KAFKA, FT_SCHEMA_REGISTRY (default: the servers of `ft up`), FT_NETWORKS,
            FT_TOPIC_PREFIX, FT_PARTITIONS (first time only; default 8), FT_REPLICATION (default 1)
     """
-    from ft.agents.anew.run import announce_anew
     from ft.agents.normalize.reproof import prove_again
+    from ft.ops.anew.run import announce_anew
     from ft.streams.prepare import prepare
 
     config = configured()

@@ -7,7 +7,7 @@ import click
 from ft.telemetry.printable import printable
 
 if TYPE_CHECKING:
-    from ft.agents.verify import Outcome
+    from ft.ops.verify.run import Outcome
 
 
 def tell(outcome: "Outcome", fine: str) -> None:

@@ -27,8 +27,8 @@ def command() -> None:
     \b
     Reads: FT_POSTGRES, FT_KAFKA, FT_SCHEMA_REGISTRY (default: the servers of `ft up`), FT_TOPIC_PREFIX, FT_REPLICATION
     """
-    from ft.agents.recovery.continued import reannounce
-    from ft.agents.recovery.session import alone
+    from ft.ops.recovery.continued import reannounce
+    from ft.ops.recovery.session import alone
 
     with Said() as said:
         config = configured()

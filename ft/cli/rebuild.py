@@ -15,7 +15,7 @@ from ft.errors import FtError
 from ft.schemas.domains import Domain, declared
 
 if TYPE_CHECKING:
-    from ft.agents.rebuild.takeover import Kept
+    from ft.ops.rebuild.takeover import Kept
 
 EQUAL, DIFFERENT, CANNOT_RUN = 0, 1, 2
 
@@ -63,7 +63,7 @@ def project() -> None:
     \b
     Reads: FT_KAFKA, FT_POSTGRES, FT_SCHEMA_REGISTRY (default: the servers of `ft up`), FT_TOPIC_PREFIX
     """
-    from ft.agents.rebuild.takeover import PROJECT
+    from ft.ops.rebuild.takeover import PROJECT
 
     _rebuild(PROJECT)
 
@@ -72,7 +72,7 @@ def _of(domain: Domain) -> click.Command:
     """``ft rebuild <domain>``"""
 
     def rebuild() -> None:
-        from ft.agents.rebuild.takeover import kept_by
+        from ft.ops.rebuild.takeover import kept_by
 
         _rebuild(kept_by(domain))
 
@@ -85,7 +85,7 @@ def _of(domain: Domain) -> click.Command:
 
 
 def _rebuild(kept: "Kept") -> None:
-    from ft.agents.rebuild.domain import rebuild
+    from ft.ops.rebuild.domain import rebuild
 
     _end_in_order()
     with Said() as said:
@@ -116,7 +116,7 @@ def ledger(networks: tuple[str, ...], keep: bool, level_s: float) -> None:
     \b
     Reads: FT_KAFKA, FT_POSTGRES, FT_SCHEMA_REGISTRY (default: the servers of `ft up`), FT_TOPIC_PREFIX
     """
-    from ft.agents.rebuild.ledger import rebuild_ledger
+    from ft.ops.rebuild.ledger import rebuild_ledger
     from ft.telemetry.takeover import tell_end
 
     _end_in_order()

@@ -35,8 +35,8 @@ def command(keep: str, dry_run: bool, confirm: str | None) -> None:
     \b
     Reads: FT_POSTGRES, FT_KAFKA, FT_SCHEMA_REGISTRY (default: the servers of `ft up`), FT_TOPIC_PREFIX, FT_NETWORKS
     """
-    from ft.agents.recovery import reset
-    from ft.agents.recovery.session import alone
+    from ft.ops.recovery import reset
+    from ft.ops.recovery.session import alone
 
     with Said() as said:
         config = configured()
@@ -70,7 +70,7 @@ def _typed() -> str:
 
 
 def _tell(found: object) -> None:
-    from ft.agents.recovery.reset import Plan
+    from ft.ops.recovery.reset import Plan
 
     assert isinstance(found, Plan)
     if not found.deployment:

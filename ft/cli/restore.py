@@ -10,7 +10,7 @@ from ft.cli.said import Said
 from ft.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ft.agents.recovery.continued import Done
+    from ft.ops.recovery.continued import Done
 
 
 @click.command()
@@ -44,7 +44,7 @@ def command(folder: Path | None, as_it_stands: bool) -> None:
     """
     if (folder is None) != as_it_stands:
         raise ConfigError("expected one of --from FOLDER and --as-it-stands. See `ft restore --help`.")
-    from ft.agents.recovery.restore import continue_as_it_stands, restore
+    from ft.ops.recovery.restore import continue_as_it_stands, restore
 
     with Said() as said:
         config = configured()

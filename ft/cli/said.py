@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from ft.agents.rebuild.progress import Progress
+    from ft.ops.rebuild.progress import Progress
 
 _LINE_EVERY_S = 10.0
 _UNBOUNDED = 1_000

@@ -41,7 +41,7 @@ def command(wait_s: float, allow_lag: bool, no_topics: bool, strict: bool) -> No
 
     Exit code: 0 proven; 1 differences, or `project` is behind (see --allow-lag); 2 the check could not run.
     """
-    from ft.agents.verify import Check, Listener, Outcome, verify
+    from ft.ops.verify.run import Check, Listener, Outcome, verify
     from ft.telemetry.takeover import tell_end
 
     def on_check(check: Check) -> None:

@@ -7,7 +7,7 @@ from tests.mutations.mutation import LEDGER_HOLDERS, Mutation
 GENERATIONS: Final = "tests/unit/streams/test_generations.py"
 LOST_LOG: Final = "tests/integration/ledger/test_lost_log.py"
 HEADS: Final = "tests/unit/streams/worker/test_heads.py"
-FORGOTTEN: Final = "tests/integration/verify/test_forgotten.py"
+FORGOTTEN: Final = "tests/integration/ops/verify/test_forgotten.py"
 FORGETS: Final = "sql/migrations/0037_forgotten.sql"
 
 MUTATIONS: Final = (
@@ -48,7 +48,7 @@ MUTATIONS: Final = (
     ),
     Mutation(
         name="a-range-goes-on-where-kafka-had-acknowledged-it",
-        path="agents/recovery/lost.py",
+        path="ft/ops/recovery/lost.py",
         old='    "pull_ranges",\n',
         new="",
         tests=(LOST_LOG,),
@@ -104,7 +104,7 @@ MUTATIONS: Final = (
     ),
     Mutation(
         name="what-was-taken-back-was-no-block",
-        path="agents/recovery/lost.py",
+        path="ft/ops/recovery/lost.py",
         old='        conn.execute(sql["note_taken_back"])\n',
         new="",
         tests=(LOST_LOG,),

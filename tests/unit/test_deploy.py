@@ -166,7 +166,7 @@ class OnlyLocked:
             raise ModuleNotFoundError(f"{name} is not in requirements-run.lock", name=name)
 sys.meta_path.insert(0, OnlyLocked())
 import ft.agents.pipeline, ft.api.server, ft.streams.ingest, ft.streams.prepare, ft.streams.sources.evm.source
-import ft.agents.verify, ft.cli.status, ft.cli.status_pipeline
+import ft.ops.verify.run, ft.cli.status, ft.cli.status_pipeline
 from ft.streams.registry import Registry
 Registry("http://127.0.0.1:9").close()
 """

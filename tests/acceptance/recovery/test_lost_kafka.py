@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ft.agents.recovery import continued, lost, offsets
-from ft.agents.recovery.session import alone
+from ft.ops.recovery import continued, lost, offsets
+from ft.ops.recovery.session import alone
 from ft.streams.topics import delete_topics
 from tests.acceptance.faults.accounting import require_exactly_once
 from tests.acceptance.faults.recovery import Monitor

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from ft.agents.publish.announcements import TOPICS
-from ft.agents.recovery import restore
+from ft.ops.recovery import restore
 from ft.streams.topics import delete_records, delete_topics
 from tests.acceptance.faults.accounting import require_exactly_once, subscribe
 from tests.acceptance.faults.recovery import Monitor

@@ -6,9 +6,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from ft.agents.recovery import reset
-from ft.agents.recovery.session import alone
 from ft.config import Config
+from ft.ops.recovery import reset
+from ft.ops.recovery.session import alone
 from ft.streams.deployment import stored_id
 from ft.streams.topics import delete_records
 from tests.acceptance.faults.accounting import require_exactly_once

@@ -10,7 +10,7 @@ from ft.cli.status_pipeline import read, show
 from ft.config import Config
 from ft.streams.producer import Producer
 from ft.streams.topics import Topics, create_topics
-from tests.integration.verify.proven import run_ledger, run_project
+from tests.integration.ops.verify.proven import run_ledger, run_project
 
 
 async def test_lag_is_counted_from_where_the_log_ends(config: Config) -> None:

@@ -32,7 +32,7 @@ from tests.integration.ledger.harness import (
 )
 from tests.integration.ledger.reading import findings
 from tests.integration.ledger.telling import Story, contradicting
-from tests.integration.verify.proven import failing, verified
+from tests.integration.ops.verify.proven import failing, verified
 
 FEBRUARY, MARCH = 31 * 43_200, 60 * 43_200
 """Numbers of the first blocks of the months: one every 2 s since January began."""

@@ -5,9 +5,9 @@ from typing import Any
 
 import psycopg
 
-from ft.agents.recovery import lost
-from ft.agents.recovery.session import Begun
 from ft.config import Config
+from ft.ops.recovery import lost
+from ft.ops.recovery.session import Begun
 from ft.streams.topics import Topics
 from tests.integration.ledger.conftest import MakeLedger
 from tests.integration.ledger.harness import NETWORK, Block, Event, Log, rows

@@ -13,7 +13,7 @@ from tests.integration.ledger.conftest import MakeLedger
 from tests.integration.ledger.harness import Block, Event, LedgerHarness, Log, account, multi, rows
 from tests.integration.ledger.reading import FINDINGS, findings, marked, normalized, read_whole
 from tests.integration.ledger.telling import Story, contradicting
-from tests.integration.verify.proven import failing, verified
+from tests.integration.ops.verify.proven import failing, verified
 
 C = account("c")
 MINT = Event(tx="mint", target="alice")

@@ -7,9 +7,9 @@ import psycopg
 import pytest
 
 from ft.agents.ledger.hashes import ranges
-from ft.agents.verify import parameters
 from ft.config import Config
 from ft.errors import DatabaseUnavailable
+from ft.ops.verify.run import parameters
 from ft.sql.queries import load
 from tests.integration.ledger.conftest import MakeLedger
 from tests.integration.ledger.harness import (

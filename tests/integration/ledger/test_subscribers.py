@@ -17,7 +17,7 @@ from ft.sql.queries import load
 from tests.integration.ledger.conftest import MakeLedger
 from tests.integration.ledger.harness import CODEC, Block, Event, Log, account, owners, rows
 from tests.integration.ledger.synthetic_feed import Feed, check
-from tests.integration.verify.proven import announced, journal
+from tests.integration.ops.verify.proven import announced, journal
 from tests.synthetic.chain import Chain
 
 PARTITIONS = 2

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from ft.agents import dlq
 from ft.cli.dlq import command
 from ft.config import Config
+from ft.ops import dlq
 from ft.streams.topics import Topics
 from tests.integration.ledger.harness import Block, Event, Log, rows
 from tests.integration.publish.limits import limit

@@ -10,9 +10,9 @@ import pytest
 from psycopg._queries import PostgresQuery
 from psycopg.adapt import Transformer
 
-from ft.agents.verify import Listener, verify
 from ft.config import Config
 from ft.errors import ConfigError, DatabaseError, DatabaseUnavailable
+from ft.ops.verify.run import Listener, verify
 from ft.postgres_logins import Login
 from ft.sql.migrate import ensure_login, migrate
 from ft.sql.queries import load, words

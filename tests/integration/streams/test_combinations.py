@@ -14,10 +14,10 @@ import psycopg
 import pytest
 
 from ft import embedded
-from ft.agents.verify import Listener, verify
 from ft.cli.status_attention import asked
 from ft.config import Config
 from ft.errors import ConfigError
+from ft.ops.verify.run import Listener, verify
 from ft.schemas.registered import Registered
 from ft.streams.deployment import look, say_it
 from ft.streams.facts import verify as worker_starts

@@ -8,12 +8,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from ft.agents.rebuild.ledger import rebuild_ledger
-from ft.agents.verify import Listener, verify
 from ft.cli.status_attention import asked
 from ft.config import Config
 from ft.errors import BrokerError, BrokerUnavailable
 from ft.networks import load_networks
+from ft.ops.rebuild.ledger import rebuild_ledger
+from ft.ops.verify.run import Listener, verify
 from ft.streams import guard as guard_module
 from ft.streams.checkpoint import process_name
 from ft.streams.deployment import Same, require_one

@@ -12,12 +12,12 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
-from ft.agents.dlq import Letter, decoded
-from ft.agents.subscriber import Subscriber
-from ft.agents.verify import Listener, Report, verify
 from ft.cli.status_attention import asked
 from ft.config import Config
 from ft.networks import load_networks
+from ft.ops.dlq import Letter, decoded
+from ft.ops.verify.run import Listener, Report, verify
+from ft.ops.verify.subscriber import Subscriber
 from ft.schemas.codec import schema_text
 from ft.streams.deployment import require_one, settle
 from ft.streams.facts import verify as facts
