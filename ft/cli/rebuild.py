@@ -21,17 +21,20 @@ EQUAL, DIFFERENT, CANNOT_RUN = 0, 1, 2
 
 
 class _Rebuilds(click.Group):
-    """One command a domain beside the others; those of FT_DOMAINS are known once the settings are read."""
+    """One command a domain that subscribes beside the others; those of FT_DOMAINS are known once the settings are read.
+
+    What a chain reader has sent is not made anew: its topic is the raw log's, decoded.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*super().list_commands(ctx), *(domain.name for domain in declared())]
+        return [*super().list_commands(ctx), *(domain.name for domain in declared() if domain.subscribers)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if (found := super().get_command(ctx, cmd_name)) is not None:
             return found
         with suppress(FtError):  # which the command says, if there is one
             configured()
-        domain = next((domain for domain in declared() if domain.name == cmd_name), None)
+        domain = next((each for each in declared() if each.name == cmd_name and each.subscribers), None)
         return None if domain is None else _of(domain)
 
 
