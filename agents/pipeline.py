@@ -158,7 +158,8 @@ class Pipeline:
                 codec = await asyncio.to_thread(facts.schemas.codec, "raw_block", topic)
                 own = facts.codecs[f"{facts.topics.own}{reader.topic}"]
                 reading = reading_for(reader, facts.topics, slug, family, own)
-                hop = ChainReading(self.config, self.app.claims, reading, codec, self._sender, self.app.fail)
+                told = partial(_tell_of_timer, reader.consumer)
+                hop = ChainReading(self.config, self.app.claims, reading, codec, self._sender, told)
                 name = f"{reader.consumer}-{slug}"
                 run = partial(self.app.run, bundle=32, bundles=16, within_s=_LATENCY_S, is_vital=False)
                 agents.append(run(hop, topic, name=name))
@@ -204,6 +205,12 @@ class Pipeline:
             dead_letter=topics.dead_letter, dead_letter_codec=facts.codecs[topics.dead_letter],
         )  # fmt: skip
         return Sender(Producer(self.config), reading, facts.partitions, letters)
+
+
+async def _tell_of_timer(consumer: str, exc: BaseException) -> None:
+    """A domain's timer failed, and is tried again: it ends no worker."""
+    detail = {} if isinstance(exc, FtError) else {"exc_info": exc}
+    log.warning("timer is tried again", agent=consumer, error=str(exc) or repr(exc), **detail)
 
 
 class NewNetworks(Service):

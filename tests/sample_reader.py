@@ -24,7 +24,10 @@ class Logs(ChainReader):
     def decode(self, record: RawBlock, family: str) -> Iterable[Event | Hole]:
         told = {part.name: part.bytes for part in record.parts}
         read = parts.read(
-            told["block"], receipts=told.get("receipts"), logs=told.get("logs"), state_sync=told.get("state_sync")
+            told.get("block", b""),
+            receipts=told.get("receipts"),
+            logs=told.get("logs"),
+            state_sync=told.get("state_sync"),
         )
         for contract, count in Counter(log.address.lower() for log in read.logs).items():
             if count == UNLUCKY:

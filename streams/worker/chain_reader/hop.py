@@ -21,7 +21,7 @@ from typing import Final, Generic
 import structlog
 
 from ft.config import Config
-from ft.errors import DatabaseUnavailable
+from ft.errors import BrokerError, DatabaseUnavailable
 from ft.schemas.codec import Codec
 from ft.schemas.events import RawBlock
 from ft.streams.checkpoint import Claim, Connection, Move, Writer
@@ -60,7 +60,7 @@ class ChainReading(Generic[S]):
         fail: Callable[[BaseException], Awaitable[None]],
         room: Room | None = None,
     ) -> None:
-        """``room``: how much may be sent for now; None: anything."""
+        """``fail``: told of an error of the timer. ``room``: how much may be sent for now; None: anything."""
         self.consumer = reading.consumer
         self._config = config
         self._reading = reading
@@ -95,7 +95,11 @@ class ChainReading(Generic[S]):
                 if not has_room:
                     return waited_s
                 async with self._lock:
-                    rest = rest[await self._take_chunk(claim, rest) :]
+                    try:
+                        rest = rest[await self._take_chunk(claim, rest) :]
+                    except BrokerError:
+                        self._sender = None  # a producer that was refused something sends nothing more
+                        raise
         return waited_s
 
     async def _has_room(self, claim: Claim) -> bool:

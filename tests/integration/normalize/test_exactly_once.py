@@ -86,6 +86,11 @@ async def test_nothing_is_committed_before_everything_is_acknowledged(
     assert raw.next_offset() == 0
     assert raw.rows("SELECT count(*) FROM ingest.blocks") == [(0,)]
 
+    assert first.hop._sender is None, "a producer that was refused something sends nothing more"
+    await first.run()
+
+    assert events_of(raw.read_once()) == expected_events(chain.blocks)
+
 
 async def test_the_table_learns_of_a_batch_only_when_it_is_committed(
     raw: RawTopic, make_normalizer: MakeNormalizer, monkeypatch: pytest.MonkeyPatch
