@@ -24,6 +24,7 @@ _ABOUT: Final[Mapping[str, tuple[str, ...]]] = {
 Word = Literal[
     "broker",
     "bulk_stalled",
+    "consumer_fails",
     "crash_loop",
     "dead_letters",
     "finality_contradicted",
@@ -102,6 +103,12 @@ def _of_ends(failures: Sequence[FailureRow], errors: bool, is_one: bool) -> Iter
     """Of processes that ended by an error: until it is settled, or for a quarter of an hour."""
     lately: Counter[tuple[str, str]] = Counter()
     for row in failures:
+        if row.role == "consumer":
+            if row.lately:
+                detail = f"{row.what} failed {row.lately} times in 15 minutes, by {row.kind} {row.last_s:.0f} s ago"
+                told = f"{detail}: {row.error}" if errors else detail
+                yield Reason(reason="consumer_fails", network=None, detail=f"{told}; its worker and the others go on")
+            continue
         lately[row.role, row.what] += row.lately
         network = row.what if row.role == "ingest" else None
         said = f"{row.role} {row.what} ended by {row.kind} {row.last_s:.0f} s ago{f': {row.error}' if errors else ''}"

@@ -99,38 +99,66 @@ def declare(modules: Iterable[str]) -> None:
             raise ConfigError(
                 f"FT_DOMAINS: expected modules that declare a DOMAIN, got {module!r} ({exc}). Is it on PYTHONPATH?"
             ) from exc
-        _require_fit(domain, module)
+        except Exception as exc:
+            raise ConfigError(f"FT_DOMAINS: {module}: expected a module that can be imported, got {exc!r}") from exc
+        if not isinstance(domain, Domain):
+            raise ConfigError(f"FT_DOMAINS: {module}.DOMAIN: expected a Domain, got {type(domain).__name__}.")
+        try:
+            _require_fit(domain, module)
+        except (AttributeError, KeyError, TypeError) as exc:
+            raise ConfigError(
+                f"domain {domain.name!r} of {module}: expected what docs/adding-a-domain.md says of a declaration, "
+                f"got {exc!r}"
+            ) from exc
         _declared[domain.name] = domain
 
 
-def _require_fit(domain: Any, module: str) -> None:
+def _require_fit(domain: Domain, module: str) -> None:
     """Raises ConfigError.
 
-    1. it is a declaration; 2. its name is free; 3. its topics are its own; 4. their records can be followed; 5. its
-    consumers' names are its own, and no two are the same
+    1. its name is free; 2. its topics are its own; 3. their records are Avro's and can be followed; 4. its consumers'
+    names are its own, no two are the same, and what they keep of a chain is theirs alone
     """
-    if not isinstance(domain, Domain):  # 1
-        raise ConfigError(f"FT_DOMAINS: {module}.DOMAIN: expected a Domain, got {type(domain).__name__}.")
-    if not _NAME.fullmatch(domain.name) or domain.name in _TAKEN:  # 2
+    others = [other for other in declared() if other is not domain]
+    if not _NAME.fullmatch(domain.name) or domain.name in _TAKEN:  # 1
         raise ConfigError(
             f"domain {domain.name!r} of {module}: expected a word of lower-case letters, digits and _ that is none of "
             f"{', '.join(sorted(_TAKEN))}."
         )
-    for topic in (reader.topic for reader in domain.readers):
-        if not topic.startswith(f"{domain.name}."):  # 3
+    if any(other.name == domain.name for other in others):
+        raise ConfigError(f"domain {domain.name!r} of {module}: expected a name of its own, another module has it.")
+    topics = {**domain.announces, **{reader.topic: reader.schema() for reader in domain.readers}}
+    for topic, schema in topics.items():
+        if not topic.startswith(f"{domain.name}."):  # 2
             raise ConfigError(f"domain {domain.name}: expected topics that begin with {domain.name}., got {topic}.")
+        _require_avro(topic, schema)  # 3
     for topic, schema in domain.announces.items():
-        if not topic.startswith(f"{domain.name}."):  # 3
-            raise ConfigError(f"domain {domain.name}: expected topics that begin with {domain.name}., got {topic}.")
-        if missing := {"seq", "prev_seq"} - {each["name"] for each in schema["fields"]}:  # 4
+        longs = {each["name"] for each in schema["fields"] if each["type"] == "long"}
+        if missing := {"seq", "prev_seq"} - longs:  # 3
             raise ConfigError(f"{topic}: expected fields seq and prev_seq of type long, missing: {sorted(missing)}.")
     names = (*domain.consumers, *domain.reading)
-    if len(set(names)) < len(names):  # 5
+    if len(set(names)) < len(names):  # 4
         raise ConfigError(f"domain {domain.name}: expected consumers with a name each, got {', '.join(names)}.")
     for consumer in names:
         own = consumer == domain.name or consumer.startswith(f"{domain.name}.")
-        if not own or consumer.endswith(".heads"):  # 5
+        if not own or consumer.endswith(".heads"):
             raise ConfigError(
                 f"domain {domain.name}: expected consumers called {domain.name}, or {domain.name}. and a word other "
                 f"than heads, got {consumer}."
             )
+    taken = {state_schema(reader): reader for other in others for reader in other.reading}
+    for reader in domain.reading:
+        if state_schema(reader) in taken:
+            raise ConfigError(
+                f"domain {domain.name}: {reader}: expected a schema of its own in Postgres, {state_schema(reader)} is "
+                f"that of {taken[state_schema(reader)]}."
+            )
+
+
+def _require_avro(topic: str, schema: Mapping[str, Any]) -> None:
+    import fastavro  # not by everybody who reads a setting
+
+    try:
+        fastavro.parse_schema(dict(schema))
+    except Exception as exc:
+        raise ConfigError(f"{topic}: expected an Avro schema of its records, got: {exc!r:.300}") from exc

@@ -70,6 +70,10 @@ SELECT network, family FROM ref.networks ORDER BY network;
 -- Whether `ft migrate` has run here.
 SELECT to_regclass('system.settings') IS NOT NULL AND to_regclass('system.partition_owner') IS NOT NULL;
 
+-- name: schemas_lacking
+-- Of these, those that are not there.
+SELECT name FROM unnest(%(schemas)s::text[]) AS name WHERE to_regnamespace(name) IS NULL ORDER BY name;
+
 -- name: half_migrated
 -- Whether the journal of an earlier version is still on its way (ft/ops/anew/).
 SELECT EXISTS (SELECT FROM system.settings WHERE name = 'holders');

@@ -17,7 +17,7 @@ LIVE: Final = ""
 """The generation that is served."""
 
 _NAME: Final = re.compile(r"^-- name: *([a-z0-9_]+) *$", re.MULTILINE)
-_LISTED: Final = re.compile(r"\bSCHEMA\s+\w+(?:\s*,\s*\w+)*")
+_LISTED: Final = re.compile(r"\bSCHEMA\s+(?:IF\s+NOT\s+EXISTS\s+)?\w+(?:\s*,\s*\w+)*")
 _generation = LIVE
 
 

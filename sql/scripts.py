@@ -16,7 +16,7 @@ def scripts() -> Iterator[tuple[str, str]]:
     for path in sorted((p for p in folder.iterdir() if p.name.endswith(".sql")), key=lambda p: p.name):
         yield path.name, path.read_text()
     for domain in declared():
-        yield f"{domain.name}/schema", f"CREATE SCHEMA {domain.name};"
+        yield f"{domain.name}/schema", f"CREATE SCHEMA IF NOT EXISTS {domain.name};"
         for name, text in domain.migrations.items():
             yield f"{domain.name}/{name}", text
         for reader in domain.reading:
@@ -25,13 +25,14 @@ def scripts() -> Iterator[tuple[str, str]]:
 
 
 def _of(domain: Domain) -> str:
-    """What is granted: where a domain says otherwise, it is granted anew."""
-    return f"{' '.join(sorted(domain.tables))} / {' '.join(sorted(domain.views))}"
+    """What is granted: where a domain says otherwise, or has one more migration, it is granted anew."""
+    return f"{' '.join(sorted(domain.tables))} / {' '.join(sorted(domain.views))} / {len(domain.migrations)}"
 
 
 def _grants(domain: Domain) -> str:
     """Who writes writes, and the API reads what it is shown."""
     lines = [f"GRANT USAGE ON SCHEMA {domain.name} TO ft_writer, ft_api;"]
+    lines.append(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {domain.name} TO ft_writer;")
     for table in domain.tables:
         lines.append(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {domain.name}.{table} TO ft_writer;")
     for view in domain.views:

@@ -229,6 +229,10 @@ class App(faust.App):
         threading.Thread(target=self.note, args=(reason,), daemon=True).start()
         super()._crash(reason)
 
+    def note_of(self, consumer: str, exc: BaseException) -> None:
+        """The same of a consumer that fails while the others go on."""
+        failures.note(self.config, "consumer", consumer, exc, self.owner)
+
     def note(self, exc: BaseException) -> None:
         """Write down for ``ft status`` why this process, or one of its agents, failed. Blocking."""
         if not self.config.generation:  # whoever rebuilds waits for its worker, and tells of it
@@ -262,7 +266,7 @@ class BeginAgain:
         self._failed_at = now
         pause_s = min(_STANDS_MAX_S, 2.0**self._times)
         log.error("consumer stands still", consumer=self._lane.consumer, error=str(exc) or repr(exc), in_s=pause_s)
-        await asyncio.to_thread(self._app.note, exc)
+        await asyncio.to_thread(self._app.note_of, self._lane.consumer, exc)
         await asyncio.sleep(pause_s)
         held = self._app.claims.held(self._lane.consumer)
         self._lane.restart({claim.partition: claim.next_offset for claim in held if claim.topic == self._lane.topic})

@@ -10,7 +10,7 @@ from ft.config import Config
 from ft.errors import ConfigError, DatabaseError
 from ft.schemas.codec import Codec
 from ft.sql.migrate import stored_partitions
-from ft.sql.queries import load
+from ft.sql.queries import load, named, schemas
 from ft.streams.belonging import require_same_cluster
 from ft.streams.deployment import require_one, settle
 from ft.streams.generations import Generations
@@ -78,6 +78,12 @@ def require_migrated(conn: psycopg.Connection[Any]) -> None:
     row = conn.execute(load("checkpoint")["migrated"]).fetchone()
     if row is None or not row[0]:
         raise ConfigError("the database is not migrated: expected ft's tables, found none. Run `ft migrate`.")
+    wanted = {"schemas": [named(name) for name in schemas()]}
+    if lacking := [row[0] for row in conn.execute(load("checkpoint")["schemas_lacking"], wanted).fetchall()]:
+        raise ConfigError(
+            f"the database is not migrated for every domain of FT_DOMAINS: expected the schemas {', '.join(lacking)}. "
+            "Run `ft migrate` with the same FT_DOMAINS."
+        )
     if conn.execute(load("checkpoint")["half_migrated"]).fetchone() == (True,):
         raise ConfigError(
             "the database is of an earlier version and half migrated: its journal does not say yet who holds what. Run "

@@ -17,7 +17,7 @@ Scrape: TypeAlias = tuple[dict[str, str], str]
 """The labels that Prometheus gives a target, and what the target told."""
 
 _RULES: Final = Path(__file__).resolve().parent.parent / "deploy" / "alerts.yml"
-_SELECTOR: Final = r'(?P<metric>\w+)(?:\{(?P<label>\w+)=~"(?P<pattern>[^"]*)"\})?'
+_SELECTOR: Final = r'(?P<metric>\w+)(?:\{(?P<label>\w+)(?P<is>=~|!=|=)"(?P<pattern>[^"]*)"\})?'
 _PART: Final = re.compile(
     rf"max by \((?P<by>[\w, ]+)\) \((?P<changes>changes\()?{_SELECTOR}(?:\[15m\]\))?\) > (?P<limit>\d+)\s*"
 )
@@ -57,6 +57,14 @@ def _samples(told: re.Match[str], scrape: Scrape) -> dict[Labels, float]:
         frozenset({**sample.labels, **target}.items()): sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
-        if sample.name == told["metric"]
-        and (told["label"] is None or re.fullmatch(told["pattern"], target.get(told["label"], "")))
+        if sample.name == told["metric"] and _is_selected(told, {**sample.labels, **target})
     }
+
+
+def _is_selected(told: re.Match[str], labels: dict[str, str]) -> bool:
+    if told["label"] is None:
+        return True
+    value, pattern = labels.get(told["label"], ""), told["pattern"]
+    if told["is"] == "=~":
+        return re.fullmatch(pattern, value) is not None
+    return (value == pattern) == (told["is"] == "=")

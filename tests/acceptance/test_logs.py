@@ -108,6 +108,15 @@ def test_a_worker_that_ends_again_and_again_is_told_of_by_one_that_runs(
     assert re.search(r"attention: crash_loop: worker .*FT_TOPIC_PREFIX is likely wrong", shown)
 
 
+def test_a_consumer_that_fails_again_and_again_is_no_crash_loop() -> None:
+    target = {"job": "ft-worker", "instance": "one"}
+    text = 'process_failures{role="consumer",what="sample"} 3.0\n'
+
+    assert firing("CrashLoop", [(target, text)]) == []
+    assert firing("ConsumerFails", [(target, text)]) == [{"what": "sample"}]
+    assert firing("ConsumerFails", [(target, text.replace("3.0", "2.0"))]) == []
+
+
 def test_a_target_that_began_three_times_anew_is_a_crash_loop() -> None:
     tells = "import time; from ft.streams.metrics import exposition; print(exposition()[0].decode())"
     target = {"job": "ft-api", "instance": "api:8080"}

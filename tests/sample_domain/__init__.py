@@ -41,7 +41,7 @@ DIFFER = """
         FROM ledger.events e
         JOIN system.partition_owner o
           ON o.consumer = 'sample' AND o.topic = %(changed)s AND o.partition = e.partition AND e.seq < o.next_seq
-        WHERE op IN ('apply', 'revert') GROUP BY 1, 2
+        WHERE op IN ('apply', 'revert') AND NOT echo GROUP BY 1, 2
     )
     SELECT concat_ws(':', network, account), coalesce(told.n, 0)::text, coalesce(r.n, 0)::text
     FROM told FULL JOIN sample.received r USING (network, account)

@@ -37,6 +37,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 ENDS: dict[str, list[dict[str, Any]]] = {
+    "consumer_fails": [{"role": "consumer", "what": "sample", "kind": "SchemaError", "lately": 9}],
     "crash_loop": [{"lately": 2}, {"kind": "DatabaseUnavailable", "last_s": 1.0}],
     "finality_contradicted": [{"role": "ingest", "what": "polygon", "kind": "FinalityContradicted", "lately": 0}],
     "identity": [{"kind": "OffsetMismatch"}],

@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -16,7 +16,7 @@ from ft.sql.queries import load_of, named, schemas
 from ft.sql.scripts import scripts
 from ft.streams.topics import Topics
 from ft.streams.watch import consumers
-from tests import sample_reader
+from tests import sample_domain, sample_reader
 from tests.sample_domain import DOMAIN, REACHED
 
 
@@ -24,6 +24,11 @@ from tests.sample_domain import DOMAIN, REACHED
 def _declared_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a test declares is gone after it."""
     monkeypatch.setattr(domains, "_declared", {})
+
+
+def thing(**fields: str) -> dict[str, Any]:
+    """An Avro schema."""
+    return {"type": "record", "name": "Thing", "fields": [{"name": n, "type": of} for n, of in fields.items()]}
 
 
 def declare(monkeypatch: pytest.MonkeyPatch, domain: Any) -> None:
@@ -78,7 +83,15 @@ def test_how_lines_are_written_does_not_hang_on_domains() -> None:
         (replace(DOMAIN, name="ledger"), "that is none of"),
         (replace(DOMAIN, name="system"), "that is none of"),
         (replace(DOMAIN, announces={"other.thing": DOMAIN.announces[REACHED]}), "topics that begin with sample"),
-        (replace(DOMAIN, announces={"sample.thing": {"fields": []}}), r"missing: \['prev_seq', 'seq'\]"),
+        (replace(DOMAIN, announces={"sample.thing": thing()}), r"missing: \['prev_seq', 'seq'\]"),
+        (replace(DOMAIN, announces={"sample.thing": thing(seq="string", prev_seq="long")}), r"missing: \['seq'\]"),
+        (replace(DOMAIN, announces={"sample.thing": thing(seq="lang")}), "sample.thing: expected an Avro schema"),
+        (replace(DOMAIN, announces={"sample.thing": {}}), "sample.thing: expected an Avro schema"),
+        (replace(DOMAIN, subscribers=(object,)), "what docs/adding-a-domain.md says of a declaration"),
+        (
+            replace(DOMAIN, subscribers=cast("Any", sample_domain.Received)),
+            "what docs/adding-a-domain.md says of a declaration",
+        ),
         (replace(DOMAIN, subscribers=(type("S", (), {"consumer": "ledger"}),)), "consumers called sample"),
         (replace(DOMAIN, subscribers=(type("S", (), {"consumer": "sample.heads"}),)), "other than heads"),
     ],
@@ -87,6 +100,23 @@ def test_a_declaration_that_does_not_fit_is_refused(domain: Any, error: str, mon
     with pytest.raises(ConfigError, match=error):
         declare(monkeypatch, domain)
     assert domains.declared() == ()
+
+
+def test_a_name_that_another_module_has_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    declare(monkeypatch, Domain(name="small"))
+
+    with pytest.raises(ConfigError, match=r"domain 'small' .* expected a name of its own"):
+        declare(monkeypatch, Domain(name="small"))
+
+
+def test_two_readers_do_not_share_a_schema_in_postgres(monkeypatch: pytest.MonkeyPatch) -> None:
+    def reader(consumer: str, topic: str) -> Any:
+        return type("R", (sample_reader.Logs,), {"consumer": consumer, "topic": topic})
+
+    declare(monkeypatch, Domain(name="one", readers=(reader("one.two", "one.read"),)))
+
+    with pytest.raises(ConfigError, match=r"one_two_chain is that of one\.two"):
+        declare(monkeypatch, Domain(name="one_two", readers=(reader("one_two", "one_two.read"),)))
 
 
 def test_the_smallest_domain_is_a_name(monkeypatch: pytest.MonkeyPatch) -> None:

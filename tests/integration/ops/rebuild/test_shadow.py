@@ -8,8 +8,12 @@ import pytest
 from ft.config import Config
 from ft.errors import ConfigError
 from ft.ops.rebuild.shadow import RebuildRuns, Shadow
+from ft.schemas import domains
+from ft.sql.migrate import migrate
 from ft.sql.queries import LIVE, load, named, schemas, words
+from ft.streams.facts import require_migrated
 from ft.streams.orphan import is_wanted
+from tests import sample_domain, sample_reader
 from tests.integration.sql.test_migrate import prepare
 
 RELATIONS = (
@@ -39,6 +43,24 @@ def test_it_has_every_table_view_index_grant_and_function_of_what_is_served(conf
 
     assert len(served[0]) > 60
     assert made == served
+
+
+def test_it_has_what_domains_and_their_readers_have(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (sample_domain, sample_reader):
+        monkeypatch.setitem(domains._declared, module.DOMAIN.name, module.DOMAIN)
+    with pytest.raises(ConfigError, match=r"the schemas logs, logs_chain, sample\. Run `ft migrate`"):
+        _facts(config)
+    migrate(config.postgres, config)
+    with Shadow(config, "project") as shadow, psycopg.connect(config.postgres) as conn:
+        served, made = structure(conn, LIVE), structure(conn, shadow.generation)
+
+    assert {("logs_chain", "blocks"), ("sample", "received")} <= {row[:2] for row in served[0]}
+    assert made == served
+
+
+def _facts(config: Config) -> None:
+    with psycopg.connect(config.postgres_as("ft_writer")) as conn:
+        require_migrated(conn)
 
 
 def test_every_query_prepares_in_it(config: Config) -> None:
