@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal, get_args
 from msgspec import Meta, Struct
 
 from ft.api.rows import BacklogRow, FailureRow, FollowerRow
+from ft.schemas.domains import SPINE
 
 _FOLLOWER_SEEN_S: Final = 60.0
 """A follower says that it lives every few seconds."""
@@ -90,8 +91,12 @@ def out_of_place(
 
 
 def _of_all(backlog: BacklogRow) -> list[Reason]:
+    missing = [agent for agent in SPINE if agent not in backlog.agents.split(",")]
+    nobody = "no worker was seen in the last minute"
+    if backlog.workers:
+        nobody = f"no worker runs {', '.join(missing)}; those seen in the last minute run {backlog.agents}"
     held = (
-        ("no_worker", backlog.workers == 0, "no worker was seen in the last minute"),
+        ("no_worker", bool(missing), nobody),
         ("outbox_blocked", backlog.outbox_blocked > 0, f"{backlog.outbox_blocked} partitions wait for `ft dlq replay`"),
         ("dead_letters", int(backlog.dlq_depth) > 0, f"{backlog.dlq_depth} dead letters are open: `ft dlq`"),
         ("findings", backlog.findings > 0, f"{backlog.findings} findings: events contradict each other"),

@@ -279,6 +279,8 @@ class BacklogRow(Struct, frozen=True, kw_only=True):
     findings: int
     months_unindexed: int
     workers: int
+    agents: str
+    """What those workers run, with commas between."""
 
 
 @cache

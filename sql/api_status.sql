@@ -32,7 +32,10 @@ SELECT (SELECT coalesce(sum(p.unpublished), 0) FROM projection.publishing p) AS 
        (SELECT coalesce(sum(d.open), 0) FROM projection.dead_letters d) AS dlq_depth,
        (SELECT count(*) FROM projection.findings) AS findings,
        (SELECT count(*) FROM projection.months m WHERE NOT m.indexed) AS months_unindexed,
-       (SELECT count(*) FROM projection.workers w WHERE w.seen_at > now() - interval '1 minute') AS workers;
+       (SELECT count(*) FROM projection.workers w WHERE w.seen_at > now() - interval '1 minute') AS workers,
+       (SELECT coalesce(string_agg(DISTINCT a.name, ','), '')
+        FROM projection.workers w, unnest(string_to_array(w.agents, ',')) AS a (name)
+        WHERE w.seen_at > now() - interval '1 minute') AS agents;
 
 -- name: deployment
 -- The prefix of the deployment that the database is of, and the command that goes on with a restore which has begun.

@@ -19,6 +19,7 @@ import psycopg
 from ft.config import Config
 from ft.errors import FtError, MalformedRecord
 from ft.sql.queries import load
+from ft.streams.facts import require_migrated
 from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics
 
@@ -71,11 +72,17 @@ class Wanted:
 
 
 def connect(config: Config) -> Connection:
-    """A session in the role that writes. Raises DatabaseUnavailable."""
+    """A session in the role that writes. Raises DatabaseUnavailable, ConfigError for a database without ft's tables."""
     try:
-        return psycopg.connect(config.postgres_as("ft_writer"), autocommit=True, connect_timeout=10)
+        conn = psycopg.connect(config.postgres_as("ft_writer"), autocommit=True, connect_timeout=10)
     except psycopg.OperationalError as exc:
         raise config.no_connection(exc, "ft_writer") from exc
+    try:
+        require_migrated(conn)
+    except BaseException:
+        conn.close()
+        raise
+    return conn
 
 
 def letters(conn: Connection, wanted: Wanted, limit: int | None) -> tuple[list[Letter], int]:

@@ -409,7 +409,9 @@ async def test_status_shows_heads_lag_and_backlogs(world: World, client: httpx.A
 @pytest.fixture
 def well(world: World) -> World:
     """A network that is followed, read to its head, and worked on."""
-    world.run("INSERT INTO system.workers (worker, agents) VALUES ('w', 'all')")
+    world.run(
+        "INSERT INTO system.workers (worker, agents) VALUES ('v', 'ledger,publisher'), ('w', 'normalize,project')"
+    )
     world.run(
         "INSERT INTO system.sync_cursors (job, network, next_height, node_head)"
         " VALUES ('follow:polygon', %s, 101, 100)",
@@ -431,6 +433,7 @@ async def test_a_system_that_is_well_needs_nobody(well: World, client: httpx.Asy
     ("change", "reason", "network"),
     [
         ("UPDATE system.workers SET seen_at = now() - interval '2 minutes'", "no_worker", None),
+        ("UPDATE system.workers SET seen_at = now() - interval '2 minutes' WHERE worker = 'v'", "no_worker", None),
         ("DELETE FROM ingest.leases", "no_follower", NETWORK),
         ("UPDATE ingest.leases SET seen_at = 'epoch'", "no_follower", NETWORK),
         ("UPDATE ingest.leases SET seen_at = now() - interval '2 minutes'", "no_follower", NETWORK),

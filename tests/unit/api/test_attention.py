@@ -8,7 +8,10 @@ from msgspec.structs import replace
 from ft.api.attention import WORDS, out_of_place, reasons
 from ft.api.rows import BacklogRow, FailureRow, FollowerRow
 
-BACKLOG = BacklogRow(outbox_unpublished="0", outbox_blocked=0, dlq_depth="0", findings=0, months_unindexed=0, workers=1)
+BACKLOG = BacklogRow(
+    outbox_unpublished="0", outbox_blocked=0, dlq_depth="0", findings=0, months_unindexed=0, workers=1,
+    agents="ledger,normalize,project,publisher",
+)  # fmt: skip
 FOLLOWED = FollowerRow(
     network="polygon",
     followed=True,
@@ -29,7 +32,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "findings": ({"findings": 1}, {}),
     "head_old": ({}, {"head_age_s": 301.0}),
     "no_follower": ({}, {"seen_s": None}),
-    "no_worker": ({"workers": 0}, {}),
+    "no_worker": ({"workers": 0, "agents": ""}, {}),
     "outbox_blocked": ({"outbox_blocked": 1}, {}),
     "stopped": ({}, {"broken": True}),
     "waiting": ({}, {"waits_for": 5, "waits_s": 9.0}),
@@ -104,6 +107,15 @@ def test_who_has_looked_itself_needs_no_word_of_a_worker_that_was_set_otherwise(
 
     assert found == said
     assert (why is not None) == bool(said)
+
+
+def test_an_agent_that_no_worker_runs_is_named_though_others_run() -> None:
+    alone = replace(BACKLOG, agents="normalize,project")
+
+    (found,) = reasons(alone, [FOLLOWED], [])
+
+    assert found.reason == "no_worker"
+    assert found.detail == "no worker runs ledger, publisher; those seen in the last minute run normalize,project"
 
 
 def test_an_operator_is_told_the_error_and_the_newest_of_a_loop() -> None:
