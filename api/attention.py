@@ -159,7 +159,8 @@ def _of_network(row: FollowerRow, failures: Sequence[FailureRow]) -> list[Reason
 
 def _since(row: FollowerRow, failures: Sequence[FailureRow]) -> str:
     """1. it ended by an error lately; 2. nobody ever followed; 3. it ended in order; 4. it is gone."""
-    newest = _newest(each for each in failures if (each.role, each.what) == ("ingest", row.network) and each.lately)
+    ends = (each for each in failures if (each.role, each.what) == ("ingest", row.network) and each.lately)
+    newest = _newest(each for each in ends if each.of_last_follower)
     if newest is not None:
         return f": the last follower ended by {newest.kind} {_seconds(newest.last_s)} ago"
     if row.seen_s is None:

@@ -268,6 +268,8 @@ class FailureRow(Struct, frozen=True, kw_only=True):
     lately: int
     settled: bool
     last_s: float
+    of_last_follower: bool = False
+    """Whether the process was the last one that followed the network."""
 
 
 class BacklogRow(Struct, frozen=True, kw_only=True):

@@ -43,7 +43,8 @@ SELECT topic_prefix, unfinished FROM projection.deployment;
 
 -- name: failures
 -- How processes ended lately, and errors that nobody has settled; ages in seconds.
-SELECT role, what, kind, error, lately, settled, extract(epoch FROM now() - last_at)::double precision AS last_s
+SELECT role, what, kind, error, lately, settled, of_last_follower,
+       extract(epoch FROM now() - last_at)::double precision AS last_s
 FROM projection.failures
 WHERE lately > 0 OR (kind = 'FinalityContradicted' AND NOT settled)
 ORDER BY role, what, kind;

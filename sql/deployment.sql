@@ -24,3 +24,7 @@ ON CONFLICT DO NOTHING;
 -- name: announced
 -- The topic has said so.
 UPDATE system.deployment SET announced = true;
+
+-- name: restoring
+-- The command of a restore that has begun and has not put the dump into the database yet; null: none has.
+SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = 'ft_restoring';

@@ -829,7 +829,8 @@ CREATE VIEW projection.failures AS
     ( SELECT count(*) AS count
            FROM unnest(f.at) t(t)
           WHERE (t.t > (now() - '00:15:00'::interval))) AS lately,
-    COALESCE((l.seen_at > (f.at[1] + '00:01:00'::interval)), false) AS settled
+    COALESCE((l.seen_at > (f.at[1] + '00:01:00'::interval)), false) AS settled,
+    COALESCE((l.owner = f.process), false) AS of_last_follower
    FROM (system.failures f
      LEFT JOIN ingest.leases l ON (((f.role = 'ingest'::text) AND (l.network = f.what))));
 

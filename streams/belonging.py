@@ -20,7 +20,7 @@ from ft.streams.admin import CLIENTS, Admin
 from ft.streams.database import looking
 from ft.streams.generations import Generations
 from ft.streams.identity import Ahead
-from ft.streams.topics import Topics, cluster_id, partition_counts
+from ft.streams.topics import Topics, cluster_id, once_elected, partition_counts
 
 _TAIL: Final = 50
 """Records of a partition that are looked at from its end, for one that can be read."""
@@ -108,7 +108,9 @@ def _tails(config: Config, topic: str, partitions: int) -> dict[int, list[tuple[
     consumer = Consumer({**settings, "enable.partition.eof": True, "log_level": 2, "logger": CLIENTS})
     tails: dict[int, list[tuple[int, bytes | None]]] = {partition: [] for partition in range(partitions)}
     try:
-        bounds = {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=_TIMEOUT_S) for p in tails}
+        bounds = once_elected(
+            lambda: {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=_TIMEOUT_S) for p in tails}
+        )
         open_ends = {p: end for p, (low, end) in bounds.items() if low < end}
         starts = {p: max(bounds[p][0], end - _TAIL) for p, end in open_ends.items()}
         consumer.assign([TopicPartition(topic, p, start) for p, start in starts.items()])

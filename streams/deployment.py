@@ -227,8 +227,9 @@ def _stored(config: Config, kept: Sequence[Registered]) -> Stored:
     sql, of_topics, topics = load("deployment", LIVE), load("belonging", LIVE), Topics(config.topic_prefix)
     with looking(config) as conn:
         row = named(conn)
+        restoring = conn.execute(sql["restoring"]).fetchone()
         if conn.execute(sql["has_ledger"]).fetchone() != (True,):
-            return Stored(deployment=None, kept=kept)
+            return Stored(deployment=None, kept=kept, unfinished=restoring[0] if restoring else "")
         read = None if row is not None else conn.execute(sql["ledger_topic"]).fetchone()
         begun = None if row is None else conn.execute(load("recovery", LIVE)["unfinished"]).fetchone()
         changed = {"topic": topics.ownership_changed}

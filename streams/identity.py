@@ -95,8 +95,9 @@ def judge(found: Found) -> Verdict:
     stored, told = found.stored, found.told
     _check_prefix(found)  # 1
     if found.unfinished:
+        whose = "empty" if stored is None else f"that of {stored}"
         raise OtherDeployment(
-            f"the database is that of {stored}: expected it whole, got one amid a restore that was ended before it was "
+            f"the database is {whose}: expected it whole, got one amid a restore that was ended before it was "
             f"done. `{found.unfinished}` goes on with it. {_ASK}"
         )
     if told is None and found.unreadable:

@@ -23,6 +23,7 @@ _TIMEOUT_S: Final = 15.0
 _AGAIN_S: Final = 0.5
 _AT_ONCE_S: Final = 0.05
 """A topic that was made just now is mostly known by then."""
+_ELECTING: Final = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
 _SPREADS_S: Final = 10.0
 _LOOK_AGAIN_S: Final = 0.2
 _KEEP: Final = {"cleanup.policy": "delete", "retention.ms": "-1", "max.message.bytes": str(RECORD_BYTES_MAX)}
@@ -230,6 +231,19 @@ def once_spread(ask: Callable[[], T]) -> T:
             return ask()
         except KafkaException as exc:
             if exc.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART or time.monotonic() > deadline:
+                raise
+        time.sleep(_LOOK_AGAIN_S)
+
+
+def once_elected(ask: Callable[[], T]) -> T:
+    """What ``ask`` returns; while a partition's leader is yet to be elected, as of a topic that was made just now, it is
+    asked again, for ten seconds. Raises KafkaException, and what ``ask`` raises. Blocking."""
+    deadline = time.monotonic() + _SPREADS_S
+    while True:
+        try:
+            return ask()
+        except KafkaException as exc:
+            if exc.args[0].code() not in _ELECTING or time.monotonic() > deadline:
                 raise
         time.sleep(_LOOK_AGAIN_S)
 

@@ -10,7 +10,7 @@ from ft.config import Config
 from ft.errors import BrokerError, BrokerUnavailable
 from ft.streams.hop import Message
 from ft.streams.reader import settings
-from ft.streams.topics import passes
+from ft.streams.topics import once_elected, passes
 
 _ASK_S: Final = 15.0
 _SILENCE_S: Final = 60.0
@@ -38,10 +38,14 @@ class WholeTopic:
     def bounds(self) -> dict[int, tuple[int, int]]:
         """Partition -> its first offset and the one behind its last. Raises BrokerUnavailable, BrokerError."""
         try:
-            return {
-                partition: self._consumer.get_watermark_offsets(TopicPartition(self.topic, partition), timeout=_ASK_S)
-                for partition in self.partitions
-            }
+            return once_elected(
+                lambda: {
+                    partition: self._consumer.get_watermark_offsets(
+                        TopicPartition(self.topic, partition), timeout=_ASK_S
+                    )
+                    for partition in self.partitions
+                }
+            )
         except KafkaException as exc:
             raise self._translated(exc.args[0]) from exc
 

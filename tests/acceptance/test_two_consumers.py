@@ -49,7 +49,8 @@ def test_a_slow_consumer_of_a_topic_holds_up_nobody_and_both_have_every_record_o
     assert lag > 500, "the slow one was never far behind"
     assert "consumer reads apart, it is behind the others" in said
     assert "consumer reads with the others again" in said
-    assert said.count('"consumer stands still"') >= 5, "its errors end no worker"
+    # Once in each process that has a partition with something left for it.
+    assert said.count('"consumer stands still"') >= 3, "its errors end no worker"
     assert '"worker exits"' not in said
     assert _got(world) == _expected(world)
     assert world.number("SELECT count(*) FROM counting.ticks WHERE n > 0") == PARTITIONS

@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import Final
 
+from psycopg import sql as composed
+
 from ft import postgres_programs
 from ft.config import Config
 from ft.errors import ConfigError
@@ -40,6 +42,7 @@ from ft.sql.migrate import ensure_roles, migrate, stored_partitions
 from ft.sql.queries import LIVE, load
 from ft.streams.deployment import named, told_generations
 
+_RESTORING: Final = "ft_restoring"
 _RESTORED: Final = "pg_restore: processing data for table"
 
 
@@ -60,6 +63,7 @@ def restore(config: Config, folder: Path, report: Report) -> Done:
     with only_one(config) as conn:
         if not _is_there(conn, made):
             kind = _kind(config, made)
+            mark(conn, command)
             _load(config, conn, folder, made, report)
             if kind == "reread":
                 _require_possible(conn)
@@ -67,7 +71,15 @@ def restore(config: Config, folder: Path, report: Report) -> Done:
             migrate(config.postgres, config)
         stand_still(config, conn)
         state = begun(conn) or _begin(conn, _kind(config, made), command)
+        conn.execute(f"DROP SCHEMA IF EXISTS {_RESTORING}")
         return go_on(config, conn, state, report)
+
+
+def mark(conn: Connection, command: str) -> None:
+    """While the dump is put into the database, which then says nothing: from here on nobody starts."""
+    conn.execute(f"CREATE SCHEMA IF NOT EXISTS {_RESTORING}")
+    said = composed.SQL("COMMENT ON SCHEMA {} IS {}").format(composed.Identifier(_RESTORING), composed.Literal(command))
+    conn.execute(said)
 
 
 def continue_as_it_stands(config: Config, report: Report) -> Done:
@@ -128,6 +140,13 @@ def _is_there(conn: Connection, made: Manifest) -> bool:
         return False
     row = named(conn)
     of_it = row is not None and row[0] == made.deployment
+    if row is not None and of_it and row[1] > made.epoch and begun(conn) is None:
+        raise ConfigError(
+            f"the database is that of deployment {row[0]} in generation {row[1]}, and the backup is of generation "
+            f"{made.epoch}: expected an empty one; this backup was restored here already, and is done. To restore it "
+            "once more, empty the database with `ft reset --keep topics`, which asks before it does. Nothing was "
+            "changed."
+        )
     if of_it and (begun(conn) or list(journal_ends(conn, stored_partitions(conn))) == made.journal_ends):
         return True
     emptied = "; or empty this one with `ft reset --keep topics`, which asks before it does" if row else ""

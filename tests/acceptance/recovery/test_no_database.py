@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from ft.config import Config
+from ft.ops.recovery.restore import mark
 from ft.sql.migrate import migrate
 from ft.streams.deployment import stored_id
 from ft.streams.topics import delete_records
@@ -118,3 +119,22 @@ def test_what_a_refused_migration_of_an_earlier_version_left_is_restored_into_an
     world.config = replace(left, home=left.home.with_name("restored"))
     lived_on(world, log)
     require_exactly_once(world, log.chain)
+
+
+def test_a_restore_that_was_ended_while_the_dump_was_put_in_lets_nothing_begin_before_it_goes_on(
+    world: World, databases: Databases, tmp_path: Path
+) -> None:
+    log, backup = raw_log(5), tmp_path / "backup"
+    lived_through(world, world.encoded(log.records))
+    ft(world.config, "backup", "--to", str(backup))
+    half = databases.empty()
+    with psycopg.connect(half.postgres, autocommit=True) as conn:
+        mark(conn, f"ft restore --from {backup}")
+
+    for command in ("migrate", "status"):
+        said = " ".join(ft(half, command, code=command == "migrate").split())
+        assert f"`ft restore --from {backup}` goes on with it" in said
+    assert schemas(half) == 0
+    assert "generation 1" in ft(half, "restore", "--from", str(backup))
+    assert "this backup was restored here already" in ft(half, "restore", "--from", str(backup), code=1)
+    assert "ready" in ft(half, "migrate")

@@ -197,8 +197,9 @@ def test_a_follower_makes_its_tail_anew_where_the_database_is_older_than_its_own
         assert "its tail is older than the log" in ft(world.config, *wanted, code=1)
         with supervised(world.config, ("restored",)) as restored, world.connect() as conn:
             restored.exits_max = 1_000
-            soak.moved_to(world, restored, Monitor(world, conn, restored)).settle(conn, 200)
-            restored.until(lambda: _claims_of_follower(world) > 0, "the follower to claim the log", 60)
+            moved = soak.moved_to(world, restored, Monitor(world, conn, restored))
+            restored.until(lambda: _claims_of_follower(world) > 0, "the follower to claim the log", 120)
+            moved.settle(conn, 200)
     assert _claims_of_follower(world) == 1, "a tail that fits the log needs no second claim"
     require_exactly_once(world, made.chain)
 

@@ -159,8 +159,16 @@ def test_one_that_was_told_to_stop_is_told_from_one_that_is_gone(seen_s: float |
 
 
 def test_a_follower_that_ended_by_an_error_was_not_told_to_stop() -> None:
-    ended = replace(FAILED, role="ingest", what="polygon", kind="BrokerError", last_s=7.0)
+    ended = replace(FAILED, role="ingest", what="polygon", kind="BrokerError", last_s=7.0, of_last_follower=True)
 
     (found,) = reasons(BACKLOG, [replace(FOLLOWED, seen_s=1.7e9)], [ended])
 
     assert found.detail == "nobody follows polygon: the last follower ended by BrokerError 7 s ago"
+
+
+def test_an_error_of_an_earlier_follower_is_not_the_reason_that_nobody_follows() -> None:
+    before = replace(FAILED, role="ingest", what="polygon", kind="BrokerError", last_s=400.0)
+
+    (found,) = reasons(BACKLOG, [replace(FOLLOWED, seen_s=1.7e9)], [before])
+
+    assert found.detail == "nobody follows polygon: the last follower was told to stop"
