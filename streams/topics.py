@@ -236,8 +236,10 @@ def once_spread(ask: Callable[[], T]) -> T:
 
 
 def once_elected(ask: Callable[[], T]) -> T:
-    """What ``ask`` returns; while a partition's leader is yet to be elected, as of a topic that was made just now, it is
-    asked again, for ten seconds. Raises KafkaException, and what ``ask`` raises. Blocking."""
+    """What ``ask`` returns; while a new partition's leader is yet to be elected, it is asked again, for ten seconds.
+
+    Raises KafkaException, and what ``ask`` raises. Blocking.
+    """
     deadline = time.monotonic() + _SPREADS_S
     while True:
         try:

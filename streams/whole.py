@@ -40,10 +40,8 @@ class WholeTopic:
         try:
             return once_elected(
                 lambda: {
-                    partition: self._consumer.get_watermark_offsets(
-                        TopicPartition(self.topic, partition), timeout=_ASK_S
-                    )
-                    for partition in self.partitions
+                    each: self._consumer.get_watermark_offsets(TopicPartition(self.topic, each), timeout=_ASK_S)
+                    for each in self.partitions
                 }
             )
         except KafkaException as exc:

@@ -63,7 +63,7 @@ def restore(config: Config, folder: Path, report: Report) -> Done:
     with only_one(config) as conn:
         if not _is_there(conn, made):
             kind = _kind(config, made)
-            mark(conn, command)
+            mark(config, conn, command)
             _load(config, conn, folder, made, report)
             if kind == "reread":
                 _require_possible(conn)
@@ -71,15 +71,20 @@ def restore(config: Config, folder: Path, report: Report) -> Done:
             migrate(config.postgres, config)
         stand_still(config, conn)
         state = begun(conn) or _begin(conn, _kind(config, made), command)
-        conn.execute(f"DROP SCHEMA IF EXISTS {_RESTORING}")
+        with conn.transaction():
+            conn.execute("SET LOCAL ROLE ft_migrate")
+            conn.execute(f"DROP SCHEMA IF EXISTS {_RESTORING}")
         return go_on(config, conn, state, report)
 
 
-def mark(conn: Connection, command: str) -> None:
+def mark(config: Config, conn: Connection, command: str) -> None:
     """While the dump is put into the database, which then says nothing: from here on nobody starts."""
-    conn.execute(f"CREATE SCHEMA IF NOT EXISTS {_RESTORING}")
+    ensure_roles(conn, config)
     said = composed.SQL("COMMENT ON SCHEMA {} IS {}").format(composed.Identifier(_RESTORING), composed.Literal(command))
-    conn.execute(said)
+    with conn.transaction():
+        conn.execute("SET LOCAL ROLE ft_migrate")
+        conn.execute(f"CREATE SCHEMA IF NOT EXISTS {_RESTORING}")
+        conn.execute(said)
 
 
 def continue_as_it_stands(config: Config, report: Report) -> Done:

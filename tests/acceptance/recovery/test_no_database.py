@@ -129,7 +129,7 @@ def test_a_restore_that_was_ended_while_the_dump_was_put_in_lets_nothing_begin_b
     ft(world.config, "backup", "--to", str(backup))
     half = databases.empty()
     with psycopg.connect(half.postgres, autocommit=True) as conn:
-        mark(conn, f"ft restore --from {backup}")
+        mark(half, conn, f"ft restore --from {backup}")
 
     for command in ("migrate", "status"):
         said = " ".join(ft(half, command, code=command == "migrate").split())
