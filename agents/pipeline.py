@@ -36,6 +36,7 @@ from ft.streams.guard import Guarding
 from ft.streams.orphan import Orphan
 from ft.streams.producer import Producer
 from ft.streams.selection import require_apart
+from ft.streams.timers import tell_of_timer
 from ft.streams.worker.announcing import Announcements, DomainPublisher
 from ft.streams.worker.chain_reader.domain import reading_for
 from ft.streams.worker.chain_reader.hop import ChainReading
@@ -79,11 +80,10 @@ class Pipeline:
             self.ledger()
         if "project" in chosen:
             self.project()
-        for domain in declared():
-            if domain.name in chosen:
-                self.domain(domain)
-                for slug, family in self.facts.networks.items():
-                    await self.read_chain(domain, slug, family)
+        for domain in domains_of(self.config):
+            self.domain(domain)
+            for slug, family in self.facts.networks.items():
+                await self.read_chain(domain, slug, family)
 
     async def normalize(self, slug: str, family: str) -> Any:
         """raw -> normalized. Repeats are possible and carry their position; a network is done by one process."""
@@ -96,7 +96,7 @@ class Pipeline:
         room = self.app.holding.pace(topic, slug)
         reading = reading_of(self.facts.topics, slug, family, self.facts.codecs[self.facts.topics.normalized])
         hop = ChainReading(self.config, self.app.claims, reading, codec, self._sender, self.app.fail, room)
-        return self.app.run(hop, topic, name=f"normalize-{slug}", bundle=32, bundles=16, within_s=_LATENCY_S)
+        return self._run_reading(hop, topic, slug)
 
     def ledger(self) -> None:
         """normalized -> journal and ownership. Every slice takes effect exactly once; a partition is one process's.
@@ -153,17 +153,22 @@ class Pipeline:
         """
         facts, topic, agents = self.facts, self.facts.topics.raw(slug), []
         self._networks.add(slug)
-        for reader in domain.readers:
-            if family in reader.families:
-                codec = await asyncio.to_thread(facts.schemas.codec, "raw_block", topic)
-                own = facts.codecs[f"{facts.topics.own}{reader.topic}"]
-                reading = reading_for(reader, facts.topics, slug, family, own)
-                told = partial(_tell_of_timer, reader.consumer)
-                hop = ChainReading(self.config, self.app.claims, reading, codec, self._sender, told)
-                name = f"{reader.consumer}-{slug}"
-                run = partial(self.app.run, bundle=32, bundles=16, within_s=_LATENCY_S, is_vital=False)
-                agents.append(run(hop, topic, name=name))
+        readers = [reader for reader in domain.readers if family in reader.families]
+        if not readers:
+            return []
+        codec = await asyncio.to_thread(facts.schemas.codec, "raw_block", topic)
+        for reader in readers:
+            own = facts.codecs[f"{facts.topics.own}{reader.topic}"]
+            reading = reading_for(reader, facts.topics, slug, family, own)
+            told = partial(_tell_of_timer, reader.consumer)
+            hop = ChainReading(self.config, self.app.claims, reading, codec, self._sender, told)
+            agents.append(self._run_reading(hop, topic, slug, is_vital=False))
         return agents
+
+    def _run_reading(self, hop: ChainReading[Any], topic: str, slug: str, *, is_vital: bool = True) -> Any:
+        """The agent of one consumer of one raw log."""
+        name = f"{hop.consumer}-{slug}"
+        return self.app.run(hop, topic, name=name, bundle=32, bundles=16, within_s=_LATENCY_S, is_vital=is_vital)
 
     def _subscribe(self, subscriber: Subscriber[Change], *, is_vital: bool = True, **more: Any) -> None:
         """The two hops of a subscriber: of the events, and of the heads that the ledger says beside them."""
@@ -188,9 +193,8 @@ class Pipeline:
             if slug in self._networks:
                 continue
             made = [await self.normalize(slug, family)] if "normalize" in self.config.agents else []
-            for domain in declared():
-                if domain.name in self.config.agents:
-                    made += await self.read_chain(domain, slug, family)
+            for domain in domains_of(self.config):
+                made += await self.read_chain(domain, slug, family)
             if started := [agent for agent in made if agent is not None]:
                 agents: Any = self.app.agents
                 agents.update_topic_index()
@@ -208,9 +212,12 @@ class Pipeline:
 
 
 async def _tell_of_timer(consumer: str, exc: BaseException) -> None:
-    """A domain's timer failed, and is tried again: it ends no worker."""
-    detail = {} if isinstance(exc, FtError) else {"exc_info": exc}
-    log.warning("timer is tried again", agent=consumer, error=str(exc) or repr(exc), **detail)
+    tell_of_timer(consumer, exc)
+
+
+def domains_of(config: Config) -> list[Domain]:
+    """Those that this worker runs."""
+    return [domain for domain in declared() if domain.name in config.agents]
 
 
 class NewNetworks(Service):
@@ -237,7 +244,7 @@ def build(config: Config) -> App:
     app = create_app(config)
     pipeline = Pipeline(app)
     app.prepare = pipeline.prepare
-    if "normalize" in config.agents or any(domain.readers for domain in declared() if domain.name in config.agents):
+    if "normalize" in config.agents or any(domain.readers for domain in domains_of(config)):
         app.serve(NewNetworks(pipeline))
     app.serve(Orphan(config) if config.generation else Guarding(config, app.owner, app.fail))
     if "ledger" in config.agents:

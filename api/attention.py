@@ -72,7 +72,9 @@ def reasons(
     """
     of_networks = (each for row in followers for each in _of_network(row, failures))
     found = [] if other is None else [Reason(reason="identity", network=None, detail=other)]
-    return [*found, *_of_all(backlog), *_of_ends(failures, errors, is_one), *of_networks]
+    return [
+        *found, *_of_all(backlog), *_of_consumers(failures, errors), *_of_ends(failures, errors, is_one), *of_networks,
+    ]  # fmt: skip
 
 
 def out_of_place(
@@ -104,16 +106,21 @@ def _of_all(backlog: BacklogRow) -> list[Reason]:
     return [Reason(reason=word, network=None, detail=detail) for word, holds, detail in held if holds]
 
 
+def _of_consumers(failures: Sequence[FailureRow], errors: bool) -> Iterator[Reason]:
+    """Of consumers that failed lately, and stood still meanwhile."""
+    for row in failures:
+        if row.role == "consumer" and row.lately:
+            detail = f"{row.what} failed {row.lately} times in 15 minutes, by {row.kind} {row.last_s:.0f} s ago"
+            told = f"{detail}: {row.error}" if errors else detail
+            yield Reason(reason="consumer_fails", network=None, detail=f"{told}; its worker and the others go on")
+
+
 def _of_ends(failures: Sequence[FailureRow], errors: bool, is_one: bool) -> Iterator[Reason]:
     """Of processes that ended by an error: until it is settled, or for a quarter of an hour."""
     lately: Counter[tuple[str, str]] = Counter()
     for row in failures:
         if row.role == "consumer":
-            if row.lately:
-                detail = f"{row.what} failed {row.lately} times in 15 minutes, by {row.kind} {row.last_s:.0f} s ago"
-                told = f"{detail}: {row.error}" if errors else detail
-                yield Reason(reason="consumer_fails", network=None, detail=f"{told}; its worker and the others go on")
-            continue
+            continue  # it ended no process
         lately[row.role, row.what] += row.lately
         network = row.what if row.role == "ingest" else None
         said = f"{row.role} {row.what} ended by {row.kind} {row.last_s:.0f} s ago{f': {row.error}' if errors else ''}"

@@ -60,6 +60,11 @@ class Domain:
         return tuple(subscriber.consumer for subscriber in self.subscribers)
 
     @property
+    def topics(self) -> dict[str, Mapping[str, Any]]:
+        """What it announces, and what its chain readers send: topic, without prefix -> the schema of its records."""
+        return {**self.announces, **{reader.topic: reader.schema() for reader in self.readers}}
+
+    @property
     def reading(self) -> tuple[str, ...]:
         """The consumers of its chain readers."""
         return tuple(reader.consumer for reader in self.readers)
@@ -76,8 +81,7 @@ def declared() -> tuple[Domain, ...]:
 
 def announced() -> dict[str, Mapping[str, Any]]:
     """Topic of a domain, without prefix -> the Avro schema of its records; the topic is the record's name, too."""
-    own = {topic: schema for domain in declared() for topic, schema in domain.announces.items()}
-    return own | {reader.topic: reader.schema() for domain in declared() for reader in domain.readers}
+    return {topic: schema for domain in declared() for topic, schema in domain.topics.items()}
 
 
 def agents() -> tuple[str, ...]:
@@ -127,8 +131,7 @@ def _require_fit(domain: Domain, module: str) -> None:
         )
     if any(other.name == domain.name for other in others):
         raise ConfigError(f"domain {domain.name!r} of {module}: expected a name of its own, another module has it.")
-    topics = {**domain.announces, **{reader.topic: reader.schema() for reader in domain.readers}}
-    for topic, schema in topics.items():
+    for topic, schema in domain.topics.items():
         if not topic.startswith(f"{domain.name}."):  # 2
             raise ConfigError(f"domain {domain.name}: expected topics that begin with {domain.name}., got {topic}.")
         _require_avro(topic, schema)  # 3

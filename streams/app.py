@@ -21,7 +21,7 @@ from faust.types import TP  # noqa: E402
 from mode.supervisors import CrashingSupervisor  # noqa: E402
 
 from ft.config import Config  # noqa: E402
-from ft.errors import ConfigError, FtError  # noqa: E402
+from ft.errors import ConfigError  # noqa: E402
 from ft.schemas.domains import agents  # noqa: E402
 from ft.streams import failures, headers, process, tracing  # noqa: E402
 from ft.streams.checkpoint import Claim, process_name  # noqa: E402
@@ -38,7 +38,7 @@ from ft.streams.watch import REBALANCE_S, Watch  # noqa: E402
 from ft.streams.worker.apart import OwnReading  # noqa: E402
 from ft.streams.worker.lane import Lane  # noqa: E402
 from ft.streams.worker.lanes import Lanes, Reading  # noqa: E402
-from ft.telemetry.log import configure, logging_config  # noqa: E402
+from ft.telemetry.log import configure, logging_config, of_error  # noqa: E402
 
 log = structlog.get_logger(__name__)
 
@@ -201,8 +201,7 @@ class App(faust.App):
         """Leave the group if that is quickly done, then end the process with code 1. Does not return."""
         if not self._failed:
             self._failed = True
-            detail = {} if isinstance(exc, FtError) else {"exc_info": exc}
-            log.critical("worker exits", error=str(exc) or repr(exc), kind=type(exc).__name__, **detail)
+            log.critical("worker exits", kind=type(exc).__name__, **of_error(exc))
             process.end_within(process.SHUTDOWN_S / 2, code=1)
             noted = asyncio.to_thread(self.note, exc)
             await asyncio.gather(noted, process.leave_group(self, process.SHUTDOWN_S / 4), return_exceptions=True)

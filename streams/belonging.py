@@ -18,9 +18,10 @@ from ft.schemas.codec import Codec
 from ft.sql.queries import LIVE, load
 from ft.streams.admin import CLIENTS, Admin
 from ft.streams.database import looking
+from ft.streams.fresh_topics import once_elected
 from ft.streams.generations import Generations
 from ft.streams.identity import Ahead
-from ft.streams.topics import Topics, cluster_id, once_elected, partition_counts
+from ft.streams.topics import Topics, cluster_id, partition_counts
 
 _TAIL: Final = 50
 """Records of a partition that are looked at from its end, for one that can be read."""

@@ -15,7 +15,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from ft.config import Config
 from ft.errors import BrokerUnavailable
 from ft.streams.admin import Admin
-from ft.streams.topics import Topics, once_spread, wanted_settings
+from ft.streams.fresh_topics import once_spread
+from ft.streams.topics import Topics, wanted_settings
 
 log = structlog.get_logger(__name__)
 

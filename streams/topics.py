@@ -1,9 +1,9 @@
 """Topic names, their settings, and whether the broker's topics are the ones this database belongs to."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka import TopicCollection as Names
@@ -15,6 +15,7 @@ from ft.errors import BrokerError, BrokerUnavailable, ConfigError
 from ft.schemas import domains
 from ft.schemas.domains import Domain
 from ft.streams.admin import REFUSED_S, Admin
+from ft.streams.fresh_topics import once_spread
 
 RECORD_BYTES_MAX: Final = 64 * 1024 * 1024
 """Largest record of any topic: the receipts of one block pass 1 MiB. Bytes, before compression."""
@@ -23,9 +24,6 @@ _TIMEOUT_S: Final = 15.0
 _AGAIN_S: Final = 0.5
 _AT_ONCE_S: Final = 0.05
 """A topic that was made just now is mostly known by then."""
-_ELECTING: Final = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
-_SPREADS_S: Final = 10.0
-_LOOK_AGAIN_S: Final = 0.2
 _KEEP: Final = {"cleanup.policy": "delete", "retention.ms": "-1", "max.message.bytes": str(RECORD_BYTES_MAX)}
 _COMPACT: Final = {"cleanup.policy": "compact"}
 _MONTH: Final = {**_KEEP, "retention.ms": str(30 * _DAY_MS)}
@@ -53,7 +51,6 @@ _PASSING: Final = {
 
 _NO_ANSWER: Final = {KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN}
 
-T = TypeVar("T")
 _Layout: TypeAlias = dict[str, tuple[int, dict[str, str]]]
 """Topic -> how many partitions it has, and the settings it is created with."""
 
@@ -222,34 +219,6 @@ def topic_identities(config: Config, names: Iterable[str], admin: Admin | None =
         ) from exc
 
 
-def once_spread(ask: Callable[[], T]) -> T:
-    """What ``ask`` returns; while a topic that was made just now is not known to the broker, it is asked again, for ten
-    seconds. Raises KafkaException, and what ``ask`` raises. Blocking."""
-    deadline = time.monotonic() + _SPREADS_S
-    while True:
-        try:
-            return ask()
-        except KafkaException as exc:
-            if exc.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART or time.monotonic() > deadline:
-                raise
-        time.sleep(_LOOK_AGAIN_S)
-
-
-def once_elected(ask: Callable[[], T]) -> T:
-    """What ``ask`` returns; while a new partition's leader is yet to be elected, it is asked again, for ten seconds.
-
-    Raises KafkaException, and what ``ask`` raises. Blocking.
-    """
-    deadline = time.monotonic() + _SPREADS_S
-    while True:
-        try:
-            return ask()
-        except KafkaException as exc:
-            if exc.args[0].code() not in _ELECTING or time.monotonic() > deadline:
-                raise
-        time.sleep(_LOOK_AGAIN_S)
-
-
 def _identities(admin: Admin, wanted: list[str]) -> dict[str, TopicIdentity]:
     cluster = admin.result(admin.describe_cluster(request_timeout=_TIMEOUT_S), _TIMEOUT_S)
     found = admin.describe_topics(Names(wanted), request_timeout=_TIMEOUT_S)
@@ -307,21 +276,6 @@ def delete_records(config: Config, ends: Mapping[tuple[str, int], int]) -> None:
             ) from exc
         if first < place.offset:
             raise BrokerError(f"{what}: expected to begin at offset {place.offset} after a deletion, got {first}")
-
-
-def once_led(work: Callable[[], T]) -> T:
-    """What ``work`` returns; a broker that has just made a topic may not lead it yet, and says so for a moment.
-
-    Raises BrokerUnavailable. Blocking.
-    """
-    deadline = time.monotonic() + _SPREADS_S
-    while True:
-        try:
-            return work()
-        except BrokerUnavailable:
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(_LOOK_AGAIN_S)
 
 
 def delete_group(config: Config, group: str) -> bool:

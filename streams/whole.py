@@ -8,9 +8,10 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from ft.config import Config
 from ft.errors import BrokerError, BrokerUnavailable
+from ft.streams.fresh_topics import once_elected
 from ft.streams.hop import Message
 from ft.streams.reader import settings
-from ft.streams.topics import once_elected, passes
+from ft.streams.topics import passes
 
 _ASK_S: Final = 15.0
 _SILENCE_S: Final = 60.0

@@ -10,7 +10,7 @@ from typing import Any, Final
 from ft.agents.decode.events import Events
 from ft.schemas.events import NormalizedBatch
 from ft.schemas.ids import partition_of
-from ft.streams.worker.chain_reader.envelope import Envelope
+from ft.streams.worker.chain_reader.envelope import Envelope, largest
 
 COLUMNS: Final = tuple(column.name for column in fields(Events) if column.name != "echo")
 """The columns that every slice has in full, and that its digest is of."""
@@ -59,12 +59,7 @@ def fitting(events: Events, bytes_max: int) -> tuple[Events, dict[str, int]]:
     sizes = Counter[str]()
     for row in zip(*(getattr(events, name) for name in COLUMNS), strict=True):
         sizes[row[_CONTRACT]] += sum(map(_size, row)) + 1
-    gone: dict[str, int] = {}
-    for contract, size in sizes.most_common():
-        if sizes.total() + _ENVELOPE_BYTES_MAX <= bytes_max:
-            break
-        gone[contract] = size
-        sizes[contract] = 0
+    gone = largest(sizes, bytes_max - _ENVELOPE_BYTES_MAX)
     if not gone:
         return events, {}
     return _pick(events, [row for row, contract in enumerate(events.contract) if contract not in gone]), gone
@@ -95,29 +90,7 @@ def record(envelope: Envelope, events: Events | None, content: str) -> Normalize
     append: the slice; revert: whatever the partition holds of the block is retracted; watermark: nothing for this
     partition up to the position, this is where the network's head stands.
     """
-    block, marks = envelope.block, envelope.marks
-    of_block: dict[str, Any] = {}
-    if block is not None:
-        of_block = {
-            "block_number": block.number,
-            "block_hash": block.hash,
-            "block_time": block.time,
-            "proof": block.proof,
-        }
     columns: dict[str, Any] = {}
     if events is not None:
         columns = {name: getattr(events, name) for name in COLUMNS} | {"echo": events.echo, "digest": content}
-    return NormalizedBatch(
-        network=envelope.network,
-        op=envelope.op,
-        position=envelope.position,
-        partition=envelope.partition,
-        reason=envelope.reason,
-        head_number=marks.head_number,
-        head_hash=marks.head_hash,
-        head_time=marks.head_time,
-        safe=marks.safe,
-        finalized=marks.finalized,
-        **of_block,
-        **columns,
-    )
+    return NormalizedBatch(**envelope.fields(), **columns)

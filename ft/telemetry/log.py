@@ -17,6 +17,7 @@ import msgspec
 import structlog
 
 from ft.config import Config
+from ft.errors import FtError
 from ft.telemetry import outage
 from ft.telemetry.levels import NUMBERS, Levels
 from ft.telemetry.printable import printable, printable_json, printable_lines
@@ -129,6 +130,12 @@ class _Readable:
         shown = {printable(name): _shown(value) for name, value in entry.items()}
         line = str(self._console(None, str(entry["level"]), shown))
         return line if traceback is None else f"{line}\n{printable_lines(traceback)}"
+
+
+def of_error(exc: BaseException) -> dict[str, Any]:
+    """What a line says of an error: its message; of one that nobody foresaw, where it comes from too."""
+    said = {"error": str(exc) or repr(exc)}
+    return said if isinstance(exc, FtError) else {**said, "exc_info": exc}
 
 
 def _config(lines: Lines) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from ft.streams.checkpoint import Connection, connect_writer
 from ft.streams.claims import Claims
 from ft.streams.metrics import EVENTS_PROCESSED, OUTBOX_WAITING
 from ft.streams.outbox import Outbox
+from ft.streams.timers import ended
 from ft.telemetry.outage import BROKER, DATABASE
 
 log = structlog.get_logger(__name__)
@@ -104,9 +105,7 @@ class DomainPublisher:
     async def stop(self) -> None:
         """What was sent and not noted is sent again by whoever is next."""
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await ended(self._task)
         await self._let_go()
 
     def wake(self) -> None:

@@ -5,7 +5,6 @@ that runs it, and does everything else.
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from ft.streams.checkpoint import Claim, Connection, Move, Superseded, Writer
 from ft.streams.generations import ONLY_ONE, Generations
 from ft.streams.hop import Batch, Message
 from ft.streams.metrics import EVENTS_PROCESSED
+from ft.streams.timers import ended, tell_of_timer
 from ft.streams.worker import heads
 from ft.streams.worker.announcing import Announcements
 from ft.streams.worker.heads import LEDGER_SAYS, may_end_block
@@ -162,9 +162,7 @@ class Subscription:
 
     async def stop(self) -> None:
         if self._timer is not None:
-            self._timer.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._timer
+            await ended(self._timer)
         await self._writer.close()
 
     async def process(self, batch: Batch) -> None:
@@ -307,8 +305,7 @@ class Subscription:
             except Superseded:  # the group has given the partitions to another process
                 continue
             except Exception as exc:  # noqa: BLE001 - batches go on, and are what ends a process
-                detail = {} if isinstance(exc, FtError) else {"exc_info": exc}
-                log.warning("timer is tried again", agent=self.consumer, error=str(exc) or repr(exc), **detail)
+                tell_of_timer(self.consumer, exc)
                 await asyncio.sleep(_IDLE_AGAIN_S)
 
     async def _idle(self) -> None:

@@ -14,7 +14,8 @@ from ft.errors import ConfigError
 from ft.ops.anew.projections import count_projections
 from ft.ops.anew.state import SQL, Connection
 from ft.sql.queries import LIVE, load
-from ft.streams.topics import Topics, delete_records, ends_of, once_led
+from ft.streams.fresh_topics import once_led
+from ft.streams.topics import Topics, delete_records, ends_of
 
 Ends = Mapping[tuple[str, int], int]
 """(topic, partition) -> the offset that its next record will have."""

@@ -13,7 +13,7 @@ from ft.schemas.domains import state_schema
 from ft.schemas.events import SCHEMA_VERSION, RawBlock
 from ft.schemas.ids import partition_of
 from ft.streams.topics import Topics
-from ft.streams.worker.chain_reader.envelope import Envelope
+from ft.streams.worker.chain_reader.envelope import Envelope, largest
 from ft.streams.worker.chain_reader.reader import Decoded, Hole, Reading
 
 Event: TypeAlias = Mapping[str, Any]
@@ -81,33 +81,17 @@ class _Rows:
 
     def fitting(self, part: list[Event], bytes_max: int) -> tuple[list[Event], Mapping[str, int]]:
         sizes = [len(msgspec.json.encode(event)) for event in part]
-        left = sum(sizes) + _ENVELOPE_BYTES_MAX
-        if left <= bytes_max:
+        if sum(sizes) + _ENVELOPE_BYTES_MAX <= bytes_max:
             return part, {}
-        keys = list(map(self._key, part))
-        of_key = Counter[str]()
+        keys, of_key = list(map(self._key, part)), Counter[str]()
         for key, size in zip(keys, sizes, strict=True):
             of_key[key] += size
-        gone: dict[str, int] = {}
-        for key, size in of_key.most_common():
-            if left <= bytes_max:
-                break
-            gone[key] = size
-            left -= size
+        gone = largest(of_key, bytes_max - _ENVELOPE_BYTES_MAX)
         return [event for event, key in zip(part, keys, strict=True) if key not in gone], gone
 
     def encode(self, envelope: Envelope, part: list[Event] | None, digest: str) -> bytes:
-        block, marks = envelope.block, envelope.marks
-        record: dict[str, Any] = {
-            "schema_version": SCHEMA_VERSION, "network": envelope.network, "op": envelope.op,
-            "position": envelope.position, "partition": envelope.partition, "reason": envelope.reason,
-            "head_number": marks.head_number, "head_hash": marks.head_hash, "head_time": marks.head_time,
-            "safe": marks.safe, "finalized": marks.finalized, "digest": digest, "events": part or [],
-        }  # fmt: skip
-        if block is not None:
-            record |= {"block_number": block.number, "block_hash": block.hash, "block_time": block.time}
-            record["proof"] = block.proof
-        return self._codec.encode(record)
+        own = {"schema_version": SCHEMA_VERSION, "digest": digest, "events": part or []}
+        return self._codec.encode(envelope.fields() | own)
 
     def _key(self, event: Event) -> str:
         return self._reader.route(self._network, event)

@@ -13,7 +13,6 @@ Between batches a timer tells partitions that got nothing how far the network is
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Final, Generic
@@ -29,6 +28,7 @@ from ft.streams.claims import Claims
 from ft.streams.hop import Batch, Message
 from ft.streams.metrics import EVENTS_PROCESSED, REORG_DEPTH, REORGS_DETECTED
 from ft.streams.room import Room
+from ft.streams.timers import ended
 from ft.streams.worker.chain_reader import unit_of_work as store
 from ft.streams.worker.chain_reader.canonical import Chain, wanted
 from ft.streams.worker.chain_reader.dedup import REFILL_MAX, Dedup
@@ -109,9 +109,7 @@ class ChainReading(Generic[S]):
     async def stop(self) -> None:
         """Stop the timer and disconnect."""
         if self._timer is not None:
-            self._timer.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._timer
+            await ended(self._timer)
         await self._writer.close()
         self._let_go()
 

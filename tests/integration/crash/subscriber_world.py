@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 from ft.agents.project.hop import Project
@@ -16,9 +17,12 @@ from ft.streams.producer import Producer
 from ft.streams.worker.announcing import Announcements, DomainPublisher
 from ft.streams.worker.ledger_heads import LedgerHeads, heads_of
 from ft.streams.worker.subscriber import Subscriber, Subscription
-from tests.integration.crash.dying import settle
+from tests.integration.crash.dying import Campaign, settle
 from tests.integration.crash.feeding import Place, Record, Stream, Topics, empty, round_robin, rows
+from tests.integration.crash.ledger_world import LedgerWorld
 from tests.integration.crash.life import Life
+from tests.integration.crash.normalize_world import NormalizeWorld
+from tests.integration.crash.sites import sites_of
 from tests.integration.crash.troubles import quick, troubled
 from tests.integration.normalize.rawtopic import RawTopic
 
@@ -151,3 +155,12 @@ def _damaged(record: Record) -> Record:
     if record.offset in _UNREADABLE:
         record.value = b"nonsense"
     return record
+
+
+async def announced(raw: RawTopic, folder: Path, seed: int) -> None:
+    """The story of the raw log, told to its end by normalize and by the ledger: what subscribers read is there."""
+    first, second = NormalizeWorld(raw), LedgerWorld(raw)
+    await first.write()
+    await Campaign(first, sites_of([]), folder / "first", seed).listen()
+    await second.write(first.sent.read())
+    await Campaign(second, sites_of([]), folder / "second", seed).listen()

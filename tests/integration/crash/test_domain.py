@@ -12,11 +12,8 @@ from ft.streams import outbox
 from ft.streams.worker import announcing
 from tests import sample_domain
 from tests.integration.crash.campaigns import besiege, unexplained
-from tests.integration.crash.dying import Campaign
-from tests.integration.crash.ledger_world import LedgerWorld
-from tests.integration.crash.normalize_world import NormalizeWorld
 from tests.integration.crash.sites import sites_of
-from tests.integration.crash.subscriber_world import SubscriberWorld
+from tests.integration.crash.subscriber_world import SubscriberWorld, announced
 from tests.integration.normalize.rawtopic import RawTopic, open_raw
 
 SEED = 17
@@ -34,11 +31,7 @@ def raw(config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 @pytest.mark.timeout(900)
 async def test_a_domain_dies_at_each_await_and_nothing_differs(raw: RawTopic, tmp_path: Path) -> None:
-    first, second = NormalizeWorld(raw), LedgerWorld(raw)
-    await first.write()
-    await Campaign(first, sites_of([]), tmp_path / "first", SEED).listen()
-    await second.write(first.sent.read())
-    await Campaign(second, sites_of([]), tmp_path / "second", SEED).listen()
+    await announced(raw, tmp_path, SEED)
     domain, subscriber = sample_domain.DOMAIN, sample_domain.Received
     plain = SubscriberWorld(raw, subscriber, RECEIVED, domain=domain)
     troubled = SubscriberWorld(raw, subscriber, RECEIVED, domain=domain, is_troubled=True)

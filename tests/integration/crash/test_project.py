@@ -9,11 +9,8 @@ from ft.streams import checkpoint, claims
 from ft.streams import hop as loop
 from ft.streams.worker import ledger_heads, subscriber
 from tests.integration.crash.campaigns import IS_LONG, besiege, unexplained
-from tests.integration.crash.dying import Campaign
-from tests.integration.crash.ledger_world import LedgerWorld
-from tests.integration.crash.normalize_world import NormalizeWorld
 from tests.integration.crash.sites import sites_of
-from tests.integration.crash.subscriber_world import SubscriberWorld
+from tests.integration.crash.subscriber_world import SubscriberWorld, announced
 from tests.integration.normalize.rawtopic import RawTopic
 
 SHARED = [checkpoint, claims] if IS_LONG else []
@@ -27,7 +24,7 @@ UNREACHED: dict[str, str] = {
     **{
         f"streams/worker/subscriber.py Subscription.{site}": _NO_TIMER
         for site in (
-            "stop: await self._timer",
+            "stop: await ended(self._timer)",
             "_run_timer: await asyncio.sleep(every_s)",
             "_run_timer: async with self._alone",
             "_run_timer: await self._idle()",
@@ -45,11 +42,7 @@ UNREACHED: dict[str, str] = {
 
 @pytest.mark.timeout(900)
 async def test_project_dies_at_each_await_and_nothing_differs(raw: RawTopic, tmp_path: Path) -> None:
-    first, second = NormalizeWorld(raw), LedgerWorld(raw)
-    await first.write()
-    await Campaign(first, sites_of([]), tmp_path / "first", SEED).listen()
-    await second.write(first.sent.read())
-    await Campaign(second, sites_of([]), tmp_path / "second", SEED).listen()
+    await announced(raw, tmp_path, SEED)
     plain, troubled = SubscriberWorld(raw), SubscriberWorld(raw, is_troubled=True)
     await plain.write()
     troubled.records, troubled.heads = plain.records, plain.heads

@@ -6,7 +6,6 @@ A real broker, a real Postgres; a subscriber has no line of its own for any of t
 import asyncio
 from dataclasses import dataclass
 from functools import partial
-from random import Random
 from typing import Any
 
 import psycopg
@@ -19,8 +18,8 @@ from ft.schemas.codec import Codec
 from ft.streams.hop import Message
 from tests import sample_domain
 from tests.integration.project.keeping import KEEPING, Keeping
-from tests.integration.project.subscribing import Process, codec_of, encoded, publish, published
-from tests.synthetic.changes import History, history
+from tests.integration.project.subscribing import Process, encoded, publish, published
+from tests.synthetic.changes import History
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,27 +41,11 @@ class World:
         return self.keeping.expected(made)
 
 
-@pytest.fixture
-def codec(config: Config) -> Codec:
-    return codec_of(config)
-
-
 @pytest.fixture(params=KEEPING, ids=str)
 def world(config: Config, codec: Codec, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setitem(domains._declared, sample_domain.DOMAIN.name, sample_domain.DOMAIN)
     request.param.prepare(config)
     return World(config, codec, request.param)
-
-
-@pytest.fixture
-def made() -> History:
-    return history(Random(7), blocks=120)
-
-
-@pytest.fixture
-async def messages(config: Config, codec: Codec, made: History) -> list[Message]:
-    await publish(config, encoded(codec, made.records))
-    return published(config)
 
 
 async def test_a_single_delivery_gives_what_a_recount_gives(

@@ -11,24 +11,8 @@ from ft.schemas.codec import Codec
 from ft.schemas.events import OwnershipChanged
 from ft.streams.hop import Message
 from ft.streams.worker.subscriber import LostRecords
-from tests.integration.project.subscribing import Process, codec_of, encoded, publish, published, tables
+from tests.integration.project.subscribing import Process, encoded, publish, published, tables
 from tests.synthetic.changes import History, history, recount
-
-
-@pytest.fixture
-def codec(config: Config) -> Codec:
-    return codec_of(config)
-
-
-@pytest.fixture
-def made() -> History:
-    return history(Random(7), blocks=120)
-
-
-@pytest.fixture
-async def messages(config: Config, codec: Codec, made: History) -> list[Message]:
-    await publish(config, encoded(codec, made.records))
-    return published(config)
 
 
 @pytest.mark.parametrize("seed", [27, 33])
