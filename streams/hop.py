@@ -26,6 +26,7 @@ from ft.errors import FtError, OffsetMismatch
 from ft.streams import tracing
 from ft.streams.checkpoint import Claim, Superseded
 from ft.streams.metrics import BUSY_SECONDS
+from ft.telemetry.log import of_error
 
 log = structlog.get_logger(__name__)
 
@@ -111,9 +112,8 @@ async def run_hop(
             try:
                 done, left = await handle(events, hop, claims)
             except Exception as exc:  # noqa: BLE001 - whatever it is ends the process
-                why = {"error": str(exc)} if isinstance(exc, FtError) else {"error": repr(exc), "exc_info": exc}
                 messages = [message for event in events for message in event.message.messages]
-                log.error("hop failed", agent=hop.consumer, **_places(messages), **why)
+                log.error("hop failed", agent=hop.consumer, **_places(messages), **of_error(exc))
                 await fail(exc)
                 return
             for event in done:

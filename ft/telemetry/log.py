@@ -133,9 +133,8 @@ class _Readable:
 
 
 def of_error(exc: BaseException) -> dict[str, Any]:
-    """What a line says of an error: its message; of one that nobody foresaw, where it comes from too."""
-    said = {"error": str(exc) or repr(exc)}
-    return said if isinstance(exc, FtError) else {**said, "exc_info": exc}
+    """What a line says of an error: its message; of one that nobody foresaw, its kind and where it comes from."""
+    return {"error": str(exc)} if isinstance(exc, FtError) else {"error": repr(exc), "exc_info": exc}
 
 
 def _config(lines: Lines) -> dict[str, Any]:

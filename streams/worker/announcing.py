@@ -25,6 +25,7 @@ from ft.streams.claims import Claims
 from ft.streams.metrics import EVENTS_PROCESSED, OUTBOX_WAITING
 from ft.streams.outbox import Outbox
 from ft.streams.timers import ended
+from ft.telemetry.log import of_error
 from ft.telemetry.outage import BROKER, DATABASE
 
 log = structlog.get_logger(__name__)
@@ -149,8 +150,8 @@ class DomainPublisher:
                 DATABASE.aside(log)("announcing waits for Postgres", domain=self._name, error=str(exc))
             except BrokerError as exc:
                 BROKER.aside(log)("announcing waits for Kafka", domain=self._name, error=str(exc))
-            except Exception as exc:
-                log.error("announcing is tried again", domain=self._name, error=repr(exc), exc_info=exc)
+            except Exception as exc:  # noqa: BLE001 - records wait in the outbox until it works
+                log.error("announcing is tried again", domain=self._name, **of_error(exc))
             await self._let_go()
             await asyncio.sleep(_AGAIN_S)
 

@@ -137,6 +137,13 @@ class Log:
         return record
 
 
+class Claims(dict[int, Claim]):
+    """Those of one process, by partition."""
+
+    def held(self, _consumer: str) -> list[Claim]:
+        return [claim for claim in self.values() if claim.held]
+
+
 @dataclass
 class LedgerHarness:
     """One process: a ledger and its claims."""
@@ -144,7 +151,7 @@ class LedgerHarness:
     ledger: Ledger
     config: Config
     owner: str
-    claims: dict[int, Claim] = field(default_factory=dict)
+    claims: Claims = field(default_factory=Claims)
 
     @classmethod
     async def open(
@@ -159,11 +166,10 @@ class LedgerHarness:
     ) -> "LedgerHarness":
         """``settings``: batch_events_max, and arguments of the ledger. Each owner has a home of its own."""
         events_max = settings.pop("batch_events_max", config.batch_events_max)
-        made: list[LedgerHarness] = []
         own = replace(config, batch_events_max=events_max, home=config.home / (home or owner))
-        ledger = Ledger(own, _Held(made), CODEC, topic=TOPIC, partitions=partitions, owner=owner, **settings)
-        harness = cls(ledger, config, owner)
-        made.append(harness)
+        claims = Claims()
+        ledger = Ledger(own, claims, CODEC, topic=TOPIC, partitions=partitions, owner=owner, **settings)
+        harness = cls(ledger, config, owner, claims)
         if claim:
             for partition in range(partitions):
                 await harness.claim(partition)
@@ -222,14 +228,6 @@ class Heard:
 
     def offer(self, _stretches: Sequence[Stretch], heads: Sequence[NetworkHead]) -> None:
         self.heads += heads
-
-
-class _Held:
-    def __init__(self, made: list[LedgerHarness]) -> None:
-        self._made = made
-
-    def held(self, _consumer: str) -> list[Claim]:
-        return [claim for claim in self._made[0].claims.values() if claim.held]
 
 
 def rows(config: Config, query: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:

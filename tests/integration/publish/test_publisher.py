@@ -60,7 +60,7 @@ async def make_outlet(config: Config) -> AsyncIterator[MakeOutlet]:
 
     async def make(owner: str = "one", *, remembers: bool = True, **settings: Any) -> Outlet:
         harness = await LedgerHarness.open(config, owner=owner, **settings)
-        publisher = Publisher(config, _Claims(harness), codecs, topic=TOPIC)
+        publisher = Publisher(config, harness.claims, codecs, topic=TOPIC)
         if remembers:
             harness.ledger._publisher = publisher
         opened.append(Outlet(config, harness, publisher, codecs))
@@ -74,14 +74,6 @@ async def make_outlet(config: Config) -> AsyncIterator[MakeOutlet]:
 
 def _no_other(schema_id: int) -> NoReturn:
     raise AssertionError(schema_id)
-
-
-class _Claims:
-    def __init__(self, harness: LedgerHarness) -> None:
-        self.harness = harness
-
-    def held(self, _consumer: str) -> list[Any]:
-        return [claim for claim in self.harness.claims.values() if claim.held]
 
 
 def story() -> Log:

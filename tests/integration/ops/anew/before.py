@@ -14,17 +14,15 @@ import psycopg
 from psycopg import sql
 
 from ft.agents.project.hop import Project
-from ft.agents.publish.announcements import TOPICS, Topic
+from ft.agents.publish.announcements import TOPICS
 from ft.config import Config
-from ft.schemas.codec import Codec
 from ft.sql import migrate
 from ft.streams import checkpoint
-from ft.streams.hop import Message, select
+from ft.streams.hop import select
 from ft.streams.producer import Producer
-from ft.streams.schema_ids import Schemas
 from ft.streams.topics import Topics, create_topics, topic_identities
-from ft.streams.whole import WholeTopic
 from ft.streams.worker.subscriber import Subscription
+from tests.integration.publish.announcing import codecs, messages
 
 PARTITIONS: Final = 2
 LAST: Final = "0010_bulk.sql"
@@ -105,19 +103,6 @@ def _register(config: Config, subject: str, schema: str) -> int:
     answer = httpx.post(f"{config.schema_registry}/subjects/{subject}/versions", json={"schema": schema}, timeout=30)
     answer.raise_for_status()
     return int(answer.json()["id"])
-
-
-def codecs(config: Config) -> dict[Topic, Codec]:
-    """Of this version, by topic."""
-    with Schemas(config) as schemas:
-        return {topic: schemas.codec(topic, getattr(Topics(config.topic_prefix), topic)) for topic in TOPICS}
-
-
-def messages(config: Config, topic: Topic, partition: int) -> list[Message]:
-    """What is on a partition now, wherever it begins."""
-    with WholeTopic(config, getattr(Topics(config.topic_prefix), topic), [partition]) as whole:
-        first, end = whole.bounds()[partition]
-        return [message for found in whole.read({partition: first}, {partition: end}, 1000) for message in found]
 
 
 def changes(config: Config, partition: int) -> list[dict[str, Any]]:

@@ -1,18 +1,16 @@
-"""What comes after: the migration itself, a publisher, further blocks, and the proof."""
+"""What comes after: the migration itself, further blocks, and the proof."""
 
 import psycopg
 
-from ft.agents.publish.publisher import Publisher
 from ft.config import Config
 from ft.ops.anew.run import announce_anew
 from ft.ops.verify.run import Listener, verify
 from ft.schemas.ids import partition_of
 from ft.sql.migrate import migrate
-from ft.streams.checkpoint import Claim
 from ft.streams.hop import Message
-from ft.streams.topics import Topics
 from tests.integration.ledger.harness import NETWORK, TOPIC, Block, Event, LedgerHarness, Log, account
-from tests.integration.ops.anew.before import PARTITIONS, codecs, rows
+from tests.integration.ops.anew.before import PARTITIONS, rows
+from tests.integration.publish.announcing import name_read
 
 
 def unheard(_: object) -> None:
@@ -32,37 +30,9 @@ def differences(config: Config) -> dict[str, list[str]]:
     return {o.name: [str(difference) for difference in o.differences] for o in report.outcomes if o.count}
 
 
-class _Claims:
-    def __init__(self, harness: LedgerHarness) -> None:
-        self._harness = harness
-
-    def held(self, _consumer: str) -> list[Claim]:
-        return list(self._harness.claims.values())
-
-
-async def announce(config: Config) -> None:
-    """The publisher announces all that it has not yet."""
-    _name(config, TOPIC)
-    harness = await LedgerHarness.open(config, owner="announcing", partitions=PARTITIONS)
-    publisher = Publisher(config, _Claims(harness), codecs(config), topic=TOPIC)
-    try:
-        while await publisher.round():
-            pass
-    finally:
-        await publisher.stop()
-        await harness.close()
-    _name(config, Topics(config.topic_prefix).normalized)
-
-
-def _name(config: Config, topic: str) -> None:
-    """The ledger's harness reads a topic without a prefix; `ft verify` expects the deployment's."""
-    with psycopg.connect(config.postgres) as conn:
-        conn.execute("UPDATE system.partition_owner SET topic = %s WHERE consumer = 'ledger'", (topic,))
-
-
 async def go_on(config: Config) -> None:
     """Two blocks follow, the upper one in another version: a sale of a token that was taken back before, a burn."""
-    _name(config, TOPIC)
+    name_read(config, TOPIC)
     ((top, position),) = rows(config, "SELECT head_number, position FROM ingest.heads")
     offsets = dict(rows(config, "SELECT partition, next_offset FROM system.partition_owner WHERE consumer = 'ledger'"))
     log = Log(partitions=PARTITIONS, position=position + 1)

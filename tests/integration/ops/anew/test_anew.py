@@ -9,15 +9,15 @@ from ft.ops.verify.subscriber import Holdings
 from tests.integration.ops.anew.before import (
     PARTITIONS,
     changes,
-    messages,
     recorded,
     rows,
     run_project,
     told_of,
 )
-from tests.integration.ops.anew.later import announce, differences, go_on, migrated, unheard
+from tests.integration.ops.anew.later import differences, go_on, migrated, unheard
 from tests.integration.ops.anew.model import Model
 from tests.integration.project.subscribing import tables
+from tests.integration.publish.announcing import announce, messages
 
 JOURNAL = (
     "SELECT partition, seq, network, block_number, block_hash, block_time, tx_hash, tx_from, contract, topic0, n,"
@@ -51,7 +51,7 @@ async def test_the_topics_begin_with_the_first_row_and_all_comes_to_the_same(ear
     migrated(earlier)
 
     left = {topic: [len(messages(earlier, topic, p)) for p in range(PARTITIONS)] for topic in TOPICS}
-    await announce(earlier)
+    await announce(earlier, PARTITIONS)
     again = await run_project(earlier)
 
     assert left == {topic: [0] * PARTITIONS for topic in TOPICS}
@@ -70,7 +70,7 @@ async def test_projections_are_whole_at_once_and_equal_those_from_the_topic(earl
     migrated(earlier)
 
     at_once = tables(earlier.postgres)
-    await announce(earlier)
+    await announce(earlier, PARTITIONS)
     await run_project(earlier)
     read_on = tables(earlier.postgres)
     rebuilt = await rebuild_project(earlier, unheard)
@@ -96,9 +96,9 @@ async def test_what_no_event_moved_is_no_asset_any_more(earlier: Config) -> None
 async def test_a_new_subscriber_comes_to_what_the_ledger_holds_through_blocks_that_follow(earlier: Config) -> None:
     migrated(earlier)
 
-    await announce(earlier)
+    await announce(earlier, PARTITIONS)
     await go_on(earlier)
-    await announce(earlier)
+    await announce(earlier, PARTITIONS)
 
     found = []
     for partition in range(PARTITIONS):
@@ -116,9 +116,9 @@ async def test_a_new_subscriber_comes_to_what_the_ledger_holds_through_blocks_th
 
 async def test_a_subscriber_that_had_read_half_drops_the_repeats_and_goes_on(earlier: Config) -> None:
     migrated(earlier)
-    await announce(earlier)
+    await announce(earlier, PARTITIONS)
     await go_on(earlier)
-    await announce(earlier)
+    await announce(earlier, PARTITIONS)
 
     held = {tuple(row[:4]): (row[4], row[5]) for row in rows(earlier, HELD)}
     for partition, had in enumerate(recorded()["half_read"]):

@@ -18,9 +18,10 @@ from ft.ops.rebuild.domain import rebuild_project
 from ft.sql.migrate import StillRunning, migrate
 from ft.streams.facts import verify as preflight
 from ft.streams.topics import Topics
-from tests.integration.ops.anew.before import PARTITIONS, messages, recorded, rows, run_project
-from tests.integration.ops.anew.later import announce, differences, unheard
+from tests.integration.ops.anew.before import PARTITIONS, recorded, rows, run_project
+from tests.integration.ops.anew.later import differences, unheard
 from tests.integration.ops.anew.model import Model
+from tests.integration.publish.announcing import announce, messages
 from tests.topic_settings import change
 
 LIVE = {
@@ -87,7 +88,7 @@ async def test_killed_at_any_statement_the_next_run_goes_on(earlier: Config, mon
     assert died_at.count("topics") >= 10
     model = Model.of(earlier)
     assert model.written == model.expected
-    await announce(earlier)
+    await announce(earlier, PARTITIONS)
     await run_project(earlier)
     assert differences(earlier) == {}
 

@@ -10,10 +10,10 @@ import pytest
 from ft.agents.ledger.forgetting import PAGES, Forgetter
 from ft.config import Config
 from ft.sql.queries import load
-from ft.streams.topics import Topics
+from ft.streams.topics import Topics, create_topics
 from tests.integration.ledger.harness import TOPIC, rows
-from tests.integration.ops.verify.announced import announce
-from tests.integration.ops.verify.proven import execute, failing, run_ledger, run_project, verified
+from tests.integration.ops.verify.proven import PARTITIONS, execute, failing, run_ledger, run_project, verified
+from tests.integration.publish.announcing import announce
 
 STARTS = "(SELECT count(*) FROM starts s WHERE s.partition = t.partition AND s.seq_from <= t.{})"
 FINALITY = "SELECT count(*) FROM ledger.events WHERE op = 'finality'"
@@ -28,7 +28,8 @@ async def announced(config: Config) -> Config:
     await run_ledger(config)
     as_before(config)
     await run_project(config)
-    await announce(config)
+    create_topics(config, [], PARTITIONS)
+    await announce(config, PARTITIONS)
     assert counted(config, FINALITY) > 40
     return config
 
@@ -140,6 +141,7 @@ async def test_what_is_left_is_announced_anew_to_the_same_end(announced: Config)
             (TOPIC, Topics(fresh.topic_prefix).ownership_changed),
         )
 
-    await announce(fresh)
+    create_topics(fresh, [], PARTITIONS)
+    await announce(fresh, PARTITIONS)
 
     assert failing(verified(fresh, topics=True)) == {}

@@ -8,16 +8,18 @@ from ft.agents.publish.announcements import Topic
 from ft.cli.verify import command
 from ft.config import Config
 from ft.ops.verify.run import Report
-from ft.streams.topics import Topics
-from tests.integration.ops.verify.announced import Doctor, announce, changed, codecs, doctored, own_topic, read
-from tests.integration.ops.verify.proven import execute, failing, run_ledger, run_project, verified
+from ft.streams.topics import Topics, create_topics
+from tests.integration.ops.verify.doctored import Doctor, changed, doctored
+from tests.integration.ops.verify.proven import PARTITIONS, execute, failing, run_ledger, run_project, verified
+from tests.integration.publish.announcing import announce, codecs, messages, name_read
 
 
 @pytest.fixture
 async def announced(config: Config) -> Config:
     await run_ledger(config)
     await run_project(config)
-    await announce(config)
+    create_topics(config, [], PARTITIONS)
+    await announce(config, PARTITIONS)
     return config
 
 
@@ -117,7 +119,10 @@ async def test_what_is_not_announced_yet_is_not_compared(announced: Config) -> N
     }  # fmt: skip
     known = codecs(announced)
     for partition in (0, 1):
-        seqs = {topic: [known[topic].decode(v)["seq"] for v in read(announced, topic, partition)] for topic in columns}
+        seqs = {
+            topic: [known[topic].decode(m.value)["seq"] for m in messages(announced, topic, partition)]
+            for topic in columns
+        }
         last = seqs["ownership_changed"][-30]
         execute(announced, f"UPDATE system.publish_cursor SET seq = {last} WHERE partition = {partition}")
         for topic, column in columns.items():
@@ -133,7 +138,7 @@ async def test_what_is_not_announced_yet_is_not_compared(announced: Config) -> N
 async def test_holes_and_weak_proofs_are_listed(config: Config) -> None:
     await run_ledger(config)
     await run_project(config)
-    own_topic(config)
+    name_read(config, Topics(config.topic_prefix).normalized)
     execute(config, "DELETE FROM ingest.blocks WHERE number IN (3, 4)")
     execute(config, "INSERT INTO ingest.coverage SELECT network, 5, \"to\", 'logs', 0 FROM ingest.coverage")
     execute(config, 'UPDATE ingest.coverage SET "to" = 2 WHERE "from" <= 1')
