@@ -29,21 +29,21 @@ from ft.schemas.changes import Change
 from ft.schemas.codec import Codec
 from ft.schemas.domains import Domain, declared
 from ft.sql.queries import use
-from ft.streams.app import App, create_app
-from ft.streams.bundles import shares
-from ft.streams.facts import Facts, known_networks, verify
-from ft.streams.guard import Guarding
-from ft.streams.orphan import Orphan
-from ft.streams.producer import Producer
-from ft.streams.selection import require_apart
-from ft.streams.timers import tell_of_timer
+from ft.streams.deployment.guard import Guarding
+from ft.streams.deployment.preflight import Facts, known_networks, verify
+from ft.streams.deployment.selection import require_apart
+from ft.streams.kafka.producer import Producer
 from ft.streams.worker.announcing import Announcements, DomainPublisher
+from ft.streams.worker.app import App, create_app
 from ft.streams.worker.chain_reader.domain import reading_for
 from ft.streams.worker.chain_reader.hop import ChainReading
 from ft.streams.worker.chain_reader.reader import Reading
 from ft.streams.worker.chain_reader.sender import Letters, Sender
 from ft.streams.worker.ledger_heads import LedgerHeads
+from ft.streams.worker.parent_watchdog import Orphan
+from ft.streams.worker.record_batches import shares
 from ft.streams.worker.subscriber import Subscriber, Subscription
+from ft.streams.worker.timers import tell_of_timer
 from ft.telemetry.outage import DATABASE
 from ft.telemetry.takeover import take_over, tell
 

@@ -16,11 +16,11 @@ from ft.config import Config
 from ft.errors import BrokerUnavailable, ConfigError, FtError, MalformedRecord
 from ft.schemas.registered import Registered
 from ft.sql.queries import load
-from ft.streams.deployment import Asked, Stored, ask, found_by, place_of
-from ft.streams.generations import Generations, Origin
-from ft.streams.identity import BELIEVED, Deployment, OtherDeployment, judge
-from ft.streams.schema_ids import agreement_on, registered, schema_of
-from ft.streams.topics import Topics
+from ft.streams.deployment.comparing import Asked, Stored, ask, found_by, place_of
+from ft.streams.deployment.generations import Generations, Origin
+from ft.streams.deployment.identity import BELIEVED, Deployment, OtherDeployment, judge
+from ft.streams.deployment.schema_ids import agreement_on, registered, schema_of
+from ft.streams.kafka.topics import Topics
 from ft.telemetry.outage import BROKER
 
 log = structlog.get_logger("ft.api")

@@ -15,12 +15,12 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
-from ft import kafka_security, node_urls, postgres_logins, registry_security
+from ft.access import kafka_security, node_urls, postgres_logins, registry_security
+from ft.access.kafka_security import KafkaSecurity
+from ft.access.postgres_logins import login_of, remedy, require_url, same_server, url_in_role
+from ft.access.registry_security import RegistrySecurity
 from ft.environment import FILE, PORT_MAX
 from ft.errors import ConfigError, DatabaseUnavailable
-from ft.kafka_security import KafkaSecurity
-from ft.postgres_logins import login_of, remedy, require_url, same_server, url_in_role
-from ft.registry_security import RegistrySecurity
 from ft.schemas import domains
 
 ADDRESSES = ("FT_KAFKA", "FT_POSTGRES", "FT_SCHEMA_REGISTRY")
@@ -44,7 +44,7 @@ class Config:
     """``FT_CACHE``: downloaded server archives, checked against committed checksums. Default ``<home>/cache``."""
     addresses: Mapping[str, str] = field(repr=False)
     """``FT_KAFKA`` (host:port, ...), ``FT_POSTGRES`` (URL), ``FT_SCHEMA_REGISTRY`` (URL); absent if unknown. With what
-    is needed to log in there: :mod:`ft.kafka_security`, :mod:`ft.registry_security`, :mod:`ft.postgres_logins`."""
+    is needed to log in there: ``ft/access``."""
     networks_file: Path | None = None
     """``FT_NETWORKS``: a TOML file of networks added to, or replacing, the built-in ones. Default: none."""
     rpc: Mapping[str, str] = field(default_factory=dict, repr=False)

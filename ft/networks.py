@@ -9,9 +9,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
+from ft.access.node_urls import node_url
 from ft.contracts import Contract, read_contracts
 from ft.errors import ConfigError
-from ft.node_urls import node_url
 
 FAMILIES: Final = ("evm", "ton")
 TAGS: Final = ("safe", "finalized", "latest")

@@ -7,9 +7,9 @@ every user of a machine, a file or an environment is not.
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from ft.access.node_urls import PREFIX, node_url, split
 from ft.errors import ConfigError
 from ft.networks import Network
-from ft.node_urls import PREFIX, node_url, split
 
 
 def variable(network: str) -> str:

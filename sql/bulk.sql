@@ -1,4 +1,4 @@
--- Backfills in bulk: the job of `ft ingest --bulk` (streams/bulk.py), and the worker that builds the indexes
+-- Backfills in bulk: the job of `ft ingest --bulk` (streams/ingest/bulk.py), and the worker that builds the indexes
 -- afterwards (agents/ledger/indexing.py). filling -> written -> indexing -> done.
 
 -- name: open_job

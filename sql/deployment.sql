@@ -1,4 +1,4 @@
--- What this deployment is (streams/deployment.py).
+-- What this deployment is (streams/deployment/comparing.py).
 
 -- name: stored
 -- As the database says; no row before the first migration that names it.

@@ -1,4 +1,4 @@
--- How processes ended that ended by an error (streams/failures.py).
+-- How processes ended that ended by an error (streams/deployment/failures.py).
 
 -- name: note
 -- One more of its kind; ten times are kept.

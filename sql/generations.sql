@@ -1,4 +1,4 @@
--- Which announced records hold (streams/generations.py).
+-- Which announced records hold (streams/deployment/generations.py).
 
 -- name: knows_generations
 -- Whether the database is of a version that has them.

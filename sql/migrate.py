@@ -9,11 +9,11 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from psycopg.types.json import Jsonb
 
+from ft.access.postgres_logins import PREFIXES, Login, is_refused, login_of
 from ft.config import Config
 from ft.contracts import NONE
 from ft.errors import ConfigError, DatabaseError, DatabaseUnavailable
 from ft.networks import Network, load_networks
-from ft.postgres_logins import PREFIXES, Login, is_refused, login_of
 from ft.schemas.standards import FAMILY, HOLDING, TITLES
 from ft.sql.queries import LIVE, load
 from ft.sql.scripts import scripts

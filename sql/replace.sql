@@ -1,4 +1,4 @@
--- What `ft replace` reads and keeps (streams/replace.py). All of it in the session that holds the lock.
+-- What `ft replace` reads and keeps (streams/ingest/replace.py). All of it in the session that holds the lock.
 
 -- name: lock
 -- One correction a network at a time, for as long as the session lives.

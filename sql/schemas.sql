@@ -1,4 +1,4 @@
--- The schemas that the registry gave ids out for (streams/schema_ids.py).
+-- The schemas that the registry gave ids out for (streams/deployment/schema_ids.py).
 
 -- name: knows_schemas
 -- Whether the database is of a version that keeps them.

@@ -18,7 +18,7 @@ from psycopg import sql
 from ft.config import Config
 from ft.sql.databases import drop_database
 from ft.sql.migrate import grant_database
-from ft.streams.admin import Admin
+from ft.streams.kafka.admin import Admin
 
 CHECKOUT: Final = Path(__file__).resolve().parent.parent
 _DELETED_AT_ONCE: Final = 12

@@ -8,8 +8,8 @@ from typing import Any, Final
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from ft.config import Config
-from ft.streams.hop import Message
-from ft.streams.topics import passes
+from ft.streams.kafka.message import Message
+from ft.streams.kafka.passing import passes
 
 _WITHIN_S: Final = 15.0
 _AGAIN_S: Final = 0.1

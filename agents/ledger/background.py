@@ -9,7 +9,7 @@ from mode import Service
 from ft.config import Config
 from ft.errors import DatabaseUnavailable, FtError
 from ft.sql.queries import load
-from ft.streams.checkpoint import Connection, connect_writer
+from ft.sql.session import Connection, connect_writer
 from ft.telemetry.outage import DATABASE
 
 log = structlog.get_logger(__name__)

@@ -12,7 +12,7 @@ from ft.agents.columns import columns as arrays
 from ft.agents.ledger.kinds import Contract
 from ft.agents.ledger.multis import Account
 from ft.sql.queries import load
-from ft.streams.checkpoint import Connection
+from ft.sql.session import Connection
 
 NEAR: Final = 500
 """Events of an account that are looked at on each side, before the token's are."""

@@ -18,7 +18,7 @@ from ft.agents.ledger.singles import Token
 from ft.agents.ownership import Arrival
 from ft.config import Config
 from ft.sql.queries import load
-from ft.streams.checkpoint import session, translated
+from ft.sql.session import session, translated
 
 log = structlog.get_logger(__name__)
 

@@ -19,7 +19,8 @@ from ft.agents.ledger.repeats import plain_digests
 from ft.agents.ledger.steps import Block, Head
 from ft.agents.ledger.unsettled import BLOCKS_MAX, Marks, Unsettled
 from ft.sql.queries import load
-from ft.streams.checkpoint import Claim, Connection
+from ft.sql.session import Connection
+from ft.streams.worker.fence import Claim
 
 _INDEX: Final = b"\x02index"
 """The list of blocks. ``\x01index`` was that of another version, which kept event ids: it is not read."""
@@ -31,7 +32,7 @@ BlockKey: TypeAlias = tuple[str, str]
 
 
 class AppliedTable(Protocol):
-    """One claim's RocksDB folder: :class:`ft.streams.tables.Table`."""
+    """One claim's RocksDB folder: :class:`ft.streams.worker.tables.Table`."""
 
     def fits(self, claim: Claim) -> bool: ...
 

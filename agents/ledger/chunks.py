@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from ft.agents.ledger.posting import NetworkKey, SliceKey
 from ft.agents.ledger.steps import AnyStep, Append, Revert
-from ft.streams.hop import Message
+from ft.streams.kafka.message import Message
 
 Incoming: TypeAlias = tuple[Message, AnyStep]
 """A record, and what it says."""

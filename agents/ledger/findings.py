@@ -20,7 +20,7 @@ from ft.agents.ledger.owners import Owned, partitions_of
 from ft.agents.ledger.posting import Posting
 from ft.agents.ledger.singles import Token, booleans, named, retractions, token_arrays
 from ft.sql.queries import load
-from ft.streams.checkpoint import Connection
+from ft.sql.session import Connection
 
 _FINDING: Final = ("network", "contract", "token_id", "detail", "block_number", "block_hash")
 

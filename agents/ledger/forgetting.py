@@ -12,7 +12,7 @@ import structlog
 
 from ft.agents.ledger.background import Rounds, Statements
 from ft.config import Config
-from ft.streams.checkpoint import translated
+from ft.sql.session import translated
 
 log = structlog.get_logger(__name__)
 

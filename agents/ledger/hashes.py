@@ -21,7 +21,7 @@ from ft.agents.ledger.steps import Append, Columns
 from ft.config import Config
 from ft.schemas.ids import REPEATED
 from ft.sql.queries import load
-from ft.streams.checkpoint import Connection, session, translated
+from ft.sql.session import Connection, session, translated
 
 log = structlog.get_logger(__name__)
 

@@ -8,7 +8,7 @@ A transaction:
 4. appends the journal rows by COPY; writes slices, retractions, heads, holes and dead letters
 5. writes the balances, netted and in key order
 6. writes what contradicts (``findings``)
-7. moves the fence and commits (``checkpoint.Writer``); then the cache, then the publisher learn of it
+7. moves the fence and commits (``fence.Writer``); then the cache, then the publisher learn of it
 What a transaction finds missing (a month of the journal, live events in months without indexes) is made or read
 outside of it, and it begins again.
 """
@@ -42,11 +42,13 @@ from ft.config import Config
 from ft.errors import DatabaseUnavailable, MalformedRecord
 from ft.schemas.codec import Codec
 from ft.sql.queries import load
-from ft.streams.checkpoint import Claim, Connection, Move, Superseded, Writer, translated
-from ft.streams.hop import Batch, Fail, Message
-from ft.streams.metrics import EVENTS_PROCESSED
-from ft.streams.stopping import end_task
-from ft.streams.tables import Table
+from ft.sql.session import Connection, translated
+from ft.stopping import end_task
+from ft.streams.kafka.message import Message
+from ft.streams.worker.fence import Claim, Move, Superseded, Writer
+from ft.streams.worker.hop import Batch, Fail
+from ft.streams.worker.tables import Table
+from ft.telemetry.metrics import EVENTS_PROCESSED
 from ft.telemetry.outage import DATABASE
 
 log = structlog.get_logger(__name__)

@@ -20,7 +20,7 @@ from ft.agents.ledger.background import Rounds, Statements
 from ft.config import Config
 from ft.errors import DatabaseUnavailable, FtError
 from ft.sql.queries import load, named
-from ft.streams.checkpoint import Connection, session, translated
+from ft.sql.session import Connection, session, translated
 
 log = structlog.get_logger(__name__)
 

@@ -14,7 +14,7 @@ from ft.agents.ledger.journal import Stretch
 from ft.agents.ledger.singles import booleans
 from ft.schemas.standards import SINGLE
 from ft.sql.queries import load
-from ft.streams.checkpoint import Connection
+from ft.sql.session import Connection
 
 Contract: TypeAlias = tuple[str, str]
 """network, contract"""

@@ -36,7 +36,7 @@ from ft.agents.ownership import Token as LiveEvents
 from ft.schemas.ids import NO_ACCOUNTS
 from ft.schemas.standards import SINGLE
 from ft.sql.queries import load
-from ft.streams.checkpoint import Connection
+from ft.sql.session import Connection
 
 
 class BareMonths(Exception):

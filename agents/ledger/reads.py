@@ -12,7 +12,8 @@ from ft.agents.ledger.hashes import Asked, hashes, numbered
 from ft.agents.ledger.posting import EventKey, Known, NetworkKey, Slice, SliceKey, Standing
 from ft.agents.ledger.steps import AnyStep, Append, Block, Columns, Revert
 from ft.sql.queries import load
-from ft.streams.checkpoint import Claim, Connection
+from ft.sql.session import Connection
+from ft.streams.worker.fence import Claim
 
 
 async def claims_fit(conn: Connection, topic: str, claims: Mapping[int, Claim]) -> bool:

@@ -29,7 +29,7 @@ from ft.config import Config
 from ft.schemas.ids import NO_ACCOUNTS
 from ft.schemas.standards import SINGLE
 from ft.sql.queries import load
-from ft.streams.checkpoint import Connection, session, translated
+from ft.sql.session import Connection, session, translated
 
 log = structlog.get_logger(__name__)
 

@@ -8,8 +8,8 @@ from ft.agents.ledger.journal import COLUMNS, LED_COLUMNS, Stretch, copy_text
 from ft.agents.ledger.posting import Posting, Standing
 from ft.agents.ledger.singles import booleans, nullable
 from ft.sql.queries import load, named
-from ft.streams.checkpoint import Connection
-from ft.streams.hop import Message
+from ft.sql.session import Connection
+from ft.streams.kafka.message import Message
 
 # PREPARE knows no COPY: they are no named queries.
 _COPIES = tuple(f"COPY ledger.events ({', '.join(columns)}) FROM STDIN" for columns in (COLUMNS, LED_COLUMNS))

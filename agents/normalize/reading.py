@@ -13,10 +13,10 @@ from ft.agents.normalize import slices
 from ft.agents.normalize.contracts import NO_CONTRACTS, Contracts, contracts_of
 from ft.schemas.codec import Codec
 from ft.schemas.events import RawBlock, to_record
+from ft.schemas.unbroken import stretches
 from ft.sql.queries import load
-from ft.streams.checkpoint import Connection
-from ft.streams.topics import Topics
-from ft.streams.unbroken import stretches
+from ft.sql.session import Connection
+from ft.streams.kafka.topics import Topics
 from ft.streams.worker.chain_reader.envelope import Envelope
 from ft.streams.worker.chain_reader.reader import Decoded, Reading
 from ft.streams.worker.chain_reader.unit_of_work import BlockKey, UnitOfWork, keys_of

@@ -19,9 +19,9 @@ from ft.errors import MalformedRecord
 from ft.schemas.codec import Codec
 from ft.schemas.events import RawBlock, from_record
 from ft.sql.queries import load
-from ft.streams.schema_ids import Schemas
-from ft.streams.topics import Topics
-from ft.streams.whole import WholeTopic
+from ft.streams.deployment.schema_ids import Schemas
+from ft.streams.kafka.bounded_reader import WholeTopic
+from ft.streams.kafka.topics import Topics
 
 BLOCKS_MAX: Final = 500
 """Blocks of one transaction, at most."""

@@ -22,7 +22,7 @@ from ft.agents.project.projection import (
 )
 from ft.schemas.changes import AnyChange
 from ft.sql.queries import load
-from ft.streams.checkpoint import Connection
+from ft.sql.session import Connection
 
 _COLLECTION = ("network", "contract")
 _ASSET = (*_COLLECTION, "token_id")

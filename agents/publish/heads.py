@@ -5,7 +5,7 @@ from collections.abc import Container, Sequence
 from typing import Final
 
 from ft.agents.ledger.posting import NetworkHead
-from ft.streams.checkpoint import Claim
+from ft.streams.worker.fence import Claim
 
 AGAIN_S: Final = 30.0
 """How long a partition's heads wait after one was refused; its rows do not."""

@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 
 from ft.sql.queries import load
-from ft.streams.checkpoint import Connection
+from ft.sql.session import Connection
 
 log = structlog.get_logger(__name__)
 

@@ -36,15 +36,16 @@ from ft.config import Config
 from ft.errors import BrokerError, DatabaseUnavailable
 from ft.schemas.codec import Codec
 from ft.sql.queries import load
-from ft.streams.checkpoint import Claim, Connection, connect_writer
-from ft.streams.hop import Fail
-from ft.streams.metrics import BUSY_SECONDS, EVENTS_PROCESSED, OUTBOX_UNPUBLISHED
-from ft.streams.outbox import Outbox
-from ft.streams.producer import Headers
-from ft.streams.stopping import end_task
-from ft.streams.topics import Topics
-from ft.streams.tracing import HEADER, traceparent
+from ft.sql.session import Connection, connect_writer
+from ft.stopping import end_task
+from ft.streams.kafka.outbox import Outbox
+from ft.streams.kafka.producer import Headers
+from ft.streams.kafka.topics import Topics
+from ft.streams.worker.fence import Claim
+from ft.streams.worker.hop import Fail
+from ft.telemetry.metrics import BUSY_SECONDS, EVENTS_PROCESSED, OUTBOX_UNPUBLISHED
 from ft.telemetry.outage import DATABASE
+from ft.telemetry.tracing import HEADER, traceparent
 
 log = structlog.get_logger(__name__)
 

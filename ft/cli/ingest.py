@@ -18,7 +18,7 @@ from ft.providers import providers_of
 from ft.telemetry.takeover import tell
 
 if TYPE_CHECKING:
-    from ft.streams.bulk import Job
+    from ft.streams.ingest.bulk import Job
 
 _GIVE_UP_S = 300.0
 
@@ -83,10 +83,10 @@ def command(
 
 async def _noted(config: Config, network: Network, work: Coroutine[Any, Any, int], follow: bool) -> int:
     """A follower's end by an error is noted for status and alerts; of others', that the chain broke its promise."""
-    from ft.streams import failures
-    from ft.streams.checkpoint import process_name
-    from ft.streams.guard import beside
-    from ft.streams.linking import FinalityContradicted
+    from ft.sql.session import process_name
+    from ft.streams.deployment import failures
+    from ft.streams.deployment.guard import beside
+    from ft.streams.ingest.reconcile import FinalityContradicted
 
     try:
         return await beside(config, work, network.slug if follow else None)
@@ -105,16 +105,16 @@ async def _run(
     follow: bool,
     bulk: bool,
 ) -> int:
-    from ft.streams.bulk import Bulk, BulkJobs
-    from ft.streams.checkpoint import process_name
-    from ft.streams.ingest import Ingest
-    from ft.streams.linking import FinalityContradicted
-    from ft.streams.parting import advised
-    from ft.streams.prepare import admit
-    from ft.streams.raw import RawLog
+    from ft.sql.session import process_name
+    from ft.stopping import Stopped, Stopping
+    from ft.streams.deployment.provision import admit
+    from ft.streams.ingest.bulk import Bulk, BulkJobs
+    from ft.streams.ingest.jobs import Ingest
+    from ft.streams.ingest.parting import advised
+    from ft.streams.ingest.raw_log import RawLog
+    from ft.streams.ingest.reconcile import FinalityContradicted
+    from ft.streams.ingest.unfinalized import Tail
     from ft.streams.sources.families import open_source
-    from ft.streams.stopping import Stopped, Stopping
-    from ft.streams.tail import Tail
 
     stopping, owner = Stopping(), process_name()
     stop_on_signals(stopping.stop)
@@ -160,7 +160,7 @@ def _say_bulk(network: Network, job: "Job") -> int:
 
 
 async def _abandon(config: Config, network: Network, first: int | None, last: int | None) -> int:
-    from ft.streams.bulk import BulkJobs
+    from ft.streams.ingest.bulk import BulkJobs
 
     closed = await BulkJobs(config, network.slug).abandon(first, last)
     for job in closed:

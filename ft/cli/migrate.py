@@ -26,7 +26,7 @@ def command() -> None:
     """
     from ft.agents.normalize.reproof import prove_again
     from ft.ops.anew.run import announce_anew
-    from ft.streams.prepare import prepare
+    from ft.streams.deployment.provision import prepare
 
     config = configured()
     done = prepare(config)

@@ -15,8 +15,8 @@ from ft.networks import Network, load_networks
 from ft.providers import require_known
 
 if TYPE_CHECKING:
-    from ft.streams.backfill import Progress
-    from ft.streams.limiting import Limit
+    from ft.streams.ingest.backfill import Progress
+    from ft.streams.ingest.limiting import Limit
 
 RPC_FILE = click.option(
     "--rpc-file",
@@ -66,7 +66,7 @@ def progress_of(
 
     ``held_s``: seconds so far in which ``requests_per_s`` held requests back.
     """
-    from ft.streams.backfill import Progress
+    from ft.streams.ingest.backfill import Progress
 
     lines = Lines(network, last, held_s)
     if not sys.stderr.isatty() or first is None or last is None:
@@ -144,7 +144,7 @@ class Lines:
 
     def limit_now(self, progress: "Progress") -> str | None:
         """What limited the job in the last ten seconds; None before they are over. The setting is named once."""
-        from ft.streams.limiting import Limit
+        from ft.streams.ingest.limiting import Limit
 
         if self._limit is None:
             self._limit = Limit(progress.waits, self._held_s, self._clock, self._cpu_s)

@@ -16,7 +16,7 @@ from ft.providers import providers_of
 from ft.telemetry.takeover import tell
 
 if TYPE_CHECKING:
-    from ft.streams.replace import Replaced
+    from ft.streams.ingest.replace import Replaced
 
 _GIVE_UP_S = 300.0
 
@@ -64,13 +64,13 @@ def command(
 async def _run(
     config: Config, network: Network, urls: tuple[str, ...], first: int, last: int, dry_run: bool, wait_s: float
 ) -> int:
-    from ft.streams.checkpoint import process_name
-    from ft.streams.deployment import settle
-    from ft.streams.raw import RawLog
-    from ft.streams.replace import Replace
+    from ft.sql.session import process_name
+    from ft.stopping import Stopped, Stopping
+    from ft.streams.deployment.comparing import settle
+    from ft.streams.ingest.raw_log import RawLog
+    from ft.streams.ingest.replace import Replace
+    from ft.streams.ingest.unfinalized import Tail
     from ft.streams.sources.families import open_source
-    from ft.streams.stopping import Stopped, Stopping
-    from ft.streams.tail import Tail
 
     stopping = Stopping()
     stop_on_signals(stopping.stop)

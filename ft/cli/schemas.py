@@ -50,7 +50,7 @@ def list_() -> None:
 
     Needs the database only.
     """
-    from ft.streams.schema_ids import Schemas
+    from ft.streams.deployment.schema_ids import Schemas
 
     with Schemas(configured()) as schemas:
         found = schemas.agreement()
@@ -72,7 +72,7 @@ def export(path: Path | None) -> None:
     Keep it with your backups: with it every record can be read although database and registry are lost. A file that
     exists is replaced once the new one is whole. Needs the database only.
     """
-    from ft.streams.schema_files import exported
+    from ft.streams.deployment.schema_files import exported
 
     text, count = exported(configured())
     if path is None:
@@ -101,7 +101,7 @@ def import_(path: Path | None, dry_run: bool) -> None:
 
     Exit code: 0 the registry has all of them; 1 it has not, and the message says why.
     """
-    from ft.streams.schema_files import put_back
+    from ft.streams.deployment.schema_files import put_back
 
     done = put_back(configured(), path, dry_run=dry_run)
     if not done.ids:
@@ -123,7 +123,7 @@ def check() -> None:
     Exit code: 0 the registry has the same schema under every id; 1 it lost some, or says something else for some; 2 the
     check could not run: the registry or the database does not answer, or nothing is kept yet.
     """
-    from ft.streams.schema_files import checked
+    from ft.streams.deployment.schema_files import checked
 
     try:
         found = checked(configured())

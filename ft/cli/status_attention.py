@@ -11,9 +11,9 @@ from ft.cli.said import shown
 from ft.config import Config
 from ft.errors import BrokerError, FtError
 from ft.sql.queries import LIVE, load
-from ft.streams.deployment import look
-from ft.streams.identity import judge
-from ft.streams.registry import RegistryUnavailable
+from ft.streams.deployment.comparing import look
+from ft.streams.deployment.identity import judge
+from ft.streams.kafka.registry import RegistryUnavailable
 
 R = TypeVar("R")
 _TIMEOUT_S: Final = 5.0

@@ -18,9 +18,9 @@ from ft.cli.status_proofs import LISTED_MAX, lacking_lines, lesser_lines, lost_l
 from ft.config import Config
 from ft.errors import ConfigError, FtError
 from ft.sql.queries import load
-from ft.streams.admin import Admin
-from ft.streams.deployment import require_one
-from ft.streams.topics import Topics
+from ft.streams.deployment.comparing import require_one
+from ft.streams.kafka.admin import Admin
+from ft.streams.kafka.topics import Topics
 
 _TIMEOUT_S: Final = 5.0
 _STALE_S: Final = 300

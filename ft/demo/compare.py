@@ -10,9 +10,9 @@ from confluent_kafka import Consumer
 from ft.config import Config
 from ft.demo.recording import Recording
 from ft.schemas.events import ReorgDetected, from_record
-from ft.streams.admin import CLIENTS
-from ft.streams.schema_ids import Schemas
-from ft.streams.topics import Topics
+from ft.streams.deployment.schema_ids import Schemas
+from ft.streams.kafka.admin import CLIENTS
+from ft.streams.kafka.topics import Topics
 
 _PAGE = 100
 _SILENCE_S = 3.0

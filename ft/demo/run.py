@@ -19,7 +19,7 @@ from ft.demo.recording import Recording, load_recording
 from ft.embedded.progress import Progress
 from ft.errors import ServerError
 from ft.networks import Network
-from ft.streams.prepare import prepare
+from ft.streams.deployment.provision import prepare
 
 Connection = psycopg.Connection[tuple[object, ...]]
 NETWORK: Final = "demo"

@@ -20,7 +20,7 @@ from ft.children import FT, WORKER, Child
 from ft.config import Config
 from ft.embedded.progress import Progress, Quiet
 from ft.sql.databases import drop_database
-from ft.streams.topics import delete_topics, topic_names
+from ft.streams.kafka.topic_admin import delete_topics, topic_names
 
 DATABASE = "ft_demo"
 _PREFIX = "demo-"

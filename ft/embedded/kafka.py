@@ -11,13 +11,13 @@ from pathlib import Path
 
 import psutil
 
+from ft.access.kafka_security import KafkaSecurity
 from ft.embedded import archives, processes
 from ft.embedded.java import StartupCache, java
 from ft.embedded.places import Places, private_folder, secret, write_private
 from ft.embedded.ports import answers
 from ft.embedded.progress import Progress
 from ft.errors import ServerError
-from ft.kafka_security import KafkaSecurity
 
 MESSAGE_BYTES_MAX = 64 << 20
 _REQUEST_BYTES_MAX = 100 << 20

@@ -13,13 +13,13 @@ from urllib.parse import quote
 import psutil
 
 from ft import postgres_programs
+from ft.access.postgres_logins import PREFIXES
 from ft.embedded import processes
 from ft.embedded.places import Places, private_folder, secret, write_private
 from ft.embedded.ports import answers
 from ft.embedded.progress import Progress
 from ft.embedded.unprivileged import data_folder, make_data_folder, reachable_binaries, server_uid
 from ft.errors import ServerError
-from ft.postgres_logins import PREFIXES
 
 DATABASE = ROLE = "ft"
 REGISTRY = "registry"

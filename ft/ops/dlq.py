@@ -19,9 +19,9 @@ import psycopg
 from ft.config import Config
 from ft.errors import FtError, MalformedRecord
 from ft.sql.queries import load
-from ft.streams.facts import require_migrated
-from ft.streams.schema_ids import Schemas
-from ft.streams.topics import Topics
+from ft.streams.deployment.preflight import require_migrated
+from ft.streams.deployment.schema_ids import Schemas
+from ft.streams.kafka.topics import Topics
 
 REPLAYED: Final = "replayed"
 DROPPED: Final = "dropped"

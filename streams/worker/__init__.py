@@ -1,0 +1,1 @@
+"""The Faust app, and the kit that agents and domains are made of."""

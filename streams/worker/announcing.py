@@ -20,12 +20,12 @@ from ft.schemas.codec import Codec
 from ft.schemas.domains import Domain
 from ft.schemas.ids import partition_of
 from ft.sql.queries import load
-from ft.streams.checkpoint import Connection, connect_writer
-from ft.streams.claims import Claims
-from ft.streams.metrics import EVENTS_PROCESSED, OUTBOX_WAITING
-from ft.streams.outbox import Outbox
-from ft.streams.timers import ended
+from ft.sql.session import Connection, connect_writer
+from ft.streams.kafka.outbox import Outbox
+from ft.streams.worker.claims import Claims
+from ft.streams.worker.timers import ended
 from ft.telemetry.log import of_error
+from ft.telemetry.metrics import EVENTS_PROCESSED, OUTBOX_WAITING
 from ft.telemetry.outage import BROKER, DATABASE
 
 log = structlog.get_logger(__name__)

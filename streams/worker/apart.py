@@ -13,12 +13,12 @@ from faust.types import TP
 
 from ft.config import Config
 from ft.errors import OffsetMismatch
-from ft.streams import metrics
-from ft.streams.bundles import Bundle, Cut, cut
-from ft.streams.reader import settings
-from ft.streams.topics import passes
+from ft.streams.kafka.passing import passes
+from ft.streams.kafka.reader_settings import settings
 from ft.streams.worker.lane import Lane
 from ft.streams.worker.lanes import Apart
+from ft.streams.worker.record_batches import Bundle, Cut, cut
+from ft.telemetry import metrics
 from ft.telemetry.outage import BROKER
 
 log = structlog.get_logger(__name__)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, Final
 
-from ft.streams.checkpoint import Claim
+from ft.streams.worker.fence import Claim
 from ft.streams.worker.lane import Event, Lane, start_of
 
 TopicPartition = tuple[str, int]

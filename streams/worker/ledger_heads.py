@@ -17,11 +17,13 @@ from ft.schemas.codec import Codec
 from ft.schemas.events import SCHEMA_VERSION
 from ft.schemas.times import TIME_END
 from ft.sql.queries import load
-from ft.streams.checkpoint import Connection, Move, Writer
-from ft.streams.generations import ONLY_ONE, Generations
-from ft.streams.hop import Batch, Message
-from ft.streams.metrics import EVENTS_PROCESSED
+from ft.sql.session import Connection
+from ft.streams.deployment.generations import ONLY_ONE, Generations
+from ft.streams.kafka.message import Message
+from ft.streams.worker.fence import Move, Writer
 from ft.streams.worker.heads import LEDGER_SAYS, LedgerHead, PartitionHead
+from ft.streams.worker.hop import Batch
+from ft.telemetry.metrics import EVENTS_PROCESSED
 
 log = structlog.get_logger(__name__)
 

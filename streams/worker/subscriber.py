@@ -21,15 +21,17 @@ from ft.schemas.changes import FINALITY, Change, Refused
 from ft.schemas.changes import read as read_change
 from ft.schemas.codec import Codec
 from ft.sql.queries import load, named
-from ft.streams.checkpoint import Claim, Connection, Move, Superseded, Writer
-from ft.streams.generations import ONLY_ONE, Generations
-from ft.streams.hop import Batch, Message
-from ft.streams.metrics import EVENTS_PROCESSED
-from ft.streams.timers import ended, tell_of_timer
+from ft.sql.session import Connection
+from ft.streams.deployment.generations import ONLY_ONE, Generations
+from ft.streams.kafka.message import Message
 from ft.streams.worker import heads
 from ft.streams.worker.announcing import Announcements
+from ft.streams.worker.fence import Claim, Move, Superseded, Writer
 from ft.streams.worker.heads import LEDGER_SAYS, may_end_block
+from ft.streams.worker.hop import Batch
 from ft.streams.worker.ledger_heads import Before, locked
+from ft.streams.worker.timers import ended, tell_of_timer
+from ft.telemetry.metrics import EVENTS_PROCESSED
 
 log = structlog.get_logger(__name__)
 

@@ -16,8 +16,8 @@ from ft import children
 from ft.children import FT, WORKER, Child
 from ft.config import Config
 from ft.networks import load_networks
-from ft.streams.prepare import prepare
-from ft.streams.topics import Topics
+from ft.streams.deployment.provision import prepare
+from ft.streams.kafka.topics import Topics
 from tests import api_process
 from tests.topic_ends import end_of, reader
 

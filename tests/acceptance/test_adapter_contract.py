@@ -12,7 +12,7 @@ from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
 from ft.demo.node import ReplayNode, replaying
-from ft.streams.topics import Topics
+from ft.streams.kafka.topics import Topics
 from tests.acceptance.chains import LiveChain
 from tests.acceptance.pipeline import Pipeline
 from tests.devnet.contracts import Devnet, Erc721, Erc1155

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ft.streams.topics import Topics
+from ft.streams.kafka.topics import Topics
 from tests.acceptance.conftest import Chains
 from tests.devnet.contracts import ZERO
 

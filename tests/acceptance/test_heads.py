@@ -10,7 +10,7 @@ import pytest
 from ft import children
 from ft.config import Config
 from ft.schemas.domains import SPINE
-from ft.streams.prepare import prepare
+from ft.streams.deployment.provision import prepare
 from tests.bench.heads import TABLES, backlog, heads
 
 BACKLOG: Final = ((10_000, 100), (80_000, 5_000))

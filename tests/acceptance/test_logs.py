@@ -118,7 +118,7 @@ def test_a_consumer_that_fails_again_and_again_is_no_crash_loop() -> None:
 
 
 def test_a_target_that_began_three_times_anew_is_a_crash_loop() -> None:
-    tells = "import time; from ft.streams.metrics import exposition; print(exposition()[0].decode())"
+    tells = "import time; from ft.telemetry.metrics import exposition; print(exposition()[0].decode())"
     target = {"job": "ft-api", "instance": "api:8080"}
 
     def one() -> tuple[dict[str, str], str]:

@@ -17,9 +17,10 @@ from confluent_kafka.admin import AdminClient
 
 from ft.children import FT
 from ft.schemas.events import RawBlock, RawPart, to_record
-from ft.streams.producer import Producer
-from ft.streams.schema_ids import Schemas
-from ft.streams.topics import Topics, topic_names
+from ft.streams.deployment.schema_ids import Schemas
+from ft.streams.kafka.producer import Producer
+from ft.streams.kafka.topic_admin import topic_names
+from ft.streams.kafka.topics import Topics
 from tests.acceptance.pipeline import STEP_S, Pipeline
 from tests.synthetic.chain import TRANSFER_SINGLE, Block, append
 from tests.synthetic.rawlog import written

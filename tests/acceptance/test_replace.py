@@ -14,12 +14,12 @@ from ft.children import FT
 from ft.demo.node import ReplayNode, replaying
 from ft.networks import load_networks
 from ft.schemas.events import RawPart
-from ft.streams.raw import NO_LEASE, RawLog
-from ft.streams.replace import Replace
+from ft.stopping import Stopping
+from ft.streams.ingest.raw_log import NO_LEASE, RawLog
+from ft.streams.ingest.replace import Replace
+from ft.streams.ingest.unfinalized import Tail
 from ft.streams.sources import Block
 from ft.streams.sources.evm.source import open_evm
-from ft.streams.stopping import Stopping
-from ft.streams.tail import Tail
 from tests.acceptance.chains import LiveChain
 from tests.acceptance.conftest import Chains
 from tests.acceptance.pipeline import START_S, STEP_S, Pipeline
@@ -27,7 +27,7 @@ from tests.acceptance.test_logs import scraped
 from tests.acceptance.test_trust import becomes_proven, integrity, quarantined, story
 from tests.devnet.contracts import Contract
 from tests.devnet.faulty_node import Faults, FaultyNode
-from tests.integration.ingest.conftest import Crash, Crashed, DyingRawLog
+from tests.integration.streams.ingest.conftest import Crash, Crashed, DyingRawLog
 from tests.rules import firing
 
 NETWORKS = ("unproven", "promised", "holes", "limits", "beside", "interrupted", "busy", "young")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ft.demo.node import ReplayNode, replaying
-from ft.streams.prepare import prepare
+from ft.streams.deployment.provision import prepare
 from tests.acceptance.chains import LiveChain
 from tests.acceptance.conftest import Chains
 from tests.acceptance.pipeline import with_start_block

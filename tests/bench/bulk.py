@@ -17,9 +17,9 @@ from ft import children
 from ft.children import Child
 from ft.config import Config
 from ft.schemas.codec import Codec
-from ft.streams.bulk import BulkJobs
-from ft.streams.schema_ids import Schemas
-from ft.streams.topics import Topics
+from ft.streams.deployment.schema_ids import Schemas
+from ft.streams.ingest.bulk import BulkJobs
+from ft.streams.kafka.topics import Topics
 from tests.bench.feed import NETWORK, make, write
 from tests.bench.watching import CLAIMED, READY_S, RUN_S, cpu, hops, is_applied, one, sound
 from tests.synthetic.chain import GENESIS_TIME, Chain

@@ -16,7 +16,7 @@ from psycopg import sql
 from ft import embedded
 from ft.config import ADDRESSES, Config
 from ft.sql.databases import drop_database
-from ft.streams.prepare import prepare
+from ft.streams.deployment.provision import prepare
 
 
 @contextmanager

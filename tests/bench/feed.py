@@ -7,7 +7,7 @@ from ft.config import Config
 from ft.schemas.codec import Codec
 from ft.schemas.events import to_record
 from ft.schemas.ids import partition_of
-from ft.streams.producer import Producer
+from ft.streams.kafka.producer import Producer
 from tests.synthetic.chain import Chain, append
 
 NETWORK: Final = "synthetic"

@@ -24,8 +24,8 @@ from ft.config import Config
 from ft.schemas.codec import Codec
 from ft.schemas.events import to_record
 from ft.schemas.ids import partition_of
-from ft.streams.schema_ids import Schemas
-from ft.streams.topics import Topics
+from ft.streams.deployment.schema_ids import Schemas
+from ft.streams.kafka.topics import Topics
 from tests.bench.deployment import deployed, servers
 from tests.bench.feed import NETWORK, TABLE, write
 from tests.bench.watching import CLAIMED, cpu_s, hops, one

@@ -19,12 +19,12 @@ from ft.agents.publish.publisher import Publisher
 from ft.config import Config
 from ft.schemas.codec import Codec, parsed
 from ft.sql.migrate import migrate
-from ft.streams.checkpoint import Claim
-from ft.streams.hop import Message
-from ft.streams.topics import create_topics
+from ft.streams.kafka.message import Message
+from ft.streams.kafka.topic_admin import create_topics
+from ft.streams.worker.fence import Claim
 from tests.bench.deployment import drop, separate
-from tests.integration.ledger.harness import TOPIC, LedgerHarness, Log, say_hashes_repeat
-from tests.integration.ledger.synthetic_feed import Feed
+from tests.integration.agents.ledger.harness import TOPIC, LedgerHarness, Log, say_hashes_repeat
+from tests.integration.agents.ledger.synthetic_feed import Feed
 from tests.synthetic.chain import Chain
 
 RECORDS_A_TAKE = 400

@@ -27,13 +27,13 @@ from ft.children import FT, Child
 from ft.config import Config
 from ft.errors import ServerError
 from ft.networks import load_networks
-from ft.streams.raw import NO_LEASE, RawLog
+from ft.streams.ingest.raw_log import NO_LEASE, RawLog
+from ft.streams.kafka.topics import Topics
 from ft.streams.sources import Block, Marks
 from ft.streams.sources.evm import blocks as proving
 from ft.streams.sources.evm.provider import Provider
 from ft.streams.sources.evm.rpc import Call, Reply, RpcClient
 from ft.streams.sources.limits import Breaker, TokenBucket
-from ft.streams.topics import Topics
 from tests.bench.deployment import deployed, drop
 from tests.bench.rpc_node import CHAIN_ID
 from tests.synthetic.chain import Chain

@@ -20,9 +20,9 @@ from ft.schemas.codec import Codec
 from ft.schemas.events import OwnershipChanged, to_record
 from ft.schemas.families import EVM_ZERO
 from ft.schemas.ids import asset_id, event_id
-from ft.streams.producer import Producer
-from ft.streams.schema_ids import Schemas
-from ft.streams.topics import Topics
+from ft.streams.deployment.schema_ids import Schemas
+from ft.streams.kafka.producer import Producer
+from ft.streams.kafka.topics import Topics
 from tests.bench.deployment import deployed
 from tests.bench.feed import NETWORK, TABLE
 from tests.bench.pace import paced

@@ -23,9 +23,9 @@ from ft import children
 from ft.config import Config
 from ft.schemas import domains
 from ft.schemas.codec import Codec
-from ft.streams.producer import Producer
-from ft.streams.schema_ids import Schemas
-from ft.streams.topics import Topics
+from ft.streams.deployment.schema_ids import Schemas
+from ft.streams.kafka.producer import Producer
+from ft.streams.kafka.topics import Topics
 from tests.bench.deployment import deployed, servers
 from tests.bench.feed import TABLE
 from tests.bench.subscriber import MODULES, records_of

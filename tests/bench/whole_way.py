@@ -12,8 +12,8 @@ import psycopg
 from ft import children
 from ft.children import Child
 from ft.config import Config
-from ft.streams.schema_ids import Schemas
-from ft.streams.topics import Topics
+from ft.streams.deployment.schema_ids import Schemas
+from ft.streams.kafka.topics import Topics
 from tests.bench.feed import NETWORK, make, write
 from tests.bench.pace import paced
 from tests.bench.watching import CLAIMED, READY_S, RUN_S, cpu, hops, is_applied, one, sound

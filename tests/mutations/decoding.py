@@ -4,7 +4,7 @@ from typing import Final
 
 from tests.mutations.mutation import Mutation
 
-_DECODE: Final = "tests/unit/decode"
+_DECODE: Final = "tests/unit/agents/decode"
 
 MUTATIONS: Final = (
     Mutation(
@@ -69,6 +69,6 @@ MUTATIONS: Final = (
         path="agents/normalize/contracts.py",
         old="if start <= since}",
         new="}",
-        tests=("tests/unit/agents/test_normalize_contracts.py",),
+        tests=("tests/unit/agents/normalize/test_contracts.py",),
     ),
 )

@@ -4,8 +4,8 @@ from typing import Final
 
 from tests.mutations.mutation import LEDGER_HOLDERS, Mutation
 
-GENERATIONS: Final = "tests/unit/streams/test_generations.py"
-LOST_LOG: Final = "tests/integration/ledger/test_lost_log.py"
+GENERATIONS: Final = "tests/unit/streams/deployment/test_generations.py"
+LOST_LOG: Final = "tests/integration/agents/ledger/test_lost_log.py"
 HEADS: Final = "tests/unit/streams/worker/test_heads.py"
 FORGOTTEN: Final = "tests/integration/ops/verify/test_forgotten.py"
 FORGETS: Final = "sql/migrations/0037_forgotten.sql"
@@ -13,21 +13,21 @@ FORGETS: Final = "sql/migrations/0037_forgotten.sql"
 MUTATIONS: Final = (
     Mutation(
         name="what-was-taken-back-holds",
-        path="streams/generations.py",
+        path="streams/deployment/generations.py",
         old="        return end is not None and seq > end\n",
         new="        return False\n",
         tests=(GENERATIONS,),
     ),
     Mutation(
         name="a-generation-holds-to-its-own-end",
-        path="streams/generations.py",
+        path="streams/deployment/generations.py",
         old="[*theirs.items(), *ours.items()] if",
         new="[*ours.items()] if",
         tests=(GENERATIONS,),
     ),
     Mutation(
         name="a-generation-that-nobody-knows-holds",
-        path="streams/generations.py",
+        path="streams/deployment/generations.py",
         old="        return 0 if ends is None else ends[partition]\n",
         new="        return None if ends is None else ends[partition]\n",
         tests=(GENERATIONS,),
@@ -100,7 +100,7 @@ MUTATIONS: Final = (
         path="agents/publish/publisher.py",
         old="    return _stretch_key(row), row[0] - place\n",
         new="    return _stretch_key(row), 0 * place\n",
-        tests=("tests/unit/agents/test_publish_stretches.py",),
+        tests=("tests/unit/agents/publish/test_stretches.py",),
     ),
     Mutation(
         name="what-was-taken-back-was-no-block",
@@ -120,9 +120,9 @@ MUTATIONS: Final = (
     ),
     Mutation(
         name="an-expected-block-that-is-final-by-now-keeps-no-row",
-        path="streams/follow.py",
+        path="streams/ingest/follower.py",
         old="if block.height > marks.finalized or block.height in expected}\n",
         new="if block.height > marks.finalized}\n",
-        tests=("tests/integration/ingest/test_follow.py",),
+        tests=("tests/integration/streams/ingest/test_follow.py",),
     ),
 )

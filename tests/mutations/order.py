@@ -7,7 +7,7 @@ from tests.mutations.mutation import LEDGER, LOOP, NORMALIZE, PUBLISHED_HEADS, P
 MUTATIONS: Final = (
     Mutation(
         name="acknowledge-before-commit",
-        path="streams/hop.py",
+        path="streams/worker/hop.py",
         old="                done, left = await handle(events, hop, claims)\n",
         new="                for event in events:\n                    await stream.ack(event)\n"
         "                done, left = await handle(events, hop, claims)\n",
@@ -15,7 +15,7 @@ MUTATIONS: Final = (
     ),
     Mutation(
         name="acknowledge-what-was-dropped",
-        path="streams/hop.py",
+        path="streams/worker/hop.py",
         old="    return claim is not None and event.message.offset < claim.next_offset",
         new="    return claim is not None",
         tests=(LOOP,),
@@ -72,14 +72,14 @@ MUTATIONS: Final = (
     ),
     Mutation(
         name="range-cursor-before-acknowledgement",
-        path="streams/backfill.py",
+        path="streams/ingest/backfill.py",
         old='            await self._raw.acknowledged()\n        with self._progress.waits.on("postgres"):',
         new='            pass\n        with self._progress.waits.on("postgres"):',
         tests=(RANGE,),
     ),
     Mutation(
         name="tail-without-acknowledgement",
-        path="streams/follow.py",
+        path="streams/ingest/follower.py",
         old="            await self._raw.acknowledged()\n            await self._watch.clear_up_to",
         new="            await self._watch.clear_up_to",
         tests=(RANGE,),

@@ -4,10 +4,10 @@ from typing import Final
 
 from tests.mutations.mutation import Mutation
 
-_KEEPING_UP: Final = ("tests/unit/sources/test_keeping_up.py",)
-_OUTSIDE: Final = ("tests/unit/sources/test_outside_receipts.py",)
-_PROVIDERS: Final = ("tests/integration/ingest/test_providers.py",)
-_ODD: Final = ("tests/integration/ingest/test_odd_nodes.py",)
+_KEEPING_UP: Final = ("tests/unit/streams/sources/test_keeping_up.py",)
+_OUTSIDE: Final = ("tests/unit/streams/sources/test_outside_receipts.py",)
+_PROVIDERS: Final = ("tests/integration/streams/ingest/test_providers.py",)
+_ODD: Final = ("tests/integration/streams/ingest/test_odd_nodes.py",)
 
 MUTATIONS: Final = (
     Mutation(
@@ -33,11 +33,11 @@ MUTATIONS: Final = (
         new="        for key in [key for key in answers if key[0] == provider and key[1] != digest]:\n"
         "            del answers[key]\n"
         "        answers.setdefault((provider, digest), _Answer(logs, now, now)).last = now\n",
-        tests=("tests/unit/sources/test_fewer_logs.py",),
+        tests=("tests/unit/streams/sources/test_fewer_logs.py",),
     ),
     Mutation(
         name="a-fuller-list-that-comes-later-is-left",
-        path="streams/follow.py",
+        path="streams/ingest/follower.py",
         old="is_fuller = now == before and block.logs > row.logs >= 0\n",
         new="is_fuller = False\n",
         tests=_ODD,
@@ -68,7 +68,7 @@ MUTATIONS: Final = (
         path="agents/decode/model.py",
         old="    return [_named(log, block_hash) for log in parse(",
         new="    return [_named(log, log.transaction_hash or block_hash) for log in parse(",
-        tests=("tests/unit/decode/test_positions.py",),
+        tests=("tests/unit/agents/decode/test_positions.py",),
     ),
     Mutation(
         name="the-last-of-two-headers-is-read",
@@ -79,28 +79,28 @@ MUTATIONS: Final = (
     ),
     Mutation(
         name="a-follower-tells-a-block-of-long-ago",
-        path="streams/follow.py",
+        path="streams/ingest/follower.py",
         old="        self._progress.next_height = landed[-1].height + 1\n",
         new="",
-        tests=("tests/integration/ingest/test_follow.py",),
+        tests=("tests/integration/streams/ingest/test_follow.py",),
     ),
     Mutation(
         name="what-limits-is-asked-of-the-whole-run",
-        path="streams/limiting.py",
+        path="streams/ingest/limiting.py",
         old="spent = {what: s - before.get(what, 0.0) for",
         new="spent = {what: s for",
-        tests=("tests/unit/streams/test_limiting.py",),
+        tests=("tests/unit/streams/ingest/test_limiting.py",),
     ),
     Mutation(
         name="a-block-that-does-not-fit-asks-the-first-provider-alone",
-        path="streams/follow.py",
+        path="streams/ingest/follower.py",
         old="                plan = await self._plan(everyone=True)\n",
         new="                plan = await self._plan()\n",
         tests=_PROVIDERS,
     ),
     Mutation(
         name="what-becomes-final-is-asked-of-the-first-provider-alone",
-        path="streams/follow.py",
+        path="streams/ingest/follower.py",
         old="self._ask_hashes(ends, everyone=True)",
         new="self._ask_hashes(ends)",
         tests=_PROVIDERS,
@@ -110,13 +110,13 @@ MUTATIONS: Final = (
         path="streams/sources/evm/source.py",
         old="            if disputed := [*denied, *parted]:\n",
         new="            if disputed := [*denied, *parted[:0]]:\n",
-        tests=("tests/unit/sources/test_faulty_providers.py",),
+        tests=("tests/unit/streams/sources/test_faulty_providers.py",),
     ),
     Mutation(
         name="one-that-stands-still-is-asked-first",
         path="streams/sources/evm/provider.py",
         old="provider.trust.wait_s() > 0, provider.left_out, behind, slow\n",
         new="provider.trust.wait_s() > 0, False, behind, slow\n",
-        tests=("tests/unit/sources/test_faulty_providers.py",),
+        tests=("tests/unit/streams/sources/test_faulty_providers.py",),
     ),
 )

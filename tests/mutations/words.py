@@ -60,16 +60,16 @@ MUTATIONS: Final = (
     ),
     Mutation(
         name="ctrl-c-of-a-worker-is-a-success",
-        path="streams/process.py",
+        path="streams/worker/process.py",
         old="    return INTERRUPTED if app.told_by == signal.SIGINT else 0\n",
         new="    return 0\n",
-        tests=("tests/unit/streams/test_process.py",),
+        tests=("tests/unit/streams/worker/test_process.py",),
     ),
     Mutation(
         name="the-chains-part-where-they-were-looked-at-last",
-        path="streams/parting.py",
+        path="streams/ingest/parting.py",
         old="        parted = min(denied, default=parted)\n",
         new="        parted = low\n",
-        tests=("tests/unit/sources/test_parting.py",),
+        tests=("tests/unit/streams/ingest/test_parting.py",),
     ),
 )

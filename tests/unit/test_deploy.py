@@ -18,7 +18,7 @@ from ft.config import SERVERS, Config
 from ft.embedded import kafka, registry
 from ft.networks import load_networks
 from ft.providers import variable
-from ft.streams import metrics
+from ft.telemetry import metrics
 from tests.unit.pages import CHECKOUT
 from tests.unit.test_docs import known_options
 
@@ -165,9 +165,10 @@ class OnlyLocked:
         if not owners.get(name.split(".")[0], locked) & locked:
             raise ModuleNotFoundError(f"{name} is not in requirements-run.lock", name=name)
 sys.meta_path.insert(0, OnlyLocked())
-import ft.agents.pipeline, ft.api.server, ft.streams.ingest, ft.streams.prepare, ft.streams.sources.evm.source
+import ft.agents.pipeline, ft.api.server, ft.streams.ingest.jobs, ft.streams.deployment.provision
+import ft.streams.sources.evm.source
 import ft.ops.verify.run, ft.cli.status, ft.cli.status_pipeline
-from ft.streams.registry import Registry
+from ft.streams.kafka.registry import Registry
 Registry("http://127.0.0.1:9").close()
 """
 

@@ -9,7 +9,7 @@ from click import Command, Context, Group
 from click.testing import CliRunner
 from prometheus_client import Gauge
 
-from ft import kafka_security, registry_security
+from ft.access import kafka_security, registry_security
 from ft.agents.decode import erc2309
 from ft.agents.decode.transactions import ROOT, TYPE
 from ft.api.observe import ApiMetrics
@@ -17,10 +17,10 @@ from ft.cli import commands
 from ft.config import ADDRESSES, Config
 from ft.contracts import LAYOUTS
 from ft.networks import Mark, Network, load_networks
-from ft.streams import metrics
-from ft.streams.limiting import LIMITS
-from ft.streams.topics import RECORD_BYTES_MAX, Topics
+from ft.streams.ingest.limiting import LIMITS
+from ft.streams.kafka.topics import RECORD_BYTES_MAX, Topics
 from ft.streams.worker.chain_reader.sender import SLICE_BYTES_MAX
+from ft.telemetry import metrics
 from tests.unit.pages import CHECKOUT, PAGES, blocks, names, page, prose, rows, section
 
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -129,8 +129,8 @@ def test_every_setting_is_described_as_the_code_describes_it() -> None:
 @pytest.mark.parametrize(
     ("module", "heading", "known"),
     [
-        ("kafka_security.py", "## Kafka", kafka_security.VARIABLES),
-        ("registry_security.py", "## Schema registry", registry_security.VARIABLES),
+        ("access/kafka_security.py", "## Kafka", kafka_security.VARIABLES),
+        ("access/registry_security.py", "## Schema registry", registry_security.VARIABLES),
     ],
 )
 def test_every_setting_of_a_login_is_described_as_the_code_describes_it(

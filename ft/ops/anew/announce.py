@@ -14,8 +14,9 @@ from ft.errors import ConfigError
 from ft.ops.anew.projections import count_projections
 from ft.ops.anew.state import SQL, Connection
 from ft.sql.queries import LIVE, load
-from ft.streams.fresh_topics import once_led
-from ft.streams.topics import Topics, delete_records, ends_of
+from ft.streams.kafka.fresh_topics import once_led
+from ft.streams.kafka.topic_admin import delete_records, ends_of
+from ft.streams.kafka.topics import Topics
 
 Ends = Mapping[tuple[str, int], int]
 """(topic, partition) -> the offset that its next record will have."""

@@ -21,7 +21,7 @@ from ft.schemas.ids import NO_ACCOUNTS
 from ft.schemas.standards import SINGLE
 from ft.sql.migrate import require_stopped, stored_partitions
 from ft.sql.queries import LIVE, load
-from ft.streams.checkpoint import session, translated
+from ft.sql.session import session, translated
 
 _LOOK_AGAIN_S: Final = 1.0
 _SAID: Final[dict[Step, str]] = {"journal": "holders, written into the journal", "holdings": "holdings, counted anew"}

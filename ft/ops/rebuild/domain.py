@@ -28,17 +28,21 @@ from ft.ops.rebuild.takeover import Kept
 from ft.schemas import domains
 from ft.schemas.changes import Change
 from ft.schemas.events import OwnershipChanged, from_record
+from ft.sql import session
 from ft.sql.queries import LIVE
-from ft.streams import checkpoint
-from ft.streams.belonging import begins
-from ft.streams.checkpoint import Claim, Move, process_name
-from ft.streams.deployment import require_one
-from ft.streams.hop import Message, process
-from ft.streams.prepare import partitions_of
-from ft.streams.schema_ids import Schemas
-from ft.streams.topics import Topics, topic_identities
-from ft.streams.whole import WholeTopic
+from ft.sql.session import connect_writer, process_name, translated
+from ft.streams.deployment.comparing import require_one
+from ft.streams.deployment.identity_check import begins
+from ft.streams.deployment.provision import partitions_of
+from ft.streams.deployment.schema_ids import Schemas
+from ft.streams.kafka.bounded_reader import WholeTopic
+from ft.streams.kafka.message import Message
+from ft.streams.kafka.topic_admin import topic_identities
+from ft.streams.kafka.topics import Topics
+from ft.streams.worker import fence
 from ft.streams.worker.announcing import Unsent
+from ft.streams.worker.fence import Claim, Move
+from ft.streams.worker.hop import process
 from ft.streams.worker.subscriber import LostRecords, Subscriber, Subscription
 
 BATCH_RECORDS: Final = 2000
@@ -141,7 +145,7 @@ class _Rebuild:
         except psycopg.errors.LockNotAvailable:
             return None
         except psycopg.Error as exc:
-            raise checkpoint.translated(exc) from exc
+            raise translated(exc) from exc
         return time.monotonic() - began if complete else None
 
 
@@ -195,10 +199,10 @@ class _Reader:
                 )
         identity = topic_identities(self._config, [topic])[topic]
         self._log = (identity.cluster_id, identity.topic_id)
-        conn = await checkpoint.connect_writer(self._config, application="ft rebuild claims")
+        conn = await connect_writer(self._config, application="ft rebuild claims")
         try:
             for partition in self.whole.partitions:
-                claim = self._claims[partition] = await checkpoint.claim(
+                claim = self._claims[partition] = await fence.claim(
                     conn,
                     consumer=self.hop.consumer,
                     topic=topic,
@@ -209,7 +213,7 @@ class _Reader:
                 )
                 await _begin_at(conn, claim, self._firsts[partition])
         except psycopg.Error as exc:
-            raise checkpoint.translated(exc) from exc
+            raise translated(exc) from exc
         finally:
             await conn.close()
 
@@ -257,14 +261,14 @@ class _Reader:
     def live_ends(self, conn: Connection) -> dict[int, int]:
         """How far the live consumer has read of this very log; its fence rows stay locked in a transaction."""
         return {
-            fence.partition: fence.next_offset
-            for fence in takeover.fences(conn, self.hop.consumer, LIVE, self.whole.topic)
-            if fence.partition in self._claims and (fence.cluster_id, fence.topic_id) == self._log
+            row.partition: row.next_offset
+            for row in takeover.fences(conn, self.hop.consumer, LIVE, self.whole.topic)
+            if row.partition in self._claims and (row.cluster_id, row.topic_id) == self._log
         }
 
 
-async def _begin_at(conn: checkpoint.Connection, claim: Claim, first: int) -> None:
+async def _begin_at(conn: session.Connection, claim: Claim, first: int) -> None:
     """The claim's next offset is that of the topic's first record."""
-    await checkpoint.move_fence(conn, [Move(claim=claim, next_offset=first, next_seq=claim.next_seq)])
+    await fence.move_fence(conn, [Move(claim=claim, next_offset=first, next_seq=claim.next_seq)])
     await conn.commit()
     claim.next_offset = first

@@ -24,12 +24,13 @@ from ft.ops.rebuild.progress import Progress, Report
 from ft.ops.rebuild.shadow import Connection, Shadow
 from ft.ops.verify.run import Outcome
 from ft.sql.queries import LIVE
-from ft.streams.beginnings import beginning
-from ft.streams.checkpoint import translated
-from ft.streams.deployment import require_one
-from ft.streams.facts import known_networks
-from ft.streams.prepare import partitions_of
-from ft.streams.topics import Topics, create_topics, delete_group, delete_topics, topic_names
+from ft.sql.session import translated
+from ft.streams.deployment.comparing import require_one
+from ft.streams.deployment.preflight import known_networks
+from ft.streams.deployment.provision import partitions_of
+from ft.streams.kafka.raw_beginnings import beginning
+from ft.streams.kafka.topic_admin import create_topics, delete_group, delete_topics, topic_names
+from ft.streams.kafka.topics import Topics
 
 log = structlog.get_logger(__name__)
 

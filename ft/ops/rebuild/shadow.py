@@ -11,8 +11,8 @@ from ft.config import Config
 from ft.errors import FtError
 from ft.sql import shadow
 from ft.sql.queries import LIVE, load, use
-from ft.streams.checkpoint import session, translated
-from ft.streams.facts import require_migrated
+from ft.sql.session import session, translated
+from ft.streams.deployment.preflight import require_migrated
 
 log = structlog.get_logger(__name__)
 

@@ -15,10 +15,11 @@ from ft.ops.recovery.positions import PROJECT, Position
 from ft.ops.recovery.session import Begun, Connection, begin_generation, networks, note_stored
 from ft.ops.verify.subscriber import FINALITY
 from ft.sql.queries import LIVE, load
-from ft.streams.deployment import told_generations
-from ft.streams.generations import Generations
-from ft.streams.topics import Topics, cluster_id, create_topics, delete_records, partition_counts, topic_identities
-from ft.streams.whole import WholeTopic
+from ft.streams.deployment.comparing import told_generations
+from ft.streams.deployment.generations import Generations
+from ft.streams.kafka.bounded_reader import WholeTopic
+from ft.streams.kafka.topic_admin import cluster_id, create_topics, delete_records, partition_counts, topic_identities
+from ft.streams.kafka.topics import Topics
 
 
 def store(config: Config, conn: Connection, state: Begun, partitions: int, report: Report) -> None:

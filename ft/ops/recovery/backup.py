@@ -22,11 +22,12 @@ from ft.ops.recovery.manifest import DATABASE, SCHEMAS_FILE, VERSION, Manifest
 from ft.ops.recovery.session import Connection, connected, journal_ends, networks, require_only_one
 from ft.sql.migrate import stored_partitions
 from ft.sql.queries import LIVE, load, schemas
-from ft.streams.checkpoint import translated
-from ft.streams.deployment import require_one
-from ft.streams.facts import require_migrated
-from ft.streams.schema_files import exported
-from ft.streams.topics import Topics, ends_of, partition_counts
+from ft.sql.session import translated
+from ft.streams.deployment.comparing import require_one
+from ft.streams.deployment.preflight import require_migrated
+from ft.streams.deployment.schema_files import exported
+from ft.streams.kafka.topic_admin import ends_of, partition_counts
+from ft.streams.kafka.topics import Topics
 
 _DUMPED: Final = "pg_dump: dumping contents of table"
 

@@ -22,9 +22,11 @@ from ft.ops.recovery.session import (
 )
 from ft.sql.migrate import stored_partitions
 from ft.sql.queries import LIVE, load
-from ft.streams.deployment import say_it, told_generations
-from ft.streams.schema_ids import Schemas
-from ft.streams.topics import Topics, ends_of, partition_counts, topic_identities
+from ft.streams.deployment.comparing import told_generations
+from ft.streams.deployment.naming import say_it
+from ft.streams.deployment.schema_ids import Schemas
+from ft.streams.kafka.topic_admin import ends_of, partition_counts, topic_identities
+from ft.streams.kafka.topics import Topics
 
 _LOG: Final = ("normalize", "ledger")
 """Consumers whose topics are the log."""

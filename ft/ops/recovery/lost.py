@@ -24,10 +24,11 @@ from ft.ops.recovery.offsets import fill
 from ft.ops.recovery.session import Begun, Connection, begin_generation, networks, note_stored
 from ft.schemas.events import to_record
 from ft.sql.queries import LIVE, load
-from ft.streams.generations import ONLY_ONE
-from ft.streams.producer import Producer
-from ft.streams.schema_ids import Schemas
-from ft.streams.topics import Topics, cluster_id, create_topics
+from ft.streams.deployment.generations import ONLY_ONE
+from ft.streams.deployment.schema_ids import Schemas
+from ft.streams.kafka.producer import Producer
+from ft.streams.kafka.topic_admin import cluster_id, create_topics
+from ft.streams.kafka.topics import Topics
 from ft.streams.worker.chain_reader.canonical import REPLACE, Block, Marks
 from ft.streams.worker.chain_reader.envelope import Envelope
 

@@ -12,9 +12,9 @@ from typing import Final
 from ft.config import Config
 from ft.errors import BrokerError
 from ft.ops.rebuild.progress import Progress, Report
-from ft.streams.fresh_topics import once_led
-from ft.streams.producer import Producer
-from ft.streams.topics import delete_records, end_of
+from ft.streams.kafka.fresh_topics import once_led
+from ft.streams.kafka.producer import Producer
+from ft.streams.kafka.topic_admin import delete_records, end_of
 
 _AT_ONCE: Final = 500_000
 _TELL_EVERY: Final = 10_000

@@ -15,8 +15,8 @@ from ft.ops.recovery import announced, reread
 from ft.ops.recovery.positions import positions
 from ft.ops.recovery.session import Begun, Connection, begin_generation, note_stored
 from ft.sql.queries import LIVE, load
-from ft.streams.generations import Generations
-from ft.streams.topics import cluster_id
+from ft.streams.deployment.generations import Generations
+from ft.streams.kafka.topic_admin import cluster_id
 
 
 def store(config: Config, conn: Connection, state: Begun, told: Generations, partitions: int, report: Report) -> None:

@@ -7,9 +7,9 @@ from ft.config import Config
 from ft.errors import OffsetMismatch
 from ft.ops.recovery import reread
 from ft.ops.recovery.session import Kind
-from ft.streams.beginnings import reading_again
-from ft.streams.topics import partition_counts, topic_identities
-from ft.streams.whole import WholeTopic
+from ft.streams.kafka.bounded_reader import WholeTopic
+from ft.streams.kafka.raw_beginnings import reading_again
+from ft.streams.kafka.topic_admin import partition_counts, topic_identities
 from ft.streams.worker.ledger_heads import heads_of
 
 PROJECT: Final = "project"

@@ -15,8 +15,9 @@ from ft.config import Config
 from ft.errors import ConfigError
 from ft.ops.recovery.session import Connection, networks
 from ft.sql.queries import LIVE, load
-from ft.streams.beginnings import cut_short
-from ft.streams.topics import Topics, ends_of, topic_names
+from ft.streams.kafka.raw_beginnings import cut_short
+from ft.streams.kafka.topic_admin import ends_of, topic_names
+from ft.streams.kafka.topics import Topics
 
 
 def is_possible(config: Config, known_networks: Iterable[str], read: Iterable[str]) -> bool:

@@ -28,10 +28,12 @@ from ft.ops.recovery.session import (
 )
 from ft.sql.migrate import migrate, stored_partitions
 from ft.sql.queries import LIVE, load
-from ft.streams.deployment import named, say_it, told_generations, told_whole
-from ft.streams.generations import ONLY_ONE, Generations
-from ft.streams.schema_ids import Schemas
-from ft.streams.topics import Topics, cluster_id, create_topics, delete_topics, topic_names
+from ft.streams.deployment.comparing import named, told_generations, told_whole
+from ft.streams.deployment.generations import ONLY_ONE, Generations
+from ft.streams.deployment.naming import say_it
+from ft.streams.deployment.schema_ids import Schemas
+from ft.streams.kafka.topic_admin import cluster_id, create_topics, delete_topics, topic_names
+from ft.streams.kafka.topics import Topics
 
 Keep: TypeAlias = Literal["nothing", "raw", "topics"]
 COMMAND: Final = "ft reset --keep raw"

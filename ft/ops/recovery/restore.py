@@ -40,7 +40,7 @@ from ft.ops.recovery.session import (
 )
 from ft.sql.migrate import ensure_roles, migrate, stored_partitions
 from ft.sql.queries import LIVE, load
-from ft.streams.deployment import named, told_generations
+from ft.streams.deployment.comparing import named, told_generations
 
 _RESTORING: Final = "ft_restoring"
 _RESTORED: Final = "pg_restore: processing data for table"

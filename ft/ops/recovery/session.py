@@ -14,10 +14,10 @@ from ft.config import Config
 from ft.errors import ConfigError
 from ft.sql.migrate import ensure_roles, require_stopped
 from ft.sql.queries import LIVE, load, schemas
-from ft.streams.checkpoint import session, translated
-from ft.streams.deployment import named, told_generations
-from ft.streams.generations import Generations
-from ft.streams.identity import Deployment, OtherDeployment
+from ft.sql.session import session, translated
+from ft.streams.deployment.comparing import named, told_generations
+from ft.streams.deployment.generations import Generations
+from ft.streams.deployment.identity import Deployment, OtherDeployment
 
 Connection: TypeAlias = psycopg.Connection[Any]
 Kind: TypeAlias = Literal["lost", "announce", "older", "reread", "reset"]
@@ -193,7 +193,7 @@ def journal_ends(conn: Connection, partitions: int) -> Sequence[int]:
 
 def networks(conn: Connection) -> list[str]:
     """Those that the database knows, in order."""
-    return [row[0] for row in conn.execute(load("checkpoint")["networks"])]
+    return [row[0] for row in conn.execute(load("fence")["networks"])]
 
 
 def require_topics_of(config: Config, deployment: str, told: Deployment | None) -> None:

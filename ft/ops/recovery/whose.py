@@ -11,11 +11,11 @@ from ft.config import Config
 from ft.errors import ConfigError
 from ft.ops.recovery.session import WITHOUT_DATABASE, Connection
 from ft.sql.queries import LIVE, load
-from ft.streams.beginnings import cut_short, in_words
-from ft.streams.deployment import look
-from ft.streams.groups import readers
-from ft.streams.identity import Deployment, Found, OtherDeployment, judge
-from ft.streams.topics import Topics
+from ft.streams.deployment.comparing import look
+from ft.streams.deployment.identity import Deployment, Found, OtherDeployment, judge
+from ft.streams.kafka.groups import readers
+from ft.streams.kafka.raw_beginnings import cut_short, in_words
+from ft.streams.kafka.topics import Topics
 
 
 def require_own(config: Config, *, any_topics: bool) -> None:

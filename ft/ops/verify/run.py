@@ -21,9 +21,9 @@ from ft.schemas import domains, ids
 from ft.schemas.domains import declared
 from ft.schemas.standards import SINGLE
 from ft.sql.queries import load
-from ft.streams.deployment import require_one
-from ft.streams.schema_ids import Schemas
-from ft.streams.topics import Topics
+from ft.streams.deployment.comparing import require_one
+from ft.streams.deployment.schema_ids import Schemas
+from ft.streams.kafka.topics import Topics
 
 DIFFERENCES_MAX: Final = 20
 """Differences of one check that are listed; all are counted."""

@@ -15,11 +15,11 @@ from ft.errors import MalformedRecord
 from ft.schemas import ids
 from ft.schemas.ids import NO_ACCOUNTS
 from ft.schemas.standards import HOLDING
-from ft.streams.belonging import begins
-from ft.streams.generations import Generations
-from ft.streams.schema_ids import Schemas
-from ft.streams.topics import Topics
-from ft.streams.whole import WholeTopic
+from ft.streams.deployment.generations import Generations
+from ft.streams.deployment.identity_check import begins
+from ft.streams.deployment.schema_ids import Schemas
+from ft.streams.kafka.bounded_reader import WholeTopic
+from ft.streams.kafka.topics import Topics
 
 FINALITY: Final = "finality"
 """The topic whose records go after a day: each says more than those before, so that none that is missing is a loss."""

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from ft.config import Config
-from ft.streams.checkpoint import Claim
-from ft.streams.tables import Table
 from ft.streams.worker.chain_reader.canonical import Block
 from ft.streams.worker.chain_reader.unit_of_work import UnitOfWork
+from ft.streams.worker.fence import Claim
+from ft.streams.worker.tables import Table
 
 REFILL_MAX = 10_000
 """Newest canonical rows that a table is filled with again; older ones are asked from Postgres."""

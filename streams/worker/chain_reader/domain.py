@@ -12,7 +12,7 @@ from ft.schemas.codec import Codec
 from ft.schemas.domains import state_schema
 from ft.schemas.events import SCHEMA_VERSION, RawBlock
 from ft.schemas.ids import partition_of
-from ft.streams.topics import Topics
+from ft.streams.kafka.topics import Topics
 from ft.streams.worker.chain_reader.envelope import Envelope, largest
 from ft.streams.worker.chain_reader.reader import Decoded, Hole, Reading
 

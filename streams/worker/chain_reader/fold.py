@@ -13,8 +13,7 @@ from ft.schemas.codec import Codec
 from ft.schemas.events import SCHEMA_VERSION, RawBlock, from_record
 from ft.schemas.proofs import joined
 from ft.schemas.times import clamped
-from ft.streams.hop import Message
-from ft.streams.room import REVERT_EVENTS
+from ft.streams.kafka.message import Message
 from ft.streams.worker.chain_reader.canonical import (
     REPLACE,
     Appended,
@@ -31,6 +30,7 @@ from ft.streams.worker.chain_reader.canonical import (
 from ft.streams.worker.chain_reader.reader import Decoded, Reading, S
 from ft.streams.worker.chain_reader.sender import Sender
 from ft.streams.worker.chain_reader.unit_of_work import UnitOfWork
+from ft.streams.worker.room import REVERT_EVENTS
 
 log = structlog.get_logger(__name__)
 

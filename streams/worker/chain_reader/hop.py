@@ -23,12 +23,8 @@ from ft.config import Config
 from ft.errors import BrokerError, DatabaseUnavailable
 from ft.schemas.codec import Codec
 from ft.schemas.events import RawBlock
-from ft.streams.checkpoint import Claim, Connection, Move, Writer
-from ft.streams.claims import Claims
-from ft.streams.hop import Batch, Message
-from ft.streams.metrics import EVENTS_PROCESSED, REORG_DEPTH, REORGS_DETECTED
-from ft.streams.room import Room
-from ft.streams.timers import ended
+from ft.sql.session import Connection
+from ft.streams.kafka.message import Message
 from ft.streams.worker.chain_reader import unit_of_work as store
 from ft.streams.worker.chain_reader.canonical import Chain, wanted
 from ft.streams.worker.chain_reader.dedup import REFILL_MAX, Dedup
@@ -36,6 +32,12 @@ from ft.streams.worker.chain_reader.fold import Fold, Unreadable
 from ft.streams.worker.chain_reader.reader import Reading, S
 from ft.streams.worker.chain_reader.sender import Sender
 from ft.streams.worker.chain_reader.unit_of_work import UnitOfWork
+from ft.streams.worker.claims import Claims
+from ft.streams.worker.fence import Claim, Move, Writer
+from ft.streams.worker.hop import Batch
+from ft.streams.worker.room import Room
+from ft.streams.worker.timers import ended
+from ft.telemetry.metrics import EVENTS_PROCESSED, REORG_DEPTH, REORGS_DETECTED
 from ft.telemetry.outage import DATABASE
 
 log = structlog.get_logger(__name__)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from ft.schemas.events import RawBlock
-from ft.streams.checkpoint import Connection
+from ft.sql.session import Connection
 from ft.streams.worker.chain_reader.envelope import Envelope
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ import structlog
 
 from ft.schemas.codec import Codec
 from ft.schemas.events import DeadLetter, to_record
-from ft.streams.hop import Message
-from ft.streams.producer import Headers, Producer
-from ft.streams.tracing import HEADER
+from ft.streams.kafka.message import Message
+from ft.streams.kafka.producer import Headers, Producer
 from ft.streams.worker.chain_reader.canonical import Block, Marks
 from ft.streams.worker.chain_reader.envelope import Envelope
 from ft.streams.worker.chain_reader.reader import Reading, S
 from ft.streams.worker.chain_reader.unit_of_work import UnitOfWork
+from ft.telemetry.tracing import HEADER
 
 log = structlog.get_logger(__name__)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ft.sql.queries import load_of
-from ft.streams.checkpoint import Connection
+from ft.sql.session import Connection
 from ft.streams.worker.chain_reader.canonical import Block, Chain
 from ft.streams.worker.chain_reader.coverage import Coverage, Stretch
 from ft.streams.worker.chain_reader.reader import Reading

@@ -10,8 +10,8 @@ import psycopg
 
 from ft import children
 from ft.schemas.events import OwnershipChanged, from_record
-from ft.streams.deployment import told_generations
-from ft.streams.generations import ONLY_ONE, Generations
+from ft.streams.deployment.comparing import told_generations
+from ft.streams.deployment.generations import ONLY_ONE, Generations
 from tests.acceptance.faults.world import NETWORK, PARTITIONS, World
 from tests.synthetic.chain import Chain
 from tests.synthetic.model import ZERO, Holding

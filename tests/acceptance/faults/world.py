@@ -10,10 +10,10 @@ from ft.config import Config
 from ft.networks import load_networks
 from ft.schemas.codec import Codec
 from ft.schemas.events import RawBlock, to_record
-from ft.streams.prepare import prepare
-from ft.streams.producer import Producer
-from ft.streams.schema_ids import Schemas
-from ft.streams.topics import Topics
+from ft.streams.deployment.provision import prepare
+from ft.streams.deployment.schema_ids import Schemas
+from ft.streams.kafka.producer import Producer
+from ft.streams.kafka.topics import Topics
 from tests.synthetic.script import CHAIN_ID, FINAL_DEPTH, SAFE_DEPTH
 from tests.topic_ends import end_of, read_all, reader
 

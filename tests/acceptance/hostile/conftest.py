@@ -10,9 +10,9 @@ import pytest
 
 from ft.schemas.codec import Codec
 from ft.schemas.events import RawBlock, to_record
-from ft.streams.producer import Headers, Producer
-from ft.streams.schema_ids import Schemas
-from ft.streams.topics import Topics
+from ft.streams.deployment.schema_ids import Schemas
+from ft.streams.kafka.producer import Headers, Producer
+from ft.streams.kafka.topics import Topics
 from tests.acceptance.conftest import pipeline_of
 from tests.acceptance.hostile import normalized_storm, ownership_storm, raw_storm
 from tests.acceptance.hostile.garbage import frames

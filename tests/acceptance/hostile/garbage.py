@@ -10,7 +10,7 @@ from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 
 from ft.config import Config
 from ft.schemas.codec import Codec, schema_text
-from ft.streams.registry import Registry
+from ft.streams.kafka.registry import Registry
 
 JSON_SCHEMA: Final = '{"$schema": "http://json-schema.org/draft-07/schema#", "type": "object"}'
 PROTOBUF: Final = 'syntax = "proto3";\nmessage RawBlock {\n  string op = 1;\n}\n'

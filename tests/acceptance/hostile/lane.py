@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ft.agents.decode.topics import TRANSFER, TRANSFER_SINGLE
 from ft.schemas.events import RawBlock, RawPart
-from tests.unit.decode.building import ALICE, SENDER, ZERO, Json, log
+from tests.unit.agents.decode.building import ALICE, SENDER, ZERO, Json, log
 
 NETWORK: Final = "hostile"
 GENESIS_TIME: Final = 1_704_067_200

@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 
 from ft.children import WORKER, start
 from ft.config import Config
-from ft.streams.topics import delete_topics, topic_names
+from ft.streams.kafka.topic_admin import delete_topics, topic_names
 from tests.acceptance.faults.supervisor import supervised
 from tests.acceptance.faults.world import NETWORK, World
 from tests.deployments import name_of, with_fresh_database

@@ -10,7 +10,7 @@ from ft.schemas.codec import Codec
 from ft.schemas.events import NormalizedBatch, to_record
 from tests.acceptance.hostile.garbage import frames, with_wider_numbers
 from tests.acceptance.hostile.lane import GENESIS_TIME, NETWORK, digest
-from tests.unit.decode.building import ALICE, SENDER, ZERO
+from tests.unit.agents.decode.building import ALICE, SENDER, ZERO
 
 ELSEWHERE: Final = "elsewhere"
 """A network of which nobody else writes: its positions are free."""

@@ -10,7 +10,7 @@ from ft.schemas.events import OwnershipChanged, to_record
 from tests.acceptance.hostile.garbage import frames, with_wider_numbers
 from tests.acceptance.hostile.lane import GENESIS_TIME, digest
 from tests.acceptance.hostile.normalized_storm import CONTRACT, ELSEWHERE, LONG, Hostile
-from tests.unit.decode.building import ALICE, ZERO
+from tests.unit.agents.decode.building import ALICE, ZERO
 
 MALFORMED: Final = "malformed_record"
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from ft.agents.decode.topics import CONSECUTIVE_TRANSFER, TRANSFER, TRANSFER_BATCH
 from ft.schemas.events import RawBlock
 from tests.acceptance.hostile.lane import Lane, digest, mint, of, part, receipts, single
-from tests.unit.decode.building import ALICE, BOB, SENDER, ZERO, Json, log
+from tests.unit.agents.decode.building import ALICE, BOB, SENDER, ZERO, Json, log
 
 MAX: Final = 2**256 - 1
 COINS: Final = "0x" + "c0" * 20

@@ -12,13 +12,13 @@ from ft.agents.decode.erc1155 import BLOCK_ENTRIES_MAX
 from ft.agents.decode.topics import CONSECUTIVE_TRANSFER, TRANSFER_BATCH
 from ft.schemas.events import DeadLetter, RawBlock, from_record, to_record
 from ft.schemas.ids import partition_of
-from ft.streams.topics import RECORD_BYTES_MAX
+from ft.streams.kafka.topics import RECORD_BYTES_MAX
 from ft.streams.worker.chain_reader.sender import LETTER_BYTES_MAX, SLICE_BYTES_MAX
 from tests.acceptance.conftest import pipeline_of
 from tests.acceptance.hostile.conftest import Storm
 from tests.acceptance.hostile.lane import GOOD, NETWORK, mint, of, part, receipts
 from tests.topic_ends import read_all
-from tests.unit.decode.building import ALICE, SENDER, ZERO, Json, log
+from tests.unit.agents.decode.building import ALICE, SENDER, ZERO, Json, log
 
 pytestmark = pytest.mark.timeout(500)
 SEED: Final = 20260107

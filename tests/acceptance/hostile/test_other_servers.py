@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from ft.streams.identity import OtherDeployment
-from ft.streams.prepare import prepare
-from ft.streams.topics import delete_topics
+from ft.streams.deployment.identity import OtherDeployment
+from ft.streams.deployment.provision import prepare
+from ft.streams.kafka.topic_admin import delete_topics
 from tests.acceptance.faults.accounting import require_exactly_once
 from tests.acceptance.faults.supervisor import supervised
 from tests.acceptance.faults.world import PARTITIONS, World

@@ -14,7 +14,7 @@ from tests.acceptance.hostile.lane import GOOD, NETWORK
 from tests.acceptance.hostile.normalized_storm import CONTRACT, ELSEWHERE
 from tests.acceptance.hostile.raw_storm import COINS, LATE, MAX, SHARED
 from tests.topic_ends import read_all
-from tests.unit.decode.building import ALICE
+from tests.unit.agents.decode.building import ALICE
 
 pytestmark = pytest.mark.timeout(400)
 LETTERS: Final = """

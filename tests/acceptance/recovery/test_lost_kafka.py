@@ -6,7 +6,7 @@ import pytest
 
 from ft.ops.recovery import continued, lost, offsets
 from ft.ops.recovery.session import alone
-from ft.streams.topics import delete_topics
+from ft.streams.kafka.topic_admin import delete_topics
 from tests.acceptance.faults.accounting import require_exactly_once
 from tests.acceptance.faults.recovery import Monitor
 from tests.acceptance.faults.soak import NODE, Soak

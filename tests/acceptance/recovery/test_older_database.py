@@ -8,7 +8,7 @@ import pytest
 
 from ft.agents.publish.announcements import TOPICS
 from ft.ops.recovery import restore
-from ft.streams.topics import delete_records, delete_topics
+from ft.streams.kafka.topic_admin import delete_records, delete_topics
 from tests.acceptance.faults.accounting import require_exactly_once, subscribe
 from tests.acceptance.faults.recovery import Monitor
 from tests.acceptance.faults.soak import NODE, Soak

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from ft.agents.publish.announcements import TOPICS
-from ft.streams.deployment import stored_id
-from ft.streams.topics import delete_topics
+from ft.streams.deployment.comparing import stored_id
+from ft.streams.kafka.topic_admin import delete_topics
 from tests.acceptance.faults.accounting import require_exactly_once
 from tests.acceptance.faults.supervisor import supervised
 from tests.acceptance.faults.world import World

@@ -9,8 +9,8 @@ import pytest
 from ft.config import Config
 from ft.ops.recovery import reset
 from ft.ops.recovery.session import alone
-from ft.streams.deployment import stored_id
-from ft.streams.topics import delete_records
+from ft.streams.deployment.comparing import stored_id
+from ft.streams.kafka.topic_admin import delete_records
 from tests.acceptance.faults.accounting import require_exactly_once
 from tests.acceptance.faults.supervisor import supervised
 from tests.acceptance.faults.world import NETWORK, World

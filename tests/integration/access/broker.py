@@ -20,7 +20,7 @@ from ft.embedded import ports
 from ft.embedded.kafka import Kafka
 from ft.embedded.places import Places
 from ft.embedded.progress import Quiet
-from ft.streams.process import free_port
+from ft.streams.worker.process import free_port
 from tests.certificates import Authority
 from tests.deployments import download_cache
 

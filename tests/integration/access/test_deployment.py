@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from ft.access.kafka_security import KafkaSecurity
 from ft.config import Config
-from ft.kafka_security import KafkaSecurity
 from ft.sql.migrate import migrate
-from ft.streams.app import group_of
+from ft.streams.worker.app import group_of
 from tests.certificates import Authority
 from tests.integration.access import broker, guarded
 from tests.integration.access.broker import StrictKafka
 from tests.integration.access.conftest import at
 from tests.integration.access.database import StrictPostgres
 from tests.integration.access.guarded import Guarded
-from tests.integration.normalize.rawtopic import NETWORK, RawTopic, appends, claim, open_raw
-from tests.integration.worker.workers import WorkerProcess
+from tests.integration.agents.normalize.rawtopic import NETWORK, RawTopic, appends, claim, open_raw
+from tests.integration.streams.worker.workers import WorkerProcess
 from tests.synthetic.chain import Chain
 
 HELD = "SELECT contract, token_id::bigint, account, quantity::bigint FROM projection.ownership_view"

@@ -9,12 +9,13 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer  # type: ignore[import-untyped]
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 
+from ft.access.kafka_security import KafkaSecurity
 from ft.config import Config
 from ft.errors import BrokerUnavailable
-from ft.kafka_security import KafkaSecurity
-from ft.streams.credentials import credentials
-from ft.streams.producer import Producer
-from ft.streams.topics import Topics, cluster_id, create_topics, end_of
+from ft.streams.kafka.producer import Producer
+from ft.streams.kafka.topic_admin import cluster_id, create_topics, end_of
+from ft.streams.kafka.topics import Topics
+from ft.streams.worker.credentials import credentials
 from tests.certificates import Authority
 from tests.integration.access.broker import PASSWORD, USER, StrictKafka
 from tests.integration.access.conftest import at

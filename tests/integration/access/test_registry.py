@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from ft.config import Config
-from ft.streams.registry import Registry, RegistryUnavailable
-from ft.streams.registry_ids import Ids
+from ft.streams.kafka.registry import Registry, RegistryUnavailable
+from ft.streams.kafka.registry_ids import Ids
 from tests.certificates import Authority
 from tests.integration.access.conftest import at
 from tests.integration.access.guarded import PASSWORD, TOKENS, USERNAME, Guarded

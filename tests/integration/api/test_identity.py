@@ -11,9 +11,10 @@ from ft.api import identity as identities
 from ft.api.database import Database
 from ft.api.identity import Identity
 from ft.config import Config
-from ft.streams.identity import BELIEVED, OtherDeployment
-from ft.streams.prepare import prepare
-from ft.streams.topics import Topics, delete_topics
+from ft.streams.deployment.identity import BELIEVED, OtherDeployment
+from ft.streams.deployment.provision import prepare
+from ft.streams.kafka.topic_admin import delete_topics
+from ft.streams.kafka.topics import Topics
 from tests.integration.waiting import until
 
 

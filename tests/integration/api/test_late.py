@@ -11,9 +11,9 @@ import pytest
 
 from ft.config import Config
 from ft.schemas.events import RawBlock
-from tests.integration.ledger.harness import LedgerHarness, Log
-from tests.integration.normalize.conftest import Normalizer
-from tests.integration.normalize.rawtopic import NETWORK, RawTopic, appends, claim, open_raw, revert
+from tests.integration.agents.ledger.harness import LedgerHarness, Log
+from tests.integration.agents.normalize.conftest import Normalizer
+from tests.integration.agents.normalize.rawtopic import NETWORK, RawTopic, appends, claim, open_raw, revert
 from tests.synthetic.chain import Chain
 
 Shown = dict[tuple[str, str], tuple[str, str]]

@@ -8,8 +8,9 @@ from rich.console import Console
 
 from ft.cli.status_pipeline import read, show
 from ft.config import Config
-from ft.streams.producer import Producer
-from ft.streams.topics import Topics, create_topics
+from ft.streams.kafka.producer import Producer
+from ft.streams.kafka.topic_admin import create_topics
+from ft.streams.kafka.topics import Topics
 from tests.integration.ops.verify.proven import run_ledger, run_project
 
 

@@ -52,28 +52,30 @@ def _one_each(reached: Iterable[Target]) -> list[Target]:
     return list(best.items())
 
 
+_KEPT: Final = "no topic forgets anything"
 _MISSING: Final = "no record of a story is missing"
 EXPLAINED: Final[Mapping[str, str]] = {
-    "streams/claims.py Claims._take_one: await checkpoint.skip_to(conn, fresh, limits[0])": "no topic forgets anything",
-    "streams/checkpoint.py skip_to: await move_fence(conn, "
-    "[Move(claim=held, next_offset=offset, next_seq=held.next_seq)])": "no topic forgets anything",
-    "streams/checkpoint.py skip_to: await conn.commit()": "no topic forgets anything",
-    "streams/claims.py Claims._take_one: await self._remedy(conn)": _MISSING,
-    "streams/claims.py Claims._remedy: await (await conn.execute(load('checkpoint')['networks'])).fetchall()": _MISSING,
-    "streams/claims.py Claims._remedy: await conn.execute(load('checkpoint')['networks'])": _MISSING,
-    "streams/claims.py Claims._remedy: await asyncio.to_thread(reading_again, self._config, [row[0] for row in found], "
-    "otherwise)": _MISSING,
-    "streams/hop.py run_hop: await fail(exc)": "a worker ends here, of an error that is none of the story's",
-    "streams/claims.py Claims.settle: async with asyncio.timeout(timeout_s)": "a revocation: nothing is written",
-    "streams/claims.py Claims.settle: async with self._lock": "a revocation: nothing is written",
-    "streams/producer.py Producer.send_and_wait: await self.flush_acknowledged()": "the source's, not a hop's",
-    "streams/checkpoint.py Writer.commit: await conn.close()": "a cancellation in a commit: the process ends",
-    "streams/checkpoint.py Writer.commit: await conn.close() (2)": "after transactions of many seconds",
-    "streams/checkpoint.py Writer.commit: await self._give_up(conn) (3)": "a cancellation before a commit, or a bug",
-    "streams/checkpoint.py Writer.reading: await self._give_up(conn) (2)": "a cancellation in a query, or a bug",
+    "streams/worker/claims.py Claims._take_one: await fence.skip_to(conn, fresh, limits[0])": _KEPT,
+    "streams/worker/fence.py skip_to: await move_fence(conn, "
+    "[Move(claim=held, next_offset=offset, next_seq=held.next_seq)])": _KEPT,
+    "streams/worker/fence.py skip_to: await conn.commit()": _KEPT,
+    "streams/worker/claims.py Claims._take_one: await self._remedy(conn)": _MISSING,
+    "streams/worker/claims.py Claims._remedy: await (await conn.execute(load('fence')['networks']))"
+    ".fetchall()": _MISSING,
+    "streams/worker/claims.py Claims._remedy: await conn.execute(load('fence')['networks'])": _MISSING,
+    "streams/worker/claims.py Claims._remedy: await asyncio.to_thread(reading_again, self._config, "
+    "[row[0] for row in found], otherwise)": _MISSING,
+    "streams/worker/hop.py run_hop: await fail(exc)": "a worker ends here, of an error that is none of the story's",
+    "streams/worker/claims.py Claims.settle: async with asyncio.timeout(timeout_s)": "a revocation: nothing is written",
+    "streams/worker/claims.py Claims.settle: async with self._lock": "a revocation: nothing is written",
+    "streams/kafka/producer.py Producer.send_and_wait: await self.flush_acknowledged()": "the source's, not a hop's",
+    "streams/worker/fence.py Writer.commit: await conn.close()": "a cancellation in a commit: the process ends",
+    "streams/worker/fence.py Writer.commit: await conn.close() (2)": "after transactions of many seconds",
+    "streams/worker/fence.py Writer.commit: await self._give_up(conn) (3)": "a cancellation before a commit, or a bug",
+    "streams/worker/fence.py Writer.reading: await self._give_up(conn) (2)": "a cancellation in a query, or a bug",
 }
 """Awaits that no story needs to pass, and why."""
-LEFT_OVER: Final = "streams/hop.py _Batches.next: await asyncio.wait({self._coming}, timeout=timeout_s)"
+LEFT_OVER: Final = "streams/worker/hop.py _Batches.next: await asyncio.wait({self._coming}, timeout=timeout_s)"
 """Waits for what follows the records that a hop left over; only `project` leaves some."""
 
 

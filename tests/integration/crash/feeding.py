@@ -10,8 +10,8 @@ from confluent_kafka import Consumer, TopicPartition
 from psycopg import sql
 
 from ft.config import Config
-from ft.streams.claims import HeldBy
-from ft.streams.hop import message_of
+from ft.streams.worker.claims import HeldBy
+from ft.streams.worker.hop import message_of
 from tests.topic_ends import end_of
 
 Place = tuple[str, int]

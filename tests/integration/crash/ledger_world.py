@@ -13,16 +13,16 @@ from ft.agents.ledger.unsettled import Marks
 from ft.agents.publish.announcements import TOPICS, Topic
 from ft.agents.publish.publisher import Publisher
 from ft.schemas.events import NormalizedBatch, from_record, to_record
-from ft.streams.claims import Claims
-from ft.streams.hop import run_hop
-from ft.streams.producer import Producer
+from ft.streams.kafka.producer import Producer
+from ft.streams.worker.claims import Claims
+from ft.streams.worker.hop import run_hop
+from tests.integration.agents.ledger.harness import CODEC, Block, Event, Log, say_hashes_repeat
+from tests.integration.agents.ledger.reading import normalized
+from tests.integration.agents.normalize.rawtopic import NETWORK, RawTopic
 from tests.integration.crash.dying import settle
 from tests.integration.crash.feeding import Record, Stream, Topics, empty, round_robin, rows
 from tests.integration.crash.life import Life
 from tests.integration.crash.troubles import quick, troubled
-from tests.integration.ledger.harness import CODEC, Block, Event, Log, say_hashes_repeat
-from tests.integration.ledger.reading import normalized
-from tests.integration.normalize.rawtopic import NETWORK, RawTopic
 
 _BUNDLES: Final = 6  # of a batch
 _EVENTS_MAX: Final = 20  # of a transaction

@@ -137,7 +137,7 @@ def living(lives: Callable[[], Life]) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(AsyncConnection, "connect", classmethod(connecting))
-        patch.setattr("ft.streams.producer.RdKafkaProducer", Producer)
+        patch.setattr("ft.streams.kafka.producer.RdKafkaProducer", Producer)
         yield
 
 

@@ -12,17 +12,17 @@ import pytest
 
 from ft.agents.decode.topics import TRANSFER_BATCH
 from ft.schemas.events import NormalizedBatch, RawBlock, from_record
-from ft.streams.ceilings import UNBOUNDED
-from ft.streams.claims import Claims
-from ft.streams.hop import run_hop
-from ft.streams.room import Room
+from ft.streams.worker.ceilings import UNBOUNDED
 from ft.streams.worker.chain_reader.hop import ChainReading
+from ft.streams.worker.claims import Claims
+from ft.streams.worker.hop import run_hop
+from ft.streams.worker.room import Room
+from tests.integration.agents.normalize.rawtopic import NETWORK, RawTopic, Sent, claim, finalize, revert, taken
+from tests.integration.agents.normalize.test_normalize import broken_log
 from tests.integration.crash.dying import settle
 from tests.integration.crash.feeding import Record, Stream, Topics, empty, rows
 from tests.integration.crash.life import Life
 from tests.integration.crash.troubles import quick, troubled
-from tests.integration.normalize.rawtopic import NETWORK, RawTopic, Sent, claim, finalize, revert, taken
-from tests.integration.normalize.test_normalize import broken_log
 from tests.synthetic.chain import Chain, append
 
 _BUNDLES: Final = 2  # of a batch

@@ -10,13 +10,14 @@ from typing import Any, Final
 from ft.agents.project.hop import Project
 from ft.schemas.changes import SIGN, Change
 from ft.schemas.domains import Domain
-from ft.streams.claims import Claims
-from ft.streams.generations import ONLY_ONE
-from ft.streams.hop import run_hop
-from ft.streams.producer import Producer
+from ft.streams.deployment.generations import ONLY_ONE
+from ft.streams.kafka.producer import Producer
 from ft.streams.worker.announcing import Announcements, DomainPublisher
+from ft.streams.worker.claims import Claims
+from ft.streams.worker.hop import run_hop
 from ft.streams.worker.ledger_heads import LedgerHeads, heads_of
 from ft.streams.worker.subscriber import Subscriber, Subscription
+from tests.integration.agents.normalize.rawtopic import RawTopic
 from tests.integration.crash.dying import Campaign, settle
 from tests.integration.crash.feeding import Place, Record, Stream, Topics, empty, round_robin, rows
 from tests.integration.crash.ledger_world import LedgerWorld
@@ -24,7 +25,6 @@ from tests.integration.crash.life import Life
 from tests.integration.crash.normalize_world import NormalizeWorld
 from tests.integration.crash.sites import sites_of
 from tests.integration.crash.troubles import quick, troubled
-from tests.integration.normalize.rawtopic import RawTopic
 
 _BUNDLES: Final = 6  # of a batch
 _UNREADABLE: Final = (14, 20)

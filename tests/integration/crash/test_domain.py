@@ -8,13 +8,13 @@ import pytest
 
 from ft.config import Config
 from ft.schemas import domains
-from ft.streams import outbox
+from ft.streams.kafka import outbox
 from ft.streams.worker import announcing
 from tests import sample_domain
+from tests.integration.agents.normalize.rawtopic import RawTopic, open_raw
 from tests.integration.crash.campaigns import besiege, unexplained
 from tests.integration.crash.sites import sites_of
 from tests.integration.crash.subscriber_world import SubscriberWorld, announced
-from tests.integration.normalize.rawtopic import RawTopic, open_raw
 
 SEED = 17
 RECEIVED = {"received": "SELECT * FROM sample.received WHERE n <> 0 ORDER BY 1, 2"}

@@ -6,29 +6,30 @@ import pytest
 
 from ft.agents.ledger import cache, findings, hashes, hop, owners, reads, writes
 from ft.agents.publish import handover, publisher
-from ft.streams import checkpoint, claims, outbox
-from ft.streams import hop as loop
+from ft.streams.kafka import outbox
+from ft.streams.worker import claims, fence
+from ft.streams.worker import hop as loop
+from tests.integration.agents.normalize.rawtopic import RawTopic
 from tests.integration.crash.campaigns import IS_LONG, LEFT_OVER, besiege, unexplained
 from tests.integration.crash.dying import Campaign
 from tests.integration.crash.ledger_world import LedgerWorld
 from tests.integration.crash.normalize_world import NormalizeWorld
 from tests.integration.crash.sites import sites_of
-from tests.integration.normalize.rawtopic import RawTopic
 
-SHARED = [checkpoint, claims, loop] if IS_LONG else []
+SHARED = [fence, claims, loop] if IS_LONG else []
 """In the short campaign normalize dies in these."""
 SEED = 12
 _ONCE = "no hash of the story comes twice; each of these tables is written in the transaction of the slice"
-_SINGLY = "heads that stand amid rows which are sent singly: tests/integration/publish has them"
+_SINGLY = "heads that stand amid rows which are sent singly: tests/integration/agents/publish has them"
 UNREACHED: dict[str, str] = {
     LEFT_OVER: "the ledger leaves nothing over",
     "agents/publish/publisher.py Publisher._insist_on_heads: await self._insist(place, "
     "self._head(place, head, before.ownership_changed), None)": _SINGLY,
     "agents/publish/publisher.py Publisher._insist_on_heads: await self._move([place], "
     "{place.claim.partition: before})": _SINGLY,
-    "streams/checkpoint.py Writer.reading: await conn.rollback()": "the ledger reads inside of its transactions",
-    "streams/checkpoint.py Writer.reading: await self._give_up(conn)": "the ledger reads inside of its transactions",
-    "streams/checkpoint.py Writer.reading: await self.connection()": "the ledger reads inside of its transactions",
+    "streams/worker/fence.py Writer.reading: await conn.rollback()": "the ledger reads inside of its transactions",
+    "streams/worker/fence.py Writer.reading: await self._give_up(conn)": "the ledger reads inside of its transactions",
+    "streams/worker/fence.py Writer.reading: await self.connection()": "the ledger reads inside of its transactions",
     "agents/ledger/hashes.py _copies: await conn.execute(load('ledger')['copies'], values, prepare=False)": _ONCE,
     "agents/ledger/hashes.py _copies: await cursor.fetchall()": _ONCE,
     "agents/ledger/hashes.py hashes: await _copies(conn, asked, appends, reverted)": _ONCE,

@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 
 from ft.agents.normalize import reading
-from ft.streams import checkpoint, claims, producer
-from ft.streams import hop as loop
+from ft.streams.kafka import producer
+from ft.streams.worker import claims, fence
+from ft.streams.worker import hop as loop
 from ft.streams.worker.chain_reader import fold, hop, sender, unit_of_work
+from tests.integration.agents.normalize.rawtopic import RawTopic
 from tests.integration.crash.campaigns import LEFT_OVER, besiege, unexplained
 from tests.integration.crash.normalize_world import NormalizeWorld
 from tests.integration.crash.sites import sites_of
-from tests.integration.normalize.rawtopic import RawTopic
 
 SEED = 11
 UNREACHED: dict[str, str] = {
@@ -27,7 +28,7 @@ async def test_normalize_dies_at_each_await_and_nothing_differs(raw: RawTopic, t
     plain, troubled = NormalizeWorld(raw), NormalizeWorld(raw, is_troubled=True)
     await plain.write()
     troubled.records = plain.records
-    sites = sites_of([hop, fold, unit_of_work, sender, reading, checkpoint, claims, producer, loop])
+    sites = sites_of([hop, fold, unit_of_work, sender, reading, fence, claims, producer, loop])
 
     unreached = await besiege([plain, troubled], sites, tmp_path, SEED)
 

@@ -5,15 +5,14 @@ from pathlib import Path
 import pytest
 
 from ft.agents.project import hop, store
-from ft.streams import checkpoint, claims
-from ft.streams import hop as loop
-from ft.streams.worker import ledger_heads, subscriber
+from ft.streams.worker import claims, fence, ledger_heads, subscriber
+from ft.streams.worker import hop as loop
+from tests.integration.agents.normalize.rawtopic import RawTopic
 from tests.integration.crash.campaigns import IS_LONG, besiege, unexplained
 from tests.integration.crash.sites import sites_of
 from tests.integration.crash.subscriber_world import SubscriberWorld, announced
-from tests.integration.normalize.rawtopic import RawTopic
 
-SHARED = [checkpoint, claims] if IS_LONG else []
+SHARED = [fence, claims] if IS_LONG else []
 """In the short campaign normalize dies in these."""
 SEED = 13
 _NO_TIMER = "project has no timer: tests/acceptance/test_two_consumers.py has one that dies"
@@ -34,9 +33,9 @@ UNREACHED: dict[str, str] = {
             "_idle: await self._writer.commit(work)",
         )
     },
-    "streams/checkpoint.py Writer.reading: await conn.rollback()": "project reads inside of its transactions",
-    "streams/checkpoint.py Writer.reading: await self._give_up(conn)": "project reads inside of its transactions",
-    "streams/checkpoint.py Writer.reading: await self.connection()": "project reads inside of its transactions",
+    "streams/worker/fence.py Writer.reading: await conn.rollback()": "project reads inside of its transactions",
+    "streams/worker/fence.py Writer.reading: await self._give_up(conn)": "project reads inside of its transactions",
+    "streams/worker/fence.py Writer.reading: await self.connection()": "project reads inside of its transactions",
 }
 
 

@@ -11,8 +11,8 @@ from psycopg import AsyncConnection
 
 from ft.agents.publish.publisher import TRIES, Publisher
 from ft.errors import BrokerError, Fenced
-from ft.streams import checkpoint
-from ft.streams.outbox import Outbox
+from ft.streams.kafka.outbox import Outbox
+from ft.streams.worker import fence
 
 _GONE = "server closed the connection unexpectedly"
 _REFUSED_SINGLY: Final = frozenset({3, *(n for n in range(6, 6 + 6 * (TRIES + 2)) if (n - 6) % (TRIES + 2) < TRIES)})
@@ -24,8 +24,8 @@ with two between them that are taken at once."""
 def quick() -> Iterator[None]:
     """Waits between tries are short."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ft.streams.hop.RETRY_DELAYS_S", (0.01,) * 10)
-        patch.setattr("ft.streams.claims._TRY_AGAIN_S", 0.01)
+        patch.setattr("ft.streams.worker.hop.RETRY_DELAYS_S", (0.01,) * 10)
+        patch.setattr("ft.streams.worker.claims._TRY_AGAIN_S", 0.01)
         patch.setattr("ft.agents.publish.publisher._RETRY_S", 0.01)
         patch.setattr("ft.agents.publish.publisher.POLL_S", 0.02)
         patch.setattr("ft.agents.publish.heads.AGAIN_S", 0.01)
@@ -44,7 +44,7 @@ def troubled(*statements: str, singly: bool = True) -> Iterator[None]:
     sent: set[str] = set()
     connect = AsyncConnection.connect.__func__  # type: ignore[attr-defined]
     commit, execute = AsyncConnection.commit, AsyncConnection.execute
-    move_fence, send, flush, insist = checkpoint.move_fence, Outbox.send, Outbox.flush, Publisher._insist
+    move_fence, send, flush, insist = fence.move_fence, Outbox.send, Outbox.flush, Publisher._insist
     is_single = False
 
     def is_time(what: str, *times: int) -> bool:
@@ -110,7 +110,7 @@ def troubled(*statements: str, singly: bool = True) -> Iterator[None]:
         patch.setattr(AsyncConnection, "connect", classmethod(connecting))
         patch.setattr(AsyncConnection, "commit", committing)
         patch.setattr(AsyncConnection, "execute", executing)
-        patch.setattr(checkpoint, "move_fence", moving)
+        patch.setattr(fence, "move_fence", moving)
         patch.setattr(Outbox, "send", sending)
         patch.setattr(Outbox, "flush", flushing)
         patch.setattr(Publisher, "_insist", insisting)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ft.config import Config
-from tests.integration.normalize.rawtopic import RawTopic, open_raw
+from tests.integration.agents.normalize.rawtopic import RawTopic, open_raw
 
 
 @pytest.fixture

@@ -6,15 +6,15 @@ from unittest.mock import patch
 
 from ft.config import Config
 from ft.schemas.events import NormalizedBatch, from_record
-from ft.streams.producer import Producer
-from ft.streams.topics import Topics as Names
-from ft.streams.topics import create_topics
+from ft.streams.kafka.producer import Producer
+from ft.streams.kafka.topic_admin import create_topics
+from ft.streams.kafka.topics import Topics as Names
+from tests.integration.agents.normalize.rawtopic import RawTopic
 from tests.integration.crash.feeding import Topics
 from tests.integration.crash.ledger_world import LedgerWorld
 from tests.integration.crash.normalize_world import NormalizeWorld
 from tests.integration.cuts.cases import told
 from tests.integration.cuts.kafka import cutting_acknowledgements
-from tests.integration.normalize.rawtopic import RawTopic
 
 
 async def test_a_lost_acknowledgement_neither_doubles_nor_reorders(config: Config) -> None:

@@ -5,12 +5,12 @@ from unittest.mock import patch
 
 import pytest
 
+from tests.integration.agents.normalize.rawtopic import RawTopic
 from tests.integration.crash.ledger_world import LedgerWorld
 from tests.integration.crash.normalize_world import NormalizeWorld
 from tests.integration.crash.subscriber_world import SubscriberWorld
 from tests.integration.cuts.cases import cut_at_each, told
 from tests.integration.cuts.postgres import COPY, Cut, cutting
-from tests.integration.normalize.rawtopic import RawTopic
 
 
 def claims() -> list[Cut]:

@@ -10,14 +10,14 @@ import pytest
 from psycopg._queries import PostgresQuery
 from psycopg.adapt import Transformer
 
+from ft.access.postgres_logins import Login
 from ft.config import Config
 from ft.errors import ConfigError, DatabaseError, DatabaseUnavailable
 from ft.ops.verify.run import Listener, verify
-from ft.postgres_logins import Login
 from ft.sql.migrate import ensure_login, migrate
 from ft.sql.queries import load, words
-from ft.streams.facts import known_networks
-from ft.streams.prepare import partitions_of
+from ft.streams.deployment.preflight import known_networks
+from ft.streams.deployment.provision import partitions_of
 
 
 def test_every_query_prepares_on_a_migrated_database(database: str) -> None:

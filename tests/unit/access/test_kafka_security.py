@@ -13,10 +13,10 @@ from faust.types.auth import AuthProtocol
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ft.access.kafka_security import MECHANISMS, PROTOCOLS, KafkaSecurity
 from ft.config import Config
 from ft.errors import ConfigError
-from ft.kafka_security import MECHANISMS, PROTOCOLS, KafkaSecurity
-from ft.streams.credentials import credentials
+from ft.streams.worker.credentials import credentials
 from tests.certificates import Authority, Certified
 
 SCRAM = {

@@ -7,8 +7,8 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from ft.access.oauth import Tokens, expiry
 from ft.errors import BrokerUnavailable
-from ft.oauth import Tokens, expiry
 from tests.served import Served
 from tests.tokens import jwt
 

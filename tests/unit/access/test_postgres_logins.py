@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ft.access.postgres_logins import Login, login_of, url_in_role
 from ft.config import Config
 from ft.errors import ConfigError
-from ft.postgres_logins import Login, login_of, url_in_role
 
 OWNER = "postgresql://ft:0wner@one.example:5432,two.example/ft?sslmode=verify-full"
 API = {"FT_POSTGRES_API_USERNAME": "ft_api", "FT_POSTGRES_API_PASSWORD": "s3cret"}

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from ft.access.node_urls import from_environment
 from ft.config import Config
 from ft.errors import ConfigError
 from ft.networks import load_networks
-from ft.node_urls import from_environment
 from ft.providers import providers_of, read_file, require_http, require_known, variable
 
 AMOY = replace(load_networks()["polygon"], slug="polygon-amoy", rpc_urls=("https://own",))

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from ft.access.registry_security import RegistrySecurity
 from ft.errors import ConfigError
-from ft.registry_security import RegistrySecurity
 
 BASIC = {"FT_SCHEMA_REGISTRY_USERNAME": "worker", "FT_SCHEMA_REGISTRY_PASSWORD": "s3cret"}
 TOKEN = "FT_SCHEMA_REGISTRY_TOKEN"

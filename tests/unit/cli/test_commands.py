@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from ft.access.node_urls import node_url
 from ft.config import Config
 from ft.errors import ConfigError
-from ft.node_urls import node_url
 
 
 def _ft(home: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:

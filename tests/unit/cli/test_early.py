@@ -53,7 +53,7 @@ def test_of_a_command_it_is_text_unless_json_is_chosen(at: str, tmp_path: Path) 
 
 
 def test_an_error_of_a_worker_that_nobody_foresaw_is_one_json_line(tmp_path: Path) -> None:
-    breaks = "import ft.streams.app as app; app.create_app = lambda _: 1 / 0; import ft.agents.pipeline"
+    breaks = "import ft.streams.worker.app as app; app.create_app = lambda _: 1 / 0; import ft.agents.pipeline"
     ran = interrupted(["-c", breaks], "nobody", tmp_path, FT_LOG_FORMAT="json", FT_KAFKA="127.0.0.1:1")
 
     (said,) = [json.loads(line) for line in ran.stderr.splitlines()]

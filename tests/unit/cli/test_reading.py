@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from ft.cli.reading import Lines
 from ft.networks import Network, load_networks
-from ft.streams.backfill import Progress
+from ft.streams.ingest.backfill import Progress
 
 POLYGON = load_networks()["polygon"]
 

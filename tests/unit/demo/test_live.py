@@ -5,7 +5,7 @@ from aiohttp import web
 
 from ft.demo import live
 from ft.errors import FtError
-from tests.unit.sources.nodes import serving
+from tests.unit.streams.sources.nodes import serving
 
 KEY = "v2/k3yOfAProvider"
 

@@ -14,8 +14,8 @@ from ft.schemas.codec import schema_text
 from ft.schemas.domains import Domain
 from ft.sql.queries import load_of, named, schemas
 from ft.sql.scripts import scripts
-from ft.streams.topics import Topics
-from ft.streams.watch import consumers
+from ft.streams.kafka.topics import Topics
+from ft.streams.worker.watch import consumers
 from tests import sample_domain, sample_reader
 from tests.sample_domain import DOMAIN, REACHED
 

@@ -8,7 +8,7 @@ from ft.config import Config
 from ft.errors import ConfigError
 from ft.sql import queries
 from ft.sql.queries import LIVE, load, named, schemas, use, words
-from ft.streams.topics import Topics
+from ft.streams.kafka.topics import Topics
 
 GENERATION = "rebuild_x"
 

@@ -17,12 +17,14 @@ from ft.agents.project.hop import Project
 from ft.agents.publish.announcements import TOPICS
 from ft.config import Config
 from ft.sql import migrate
-from ft.streams import checkpoint
-from ft.streams.hop import select
-from ft.streams.producer import Producer
-from ft.streams.topics import Topics, create_topics, topic_identities
+from ft.sql.session import connect_writer
+from ft.streams.kafka.producer import Producer
+from ft.streams.kafka.topic_admin import create_topics, topic_identities
+from ft.streams.kafka.topics import Topics
+from ft.streams.worker import fence
+from ft.streams.worker.hop import select
 from ft.streams.worker.subscriber import Subscription
-from tests.integration.publish.announcing import codecs, messages
+from tests.integration.agents.publish.announcing import codecs, messages
 
 PARTITIONS: Final = 2
 LAST: Final = "0010_bulk.sql"
@@ -111,8 +113,8 @@ def changes(config: Config, partition: int) -> list[dict[str, Any]]:
     return [codec.decode(message.value) for message in messages(config, "ownership_changed", partition)]
 
 
-class _Claims(dict[int, checkpoint.Claim]):
-    def get(self, _topic: str, partition: int) -> checkpoint.Claim | None:  # type: ignore[override]
+class _Claims(dict[int, fence.Claim]):
+    def get(self, _topic: str, partition: int) -> fence.Claim | None:  # type: ignore[override]
         return dict.get(self, partition)
 
 
@@ -121,16 +123,16 @@ async def run_project(config: Config, owner: str = "after") -> int:
     topic = Topics(config.topic_prefix).ownership_changed
     identity = topic_identities(config, [topic])[topic]
     hop = Subscription(config, owner, Project(), codecs(config)["ownership_changed"])
-    conn, read = await checkpoint.connect_writer(config), 0
+    conn, read = await connect_writer(config), 0
     try:
         for partition in range(PARTITIONS):
-            claim = await checkpoint.claim(
+            claim = await fence.claim(
                 conn, consumer="project", topic=topic, partition=partition, owner=owner,
                 cluster_id=identity.cluster_id, topic_id=identity.topic_id,
             )  # fmt: skip
             here = messages(config, "ownership_changed", partition)
             if here:
-                checkpoint.check_bounds(claim, earliest=here[0].offset, end=here[-1].offset + 1)
+                fence.check_bounds(claim, earliest=here[0].offset, end=here[-1].offset + 1)
             batch = select(here, _Claims({partition: claim}))
             if batch.messages:
                 await hop.process(batch)

@@ -7,10 +7,10 @@ from ft.ops.anew.run import announce_anew
 from ft.ops.verify.run import Listener, verify
 from ft.schemas.ids import partition_of
 from ft.sql.migrate import migrate
-from ft.streams.hop import Message
-from tests.integration.ledger.harness import NETWORK, TOPIC, Block, Event, LedgerHarness, Log, account
+from ft.streams.kafka.message import Message
+from tests.integration.agents.ledger.harness import NETWORK, TOPIC, Block, Event, LedgerHarness, Log, account
+from tests.integration.agents.publish.announcing import name_read
 from tests.integration.ops.anew.before import PARTITIONS, rows
-from tests.integration.publish.announcing import name_read
 
 
 def unheard(_: object) -> None:

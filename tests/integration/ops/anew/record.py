@@ -13,6 +13,7 @@ ERC-1155 debits, moves of nothing, and a contract that tells of one id by events
 import asyncio
 import gzip
 import json
+import secrets
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -21,6 +22,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import psycopg
@@ -28,20 +30,19 @@ import psycopg
 from ft.agents.project.hop import Project
 from ft.agents.publish.announcements import TOPICS
 from ft.agents.publish.publisher import Publisher
+from ft.agents.subscriber import Holdings
 from ft.config import Config
-from ft.ops.verify.subscriber import Holdings
 from ft.schemas.codec import schema_text
 from ft.schemas.ids import partition_of
+from ft.sql.databases import drop_database
 from ft.sql.migrate import migrate
 from ft.streams import checkpoint
 from ft.streams.hop import Batch
-from ft.streams.schema_ids import Schemas
+from ft.streams.registry import Registry
 from ft.streams.topics import Topics, create_topics, topic_identities
-from ft.streams.worker.subscriber import Subscription
-from tests.deployments import deployment
-from tests.integration.ledger.harness import NETWORK, TOPIC, Block, Event, LedgerHarness, Log
-from tests.integration.ledger.harness import account as address
-from tests.integration.ledger.synthetic_feed import Feed
+from tests.integration.agents.ledger.harness import NETWORK, TOPIC, Block, Event, LedgerHarness, Log
+from tests.integration.agents.ledger.harness import account as address
+from tests.integration.agents.ledger.synthetic_feed import Feed
 from tests.synthetic.chain import Chain
 from tests.topic_ends import read_all
 
@@ -193,10 +194,10 @@ class _Claims:
         return list(self._harness.claims.values())
 
 
-async def announce(config: Config, schemas: Schemas) -> dict[str, list[list[bytes]]]:
+async def announce(config: Config, registry: Registry) -> dict[str, list[list[bytes]]]:
     """Topic -> the values of each partition."""
     names = Topics(config.topic_prefix)
-    codecs = {topic: schemas.codec(topic, getattr(names, topic)) for topic in TOPICS}
+    codecs = {topic: registry.codec(topic, getattr(names, topic)) for topic in TOPICS}
     harness = await LedgerHarness.open(config, owner="announcing", partitions=PARTITIONS)
     publisher = Publisher(config, _Claims(harness), codecs, topic=TOPIC)
     while await publisher.round():
@@ -209,9 +210,9 @@ async def announce(config: Config, schemas: Schemas) -> dict[str, list[list[byte
     }
 
 
-async def project(config: Config, schemas: Schemas) -> None:
+async def project(config: Config, registry: Registry) -> None:
     topic = Topics(config.topic_prefix).ownership_changed
-    hop = Subscription(config, "recording", Project(), schemas.codec("ownership_changed", topic))
+    hop = Project(config, "recording", registry.codec("ownership_changed", topic))
     identity = topic_identities(config, [topic])[topic]
     conn = await checkpoint.connect_writer(config)
     for partition in range(PARTITIONS):
@@ -225,9 +226,9 @@ async def project(config: Config, schemas: Schemas) -> None:
     await hop.stop()
 
 
-def half_read(schemas: Schemas, config: Config, values: list[list[bytes]]) -> list[dict[str, Any]]:
+def half_read(registry: Registry, config: Config, values: list[list[bytes]]) -> list[dict[str, Any]]:
     """What a subscriber by that version's rule has of each partition once it has read half of it."""
-    codec = schemas.codec("ownership_changed", Topics(config.topic_prefix).ownership_changed)
+    codec = registry.codec("ownership_changed", Topics(config.topic_prefix).ownership_changed)
     found = []
     for partition in values:
         holdings: Any = Holdings()  # that version's
@@ -270,27 +271,35 @@ def _text(value: Any, config: Config) -> Any:
 async def record(config: Config) -> dict[str, Any]:
     """Everything that the tests need."""
     create_topics(config, [], PARTITIONS)
-    with Schemas(config) as schemas:
+    with Registry(config.schema_registry) as registry:
         chain, teller = await fill(config)
         store_chain(config, chain, teller)
-        values = await announce(config, schemas)
-        await project(config, schemas)
+        values = await announce(config, registry)
+        await project(config, registry)
         return {
             "schemas": {topic: schema_text(topic) for topic in TOPICS},
             "records": {topic: [[value[5:].hex() for value in p] for p in values[topic]] for topic in TOPICS},
-            "half_read": half_read(schemas, config, values["ownership_changed"]),
+            "half_read": half_read(registry, config, values["ownership_changed"]),
             "tables": dump(config),
         }
 
 
 def main() -> None:
     served = Config.from_env()
-    with (
-        tempfile.TemporaryDirectory() as home,
-        deployment(served.addresses, Path(home), partitions=PARTITIONS) as config,
-    ):
-        migrate(config.postgres, config)
-        recorded = asyncio.run(record(config))
+    admin, name = served.postgres, f"ft_record_{secrets.token_hex(4)}"
+    with psycopg.connect(admin, autocommit=True) as conn:
+        conn.execute(f"CREATE DATABASE {name}".encode())
+    url = urlsplit(admin)._replace(path=f"/{name}").geturl()
+    with tempfile.TemporaryDirectory() as home:
+        config = replace(
+            served, home=Path(home), addresses={**served.addresses, "FT_POSTGRES": url}, partitions=PARTITIONS,
+            topic_prefix=f"t{secrets.token_hex(4)}.",
+        )  # fmt: skip
+        try:
+            migrate(url, config)
+            recorded = asyncio.run(record(config))
+        finally:
+            drop_database(admin, name)
     into = Path(sys.argv[1])
     into.write_bytes(gzip.compress(json.dumps(recorded, separators=(",", ":")).encode(), 9, mtime=0))
     print(f"{into}: {into.stat().st_size:,} bytes, {len(recorded['tables']['ledger.events']['rows']):,} journal rows")

@@ -6,6 +6,8 @@ from ft.agents.publish.announcements import TOPICS
 from ft.config import Config
 from ft.ops.rebuild.domain import rebuild_project
 from ft.ops.verify.subscriber import Holdings
+from tests.integration.agents.project.subscribing import tables
+from tests.integration.agents.publish.announcing import announce, messages
 from tests.integration.ops.anew.before import (
     PARTITIONS,
     changes,
@@ -16,8 +18,6 @@ from tests.integration.ops.anew.before import (
 )
 from tests.integration.ops.anew.later import differences, go_on, migrated, unheard
 from tests.integration.ops.anew.model import Model
-from tests.integration.project.subscribing import tables
-from tests.integration.publish.announcing import announce, messages
 
 JOURNAL = (
     "SELECT partition, seq, network, block_number, block_hash, block_time, tx_hash, tx_from, contract, topic0, n,"

@@ -16,12 +16,12 @@ from ft.ops.anew.run import announce_anew
 from ft.ops.anew.state import state_of
 from ft.ops.rebuild.domain import rebuild_project
 from ft.sql.migrate import StillRunning, migrate
-from ft.streams.facts import verify as preflight
-from ft.streams.topics import Topics
+from ft.streams.deployment.preflight import verify as preflight
+from ft.streams.kafka.topics import Topics
+from tests.integration.agents.publish.announcing import announce, messages
 from tests.integration.ops.anew.before import PARTITIONS, recorded, rows, run_project
 from tests.integration.ops.anew.later import differences, unheard
 from tests.integration.ops.anew.model import Model
-from tests.integration.publish.announcing import announce, messages
 from tests.topic_settings import change
 
 LIVE = {

@@ -10,7 +10,7 @@ from ft.ops.rebuild.compare import CHAIN_CHECKS, SLOT_CHECKS
 from ft.ops.rebuild.shadow import Shadow
 from ft.ops.verify.run import Outcome
 from ft.sql.queries import LIVE
-from tests.integration.ledger.harness import NETWORK
+from tests.integration.agents.ledger.harness import NETWORK
 from tests.integration.ops.verify.proven import execute, run_ledger
 
 

@@ -13,9 +13,17 @@ from ft.config import Config
 from ft.errors import DatabaseUnavailable, OffsetMismatch
 from ft.ops.rebuild.domain import _Reader, rebuild_project
 from ft.schemas.codec import Codec
-from ft.streams.topics import Topics
+from ft.streams.kafka.topics import Topics
 from ft.streams.worker.subscriber import LostRecords
-from tests.integration.project.subscribing import PARTITION, Process, codec_of, encoded, publish, published, tables
+from tests.integration.agents.project.subscribing import (
+    PARTITION,
+    Process,
+    codec_of,
+    encoded,
+    publish,
+    published,
+    tables,
+)
 from tests.synthetic.changes import History, history, recount
 
 

@@ -11,8 +11,8 @@ from ft.ops.rebuild.shadow import RebuildRuns, Shadow
 from ft.schemas import domains
 from ft.sql.migrate import migrate
 from ft.sql.queries import LIVE, load, named, schemas, words
-from ft.streams.facts import require_migrated
-from ft.streams.orphan import is_wanted
+from ft.streams.deployment.preflight import require_migrated
+from ft.streams.worker.parent_watchdog import is_wanted
 from tests import sample_domain, sample_reader
 from tests.integration.sql.test_migrate import prepare
 

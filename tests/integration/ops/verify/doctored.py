@@ -10,10 +10,11 @@ import psycopg
 from ft.agents.publish.announcements import TOPICS, Topic
 from ft.config import Config
 from ft.schemas.codec import Codec
-from ft.streams.producer import Producer
-from ft.streams.topics import Topics, create_topics
+from ft.streams.kafka.producer import Producer
+from ft.streams.kafka.topic_admin import create_topics
+from ft.streams.kafka.topics import Topics
+from tests.integration.agents.publish.announcing import messages
 from tests.integration.ops.verify.proven import PARTITIONS
-from tests.integration.publish.announcing import messages
 
 Doctor = Callable[[list[bytes]], list[bytes]]
 """What is on a partition -> what shall be on it."""

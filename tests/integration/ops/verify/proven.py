@@ -14,10 +14,10 @@ from ft.schemas.events import OwnershipChanged
 from ft.schemas.ids import NO_ACCOUNTS
 from ft.schemas.standards import HOLDING
 from ft.sql.queries import LIVE, named, use
-from ft.streams.checkpoint import connect_writer
-from ft.streams.topics import Topics
-from tests.integration.ledger.harness import NETWORK, LedgerHarness, Log
-from tests.integration.ledger.synthetic_feed import Feed
+from ft.sql.session import connect_writer
+from ft.streams.kafka.topics import Topics
+from tests.integration.agents.ledger.harness import NETWORK, LedgerHarness, Log
+from tests.integration.agents.ledger.synthetic_feed import Feed
 from tests.synthetic.chain import Chain
 
 PARTITIONS = 2

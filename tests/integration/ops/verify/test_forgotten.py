@@ -10,10 +10,11 @@ import pytest
 from ft.agents.ledger.forgetting import PAGES, Forgetter
 from ft.config import Config
 from ft.sql.queries import load
-from ft.streams.topics import Topics, create_topics
-from tests.integration.ledger.harness import TOPIC, rows
+from ft.streams.kafka.topic_admin import create_topics
+from ft.streams.kafka.topics import Topics
+from tests.integration.agents.ledger.harness import TOPIC, rows
+from tests.integration.agents.publish.announcing import announce
 from tests.integration.ops.verify.proven import PARTITIONS, execute, failing, run_ledger, run_project, verified
-from tests.integration.publish.announcing import announce
 
 STARTS = "(SELECT count(*) FROM starts s WHERE s.partition = t.partition AND s.seq_from <= t.{})"
 FINALITY = "SELECT count(*) FROM ledger.events WHERE op = 'finality'"

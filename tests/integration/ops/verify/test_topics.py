@@ -8,10 +8,11 @@ from ft.agents.publish.announcements import Topic
 from ft.cli.verify import command
 from ft.config import Config
 from ft.ops.verify.run import Report
-from ft.streams.topics import Topics, create_topics
+from ft.streams.kafka.topic_admin import create_topics
+from ft.streams.kafka.topics import Topics
+from tests.integration.agents.publish.announcing import announce, codecs, messages, name_read
 from tests.integration.ops.verify.doctored import Doctor, changed, doctored
 from tests.integration.ops.verify.proven import PARTITIONS, execute, failing, run_ledger, run_project, verified
-from tests.integration.publish.announcing import announce, codecs, messages, name_read
 
 
 @pytest.fixture

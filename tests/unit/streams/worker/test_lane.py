@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from ft.streams.checkpoint import Claim
+from ft.streams.worker.fence import Claim
 from ft.streams.worker.lane import Lane, start_of
 from ft.streams.worker.lanes import Apart, Lanes
 

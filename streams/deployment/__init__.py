@@ -1,0 +1,1 @@
+"""One deployment that knows itself: its name, its schema ids, what must stand before a record flows."""

@@ -1,0 +1,242 @@
+"""What a deployment says of itself, in its database and on its topic; and whether what this process finds is of one.
+
+Asked by whatever runs, before it does anything else. The rule is in ``identity``; ``naming`` names a deployment that
+has no name yet.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import psycopg
+import structlog
+
+from ft.config import Config
+from ft.errors import MalformedRecord
+from ft.schemas.codec import Codec, Fetch
+from ft.schemas.registered import Agreement, Registered, contradictions, unkept
+from ft.sql.queries import LIVE, load
+from ft.sql.session import looking
+from ft.streams.deployment.generations import ONLY_ONE, Generations
+from ft.streams.deployment.identity import Deployment, Found, Verdict, judge
+from ft.streams.deployment.identity_check import Announced, ahead, last_announced
+from ft.streams.deployment.schema_ids import NO_ID, Schemas, holds
+from ft.streams.kafka.admin import Admin
+from ft.streams.kafka.bounded_reader import WholeTopic
+from ft.streams.kafka.topic_admin import cluster_id, ends_of, topic_identities, topic_names
+from ft.streams.kafka.topics import Topics
+
+log = structlog.get_logger(__name__)
+
+_TIMEOUT_S: Final = 15.0
+RECORD: Final = "deployment"
+_RECORDS: Final = 100
+
+
+def require_one(config: Config) -> Verdict:
+    """Compare what the settings point at, and change nothing. Blocking.
+
+    Raises OtherDeployment, DatabaseUnavailable, BrokerUnavailable, RegistryUnavailable where its topic can be read with
+    the registry's help only.
+    """
+    return judge(look(config))
+
+
+def settle(config: Config) -> None:
+    """As :func:`require_one`; and what was lost is given back. Blocking. For whoever writes.
+
+    1. to the database the schemas that its topic names
+    2. to the registry the ids that the database keeps
+    """
+    found = look(config)
+    verdict = judge(found)
+    if found.unkept or verdict == "restore":
+        with Schemas(config) as schemas:
+            schemas.keep(found.unkept)  # 1
+            if verdict == "restore":
+                schemas.restore()  # 2
+
+
+class Same:
+    """Whether what a process finds is what it found before; only what changed is read anew."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._seen: object = None
+        self._turn = 0
+        """Which of the registry's ids is looked at: the next one, once it is right."""
+
+    def look(self, conn: psycopg.Connection[Any]) -> None:
+        """Raises as :func:`settle`. Blocking. ``conn``: one that is fresh, as the address is looked at too."""
+        place = self._place(conn)
+        if place != self._seen:
+            settle(self._config)
+            self._seen = place
+        if not holds(conn, self._config, self._turn):
+            settle(self._config)
+        self._turn += 1
+
+    def _place(self, conn: psycopg.Connection[Any]) -> object:
+        return named(conn), place_of(self._config)
+
+
+def place_of(config: Config) -> object:
+    """What is equal as long as nothing was said anew on the topic of the same Kafka. Blocking. Raises BrokerError."""
+    topic, admin = Topics(config.topic_prefix).deployment, Admin(config)
+    if topic not in topic_names(config, admin):
+        return cluster_id(config, admin)
+    return topic_identities(config, [topic], admin)[topic], ends_of(config, [(topic, 0)], admin)[topic, 0]
+
+
+def stored_id(config: Config) -> str | None:
+    """The deployment's, as the database says; None: it names none yet. Raises DatabaseUnavailable."""
+    with looking(config) as conn:
+        row = named(conn)
+    return None if row is None else str(row[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What a database says of its deployment."""
+
+    deployment: Deployment | None
+    """None: it names none yet, or was never migrated."""
+    announced: bool = False
+    """Whether it knows that its topic has said so."""
+    unfinished: str = ""
+    """The command that goes on with a restore which has begun."""
+    ledger_topic: str | None = None
+    """What the ledger of one that names no deployment has read."""
+    kept: Sequence[Registered] = ()
+    """The schemas that it keeps."""
+    journal_ends: Mapping[int, int] = field(default_factory=dict)
+    put_aside: frozenset[tuple[int, int]] = frozenset()
+    """Partition and offset of records of the topic of changes that project took for nobody's announcement."""
+    generations: Generations = ONLY_ONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What Kafka and the registry say."""
+
+    cluster_id: str
+    told: Mapping[str, Any] | None
+    """The last record of the topic system.deployment that can be read."""
+    records: int
+    """How many that topic has."""
+    announced: Mapping[int, Sequence[Announced]]
+    registry: Agreement | None
+
+
+def look(config: Config) -> Found:
+    """Where the settings point, and what is there. Blocking. Raises as :func:`require_one`."""
+    with Schemas(config) as schemas:
+        asked = ask(config, schemas.schema, schemas.agreement())
+        kept = schemas.kept
+    return found_by(config, asked, _stored(config, kept))  # the journal after the records: it may go on meanwhile
+
+
+def ask(config: Config, schema: Fetch, registry: Agreement | None) -> Asked:
+    """Kafka's part of a look. ``schema``: the writer's schema of an id. Blocking. Raises BrokerError."""
+    admin = Admin(config)
+    told, records = last_record(config, Codec(RECORD, NO_ID, schema), admin)
+    return Asked(
+        cluster_id=cluster_id(config, admin),
+        told=told,
+        records=records,
+        announced=last_announced(config, Codec("ownership_changed", NO_ID, schema), admin),
+        registry=registry,
+    )
+
+
+def found_by(config: Config, asked: Asked, stored: Stored) -> Found:
+    """Both parts together. Pure."""
+    told = asked.told
+    said = [] if told is None else [Registered(**row) for row in told["schemas"]]
+    return Found(
+        prefix=config.topic_prefix,
+        cluster_id=asked.cluster_id,
+        stored=stored.deployment,
+        unfinished=stored.unfinished,
+        announced=stored.announced,
+        told=None if told is None else _deployment(told),
+        unreadable=told is None and asked.records > 0,
+        ledger_topic=stored.ledger_topic,
+        normalized=Topics(config.topic_prefix).normalized,
+        unkept=tuple(unkept(stored.kept, said)),
+        contradicted=tuple(contradictions([*stored.kept, *said])),
+        ahead=ahead(asked.announced, stored.journal_ends, stored.put_aside, stored.generations),
+        registry=asked.registry,
+    )
+
+
+def _stored(config: Config, kept: Sequence[Registered]) -> Stored:
+    sql, of_topics, topics = load("deployment", LIVE), load("identity_check", LIVE), Topics(config.topic_prefix)
+    with looking(config) as conn:
+        row = named(conn)
+        restoring = conn.execute(sql["restoring"]).fetchone()
+        if conn.execute(sql["has_ledger"]).fetchone() != (True,):
+            return Stored(deployment=None, kept=kept, unfinished=restoring[0] if restoring else "")
+        read = None if row is not None else conn.execute(sql["ledger_topic"]).fetchone()
+        begun = None if row is None else conn.execute(load("recovery", LIVE)["unfinished"]).fetchone()
+        changed = {"topic": topics.ownership_changed}
+        return Stored(
+            deployment=None if row is None else of_row(row),
+            announced=row is not None and row[4],
+            unfinished="" if begun is None else str(json.loads(begun[0])["command"]),
+            ledger_topic=None if read is None else read[0],
+            kept=kept,
+            journal_ends=dict(conn.execute(of_topics["journal_ends"]).fetchall()),
+            put_aside=frozenset(conn.execute(of_topics["refused_by_project"], changed).fetchall()),
+            generations=Generations.of(conn),
+        )
+
+
+def named(conn: psycopg.Connection[Any]) -> tuple[Any, ...] | None:
+    """The row of the deployment that a database is of; None: it names none yet, or was never migrated."""
+    sql = load("deployment", LIVE)
+    knows = conn.execute(sql["knows_deployments"]).fetchone() == (True,)
+    return conn.execute(sql["stored"]).fetchone() if knows else None
+
+
+def of_row(row: Sequence[Any]) -> Deployment:
+    return Deployment(id=row[0], epoch=row[1], topic_prefix=row[2], cluster_id=row[3])
+
+
+def told_generations(config: Config) -> tuple[Deployment | None, Generations]:
+    """Whose topics those under the prefix are (None: no record says so), and which generations they name. Blocking."""
+    told = told_whole(config)
+    if told is None:
+        return None, ONLY_ONE
+    return _deployment(told), Generations.said(told["epoch"], told["generations"])
+
+
+def told_whole(config: Config) -> dict[str, Any] | None:
+    """The last record of its topic that can be read, whole (schemas/deployment.avsc). Blocking."""
+    with Schemas(config) as schemas:
+        return last_record(config, schemas.reader(RECORD))[0]
+
+
+def _deployment(record: Mapping[str, Any]) -> Deployment:
+    return Deployment(
+        id=record["id"], epoch=record["epoch"], topic_prefix=record["topic_prefix"], cluster_id=record["cluster_id"]
+    )
+
+
+def last_record(config: Config, codec: Codec, admin: Admin | None = None) -> tuple[dict[str, Any] | None, int]:
+    """The last record of the topic that can be read (None: there is none, or no topic), and how many it has."""
+    topic = Topics(config.topic_prefix).deployment
+    if topic not in topic_names(config, admin):
+        return None, 0
+    last, records = None, 0
+    with WholeTopic(config, topic, [0]) as whole:
+        first, end = whole.bounds()[0]
+        for messages in whole.read({0: first}, {0: end}, _RECORDS):
+            for message in messages:
+                records += 1
+                try:
+                    last = codec.decode(message.value)
+                except MalformedRecord as exc:
+                    log.warning("record is put aside", topic=topic, offset=message.offset, error=str(exc))
+    return last, records

@@ -1,0 +1,104 @@
+"""Looked at while a process runs: whether it still is of one deployment, and a worker that nobody runs its agents too.
+
+What is found out of place is looked at again before it is believed.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final, TypeVar
+
+import structlog
+from mode import Service
+
+from ft.config import Config
+from ft.errors import BrokerError, BrokerUnavailable, FtError
+from ft.sql.queries import LIVE, load
+from ft.sql.session import looking, process_name
+from ft.stopping import end_task
+from ft.streams.deployment.comparing import Same, require_one
+from ft.streams.deployment.identity import BELIEVED, OtherDeployment
+from ft.streams.deployment.selection import OverlappingWorkers, check_running
+from ft.telemetry.outage import BROKER
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+LOOK_S: Final = 4.0
+_CANCELS_AGAIN_S: Final = 1.0
+
+
+class Guard:
+    """Blocking; one for each process."""
+
+    def __init__(self, config: Config, worker: str | None = None, follows: str | None = None) -> None:
+        """``worker``: its name, of a worker; ``follows``: the network, of a follower."""
+        self._config = config
+        self._worker = worker
+        self._follower = {"network": follows, "owner": process_name()} if follows is not None else None
+        self._same = Same(config)
+        self._wrong = 0
+
+    def look(self) -> None:
+        """Raises OtherDeployment, OverlappingWorkers; servers that do not answer say nothing."""
+        try:
+            with looking(self._config) as conn:  # one for all: to open it costs more than what it is asked
+                if self._follower is not None:
+                    conn.execute(load("ingest", LIVE)["still_follows"], self._follower)
+                self._same.look(conn)
+                if self._worker is not None:
+                    check_running(conn, self._config, self._worker)
+        except (OtherDeployment, OverlappingWorkers):
+            self._wrong += 1
+            if self._wrong >= BELIEVED:
+                raise
+        except BrokerUnavailable as exc:
+            BROKER.away(exc)
+        except FtError as exc:
+            log.debug("identity is looked at later", error=str(exc))
+        else:
+            self._wrong = 0
+            BROKER.back()
+
+
+class Guarding(Service):
+    """Ends a worker that is out of place."""
+
+    def __init__(
+        self, config: Config, worker: str, fail: Callable[[BaseException], Awaitable[None]], **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self._guard = Guard(config, worker)
+        self._fail = fail
+
+    @Service.task
+    async def _look(self) -> None:
+        while not self.should_stop:
+            await self.sleep(LOOK_S)
+            try:
+                await asyncio.to_thread(self._guard.look)
+            except Exception as exc:  # noqa: BLE001 - whatever it is ends the process
+                await self._fail(exc)
+
+
+async def beside(config: Config, work: Coroutine[Any, Any, T], follows: str | None = None) -> T:
+    """What ``work`` comes to; it is cancelled where this process is out of place. ``follows``: the network, of a
+    follower. Raises as :meth:`Guard.look`, also where a broker that is another one by now was quicker to refuse what
+    the work sent."""
+    looking, working = asyncio.create_task(_look_on(config, follows), name="guard"), asyncio.create_task(work)
+    try:
+        await asyncio.wait({looking, working}, return_when=asyncio.FIRST_COMPLETED)
+        return await (working if working.done() else looking)
+    except BrokerError as exc:
+        if not exc.retryable:
+            await asyncio.to_thread(require_one, config)
+        raise
+    finally:
+        for task in (looking, working):
+            await end_task(task, _CANCELS_AGAIN_S)
+
+
+async def _look_on(config: Config, follows: str | None) -> Any:
+    guard = Guard(config, follows=follows)
+    while True:
+        await asyncio.sleep(LOOK_S)
+        await asyncio.to_thread(guard.look)
