@@ -13,24 +13,42 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp, Send
 
-from ft.api import assets, collections, document, networks, owners, problems, query, status, transfers
-from ft.api.browsers import Browsers
-from ft.api.compressed import Compressed
-from ft.api.database import Database
-from ft.api.identity import Identity
-from ft.api.observe import ApiMetrics, Observed
-from ft.api.reads import Reads
+from ft.api.assets import routes as assets
+from ft.api.assets.reads import StoredAssets
+from ft.api.assets.sections import Section
+from ft.api.collections import routes as collections
+from ft.api.collections.reads import StoredCollections
+from ft.api.http import openapi, problems, request
+from ft.api.http.browsers import Browsers
+from ft.api.http.compressed import Compressed
+from ft.api.http.database import Database
+from ft.api.http.middleware import ApiMetrics, Observed
+from ft.api.networks import routes as networks
+from ft.api.networks.reads import StoredNetworks
+from ft.api.owners import routes as owners
+from ft.api.owners.reads import StoredHoldings
+from ft.api.status import routes as status
+from ft.api.status.identity import Identity
+from ft.api.status.reads import StoredStatus
+from ft.api.transfers import routes as transfers
+from ft.api.transfers.reads import StoredTransfers
 from ft.config import Config
 
 _RESOURCES: Final = (
-    assets.router, collections.router, networks.router, owners.router, transfers.router, status.router, document.router,
+    assets.router, collections.router, networks.router, owners.router, transfers.router, status.router, openapi.router,
 )  # fmt: skip
+SECTIONS: Final[tuple[Section[Any], ...]] = ()
+"""What domains know of an asset, a section each."""
 _ABOUT: Final = (
     "Who owns an NFT, since when, and how sure it is. Every answer says which block it is the state of (`as_of`), "
     "every on-chain fact how final it is, every error is a problem document (RFC 9457) with a stable `code`. "
     "An event is in force as long as its block counts: what a reorg has retracted is not. "
     "Quantities and token ids are decimal strings; times are RFC 3339 in UTC."
 )
+
+
+class Reads(StoredAssets, StoredCollections, StoredHoldings, StoredTransfers, StoredNetworks, StoredStatus):
+    """Every read of the API: what each resource's folder asks of Postgres."""
 
 
 def application(config: Config) -> ASGIApp:
@@ -49,7 +67,7 @@ def application(config: Config) -> ASGIApp:
             await database.close()
 
     return build(
-        Reads(database, config.topic_prefix, identity),
+        Reads(database, config.topic_prefix, identity, SECTIONS),
         [connected],
         origins=config.api_cors_origins,
         proxies=config.api_proxies,
@@ -75,7 +93,7 @@ def framework(reads: Any, api_metrics: ApiMetrics, lifespan: Any = ()) -> Litest
             "reads": Provide(lambda: reads, sync_to_thread=False),
             "api_metrics": Provide(lambda: api_metrics, sync_to_thread=False),
         },
-        before_request=query.require_readable,
+        before_request=request.require_readable,
         exception_handlers={Exception: problems.answer},
         lifespan=list(lifespan),
         logging_config=None,
@@ -87,7 +105,7 @@ def framework(reads: Any, api_metrics: ApiMetrics, lifespan: Any = ()) -> Litest
             render_plugins=[JsonRenderPlugin()],
         ),
     )
-    document.amend(app.openapi_schema)
+    openapi.amend(app.openapi_schema)
     return app
 
 

@@ -1,4 +1,4 @@
--- What the API's database says of the deployment that it is of (api/identity.py).
+-- What the API's database says of the deployment that it is of (api/status/identity.py).
 
 -- name: deployment
 -- No row: it names none yet.

@@ -2,7 +2,7 @@
 -- key that is one end of all keys on the first page.
 
 -- name: page
--- Newest first. What narrows it stands in place of "true" (api/narrowed.py), so that each filter has its own plan.
+-- Newest first. What narrows it stands in place of "true" (api/transfers/page_query.py), so that each filter has its own plan.
 SELECT t.*
 FROM projection.transfers t
 WHERE t.network = %(network)s AND true

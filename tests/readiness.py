@@ -1,9 +1,9 @@
 """What /health/ready says, asked where it is made up."""
 
-from ft.api.attention import out_of_place
-from ft.api.database import Database
-from ft.api.identity import Identity
-from ft.api.reads import Reads
+from ft.api.http.database import Database
+from ft.api.main import Reads
+from ft.api.status.attention import out_of_place
+from ft.api.status.identity import Identity
 from ft.config import Config
 
 

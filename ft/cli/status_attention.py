@@ -5,8 +5,9 @@ from typing import Any, Final, TypeVar
 
 import psycopg
 
-from ft.api.attention import Reason, Word, reasons
-from ft.api.rows import BacklogRow, FailureRow, FollowerRow, of
+from ft.api.http.rows import of
+from ft.api.status.attention import Reason, Word, reasons
+from ft.api.status.rows import BacklogRow, FailureRow, FollowerRow
 from ft.cli.said import shown
 from ft.config import Config
 from ft.errors import BrokerError, FtError

@@ -1,4 +1,4 @@
-"""What the API of `ft demo` answers -> api/examples.json: the examples of the OpenAPI document, shortened.
+"""What the API of `ft demo` answers -> api/http/examples.json: the examples of the OpenAPI document, shortened.
 
 `ft demo`, then `python -m tests.devnet.examples URL` with the URL that it names last.
 """
@@ -11,11 +11,11 @@ from typing import Any, Final
 import httpx
 from msgspec import json
 
+from ft.api.http.middleware import ApiMetrics
 from ft.api.main import build, framework
-from ft.api.observe import ApiMetrics
 from ft.errors import DatabaseUnavailable
 
-FILE: Final = Path(__file__).resolve().parents[2] / "api" / "examples.json"
+FILE: Final = Path(__file__).resolve().parents[2] / "api" / "http" / "examples.json"
 _REQUEST_ID: Final = "4c7f0d2e9a6b4b1c8e3d5a7f90b2c4d6"
 _LAG_MS: Final = 2310
 """Of a chain that is read; the recorded one was made once."""

@@ -315,10 +315,10 @@ MUTATIONS: Final = (
     ),
     Mutation(
         name="the-furthest-partition-speaks",
-        path="api/freshness.py",
+        path="api/http/freshness.py",
         old="    return min(heads, key=lambda head: head.position)\n",
         new="    return max(heads, key=lambda head: head.position)\n",
-        tests=("tests/unit/api/test_freshness.py",),
+        tests=("tests/unit/api/http/test_freshness.py",),
     ),
     Mutation(
         name="a-finding-outlives-its-block",
@@ -470,10 +470,10 @@ MUTATIONS: Final = (
     ),
     Mutation(
         name="a-holder-whom-no-event-names-is-proven",
-        path="api/integrity.py",
+        path="api/integrity/judging.py",
         old='        "implicit": grounds.implicit,\n',
         new='        "implicit": False,\n',
-        tests=("tests/unit/api/test_integrity.py",),
+        tests=("tests/unit/api/integrity/test_judging.py",),
     ),
     Mutation(
         name="what-a-final-block-stands-on-is-not-final",

@@ -72,10 +72,10 @@ MUTATIONS: Final = (
     ),
     Mutation(
         name="the-last-of-two-headers-is-read",
-        path="api/query.py",
+        path="api/http/request.py",
         old="for name, count in counts if count > 1]",
         new="for name, count in counts if count > 2]",
-        tests=("tests/unit/api/test_query.py",),
+        tests=("tests/unit/api/http/test_request.py",),
     ),
     Mutation(
         name="a-follower-tells-a-block-of-long-ago",

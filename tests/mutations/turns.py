@@ -162,17 +162,17 @@ MUTATIONS: Final = (
     ),
     Mutation(
         name="the-api-believes-what-a-server-says-for-a-moment",
-        path="api/identity.py",
+        path="api/status/identity.py",
         old="not self.is_one or self._wrong >= BELIEVED",
         new="True",
         tests=("tests/integration/api/test_identity.py",),
     ),
     Mutation(
         name="a-stray-worker-makes-the-api-unready",
-        path="api/attention.py",
+        path="api/status/attention.py",
         old=" and not (is_one and row.kind == _OTHER)\n",
         new="\n",
-        tests=("tests/unit/api/test_attention.py",),
+        tests=("tests/unit/api/status/test_attention.py",),
     ),
     Mutation(
         name="any-prefix-may-have-the-database",

@@ -6,7 +6,7 @@ from tests.mutations.mutation import Mutation
 
 _LOG: Final = ("tests/unit/telemetry/test_log.py",)
 _OUTAGE: Final = ("tests/unit/telemetry/test_outage.py",)
-_ATTENTION: Final = ("tests/unit/api/test_attention.py",)
+_ATTENTION: Final = ("tests/unit/api/status/test_attention.py",)
 
 MUTATIONS: Final = (
     Mutation(
@@ -46,14 +46,14 @@ MUTATIONS: Final = (
     ),
     Mutation(
         name="the-api-tells-what-processes-said",
-        path="api/attention.py",
+        path="api/status/attention.py",
         old="{f': {row.error}' if errors else ''}",
         new="{f': {row.error}'}",
         tests=_ATTENTION,
     ),
     Mutation(
         name="a-settled-contradiction-calls-an-operator",
-        path="api/attention.py",
+        path="api/status/attention.py",
         old='        if row.kind == "FinalityContradicted" and not row.settled:\n',
         new='        if row.kind == "FinalityContradicted":\n',
         tests=_ATTENTION,

@@ -12,7 +12,7 @@ import yaml  # type: ignore[import-untyped]
 from click import Command, Context, Group
 from prometheus_client import Gauge
 
-from ft.api.observe import ApiMetrics
+from ft.api.http.middleware import ApiMetrics
 from ft.cli import commands
 from ft.config import SERVERS, Config
 from ft.embedded import kafka, registry

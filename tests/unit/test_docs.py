@@ -12,7 +12,7 @@ from prometheus_client import Gauge
 from ft.access import kafka_security, registry_security
 from ft.agents.decode import erc2309
 from ft.agents.decode.transactions import ROOT, TYPE
-from ft.api.observe import ApiMetrics
+from ft.api.http.middleware import ApiMetrics
 from ft.cli import commands
 from ft.config import ADDRESSES, Config
 from ft.contracts import LAYOUTS

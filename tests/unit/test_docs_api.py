@@ -8,15 +8,16 @@ from typing import Any, cast, get_args, get_type_hints
 import httpx
 from msgspec.structs import replace
 
-from ft.api.answers import AssetAnswer, Integrity
-from ft.api.attention import WORDS
-from ft.api.freshness import AsOf
-from ft.api.integrity import REASONS, judge
+from ft.api.assets.answers import AssetAnswer
+from ft.api.http.freshness import AsOf
+from ft.api.http.middleware import ApiMetrics
+from ft.api.http.parameters import LIMIT_DEFAULT, LIMIT_MAX
+from ft.api.integrity.answers import Integrity
+from ft.api.integrity.judging import REASONS, judge
+from ft.api.integrity.rows import GroundsRow
 from ft.api.main import build, framework
-from ft.api.observe import ApiMetrics
-from ft.api.parameters import LIMIT_DEFAULT, LIMIT_MAX
-from ft.api.rows import GroundsRow
-from tests.unit.api.test_transfers import Ledger
+from ft.api.status.attention import WORDS
+from tests.unit.api.transfers.test_routes import Ledger
 from tests.unit.pages import CHECKOUT, blocks, names, page, rows, section
 
 _CODE = re.compile(r'(?:Problem\(\s*(\d{3}),\s*|not_found\(\s*|_refused\(\s*)"([a-z_]+)"')
@@ -122,7 +123,7 @@ def test_the_example_of_an_answer_has_fields_that_exist() -> None:
 
 
 def test_every_error_code_is_in_the_table_and_no_other() -> None:
-    sources = [path.read_text() for path in sorted((CHECKOUT / "api").glob("*.py"))]
+    sources = [path.read_text() for path in sorted((CHECKOUT / "api").rglob("*.py"))]
     raised = {code for text in sources for _, code in _CODE.findall(text)}
     listed = {row[1].strip("`") for row in rows(section(page("api.md"), "## Errors"))}
 

@@ -6,9 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from ft.api.database import Database
-from ft.api.main import build
-from ft.api.reads import Reads
+from ft.api.http.database import Database
+from ft.api.main import Reads, build
 from ft.config import Config
 from tests.integration.api.world import World
 

@@ -5,8 +5,8 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from ft.api.database import rows_of
-from ft.api.lookups import LISTS
+from ft.api.collections.lookups import COLLECTIONS
+from ft.api.http.database import rows_of
 from tests.integration.api.world import NETWORK, ZERO, World, address
 
 CONTRACT, ALICE, BOB = address(0xC0), address(0xA), address(0xB)
@@ -253,15 +253,15 @@ async def test_a_page_of_owners_costs_what_it_shows_however_many_hold_the_collec
     asked: list[dict[str, Any]] = []
 
     async def noted(conn: Any, query: str, kind: Any, parameters: Any) -> Any:
-        if query == LISTS["collection_owners"]:
+        if query == COLLECTIONS["collection_owners"]:
             asked.append(dict(parameters))
         return await rows_of(conn, query, kind, parameters)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ft.api.reads.rows_of", noted)
+        patch.setattr("ft.api.collections.reads.rows_of", noted)
         body = (await client.get(f"{URL}/owners?limit=1")).raise_for_status().json()
     plan = world.conn.execute(
-        ("EXPLAIN (ANALYZE, FORMAT JSON) " + LISTS["collection_owners"]).encode(), asked[0]
+        ("EXPLAIN (ANALYZE, FORMAT JSON) " + COLLECTIONS["collection_owners"]).encode(), asked[0]
     ).fetchone()
 
     assert [(row["owner"], row["assets"]) for row in body["data"]] == [(address(1), 4)]

@@ -198,7 +198,9 @@ async def test_looking_for_debits_of_many_reads_a_collections_events_once_at_mos
 
 async def _debits(config: Config, asked: dict[str, Any], how: str = "") -> list[Any]:
     async with await psycopg.AsyncConnection.connect(config.postgres_as("ft_api")) as conn:
-        return await (await conn.execute((how + load("api_lists")["collection_debits"]).encode(), asked)).fetchall()
+        return await (
+            await conn.execute((how + load("api_collections")["collection_debits"]).encode(), asked)
+        ).fetchall()
 
 
 async def _explained(config: Config, asked: dict[str, Any]) -> list[dict[str, Any]]:

@@ -7,9 +7,9 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from ft.api import identity as identities
-from ft.api.database import Database
-from ft.api.identity import Identity
+from ft.api.http.database import Database
+from ft.api.status import identity as identities
+from ft.api.status.identity import Identity
 from ft.config import Config
 from ft.streams.deployment.identity import BELIEVED, OtherDeployment
 from ft.streams.deployment.provision import prepare

@@ -11,10 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg_pool import PoolTimeout
 
-from ft.api.database import Database, value_of
-from ft.api.main import build
-from ft.api.reads import Reads
-from ft.api.slots import Overloaded
+from ft.api.http.database import Database, value_of
+from ft.api.http.slots import Overloaded
+from ft.api.main import Reads, build
 from ft.config import Config
 from ft.errors import DatabaseUnavailable
 from tests.integration.api.world import NETWORK, World, address
@@ -268,7 +267,7 @@ async def test_a_database_that_is_away_is_503_and_the_process_is_alive(config: C
 async def test_more_than_can_be_answered_is_an_overload_and_no_failure_of_the_database(
     world: World, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ft.api.database._PATIENCE_S", 0.5)
+    monkeypatch.setattr("ft.api.http.database._PATIENCE_S", 0.5)
     database = Database(config.postgres_as("ft_api"), pool_max=3)
     app: Any = build(Reads(database))
     await database.open()

@@ -8,9 +8,9 @@ import httpx
 import psycopg
 import pytest
 
-from ft.api.found import TransfersAsk
-from ft.api.indexed import indexed_span
-from ft.api.narrowed import page_of, parameters_of
+from ft.api.http.month_range import indexed_span
+from ft.api.transfers.page_query import page_of, parameters_of
+from ft.api.transfers.rows import TransfersAsk
 from ft.config import Config
 from tests.integration.api.world import NETWORK, START, TOPIC0, ZERO, World, address, block_hash, block_time
 

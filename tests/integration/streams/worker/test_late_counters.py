@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from ft.api import views
-from ft.api.answers import CollectionStats
-from ft.api.database import Database
-from ft.api.reads import Reads
+from ft.api.collections import views
+from ft.api.collections.answers import CollectionStats
+from ft.api.http.database import Database
+from ft.api.main import Reads
 from tests.integration.agents.normalize.rawtopic import NETWORK, RawTopic, appends
 from tests.integration.streams.worker.conftest import StartWorker
 from tests.synthetic.chain import Chain

@@ -1,0 +1,1 @@
+"""One NFT, who holds it, and all that happened to it."""

@@ -1,0 +1,1 @@
+"""A contract, its assets, its owners."""

@@ -1,0 +1,1 @@
+"""What every resource shares: problems, cursors, parameters, pages, freshness, the database, the middleware."""

@@ -1,0 +1,1 @@
+"""Which networks are configured, and how far each is read."""

@@ -1,0 +1,1 @@
+"""What moved on a network."""
