@@ -30,7 +30,7 @@ from ft.schemas.codec import Codec
 from ft.schemas.domains import Domain, declared
 from ft.sql.queries import use
 from ft.streams.deployment.guard import Guarding
-from ft.streams.deployment.preflight import Facts, known_networks, verify
+from ft.streams.deployment.preflight import Preflight, known_networks, verify
 from ft.streams.deployment.selection import require_apart
 from ft.streams.kafka.producer import Producer
 from ft.streams.worker.announcing import Announcements, DomainPublisher
@@ -40,7 +40,7 @@ from ft.streams.worker.chain_reader.hop import ChainReading
 from ft.streams.worker.chain_reader.reader import Reading
 from ft.streams.worker.chain_reader.sender import Letters, Sender
 from ft.streams.worker.ledger_heads import LedgerHeads
-from ft.streams.worker.parent_watchdog import Orphan
+from ft.streams.worker.parent_watchdog import ParentWatchdog
 from ft.streams.worker.record_batches import shares
 from ft.streams.worker.subscriber import Subscriber, Subscription
 from ft.streams.worker.timers import tell_of_timer
@@ -65,7 +65,7 @@ class Pipeline:
     def __init__(self, app: App) -> None:
         self.app = app
         self.config = app.config
-        self.facts: Facts
+        self.facts: Preflight
         self._networks: set[str] = set()
 
     async def prepare(self) -> None:
@@ -93,7 +93,7 @@ class Pipeline:
             return None
         topic = self.facts.topics.raw(slug)
         codec = await asyncio.to_thread(self.facts.schemas.codec, "raw_block", topic)
-        room = self.app.holding.pace(topic, slug)
+        room = self.app.holding.room_of(topic, slug)
         reading = reading_of(self.facts.topics, slug, family, self.facts.codecs[self.facts.topics.normalized])
         hop = ChainReading(self.config, self.app.claims, reading, codec, self._sender, self.app.fail, room)
         return self._run_reading(hop, topic, slug)
@@ -122,8 +122,10 @@ class Pipeline:
             fail=self.app.fail,
             busy=self.app.claims.busy,
         )
-        bundles, bundle = shares(_SLICES, facts.partitions)
-        self.app.run(hop, topics.normalized, name="ledger", bundle=bundle, bundles=bundles, within_s=_LATENCY_S)
+        batches_max, batch_size = shares(_SLICES, facts.partitions)
+        self.app.run(
+            hop, topics.normalized, name="ledger", batch_size=batch_size, batches_max=batches_max, within_s=_LATENCY_S
+        )
 
     def project(self) -> None:
         """ownership_changed -> projection.*. Every record takes effect exactly once; a partition is one process's.
@@ -168,7 +170,9 @@ class Pipeline:
     def _run_reading(self, hop: ChainReading[Any], topic: str, slug: str, *, is_vital: bool = True) -> Any:
         """The agent of one consumer of one raw log."""
         name = f"{hop.consumer}-{slug}"
-        return self.app.run(hop, topic, name=name, bundle=32, bundles=16, within_s=_LATENCY_S, is_vital=is_vital)
+        return self.app.run(
+            hop, topic, name=name, batch_size=32, batches_max=16, within_s=_LATENCY_S, is_vital=is_vital
+        )
 
     def _subscribe(self, subscriber: Subscriber[Change], *, is_vital: bool = True, **more: Any) -> None:
         """The two hops of a subscriber: of the events, and of the heads that the ledger says beside them."""
@@ -180,10 +184,16 @@ class Pipeline:
         )
         heads = LedgerHeads(self.config, app.owner, facts.codecs[finality], changes, facts.generations, name)
         app.claims.lossy.add(finality)
-        bundles, bundle = shares(_CHANGES, facts.partitions)
+        batches_max, batch_size = shares(_CHANGES, facts.partitions)
         for each, topic in ((hop, changes), (heads, finality)):
             app.run(
-                each, topic, name=each.consumer, bundle=bundle, bundles=bundles, within_s=_LATENCY_S, is_vital=is_vital
+                each,
+                topic,
+                name=each.consumer,
+                batch_size=batch_size,
+                batches_max=batches_max,
+                within_s=_LATENCY_S,
+                is_vital=is_vital,
             )
 
     async def add_networks(self) -> None:
@@ -246,7 +256,7 @@ def build(config: Config) -> App:
     app.prepare = pipeline.prepare
     if "normalize" in config.agents or any(domain.readers for domain in domains_of(config)):
         app.serve(NewNetworks(pipeline))
-    app.serve(Orphan(config) if config.generation else Guarding(config, app.owner, app.fail))
+    app.serve(ParentWatchdog(config) if config.generation else Guarding(config, app.owner, app.fail))
     if "ledger" in config.agents:
         app.serve(Indexing(config))
         app.serve(Forgetting(config))

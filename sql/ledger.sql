@@ -463,7 +463,7 @@ INSERT INTO system.dlq (consumer, topic, partition, "offset", network, reason, e
 VALUES ('ledger', %(topic)s, %(partition)s, %(offset)s, %(network)s, %(reason)s, %(error)s, %(payload)s)
 ON CONFLICT DO NOTHING;
 
--- name: put_hole
+-- name: put_quarantine
 -- A slice that cannot be applied: a hole in coverage; the same slice in another partition is the same hole.
 INSERT INTO ingest.quarantine
     (network, block_number, block_hash, contract, reason, error, payload, raw_offset)
@@ -472,7 +472,7 @@ VALUES (%(network)s, %(block_number)s, %(block_hash)s, %(contract)s, %(reason)s,
 ON CONFLICT (network, block_hash, contract, log_index, reason) DO UPDATE
 SET state = 'open', error = excluded.error, payload = excluded.payload, raw_offset = excluded.raw_offset;
 
--- name: close_holes
+-- name: close_quarantine
 -- The block is gone; normalize may have read its revert before the ledger met the slice.
 UPDATE ingest.quarantine q
 SET state = 'reverted'

@@ -7,7 +7,7 @@ from ft.agents.decode import parts
 from ft.schemas.domains import Domain
 from ft.schemas.events import RawBlock
 from ft.streams.worker.chain_reader.domain import ChainReader, Event
-from ft.streams.worker.chain_reader.reader import Hole
+from ft.streams.worker.chain_reader.reader import QuarantinedLog
 
 COUNTED = "logs.counted"
 UNLUCKY = 10
@@ -21,7 +21,7 @@ class Logs(ChainReader):
     topic = COUNTED
     fields = ({"name": "contract", "type": "string"}, {"name": "logs", "type": "long"})
 
-    def decode(self, record: RawBlock, family: str) -> Iterable[Event | Hole]:
+    def decode(self, record: RawBlock, family: str) -> Iterable[Event | QuarantinedLog]:
         told = {part.name: part.bytes for part in record.parts}
         read = parts.read(
             told.get("block", b""),
@@ -31,7 +31,7 @@ class Logs(ChainReader):
         )
         for contract, count in Counter(log.address.lower() for log in read.logs).items():
             if count == UNLUCKY:
-                yield Hole(reason=f"expected fewer or more than {UNLUCKY} logs", log=b"", contract=contract)
+                yield QuarantinedLog(reason=f"expected fewer or more than {UNLUCKY} logs", log=b"", contract=contract)
             else:
                 yield {"contract": contract, "logs": count}
 

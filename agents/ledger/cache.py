@@ -14,10 +14,10 @@ from typing import Final, Protocol, TypeAlias
 from ft.agents.ledger import reads as ledger_reads
 from ft.agents.ledger.hashes import Asked
 from ft.agents.ledger.kinds import NOTHING_MET, Contract
-from ft.agents.ledger.posting import NetworkKey, Posting, Slice, Standing
+from ft.agents.ledger.posting import NetworkKey, PartitionHead, Posting, Slice
 from ft.agents.ledger.repeats import plain_digests
-from ft.agents.ledger.steps import Block, Head
 from ft.agents.ledger.unsettled import BLOCKS_MAX, Marks, Unsettled
+from ft.agents.ledger.validated_input import Block, Head
 from ft.sql.queries import load
 from ft.sql.session import Connection
 from ft.streams.worker.fence import Claim
@@ -51,7 +51,7 @@ OpenTable: TypeAlias = Callable[[Claim], AppliedTable]
 @dataclass(slots=True)
 class _Partition:
     epoch: int
-    standings: dict[str, Standing] = field(default_factory=dict)
+    partition_heads: dict[str, PartitionHead] = field(default_factory=dict)
     live: dict[str, dict[bytes, str]] = field(default_factory=dict)
     """Network -> digest of a transaction's hash -> hash of its block."""
     blocks: dict[BlockKey, tuple[int, list[bytes]]] = field(default_factory=dict)
@@ -85,7 +85,7 @@ class _Partition:
 
     def prune(self, network: str) -> None:
         """Forget the blocks that are final by now."""
-        unfinal_from = self.standings[network].unfinal_from()
+        unfinal_from = self.partition_heads[network].unfinal_from()
         for key in [key for key, (number, _) in self.blocks.items() if key[0] == network and number < unfinal_from]:
             self.drop(key)
 
@@ -123,13 +123,13 @@ class Cache:
         """Remember nothing and let go of the tables."""
         self.keep(())
 
-    def standings(self, partitions: Collection[int]) -> dict[NetworkKey, Standing]:
+    def partition_heads(self, partitions: Collection[int]) -> dict[NetworkKey, PartitionHead]:
         """Where these partitions stand in each network."""
         return {
-            (partition, network): standing
+            (partition, network): partition_head
             for partition in partitions
             if partition in self._partitions
-            for network, standing in self._partitions[partition].standings.items()
+            for network, partition_head in self._partitions[partition].partition_heads.items()
         }
 
     def live(self, partitions: Collection[int]) -> dict[NetworkKey, Mapping[bytes, str]]:
@@ -164,7 +164,7 @@ class Cache:
         fresh = {partition: _Partition(epoch=claim.epoch) for partition, claim in missing.items()}
         cursor = await conn.execute(load("ledger")["standings"], {"partitions": sorted(missing)})
         for row in await cursor.fetchall():
-            fresh[row[0]].standings[row[1]] = Standing(
+            fresh[row[0]].partition_heads[row[1]] = PartitionHead(
                 position=row[2],
                 head=Head(row[3], row[4], row[5], row[6], row[7]),
                 head_time=row[5],
@@ -184,10 +184,10 @@ class Cache:
                 continue
             if table is not None:
                 table.reset()
-            for network, standing in found.standings.items():
+            for network, partition_head in found.partition_heads.items():
                 if self.repeats(network):
                     continue
-                await _refill(conn, partition, network, standing, found)
+                await _refill(conn, partition, network, partition_head, found)
         self._partitions.update(fresh)
 
     async def _fill_hashes(self, conn: Connection) -> None:
@@ -205,15 +205,15 @@ class Cache:
         met now."""
         for partition, met in kinds.items():
             self._partitions[partition].meet(met)
-        for (partition, network), standing in posting.standings.items():
-            self._partitions[partition].standings[network] = standing
+        for (partition, network), partition_head in posting.partition_heads.items():
+            self._partitions[partition].partition_heads[network] = partition_head
         for (partition, network, block_hash), slice_ in posting.slices.items():
             state, key = self._partitions[partition], (network, block_hash)
             state.drop(key)
             digests = posting.unfinal.get((partition, network, block_hash))
             if slice_.applied and digests:
                 state.put(key, slice_.block.number, digests)
-        for partition, network in posting.standings:
+        for partition, network in posting.partition_heads:
             self._partitions[partition].prune(network)
         for partition, network, _, _ in posting.copies:
             self._partitions[partition].copied.add(network)
@@ -270,25 +270,27 @@ def _block_key(key: BlockKey) -> bytes:
 
 async def _fill_unsettled(conn: Connection, fresh: Mapping[int, _Partition]) -> None:
     """Which announced blocks the marks have yet to move over. Where that cannot be read, any may be one."""
-    by_network: dict[str, dict[int, Standing]] = {}
+    by_network: dict[str, dict[int, PartitionHead]] = {}
     for partition, found in fresh.items():
-        for network, standing in found.standings.items():
-            by_network.setdefault(network, {})[partition] = standing
+        for network, partition_head in found.partition_heads.items():
+            by_network.setdefault(network, {})[partition] = partition_head
     (bare,) = await (await conn.execute(load("ledger")["has_bare_months"])).fetchone() or (True,)
-    for network, standings in by_network.items():
-        above = {p: max(s.told.finalized, s.head.number - BLOCKS_MAX) for p, s in standings.items()}
-        values = {"network": network, "above": min(above.values()), "partitions": sorted(standings)}
+    for network, partition_heads in by_network.items():
+        above = {p: max(s.told.finalized, s.head.number - BLOCKS_MAX) for p, s in partition_heads.items()}
+        values = {"network": network, "above": min(above.values()), "partitions": sorted(partition_heads)}
         rows = await (await conn.execute(load("ledger")["unsettled"], values)).fetchall()
-        for partition, standing in standings.items():
-            unread = standing.head.number if bare else above[partition]
-            standing.unsettled = Unsettled(
+        for partition, partition_head in partition_heads.items():
+            unread = partition_head.head.number if bare else above[partition]
+            partition_head.unsettled = Unsettled(
                 (number for p, number in rows if p == partition and number > above[partition]),
-                above=unread if unread > standing.told.finalized else -1,
+                above=unread if unread > partition_head.told.finalized else -1,
             )
 
 
-async def _refill(conn: Connection, partition: int, network: str, standing: Standing, found: _Partition) -> None:
-    values = {"network": network, "partition": partition, "unfinal_from": standing.unfinal_from()}
+async def _refill(
+    conn: Connection, partition: int, network: str, partition_head: PartitionHead, found: _Partition
+) -> None:
+    values = {"network": network, "partition": partition, "unfinal_from": partition_head.unfinal_from()}
     rows = await (await conn.execute(load("ledger")["unfinal"], values)).fetchall()
     for number, block_hash, seq_from, seq_to, time in rows:
         slice_ = Slice(

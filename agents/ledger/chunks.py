@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ft.agents.ledger.posting import NetworkKey, SliceKey
-from ft.agents.ledger.steps import AnyStep, Append, Revert
+from ft.agents.ledger.validated_input import AnyInput, Append, Revert
 from ft.streams.kafka.message import Message
 
-Incoming: TypeAlias = tuple[Message, AnyStep]
+Incoming: TypeAlias = tuple[Message, AnyInput]
 """A record, and what it says."""
 
 
@@ -22,7 +22,7 @@ class _Chunk:
     """The lowest height that a revert names."""
     events: int = 0
 
-    def takes(self, step: AnyStep, events_max: int) -> bool:
+    def takes(self, step: AnyInput, events_max: int) -> bool:
         """Whether the step may go into the same transaction.
 
         1. not over the limit of events

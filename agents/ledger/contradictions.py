@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from ft.agents.ledger.journal import Stretch
 from ft.agents.ledger.singles import Place, Singles, Token, contradicts, moving_rows
-from ft.agents.ledger.steps import Block
+from ft.agents.ledger.validated_input import Block
 from ft.agents.ownership import movements
 from ft.schemas.ids import NO_ACCOUNTS
 from ft.schemas.standards import SINGLE

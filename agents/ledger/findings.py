@@ -87,10 +87,10 @@ async def _histories(
     conn: Connection, posting: Posting, contracts: Sequence[tuple[str, str, int]]
 ) -> dict[Contract, History]:
     """What was read of each contract's history, as far as its partition has come with this transaction."""
-    standings = [posting.standings[partition, network] for network, _, partition in contracts]
+    partition_heads = [posting.partition_heads[partition, network] for network, _, partition in contracts]
     rows = [
-        (network, contract, standing.head.number, standing.position, standing.position)
-        for (network, contract, _), standing in zip(contracts, standings, strict=True)
+        (network, contract, partition_head.head.number, partition_head.position, partition_head.position)
+        for (network, contract, _), partition_head in zip(contracts, partition_heads, strict=True)
     ]
     told = await run(conn, "histories", arrays(("network", "contract", "head", "position", "since"), rows))
     return {(contract[0], contract[1]): History(*row) for contract, row in zip(contracts, told, strict=True)}
@@ -101,7 +101,12 @@ async def _mark(
     histories: Mapping[Contract, History],
 ) -> None:  # fmt: skip
     rows = [
-        (*contract, partition, posting.next_seq[partition] - 1, posting.standings[partition, contract[0]].position)
+        (
+            *contract,
+            partition,
+            posting.next_seq[partition] - 1,
+            posting.partition_heads[partition, contract[0]].position,
+        )
         for contract in contracts
         for partition in [partitions[contract]]
     ]

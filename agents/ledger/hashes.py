@@ -17,7 +17,7 @@ from psycopg import AsyncConnection
 
 from ft.agents.columns import columns as arrays
 from ft.agents.ledger.repeats import Copies, Hashes, HashKey, PartitionOf, parted
-from ft.agents.ledger.steps import Append, Columns
+from ft.agents.ledger.validated_input import Append, Columns
 from ft.config import Config
 from ft.schemas.ids import REPEATED
 from ft.sql.queries import load

@@ -5,7 +5,7 @@ A transaction:
 1. locks the fence, and reads what the ledger holds of the slices that the batch names
 2. posts the steps (``posting``: pure)
 3. writes who has each single token, which says what each row led to (``owners``)
-4. appends the journal rows by COPY; writes slices, retractions, heads, holes and dead letters
+4. appends the journal rows by COPY; writes slices, retractions, heads, quarantine and dead letters
 5. writes the balances, netted and in key order
 6. writes what contradicts (``findings``)
 7. moves the fence and commits (``fence.Writer``); then the cache, then the publisher learn of it
@@ -34,9 +34,9 @@ from ft.agents.ledger.hashes import ensure_month
 from ft.agents.ledger.journal import Stretch, month_of
 from ft.agents.ledger.kinds import kinds
 from ft.agents.ledger.owners import BareMonths, Disordered, Owned
-from ft.agents.ledger.posting import NetworkHead, NetworkKey, Posting, Standing, announce, post
+from ft.agents.ledger.posting import NetworkHead, NetworkKey, PartitionHead, Posting, announce, post
 from ft.agents.ledger.singles import Token
-from ft.agents.ledger.steps import Refused, read
+from ft.agents.ledger.validated_input import Refused, read
 from ft.agents.ownership import Arrival
 from ft.config import Config
 from ft.errors import DatabaseUnavailable, MalformedRecord
@@ -157,18 +157,21 @@ class Ledger:
             self._cache.keep(claims)
             if any(not self._cache.holds(claim) for claim in claims.values()):
                 await self._commit(_Work(self, [], claims))  # only reads: who stands where
-            standings = self._cache.standings(claims).items()
-            due = {key[0] for key, standing in standings if self.is_due(key, standing, claims[key[0]])}
+            partition_heads = self._cache.partition_heads(claims).items()
+            due = {
+                key[0] for key, partition_head in partition_heads if self.is_due(key, partition_head, claims[key[0]])
+            }
             if due:
                 await self._commit(_Work(self, [], {partition: claims[partition] for partition in due}))
 
-    def is_due(self, key: NetworkKey, standing: Standing, claim: Claim) -> bool:
+    def is_due(self, key: NetworkKey, partition_head: PartitionHead, claim: Claim) -> bool:
         """Nothing was said under this claim yet; or head or marks moved since, or events were written, and that is
         long enough ago."""
         said, at = self._last.get(key, (None, 0.0))
         if said is None or said.claimed != (claim.epoch, claim.times):
-            return standing.head.number >= 0 or said is not None
-        return (standing.moved or said.head != standing.head) and time.monotonic() - at >= FINALITY_INTERVAL_S
+            return partition_head.head.number >= 0 or said is not None
+        has_news = partition_head.moved or said.head != partition_head.head
+        return has_news and time.monotonic() - at >= FINALITY_INTERVAL_S
 
     def _read(self, message: Message) -> Incoming:
         try:
@@ -285,7 +288,7 @@ class _Work:
         await cache.fill(conn, self.claims)
         steps = [step for _, step in self._chunk]
         known = await ledger_reads.known(
-            conn, steps, self.claims, standings=cache.standings(self.claims), live=cache.live(self.claims),
+            conn, steps, self.claims, partition_heads=cache.partition_heads(self.claims), live=cache.live(self.claims),
             asked=cache.asked(self.claims, {step.network for step in steps}),
         )  # fmt: skip
         posting = post(steps, known, self._ledger._partitions)
@@ -306,11 +309,11 @@ class _Work:
             message, refused = self._chunk[dead.index][0], dead.refused
             at = {"topic": message.topic, "partition": message.partition, "offset": message.offset}
             log.error("dead letter", network=refused.network, **at, reason=refused.reason, error=refused.error)
-        for hole in posting.holes:
-            message, unfit = self._chunk[hole.index][0], hole.unfit
+        for quarantine in posting.quarantined:
+            message, part = self._chunk[quarantine.index][0], quarantine.slice
             at = {"topic": message.topic, "partition": message.partition, "offset": message.offset}
-            said = {"contract": unfit.contract, "reason": unfit.reason, "error": unfit.error}
-            log.warning("quarantined", network=unfit.network, block=unfit.block.number, **at, **said)
+            said = {"contract": part.contract, "reason": part.reason, "error": part.error}
+            log.warning("quarantined", network=part.network, block=part.block.number, **at, **said)
 
     def _moves(self, next_seq: Mapping[int, int]) -> list[Move]:
         ends = {message.partition: message.offset + 1 for message, _ in self._chunk}
@@ -324,11 +327,11 @@ class _Work:
         ]
 
     def _due(self, posting: Posting) -> list[NetworkKey]:
-        standings = {**self._ledger._cache.standings(self.claims), **posting.standings}
+        partition_heads = {**self._ledger._cache.partition_heads(self.claims), **posting.partition_heads}
         return [
             key
-            for key, standing in sorted(standings.items())
-            if self._ledger.is_due(key, standing, self.claims[key[0]])
+            for key, partition_head in sorted(partition_heads.items())
+            if self._ledger.is_due(key, partition_head, self.claims[key[0]])
         ]
 
     def _check_months(self, stretches: Iterable[Stretch]) -> None:

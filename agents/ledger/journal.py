@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias
 
-from ft.agents.ledger.steps import Block, Columns
+from ft.agents.ledger.validated_input import Block, Columns
 
 Op: TypeAlias = Literal["apply", "revert", "finality", "reorg"]
 NONE: Final = Columns(

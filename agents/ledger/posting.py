@@ -15,18 +15,18 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from ft.agents.ledger.journal import Stretch, reversed_columns
 from ft.agents.ledger.repeats import CopyKey, Hashes, Repeats
-from ft.agents.ledger.steps import (
-    AnyStep,
+from ft.agents.ledger.unsettled import Marks, Unsettled
+from ft.agents.ledger.validated_input import (
+    AnyInput,
     Append,
     Block,
     Columns,
     Head,
+    QuarantinedSlice,
     Refused,
     Revert,
-    Unfit,
     Watermark,
 )
-from ft.agents.ledger.unsettled import Marks, Unsettled
 from ft.schemas.ids import control_partition
 from ft.schemas.times import TIME_MIN, in_range
 
@@ -43,7 +43,7 @@ UNFINAL_BLOCKS_MAX: Final = 4096
 
 
 @dataclass(slots=True, kw_only=True)
-class Standing:
+class PartitionHead:
     """A row of ``system.partition_head``: how far a partition has read a network."""
 
     position: int = -1
@@ -81,7 +81,7 @@ class Slice:
 class Known:
     """What the ledger holds of the things that a batch names."""
 
-    standings: Mapping[NetworkKey, Standing]
+    partition_heads: Mapping[NetworkKey, PartitionHead]
     slices: Mapping[SliceKey, Slice]
     rows: Mapping[SliceKey, tuple[Columns, Sequence[int]]]
     """Events and revisions of the slices that may be reverted."""
@@ -97,7 +97,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dead:
+class DeadLetterOf:
     """A record for ``system.dlq``; ``index`` is that of its step."""
 
     index: int
@@ -105,11 +105,11 @@ class Dead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hole:
+class Quarantine:
     """A slice for ``ingest.quarantine``; ``index`` is that of its step."""
 
     index: int
-    unfit: Unfit
+    slice: QuarantinedSlice
 
 
 class NetworkHead(NamedTuple):
@@ -119,7 +119,7 @@ class NetworkHead(NamedTuple):
     network: str
     head: Head
     head_time: int
-    """As :attr:`Standing.head_time`."""
+    """As :attr:`PartitionHead.head_time`."""
     position: int
     after: int
     """Seq of the partition's last row before it: of the network nothing lies between that row and this head."""
@@ -138,14 +138,14 @@ class Posting:
     late_seqs: dict[tuple[str, str], int] = field(default_factory=dict)
     """(network, contract) -> seq of its last event that is announced and was taken back, or came at or below a head
     that the partition had at any time: counters that were those of that head, whoever counts, are not without it."""
-    standings: dict[NetworkKey, Standing] = field(default_factory=dict)
+    partition_heads: dict[NetworkKey, PartitionHead] = field(default_factory=dict)
     heads: list[NetworkHead] = field(default_factory=list)
     """To announce."""
     slices: dict[SliceKey, Slice] = field(default_factory=dict)
     retracted: dict[EventKey, tuple[int, int, int]] = field(default_factory=dict)
     """Event -> revision of the retraction, partition, seq."""
-    dead: list[Dead] = field(default_factory=list)
-    holes: list[Hole] = field(default_factory=list)
+    dead: list[DeadLetterOf] = field(default_factory=list)
+    quarantined: list[Quarantine] = field(default_factory=list)
     reverts: list[Revert] = field(default_factory=list)
     copies: dict[CopyKey, bool] = field(default_factory=dict)
     """Of transactions that have been live twice: whether each copy is live now."""
@@ -154,7 +154,7 @@ class Posting:
     next_seq: dict[int, int] = field(default_factory=dict)
 
 
-def post(steps: Iterable[AnyStep], known: Known, partitions: int) -> Posting:
+def post(steps: Iterable[AnyInput], known: Known, partitions: int) -> Posting:
     """What the steps, in order, write on top of what is known. ``partitions``: of the ledger's topics."""
     poster = _Poster(known, partitions)
     for index, step in enumerate(steps):
@@ -166,7 +166,7 @@ def announce(posting: Posting, known: Known, keys: Iterable[NetworkKey]) -> None
     """Say where each of the keys stands, after everything else of its partition."""
     poster = _Poster(known, 1, posting)
     for key in keys:
-        poster.finality(key, poster.standing(key))
+        poster.finality(key, poster.partition_head(key))
 
 
 def event_keys(network: str, columns: Columns) -> list[EventKey]:
@@ -182,59 +182,63 @@ class _Poster:
         self.posting = posting or Posting(next_seq=dict(known.next_seq))
         self.repeats = Repeats(known.hashes, known.live, self.posting.copies)
 
-    def take(self, index: int, step: AnyStep) -> None:
+    def take(self, index: int, step: AnyInput) -> None:
         if isinstance(step, Refused):
-            self.posting.dead.append(Dead(index=index, refused=step))
+            self.posting.dead.append(DeadLetterOf(index=index, refused=step))
             return
         key = (step.partition, step.network)
-        standing = self.standing(key)
-        if step.position <= standing.position:
+        partition_head = self.partition_head(key)
+        if step.position <= partition_head.position:
             return
-        if standing.reorg_from is not None and not _continues(step, standing):
-            self._end_reorg(key, standing)
+        if partition_head.reorg_from is not None and not _continues(step, partition_head):
+            self._end_reorg(key, partition_head)
         match step:
             case Append():
-                self._apply(step, standing)
-            case Unfit():
-                self.posting.holes.append(Hole(index=index, unfit=step))
+                self._apply(step, partition_head)
+            case QuarantinedSlice():
+                self.posting.quarantined.append(Quarantine(index=index, slice=step))
             case Revert():
-                self._revert(step, standing)
+                self._revert(step, partition_head)
             case Watermark():
                 pass
-        before, after = standing.head, step.head
+        before, after = partition_head.head, step.head
         if after.safe < before.safe or after.finalized < before.finalized:  # events may have been announced by those
-            told = standing.told
-            standing.told = Marks(max(told.safe, before.safe), max(told.finalized, before.finalized))
-        standing.position = step.position
-        standing.head = step.head
+            told = partition_head.told
+            partition_head.told = Marks(max(told.safe, before.safe), max(told.finalized, before.finalized))
+        partition_head.position = step.position
+        partition_head.head = step.head
         if in_range(step.head.time):
-            standing.head_time = step.head.time
+            partition_head.head_time = step.head.time
 
-    def standing(self, key: NetworkKey) -> Standing:
+    def partition_head(self, key: NetworkKey) -> PartitionHead:
         """The posting's own copy of where the partition stands."""
-        mine = self.posting.standings.get(key)
+        mine = self.posting.partition_heads.get(key)
         if mine is None:
-            known = self.known.standings.get(key) or Standing()
-            mine = self.posting.standings[key] = replace(known, unsettled=known.unsettled.copy())
+            known = self.known.partition_heads.get(key) or PartitionHead()
+            mine = self.posting.partition_heads[key] = replace(known, unsettled=known.unsettled.copy())
         return mine
 
-    def finality(self, key: NetworkKey, standing: Standing) -> None:
+    def finality(self, key: NetworkKey, partition_head: PartitionHead) -> None:
         """Where the network stands in this partition; with a row where a mark moves over what was announced."""
-        head = standing.head
+        head = partition_head.head
         marks = Marks(head.safe, head.finalized)
-        if standing.unsettled.passed(standing.told, marks):
-            control = {"safe": head.safe, "finalized": head.finalized, "position": standing.position}
-            self._control(key, "finality", standing, control)
-        standing.unsettled.settle(standing.told, marks)
-        standing.told, standing.moved = marks, False
+        if partition_head.unsettled.passed(partition_head.told, marks):
+            control = {"safe": head.safe, "finalized": head.finalized, "position": partition_head.position}
+            self._control(key, "finality", partition_head, control)
+        partition_head.unsettled.settle(partition_head.told, marks)
+        partition_head.told, partition_head.moved = marks, False
         partition, network = key
         claimed, after = self.known.claimed.get(partition, (0, 0)), self._seq(partition) - 1
         self.posting.heads.append(
-            NetworkHead(partition, network, head, standing.head_time, standing.position, after, claimed)
+            NetworkHead(partition, network, head, partition_head.head_time, partition_head.position, after, claimed)
         )
 
     def _control(
-        self, key: NetworkKey, op: Literal["finality", "reorg"], standing: Standing, control: Mapping[str, int]
+        self,
+        key: NetworkKey,
+        op: Literal["finality", "reorg"],
+        partition_head: PartitionHead,
+        control: Mapping[str, int],
     ) -> None:
         partition, network = key
         self._write(
@@ -242,13 +246,13 @@ class _Poster:
                 partition=partition,
                 seq_from=self._seq(partition),
                 network=network,
-                block=Block(standing.head.number, standing.head.hash, standing.head_time),
+                block=Block(partition_head.head.number, partition_head.head.hash, partition_head.head_time),
                 op=op,
                 control=control,
             )
         )
 
-    def _apply(self, step: Append, standing: Standing) -> None:
+    def _apply(self, step: Append, partition_head: PartitionHead) -> None:
         key = (step.partition, step.network, step.block.hash)
         before = self._slice(key)
         if before is not None and before.applied:
@@ -261,16 +265,16 @@ class _Poster:
             block=step.block,
             op="apply",
             columns=columns,
-            revision=self._revisions(step.network, columns, standing),
+            revision=self._revisions(step.network, columns, partition_head),
         )
         if len(columns) and step.block.number > step.head.finalized:
-            standing.unsettled.applied(step.block.number)
-        if step.block.number <= standing.head.number:
+            partition_head.unsettled.applied(step.block.number)
+        if step.block.number <= partition_head.head.number:
             self.posting.late.add(len(self.posting.stretches))
-        if step.block.number <= max(standing.head.number, standing.reverted_max):
+        if step.block.number <= max(partition_head.head.number, partition_head.reverted_max):
             self._note_late(stretch)
         self._write(stretch)
-        standing.moved = True
+        partition_head.moved = True
         self.posting.slices[key] = Slice(
             applied=True,
             block=step.block,
@@ -282,14 +286,14 @@ class _Poster:
         if digests:
             self.posting.unfinal[key] = digests
 
-    def _revert(self, step: Revert, standing: Standing) -> None:
+    def _revert(self, step: Revert, partition_head: PartitionHead) -> None:
         key = (step.partition, step.network, step.block.hash)
         self.posting.reverts.append(step)
-        standing.reverted_max = max(standing.reverted_max, step.block.number)
+        partition_head.reverted_max = max(partition_head.reverted_max, step.block.number)
         if step.reason != "replace" and step.partition == control_partition(step.network, self.partitions):
-            standing.reorg_to = step.block.number
-            if standing.reorg_from is None:
-                standing.reorg_from = step.block.number
+            partition_head.reorg_to = step.block.number
+            if partition_head.reorg_from is None:
+                partition_head.reorg_from = step.block.number
         before = self._slice(key)
         if before is None or not before.applied:
             return
@@ -303,27 +307,27 @@ class _Poster:
             columns=reversed_columns(columns),
             revision=[r + 1 for r in reversed(revisions)],
         )
-        if before.block.number < standing.head.number:
+        if before.block.number < partition_head.head.number:
             self.posting.late.add(len(self.posting.stretches))
         self._note_late(stretch)
         self._write(stretch)
-        standing.moved = True
-        standing.unsettled.reverted(before.block.number)
+        partition_head.moved = True
+        partition_head.unsettled.reverted(before.block.number)
         self.posting.slices[key] = replace(before, applied=False)
         for offset, event in enumerate(event_keys(step.network, stretch.columns)):
             self.posting.retracted[event] = (stretch.revision[offset], step.partition, stretch.seq_from + offset)
         self.repeats.retract(key[:2], columns.tx_hash)
 
-    def _end_reorg(self, key: NetworkKey, standing: Standing) -> None:
+    def _end_reorg(self, key: NetworkKey, partition_head: PartitionHead) -> None:
         """The head after the last revert is the ancestor."""
-        high, low = standing.reorg_from, standing.reorg_to
+        high, low = partition_head.reorg_from, partition_head.reorg_to
         assert high is not None
         assert low is not None
-        self._control(key, "reorg", standing, {"from": high, "to": low, "depth": high - low + 1})
-        standing.reorg_from = standing.reorg_to = None
+        self._control(key, "reorg", partition_head, {"from": high, "to": low, "depth": high - low + 1})
+        partition_head.reorg_from = partition_head.reorg_to = None
 
-    def _revisions(self, network: str, columns: Columns, standing: Standing) -> Sequence[int]:
-        if standing.reverted_max < 0:
+    def _revisions(self, network: str, columns: Columns, partition_head: PartitionHead) -> Sequence[int]:
+        if partition_head.reverted_max < 0:
             return [1] * len(columns)
         known, mine = self.known.retracted, self.posting.retracted
         return [
@@ -347,8 +351,8 @@ class _Poster:
         self.posting.next_seq[stretch.partition] += len(stretch)
 
 
-def _continues(step: AnyStep, standing: Standing) -> bool:
+def _continues(step: AnyInput, partition_head: PartitionHead) -> bool:
     """The step reverts the block just below those of the run: anything else is not of the same reorg."""
-    if not isinstance(step, Revert) or step.reason == "replace" or standing.reorg_to is None:
+    if not isinstance(step, Revert) or step.reason == "replace" or partition_head.reorg_to is None:
         return False
-    return step.block.number == standing.reorg_to - 1
+    return step.block.number == partition_head.reorg_to - 1

@@ -9,8 +9,8 @@ from typing import Any
 
 from ft.agents.columns import columns as arrays
 from ft.agents.ledger.hashes import Asked, hashes, numbered
-from ft.agents.ledger.posting import EventKey, Known, NetworkKey, Slice, SliceKey, Standing
-from ft.agents.ledger.steps import AnyStep, Append, Block, Columns, Revert
+from ft.agents.ledger.posting import EventKey, Known, NetworkKey, PartitionHead, Slice, SliceKey
+from ft.agents.ledger.validated_input import AnyInput, Append, Block, Columns, Revert
 from ft.sql.queries import load
 from ft.sql.session import Connection
 from ft.streams.worker.fence import Claim
@@ -28,10 +28,10 @@ async def claims_fit(conn: Connection, topic: str, claims: Mapping[int, Claim]) 
 
 async def known(
     conn: Connection,
-    steps: Sequence[AnyStep],
+    steps: Sequence[AnyInput],
     claims: Mapping[int, Claim],
     *,
-    standings: Mapping[NetworkKey, Standing],
+    partition_heads: Mapping[NetworkKey, PartitionHead],
     live: Mapping[NetworkKey, Mapping[bytes, str]],
     asked: Asked,
 ) -> Known:
@@ -43,10 +43,10 @@ async def known(
         if (found := slices.get(key)) is not None and found.applied
     }
     told = await hashes(conn, asked, _appended(steps, slices), rows)
-    once_reverted = {key for key, standing in standings.items() if standing.reverted_max >= 0}
+    once_reverted = {key for key, partition_head in partition_heads.items() if partition_head.reverted_max >= 0}
     returning = [s for s in steps if isinstance(s, Append) and (s.partition, s.network) in once_reverted]
     return Known(
-        standings=standings,
+        partition_heads=partition_heads,
         slices=slices,
         rows=rows,
         retracted=await _retracted(conn, returning, numbered(told, rows)),
@@ -72,11 +72,11 @@ def columns_of(fields: Sequence[Sequence[Any]]) -> Columns:
     return Columns(**values, echo=echo if any(echo) else ())
 
 
-def _reverted_keys(steps: Iterable[AnyStep]) -> set[SliceKey]:
+def _reverted_keys(steps: Iterable[AnyInput]) -> set[SliceKey]:
     return {(step.partition, step.network, step.block.hash) for step in steps if isinstance(step, Revert)}
 
 
-def _appended(steps: Sequence[AnyStep], slices: Mapping[SliceKey, Slice]) -> list[Append]:
+def _appended(steps: Sequence[AnyInput], slices: Mapping[SliceKey, Slice]) -> list[Append]:
     """The slices that are not applied, or not any more once they come."""
     applied = {key for key, found in slices.items() if found.applied} - _reverted_keys(steps)
     return [
@@ -86,7 +86,7 @@ def _appended(steps: Sequence[AnyStep], slices: Mapping[SliceKey, Slice]) -> lis
     ]
 
 
-async def _slices(conn: Connection, steps: Iterable[AnyStep]) -> dict[SliceKey, Slice]:
+async def _slices(conn: Connection, steps: Iterable[AnyInput]) -> dict[SliceKey, Slice]:
     keys = {(s.partition, s.network, s.block.hash) for s in steps if isinstance(s, Append | Revert)}
     if not keys:
         return {}

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Final, TypeAlias
 
-from ft.agents.ledger.steps import Append, Columns
+from ft.agents.ledger.validated_input import Append, Columns
 from ft.schemas.ids import REPEATED
 
 PartitionOf: TypeAlias = tuple[int, str]

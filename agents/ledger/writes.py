@@ -5,7 +5,7 @@ from typing import Any
 
 from ft.agents.columns import columns as arrays
 from ft.agents.ledger.journal import COLUMNS, LED_COLUMNS, Stretch, copy_text
-from ft.agents.ledger.posting import Posting, Standing
+from ft.agents.ledger.posting import PartitionHead, Posting
 from ft.agents.ledger.singles import booleans, nullable
 from ft.sql.queries import load, named
 from ft.sql.session import Connection
@@ -27,9 +27,9 @@ async def write(
     await _put_retracted(conn, posting)
     await _put_copies(conn, posting)
     await _put_late_seqs(conn, posting)
-    await _put_standings(conn, posting)
-    await _put_holes(conn, posting, messages)
-    await _put_dead(conn, posting, messages, topic)
+    await _put_partition_heads(conn, posting)
+    await _put_quarantine(conn, posting, messages)
+    await _put_dead_letters(conn, posting, messages, topic)
 
 
 async def _run(conn: Connection, query: str, values: Mapping[str, Any]) -> None:
@@ -71,10 +71,10 @@ async def _put_late_seqs(conn: Connection, posting: Posting) -> None:
         await conn.execute(load("ledger")["put_late_seqs"], values, prepare=False)
 
 
-async def _put_standings(conn: Connection, posting: Posting) -> None:
-    if not posting.standings:
+async def _put_partition_heads(conn: Connection, posting: Posting) -> None:
+    if not posting.partition_heads:
         return
-    items = sorted(posting.standings.items())
+    items = sorted(posting.partition_heads.items())
     rows = [
         (partition, network, s.position, s.head.number, s.head.hash, s.head_time, s.head.safe, s.head.finalized,
          s.reverted_max, *s.told)
@@ -84,29 +84,29 @@ async def _put_standings(conn: Connection, posting: Posting) -> None:
         "partition", "network", "position", "head_number", "head_hash", "head_time", "safe", "finalized",
         "reverted_max", "told_safe", "told_finalized",
     )  # fmt: skip
-    standings: list[Standing] = [standing for _, standing in items]
+    partition_heads: list[PartitionHead] = [partition_head for _, partition_head in items]
     values = {
         **arrays(names, rows),
-        "reorg_from": nullable([standing.reorg_from for standing in standings]),
-        "reorg_to": nullable([standing.reorg_to for standing in standings]),
+        "reorg_from": nullable([partition_head.reorg_from for partition_head in partition_heads]),
+        "reorg_to": nullable([partition_head.reorg_to for partition_head in partition_heads]),
     }
     await _run(conn, "put_standings", values)
 
 
-async def _put_holes(conn: Connection, posting: Posting, messages: Sequence[Message]) -> None:
-    for hole in posting.holes:
-        unfit = hole.unfit
-        await _run(conn, "put_hole", {
-            "network": unfit.network, "block_number": unfit.block.number, "block_hash": unfit.block.hash,
-            "contract": unfit.contract, "reason": unfit.reason, "error": unfit.error,
-            "payload": messages[hole.index].value or b"", "position": unfit.position,
+async def _put_quarantine(conn: Connection, posting: Posting, messages: Sequence[Message]) -> None:
+    for quarantine in posting.quarantined:
+        part = quarantine.slice
+        await _run(conn, "put_quarantine", {
+            "network": part.network, "block_number": part.block.number, "block_hash": part.block.hash,
+            "contract": part.contract, "reason": part.reason, "error": part.error,
+            "payload": messages[quarantine.index].value or b"", "position": part.position,
         })  # fmt: skip
     rows = [(r.network, r.block.number, r.block.hash, r.position) for r in posting.reverts]
     if rows:
-        await _run(conn, "close_holes", arrays(("network", "block_number", "block_hash", "position"), rows))
+        await _run(conn, "close_quarantine", arrays(("network", "block_number", "block_hash", "position"), rows))
 
 
-async def _put_dead(conn: Connection, posting: Posting, messages: Sequence[Message], topic: str) -> None:
+async def _put_dead_letters(conn: Connection, posting: Posting, messages: Sequence[Message], topic: str) -> None:
     for dead in posting.dead:
         message, refused = messages[dead.index], dead.refused
         await _run(conn, "put_dead", {

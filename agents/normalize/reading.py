@@ -46,7 +46,7 @@ class LedgerEvents:
         decoded = decode(record, self._family, self._kept.contracts.at(offset))
         return Decoded(
             slices=slices.split(record.network, decoded.events, partitions),
-            holes=decoded.quarantined,
+            quarantined=decoded.quarantined,
             kept=decoded.created,
         )
 

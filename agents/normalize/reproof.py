@@ -20,7 +20,7 @@ from ft.schemas.codec import Codec
 from ft.schemas.events import RawBlock, from_record
 from ft.sql.queries import load
 from ft.streams.deployment.schema_ids import Schemas
-from ft.streams.kafka.bounded_reader import WholeTopic
+from ft.streams.kafka.bounded_reader import BoundedReader
 from ft.streams.kafka.topics import Topics
 
 BLOCKS_MAX: Final = 500
@@ -67,7 +67,7 @@ def prove_again(config: Config, tell: Tell) -> int:
 
 def _network(config: Config, conn: psycopg.Connection[Any], network: str, count: int, tell: Tell) -> int:
     topic, sql, done, after = Topics(config.topic_prefix).raw(network), load("created"), 0, -1
-    with Schemas(config) as schemas, WholeTopic(config, topic, [0]) as raw:
+    with Schemas(config) as schemas, BoundedReader(config, topic, [0]) as raw:
         codec = schemas.reader("raw_block")
         first, end = raw.bounds()[0]
         while rows := conn.execute(sql["blocks"], {"network": network, "after": after, "limit": BLOCKS_MAX}).fetchall():
@@ -83,7 +83,7 @@ def _network(config: Config, conn: psycopg.Connection[Any], network: str, count:
     return done
 
 
-def _look(raw: WholeTopic, codec: Codec, noted: Sequence[_Noted]) -> _Found:
+def _look(raw: BoundedReader, codec: Codec, noted: Sequence[_Noted]) -> _Found:
     wanted = {each.raw_offset: each for each in noted}
     found = _Found()
     for start, end in _runs(sorted(wanted)):

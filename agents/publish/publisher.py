@@ -26,12 +26,12 @@ from ft.agents.columns import columns as arrays
 from ft.agents.ledger.journal import Led, Stretch, last_announced
 from ft.agents.ledger.posting import NetworkHead
 from ft.agents.ledger.reads import columns_of
-from ft.agents.ledger.steps import Block, Columns
 from ft.agents.ledger.unsettled import Marks
+from ft.agents.ledger.validated_input import Block, Columns
 from ft.agents.publish.announcements import TOPICS, Announcement, Announcer, Cursor, Topic
-from ft.agents.publish.handover import Handover
 from ft.agents.publish.heads import Heads
-from ft.agents.publish.hold_back import HoldBack
+from ft.agents.publish.publish_buffer import PublishBuffer
+from ft.agents.publish.publish_pause import PublishPause
 from ft.config import Config
 from ft.errors import BrokerError, DatabaseUnavailable
 from ft.schemas.codec import Codec
@@ -92,9 +92,9 @@ class Publisher:
         self._names: dict[Topic, str] = {name: getattr(topics, name) for name in TOPICS}
         self._announcer = Announcer(codecs, generation)
         self._fail = fail
-        self._handover = Handover()
+        self._buffer = PublishBuffer()
         self._heads = Heads()
-        self._hold_back = HoldBack()
+        self._pause = PublishPause()
         self._places: dict[int, _Place] = {}
         self._outbox: Outbox | None = None
         self._conn: Connection | None = None
@@ -103,7 +103,7 @@ class Publisher:
     def offer(self, stretches: Sequence[Stretch], heads: Sequence[NetworkHead] = ()) -> None:
         """The ledger has committed these rows, which need not be read back, and stands at these heads."""
         self._heads.offer(heads)
-        self._handover.offer(stretches)
+        self._buffer.offer(stretches)
 
     async def start(self) -> None:
         """Start announcing in the background."""
@@ -119,8 +119,8 @@ class Publisher:
     async def round(self) -> int:
         """Announce what follows each cursor; returns the number of journal rows."""
         began = time.perf_counter()
-        if await self._hold_back.lasts(self._connection):
-            self._handover.keep(())  # the journal has it all
+        if await self._pause.lasts(self._connection):
+            self._buffer.keep(())  # the journal has it all
             return 0
         places = await self._held()
         before = {place.claim.partition: replace(place.cursor) for place in places}
@@ -151,7 +151,7 @@ class Publisher:
         while True:
             try:
                 if not await self.round():
-                    await self._handover.wait(POLL_S)
+                    await self._buffer.wait(POLL_S)
             except (psycopg.Error, DatabaseUnavailable) as exc:
                 DATABASE.aside(log)("announcing waits for Postgres", error=str(exc))
                 await self._let_go()
@@ -165,7 +165,7 @@ class Publisher:
     async def _held(self) -> list[_Place]:
         """The partitions to announce now: held, and not blocked. Cursors are read once a claim."""
         claims = {claim.partition: claim for claim in self._claims.held("ledger")}
-        self._handover.keep(claims)
+        self._buffer.keep(claims)
         self._heads.keep(claims)
         self._places = {
             partition: place
@@ -208,7 +208,7 @@ class Publisher:
         partition, after = place.claim.partition, place.cursor.seq
         if place.claim.next_seq - 1 <= after:
             return []
-        found, before = self._handover.take(partition, after, rows_max)
+        found, before = self._buffer.take(partition, after, rows_max)
         if found:
             return found
         before = min(before, place.claim.next_seq)  # the ledger has yet to say which heads stand beyond

@@ -113,17 +113,17 @@ async def _run(
     from ft.streams.ingest.parting import advised
     from ft.streams.ingest.raw_log import RawLog
     from ft.streams.ingest.reconcile import FinalityContradicted
-    from ft.streams.ingest.unfinalized import Tail
+    from ft.streams.ingest.unfinalized import UnfinalizedBlocks
     from ft.streams.sources.families import open_source
 
     stopping, owner = Stopping(), process_name()
     stop_on_signals(stopping.stop)
     raw: RawLog | None = None
-    tail: Tail | None = None
+    tail: UnfinalizedBlocks | None = None
     try:
         await stopping.unless(asyncio.to_thread(admit, config, network))
         raw = await stopping.unless(RawLog.open(config, network.slug))
-        tail = Tail(config, network.slug, raw.topic_id, owner)
+        tail = UnfinalizedBlocks(config, network.slug, raw.topic_id, owner)
         async with open_source(network, urls, give_up_s=None if follow else _GIVE_UP_S) as source:
             with progress_of(network, first, last, source.held_s) as progress:
                 try:

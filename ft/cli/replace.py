@@ -69,17 +69,17 @@ async def _run(
     from ft.streams.deployment.comparing import settle
     from ft.streams.ingest.raw_log import RawLog
     from ft.streams.ingest.replace import Replace
-    from ft.streams.ingest.unfinalized import Tail
+    from ft.streams.ingest.unfinalized import UnfinalizedBlocks
     from ft.streams.sources.families import open_source
 
     stopping = Stopping()
     stop_on_signals(stopping.stop)
     raw: RawLog | None = None
-    tail: Tail | None = None
+    tail: UnfinalizedBlocks | None = None
     try:
         await stopping.unless(asyncio.to_thread(settle, config))
         raw = await stopping.unless(RawLog.open(config, network.slug))
-        tail = Tail(config, network.slug, raw.topic_id, process_name())
+        tail = UnfinalizedBlocks(config, network.slug, raw.topic_id, process_name())
         async with open_source(network, urls, give_up_s=_GIVE_UP_S) as source:
             with progress_of(network, first, last, source.held_s) as progress:
                 job = Replace(config, network, source, raw, tail, stopping, wait_s=wait_s, progress=progress)

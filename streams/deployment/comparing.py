@@ -23,7 +23,7 @@ from ft.streams.deployment.identity import Deployment, Found, Verdict, judge
 from ft.streams.deployment.identity_check import Announced, ahead, last_announced
 from ft.streams.deployment.schema_ids import NO_ID, Schemas, holds
 from ft.streams.kafka.admin import Admin
-from ft.streams.kafka.bounded_reader import WholeTopic
+from ft.streams.kafka.bounded_reader import BoundedReader
 from ft.streams.kafka.topic_admin import cluster_id, ends_of, topic_identities, topic_names
 from ft.streams.kafka.topics import Topics
 
@@ -230,7 +230,7 @@ def last_record(config: Config, codec: Codec, admin: Admin | None = None) -> tup
     if topic not in topic_names(config, admin):
         return None, 0
     last, records = None, 0
-    with WholeTopic(config, topic, [0]) as whole:
+    with BoundedReader(config, topic, [0]) as whole:
         first, end = whole.bounds()[0]
         for messages in whole.read({0: first}, {0: end}, _RECORDS):
             for message in messages:

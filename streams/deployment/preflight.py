@@ -21,7 +21,7 @@ from ft.streams.kafka.topics import Topics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Preflight:
     """What the agents of one worker work with."""
 
     topics: Topics
@@ -35,7 +35,7 @@ class Facts:
     generations: Generations
 
 
-def verify(config: Config) -> Facts:
+def verify(config: Config) -> Preflight:
     """Look at everything once. Blocking.
 
     Raises ConfigError, OtherDeployment, OffsetMismatch or ServerError with the remedy, DatabaseUnavailable,
@@ -58,7 +58,7 @@ def verify(config: Config) -> Facts:
     except BaseException:
         schemas.close()
         raise
-    return Facts(
+    return Preflight(
         topics=topics, partitions=partitions, networks=networks, schemas=schemas, codecs=codecs, generations=generations
     )
 

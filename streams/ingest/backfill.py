@@ -15,8 +15,8 @@ from ft.stopping import Stopping
 from ft.streams.ingest.limiting import Waits
 from ft.streams.ingest.raw_log import NO_LEASE, RawLog
 from ft.streams.ingest.reconcile import Row, check_final
-from ft.streams.ingest.unfinalized import Tail
-from ft.streams.kafka.backpressure import Pace
+from ft.streams.ingest.unfinalized import UnfinalizedBlocks
+from ft.streams.kafka.backpressure import Backpressure
 from ft.streams.sources import Block, Marks, Source, SourceError
 
 ACKNOWLEDGE_BLOCKS = 64
@@ -48,7 +48,7 @@ class Backfill:
     """One range of final blocks."""
 
     def __init__(
-        self, source: Source, raw: RawLog, tail: Tail, job: str, stopping: Stopping, progress: Progress
+        self, source: Source, raw: RawLog, tail: UnfinalizedBlocks, job: str, stopping: Stopping, progress: Progress
     ) -> None:
         self.last: Row | None = None
         """The highest block that was appended."""
@@ -58,7 +58,7 @@ class Backfill:
         self._job = job
         self._stopping = stopping
         self._progress = progress
-        self._pace = Pace(time.monotonic)
+        self._backpressure = Backpressure(time.monotonic)
         self._beside = False
         self._beside_asked = float("-inf")
         self._log = log.bind(network=raw.network)
@@ -129,8 +129,8 @@ class Backfill:
             position = await self._tail.ledger_position(self._raw.topic)
             if position is None:
                 return
-            self._pace.observe(position, self._raw.last_offset)
-            if self._pace.may_append(position, self._raw.last_offset):
+            self._backpressure.observe(position, self._raw.last_offset)
+            if self._backpressure.may_append(position, self._raw.last_offset):
                 return
             if time.monotonic() - warned > 30.0:
                 warned = time.monotonic()

@@ -24,7 +24,7 @@ from ft.sql.session import again, connect_writer
 from ft.stopping import Stopping
 from ft.streams.ingest.backfill import Backfill, Progress
 from ft.streams.ingest.raw_log import PARTITION, RawLog
-from ft.streams.ingest.unfinalized import Tail
+from ft.streams.ingest.unfinalized import UnfinalizedBlocks
 from ft.streams.kafka.topic_admin import end_of
 from ft.streams.kafka.topics import Topics
 from ft.streams.sources import Source, SourceError
@@ -135,7 +135,7 @@ class Bulk:
         network: Network,
         source: Source,
         raw: RawLog,
-        tail: Tail,
+        tail: UnfinalizedBlocks,
         jobs: BulkJobs,
         stopping: Stopping,
         progress: Progress | None = None,

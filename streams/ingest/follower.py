@@ -22,7 +22,7 @@ from ft.stopping import Stopping
 from ft.streams.ingest.backfill import Progress
 from ft.streams.ingest.raw_log import NO_LEASE, RawLog
 from ft.streams.ingest.reconcile import Fit, Plan, Row, anchor, finalizable, fit, missing, reconcile, tops, unfinal
-from ft.streams.ingest.unfinalized import Tail
+from ft.streams.ingest.unfinalized import UnfinalizedBlocks
 from ft.streams.sources import Block, Marks, Source, SourceError
 
 CHUNK_BLOCKS = 16
@@ -35,11 +35,11 @@ _LOOK_AGAIN_S = 0.2
 log = structlog.get_logger(__name__)
 
 
-class Chain:
+class Follower:
     """The upper end of one network's log, held under a claim. Use as a context manager; begin with :meth:`claim`."""
 
     def __init__(
-        self, source: Source, raw: RawLog, tail: Tail, owner: str, stopping: Stopping, progress: Progress
+        self, source: Source, raw: RawLog, tail: UnfinalizedBlocks, owner: str, stopping: Stopping, progress: Progress
     ) -> None:
         self.rows: dict[int, Row] = {}
         self.lacking: int | None = None

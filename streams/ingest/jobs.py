@@ -18,10 +18,10 @@ from ft.networks import Network
 from ft.stopping import Stopped, Stopping
 from ft.streams.ingest.backfill import Backfill, Progress
 from ft.streams.ingest.better import Again
-from ft.streams.ingest.follower import FORKS_MAX, Chain
+from ft.streams.ingest.follower import FORKS_MAX, Follower
 from ft.streams.ingest.raw_log import RawLog
 from ft.streams.ingest.reconcile import check_final
-from ft.streams.ingest.unfinalized import Tail
+from ft.streams.ingest.unfinalized import UnfinalizedBlocks
 from ft.streams.ingest.waiting import Waiting
 from ft.streams.sources import Marks, Source, SourceError, SourceUnavailable, SourceUnripe
 
@@ -47,7 +47,7 @@ class Ingest:
         network: Network,
         source: Source,
         raw: RawLog,
-        tail: Tail,
+        tail: UnfinalizedBlocks,
         owner: str,
         stopping: Stopping,
         progress: Progress | None = None,
@@ -115,7 +115,7 @@ class Ingest:
             finally:
                 await self._tail.let_go()
 
-    async def _keep_on(self, chain: Chain, job: str, following: int, marks: Marks) -> None:
+    async def _keep_on(self, chain: Follower, job: str, following: int, marks: Marks) -> None:
         """``following``: first height that is not in the log; what the tail holds above it is not asked for again."""
         doubted = saved = time.monotonic()
         poll_s = min(POLL_S[1], max(POLL_S[0], self._network.block_time_s / 2))
@@ -153,7 +153,7 @@ class Ingest:
                 with self._progress.waits.on("head"):
                     await self._stopping.unless(self._source.wait_for_head(poll_s))
 
-    async def _doubt(self, chain: Chain, marks: Marks) -> None:
+    async def _doubt(self, chain: Follower, marks: Marks) -> None:
         """Claim anew where what was appended and read did not become canonical."""
         if heights := await self._tail.doubtful():
             row = chain.rows.get(heights[0])
@@ -163,7 +163,7 @@ class Ingest:
             with suppress(SourceError):  # what is not settled then is settled by the next step
                 await chain.claim(marks)
 
-    async def _prove_better(self, chain: Chain, marks: Marks) -> None:
+    async def _prove_better(self, chain: Follower, marks: Marks) -> None:
         """A few blocks that others may prove better by now; where nobody answers, later."""
         for row in self._again.due(list(chain.rows.values())):
             if row.height > marks.finalized and chain.rows.get(row.height) == row:
@@ -174,7 +174,7 @@ class Ingest:
                 except SourceError:
                     continue
 
-    async def _step(self, chain: Chain, following: int, marks: Marks) -> int:
+    async def _step(self, chain: Follower, following: int, marks: Marks) -> int:
         """1. what became final, 2. a reorg that made the chain no longer, 3. what is new. Returns what follows it.
 
         A block that cannot be had is kept in mind: what follows it is returned all the same.
@@ -196,11 +196,11 @@ class Ingest:
             self._trouble, fits = exc, True
         if not fits:
             if not await chain.settle(marks, misfit=True):
-                self._trouble = self._misfit()
+                self._trouble = self._out_of_place()
             return following
         return last + 1 if chain.lacking is None else chain.lacking
 
-    async def _reach(self, chain: Chain, first: int, last: int, marks: Marks) -> None:
+    async def _reach(self, chain: Follower, first: int, last: int, marks: Marks) -> None:
         """Bring the log to ``last``. Raises SourceError where no provider has so much."""
         for attempt in range(_MISSING_TRIES):
             for retry in count():
@@ -208,7 +208,7 @@ class Ingest:
                     break
                 if not await chain.settle(marks, misfit=True):
                     if retry >= FORKS_MAX:
-                        raise self._misfit()
+                        raise self._out_of_place()
                     await self._stopping.sleep(min(0.2 * retry, 2.0))
             if chain.lacking is None:
                 return
@@ -217,7 +217,7 @@ class Ingest:
             marks = await self._marks()
         raise SourceError(f"{self._network.slug}: block {first}: no provider has it (head {marks.head})")
 
-    def _misfit(self) -> SourceError:
+    def _out_of_place(self) -> SourceError:
         return SourceError(
             f"{self._network.slug}: a provider's next block does not fit the log, and most of them say that the log is "
             "right"
@@ -261,8 +261,8 @@ class Ingest:
         with self._progress.waits.on("provider"):
             return await self._stopping.unless(self._source.marks())
 
-    def _chain(self) -> Chain:
-        return Chain(self._source, self._raw, self._tail, self._owner, self._stopping, self._progress)
+    def _chain(self) -> Follower:
+        return Follower(self._source, self._raw, self._tail, self._owner, self._stopping, self._progress)
 
 
 __all__ = ["Ingest", "Stopped"]

@@ -8,7 +8,7 @@ from typing import Final
 
 from ft.stopping import Stopping
 from ft.streams.ingest.reconcile import FinalityContradicted, anchor
-from ft.streams.ingest.unfinalized import Tail
+from ft.streams.ingest.unfinalized import UnfinalizedBlocks
 from ft.streams.sources import Source, SourceError
 
 _LOOK_BELOW: Final = 1_000
@@ -36,7 +36,7 @@ async def parts_at(in_log: InLog, at_node: AtNode, top: int) -> int:
 
 
 async def advised(
-    exc: FinalityContradicted, network: str, source: Source, tail: Tail, stopping: Stopping
+    exc: FinalityContradicted, network: str, source: Source, tail: UnfinalizedBlocks, stopping: Stopping
 ) -> FinalityContradicted:
     """The same error with the range that `ft replace` takes. Raises Stopped, DatabaseError."""
     standing = anchor(await tail.rows())

@@ -32,7 +32,7 @@ from ft.streams.ingest.raw_log import NO_LEASE, PARTITION, RawLog
 from ft.streams.ingest.reconcile import anchor
 from ft.streams.ingest.replace_plan import CannotReplace, Canonical, Fetched, Plan, check_final, plan
 from ft.streams.ingest.spool import Spool
-from ft.streams.ingest.unfinalized import Tail
+from ft.streams.ingest.unfinalized import UnfinalizedBlocks
 from ft.streams.kafka.topic_admin import end_of
 from ft.streams.sources import Marks, Source, SourceError
 
@@ -57,8 +57,8 @@ class Replace:
     """One correction. :meth:`close` gives the lock back."""
 
     def __init__(
-        self, config: Config, network: Network, source: Source, raw: RawLog, tail: Tail, stopping: Stopping,
-        *, wait_s: float = 60.0, progress: Progress | None = None,
+        self, config: Config, network: Network, source: Source, raw: RawLog, tail: UnfinalizedBlocks, stopping:
+        Stopping, *, wait_s: float = 60.0, progress: Progress | None = None,
     ) -> None:  # fmt: skip
         """``wait_s``: how long normalize may take to read the log to its end."""
         self._config = config

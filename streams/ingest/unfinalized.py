@@ -1,6 +1,6 @@
-"""Source: what it remembers in Postgres. The tail above finality under its lease, and how far each job has come.
+"""Source: what it remembers in Postgres. Its unfinalized blocks under its lease, and how far each job has come.
 
-Every write to the tail first moves the lease's row: a process whose claim is no longer the last changes nothing.
+Every write to ``ingest.tail`` first moves the lease's row: a process whose claim is no longer the last changes nothing.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -26,7 +26,7 @@ _LONGEST_PAUSE_S = 5.0
 _ERROR_MAX = 2_000
 
 
-class Tail:
+class UnfinalizedBlocks:
     """One network's rows. Passing errors of Postgres are tried again for a minute or two: any write may be repeated."""
 
     def __init__(self, config: Config, network: str, topic_id: str, owner: str) -> None:

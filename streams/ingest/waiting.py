@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 
-from ft.streams.ingest.unfinalized import Tail
+from ft.streams.ingest.unfinalized import UnfinalizedBlocks
 from ft.streams.sources import SourceError, SourceUnripe
 
 PAUSE_S: Final = (0.5, 5.0)
@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 class Waiting:
     """Of one job. A job that begins knows nothing of whether the one before it waited."""
 
-    def __init__(self, tail: Tail, job: str) -> None:
+    def __init__(self, tail: UnfinalizedBlocks, job: str) -> None:
         self._tail = tail
         self._job = job
         self._block: int | None = None

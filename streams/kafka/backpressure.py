@@ -15,7 +15,7 @@ _LEAST_S = 0.5
 
 
 @dataclass(slots=True)
-class Pace:
+class Backpressure:
     """Measures how fast the ledger reads, from its position now and then.
 
     ``least``: what may be unread whatever the rate.

@@ -20,7 +20,7 @@ _POLL_S: Final = 0.05
 """A request for many records waits so long for more than there are."""
 
 
-class WholeTopic:
+class BoundedReader:
     """Some partitions of one topic, read forward. Nothing is committed to Kafka. Blocking; leave it to disconnect."""
 
     def __init__(self, config: Config, topic: str, partitions: Iterable[int]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from ft.config import Config
-from ft.streams.kafka.bounded_reader import WholeTopic
+from ft.streams.kafka.bounded_reader import BoundedReader
 from ft.streams.kafka.topic_admin import topic_names
 from ft.streams.kafka.topics import Topics
 
@@ -22,7 +22,7 @@ def cut_short(config: Config, networks: Iterable[str]) -> dict[str, int]:
 
 def beginning(config: Config, topic: str) -> int:
     """The offset at which a raw topic begins. Blocking. Raises BrokerUnavailable, BrokerError."""
-    with WholeTopic(config, topic, [0]) as raw:
+    with BoundedReader(config, topic, [0]) as raw:
         return raw.bounds()[0][0]
 
 

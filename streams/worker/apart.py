@@ -17,7 +17,7 @@ from ft.streams.kafka.passing import passes
 from ft.streams.kafka.reader_settings import settings
 from ft.streams.worker.lane import Lane
 from ft.streams.worker.lanes import Apart
-from ft.streams.worker.record_batches import Bundle, Cut, cut
+from ft.streams.worker.record_batches import Cut, RecordBatch, cut
 from ft.telemetry import metrics
 from ft.telemetry.outage import BROKER
 
@@ -49,11 +49,11 @@ class Record:
 class OwnReading:
     """Of one lane: runs beside its hop, and has a client as long as a partition is apart."""
 
-    def __init__(self, config: Config, lane: Lane, *, bundle: int) -> None:
-        """``bundle``: records of a bundle, at most."""
+    def __init__(self, config: Config, lane: Lane, *, batch_size: int) -> None:
+        """``batch_size``: records of a record batch, at most."""
         self._config = config
         self._lane = lane
-        self._bundle = bundle
+        self._batch_size = batch_size
         self._consumer: Any = None
         self._at: dict[int, int] = {}
         """Partition -> the offset that the client reads next."""
@@ -92,9 +92,9 @@ class OwnReading:
             return
         for partition, records in found.items():
             fresh = self._lane.wanted(partition, assignment, records)
-            for piece in cut(fresh, self._bundle):
+            for piece in cut(fresh, self._batch_size):
                 tp = TP(self._lane.topic, partition)
-                self._lane.offer_own(Apart(Bundle(tp, Cut(piece.records, assignment), 0)))
+                self._lane.offer_own(Apart(RecordBatch(tp, Cut(piece.records, assignment), 0)))
 
     def _consume(self, wanted: Mapping[int, int]) -> dict[int, list[Record]]:
         """The next records of the partitions, in their order. In a thread. Raises KafkaException."""

@@ -1,4 +1,4 @@
-"""The Faust app: Kafka's records in, in bundles, under offsets that live in Postgres.
+"""The Faust app: Kafka's records in, in record batches, under offsets that live in Postgres.
 
 Kafka's committed offsets are a report for lag monitors; on every assignment the consumer claims its partitions in
 Postgres and seeks to where their effects end.
@@ -52,7 +52,7 @@ _STANDS_MAX_S: Final = 60.0
 _CALM_S: Final = 300.0
 """A hop that has not failed for so long waits shortly again."""
 _ON_THE_WAY_MAX: Final = 4 * PIECES_MAX
-"""Bundles between the fetcher and a lane, which takes them as they come: more than are ever on the way."""
+"""Record batches between the fetcher and a lane, which takes them as they come: more than are ever on the way."""
 
 
 class Beside(Protocol):
@@ -71,7 +71,7 @@ class App(faust.App):
         self.config = config
         self.owner = process_name()
         self.claims = Claims(config, self.owner)
-        self.bundle_sizes: dict[str, int] = {}
+        self.batch_sizes: dict[str, int] = {}
         """Topic -> records that travel as one message, at most."""
         self.prepare: Callable[[], Awaitable[None]] | None = None
         """Run before anything else starts: checks, and agents that depend on what is found."""
@@ -85,19 +85,27 @@ class App(faust.App):
         self._failed = False
 
     def run(
-        self, hop: Hop, topic: str, *, name: str, bundle: int, bundles: int, within_s: float, is_vital: bool = True
+        self,
+        hop: Hop,
+        topic: str,
+        *,
+        name: str,
+        batch_size: int,
+        batches_max: int,
+        within_s: float,
+        is_vital: bool = True,
     ) -> Any:
         """Make the agent that runs ``hop`` over ``topic``; returns it. Concurrency is 1: scale by processes. Several
         agents may read one topic; their records are fetched once.
 
-        ``bundle``: records that travel as one message, at most (fewer where they pass bundles.BYTES_MAX); ``bundles``:
-        how many of them make a full batch, and twice so many are held in memory before the fetcher waits;
-        ``within_s``: latency of a batch that is not full. ``is_vital``: an error that does not pass ends the process;
-        else the hop stands still for a while, is told of, and begins again where its effects end.
+        ``batch_size``: records that travel as one message, at most (fewer where they pass record_batches.BYTES_MAX);
+        ``batches_max``: how many of them make a full batch, and twice so many are held in memory before the fetcher
+        waits; ``within_s``: latency of a batch that is not full. ``is_vital``: an error that does not pass ends the
+        process; else the hop stands still for a while, is told of, and begins again where its effects end.
         """
         self.claims.serve(topic, hop.consumer)
-        self.bundle_sizes[topic] = max(bundle, self.bundle_sizes.get(topic, 0))
-        lane = Lane(hop.consumer, topic, queue_max=2 * bundles)
+        self.batch_sizes[topic] = max(batch_size, self.batch_sizes.get(topic, 0))
+        lane = Lane(hop.consumer, topic, queue_max=2 * batches_max)
         self.lanes.add(lane)
         channel: Any = self.topic(topic, value_type=bytes, key_type=bytes, value_serializer="raw", key_serializer="raw")
         # Whoever fills its queue fills those of all topics, and waits where one of them is full: it must never be.
@@ -110,7 +118,7 @@ class App(faust.App):
             fail: Fail = self.fail if is_vital else BeginAgain(self, lane)
             beside = [
                 asyncio.create_task(reading.feed(), name=f"{name} feed"),
-                asyncio.create_task(self._read_apart(lane, bundle, fail), name=f"{name} apart"),
+                asyncio.create_task(self._read_apart(lane, batch_size, fail), name=f"{name} apart"),
             ]
             try:
                 try:
@@ -122,7 +130,7 @@ class App(faust.App):
                 while not lane.is_closed:
                     await run_hop(
                         reading, running, self.claims.of(hop.consumer), fail,
-                        bundles=bundles, within_s=within_s, current=self._is_current,
+                        batches_max=batches_max, within_s=within_s, current=self._is_current,
                     )  # fmt: skip
             finally:
                 lane.unfed = None
@@ -133,15 +141,15 @@ class App(faust.App):
 
         return self.agent(channel, name=name, concurrency=1, supervisor_strategy=CrashingSupervisor)(agent)
 
-    async def _read_apart(self, lane: Lane, bundle: int, fail: Fail) -> None:
+    async def _read_apart(self, lane: Lane, batch_size: int, fail: Fail) -> None:
         while True:
             try:
-                await OwnReading(self.config, lane, bundle=bundle).run()
+                await OwnReading(self.config, lane, batch_size=batch_size).run()
             except Exception as exc:  # noqa: BLE001 - nothing would come before this hop any more
                 await fail(exc)
 
     def room(self, tp: TP) -> int:
-        """Bundles of the partition that may be handed out; none until an agent has started."""
+        """Record batches of the partition that may be handed out; none until an agent has started."""
         return self.lanes.room(tp.topic, tp.partition)
 
     def hungry(self, topic: str) -> bool:

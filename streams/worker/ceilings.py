@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from ft.streams.kafka.backpressure import UNREAD_S, Pace
+from ft.streams.kafka.backpressure import UNREAD_S, Backpressure
 from ft.streams.worker.room import EVENTS_MIN, Room
 
 HEAD_RECORDS: Final = 64
@@ -76,8 +76,8 @@ class Ceilings:
     """Remembers how fast the stages work."""
 
     clock: Callable[[], float]
-    _paces: dict[str, Pace] = field(default_factory=dict)
-    _project: Pace | None = None
+    _paces: dict[str, Backpressure] = field(default_factory=dict)
+    _project: Backpressure | None = None
     _projected: tuple[int, float] | None = None
 
     def at_head(self, network: str) -> int:
@@ -91,7 +91,7 @@ class Ceilings:
         """The same of any other network; ``unread_s``: seconds of work that may lie before the ledger."""
         if not stages.ledger:
             return UNBOUNDED
-        pace = self._paces.setdefault(network, Pace(self.clock, least=EVENTS_MIN))
+        pace = self._paces.setdefault(network, Backpressure(self.clock, least=EVENTS_MIN))
         pace.least = room.least
         pace.observe(room.applied, room.sent)
         return 0 if is_project_behind else pace.unread_max(unread_s)
@@ -106,7 +106,7 @@ class Ceilings:
             self._project = None
             return False
         if self._project is None:
-            self._project = Pace(self.clock)
+            self._project = Backpressure(self.clock)
         end = stages.projected + stages.unprojected
         self._project.observe(stages.projected, end)
         return self._project.rate is not None and not self._project.may_append(stages.projected, end, unread_s)

@@ -17,7 +17,7 @@ from faust.types import TP
 
 from ft.streams.worker.fence import Claim
 from ft.streams.worker.membership import group_error
-from ft.streams.worker.record_batches import Bundle, Cut
+from ft.streams.worker.record_batches import Cut, RecordBatch
 from ft.streams.worker.turns import Turns, take
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ class Thread(driver.AIOKafkaConsumerThread):
         timeout: float | None = None,  # noqa: ASYNC109 - Faust's
         max_records: int | None = None,
     ) -> Any:
-        """Bundles by partition: what there is room for, or nothing when the time is over or a rebalance begins."""
+        """Record batches by partition: what there is room for, or nothing when the time is over or a rebalance
+        begins."""
         fetcher, loop = consumer._fetcher, asyncio.get_running_loop()
         deadline = loop.time() + (timeout or 0.0)
         with fetcher._subscriptions.fetch_context():
@@ -74,7 +75,7 @@ class Thread(driver.AIOKafkaConsumerThread):
             held,
             self._turns,
             room=app.room,
-            records_max=lambda tp: app.bundle_sizes.get(tp.topic, 1),
+            records_max=lambda tp: app.batch_sizes.get(tp.topic, 1),
             hungry=app.hungry,
         )
         return {tp: [Cut(cut.records, assignment) for cut in cuts] for tp, cuts in found.items()}
@@ -111,7 +112,7 @@ async def _raise_errors(fetcher: Any, active: Iterable[TP]) -> None:
 
 
 class Consumer(driver.Consumer):
-    """Claims what the group assigns, reads from where Postgres says, and hands records on in bundles."""
+    """Claims what the group assigns, reads from where Postgres says, and hands records on in record batches."""
 
     app: "App"
     _thread: Thread
@@ -178,7 +179,7 @@ class Consumer(driver.Consumer):
         bounds = {(tp.topic, tp.partition): (earliest[tp], ends[tp]) for tp in partitions}
         return await self.app.claims.take(bounds, wanted_still)
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Bundle]]:  # noqa: ASYNC109 - Faust's
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, RecordBatch]]:  # noqa: ASYNC109 - Faust's
         """What the thread has taken, unless the group has changed its mind since: then all is read again from where
         Postgres says, and what was taken before would come amid it, out of order.
 
@@ -214,16 +215,16 @@ class Consumer(driver.Consumer):
         """More may be read now than a moment ago."""
         self._thread.wake()
 
-    def _to_message(self, tp: TP, record: Cut) -> Bundle:
-        return Bundle(tp, record, self.app.consumer_generation_id)
+    def _to_message(self, tp: TP, record: Cut) -> RecordBatch:
+        return RecordBatch(tp, record, self.app.consumer_generation_id)
 
-    def is_current(self, bundle: Bundle) -> bool:
+    def is_current(self, record_batch: RecordBatch) -> bool:
         """Whether the group has not changed its mind since it was taken. Else it is read again, and may come amid what
         is: a queue, and a batch that is being gathered, outlive a rebalance."""
-        return bundle.taken == self._assignments
+        return record_batch.taken == self._assignments
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """Offsets inside of bundles are no gaps; real ones stop the agent's loop."""
+        """Offsets inside of record batches are no gaps; real ones stop the agent's loop."""
 
     def _new_offset(self, tp: TP) -> int | None:
         """Where the report to Kafka stands: after the last record acknowledged, because effects are in Postgres, in

@@ -51,7 +51,7 @@ class Holding(Service):
         self._conn: Connection | None = None
         self._held_back: frozenset[str] = frozenset()
 
-    def pace(self, topic: str, network: str) -> Room:
+    def room_of(self, topic: str, network: str) -> Room:
         """Hold back what lies in this raw log: whoever normalizes it asks the room that is returned."""
         self._networks[topic] = network
         return self._rooms.setdefault(topic, Room())
@@ -85,18 +85,18 @@ class Holding(Service):
         stages = await self._stages() if any(map(self._waits_for_ledger, raws)) else None
         if stages is not None:
             self._apply(raws, stages)
-        paced = [raw for raw in raws if self._is_paced(raw)]
+        limited = [raw for raw in raws if self._is_limited(raw)]
         for raw in raws:
-            if raw not in paced:
+            if raw not in limited:
                 self._rooms[raw.topic].most = self._rule.at_head(raw.network)
-        self._looks_seldom = stages is not None and self._pace(paced, raws, stages)
+        self._looks_seldom = stages is not None and self._limit(limited, raws, stages)
         self._held_back = frozenset(raw.topic for raw in raws if not self._rooms[raw.topic].is_open())
 
     def _waits_for_ledger(self, raw: Raw) -> bool:
         """Whether it matters how far the ledger is: what is held back now goes on only once that was heard."""
-        return self._is_paced(raw) or not self._rooms[raw.topic].is_open()
+        return self._is_limited(raw) or not self._rooms[raw.topic].is_open()
 
-    def _is_paced(self, raw: Raw) -> bool:
+    def _is_limited(self, raw: Raw) -> bool:
         return has_backlog(raw, self._rooms[raw.topic])
 
     def _apply(self, raws: Iterable[Raw], stages: Stages) -> None:
@@ -107,14 +107,14 @@ class Holding(Service):
             else:  # there is nobody to wait for
                 room.forget()
 
-    def _pace(self, paced: Sequence[Raw], raws: Iterable[Raw], stages: Stages) -> bool:
+    def _limit(self, limited: Sequence[Raw], raws: Iterable[Raw], stages: Stages) -> bool:
         """Say it of those that do not stand at their head. Returns whether that lasts for a while: nobody else waits,
         and there is more before them than what needs no rate."""
         heads = self._heads_of(raws, stages)
-        is_alone = not any(heads - {raw.network} for raw in paced)
+        is_alone = not any(heads - {raw.network} for raw in limited)
         unread_s = ALONE_S if is_alone else UNREAD_S
         behind = self._rule.is_project_behind(stages, unread_s=unread_s)
-        rooms = {raw.network: self._rooms[raw.topic] for raw in paced}
+        rooms = {raw.network: self._rooms[raw.topic] for raw in limited}
         for network, room in rooms.items():
             room.most = self._rule.of_backlog(network, room, stages, is_project_behind=behind, unread_s=unread_s)
         return bool(rooms) and is_alone and all(room.most > room.least for room in rooms.values())

@@ -1,6 +1,6 @@
 """Records in, exactly once: the loop that every agent runs, and what a hop must offer to be run by it.
 
-The loop takes bundles without acknowledging them, and then:
+The loop takes record batches without acknowledging them, and then:
 1. takes them apart, drops records of partitions that this process does not hold, sorts, drops repeats and what is
    already in Postgres;
 2. stops the process at a gap: a record that is missing is a loss;
@@ -84,14 +84,14 @@ Fail: TypeAlias = Callable[[BaseException], Awaitable[None]]
 
 
 async def run_hop(
-    stream: Any, hop: Hop, claims: HeldClaims, fail: Fail, *, bundles: int, within_s: float,
+    stream: Any, hop: Hop, claims: HeldClaims, fail: Fail, *, batches_max: int, within_s: float,
     current: Callable[[Any], bool] = lambda _: True,
 ) -> None:  # fmt: skip
-    """Run ``hop`` over a Faust stream of bundles until the stream ends. Takes ``bundles`` at a time, at most, waiting
-    ``within_s`` for more. ``current``: whether a bundle is still of the assignment that it was taken under; others are
-    dropped, for they are read again."""
+    """Run ``hop`` over a Faust stream of record batches until the stream ends. Takes ``batches_max`` at a time, at
+    most, waiting ``within_s`` for more. ``current``: whether a record batch is still of the assignment that it was
+    taken under; others are dropped, for they are read again."""
     left: Sequence[Any] = ()
-    batches = _Batches(stream.noack_take(bundles, within=within_s))
+    batches = _Batches(stream.noack_take(batches_max, within=within_s))
     with contextlib.closing(batches):
         while (taken := await batches.next(LEFT_S if left else None)) is not None:
             events, left = [event for event in [*left, *taken] if current(event)], ()
@@ -137,7 +137,7 @@ class _Batches:
 
 
 async def handle(events: Sequence[Any], hop: Hop, claims: HeldClaims) -> tuple[list[Any], list[Any]]:
-    """Have the hop process the events, a bundle each.
+    """Have the hop process the events, a record batch each.
 
     Returns those to acknowledge, whose effects are in Postgres, and those of which the hop left something over. What is
     dropped because a newer claim took over, or because the partition is not held, is among neither.
@@ -231,6 +231,6 @@ def message_of(record: Any) -> Message:
 
 
 def _is_done(event: Any, claims: HeldClaims) -> bool:
-    """A bundle's offset is that of its last record."""
+    """A record batch's offset is that of its last record."""
     claim = claims.get(event.message.topic, event.message.partition)
     return claim is not None and event.message.offset < claim.next_offset

@@ -1,9 +1,10 @@
-"""What lies before one hop: bundles of its partitions, in order, from the reading that a topic's consumers share.
+"""What lies before one hop: record batches of its partitions, in order, from the reading that a topic's consumers
+share.
 
-A topic is read once for all of its consumers in a process, as fast as the fastest of them takes. A bundle is put into
-each one's lane. A lane that has too much already lets it pass by, and from there on that partition is *apart*: it gets
-its records from a reading of the lane's own (``apart``), until that has come to where the shared reading is. The others
-never notice. Of the lanes before which a partition is not apart there is always one.
+A topic is read once for all of its consumers in a process, as fast as the fastest of them takes. A record batch is put
+into each one's lane. A lane that has too much already lets it pass by, and from there on that partition is *apart*: it
+gets its records from a reading of the lane's own (``apart``), until that has come to where the shared reading is. The
+others never notice. Of the lanes before which a partition is not apart there is always one.
 
 Pure, but for waiting: whoever feeds it and whoever takes out of it are in one event loop.
 """
@@ -28,7 +29,7 @@ class Record(Protocol):
     value: bytes | None
 
 
-class Bundle(Protocol):
+class RecordBatch(Protocol):
     """Consecutive records of one partition. ``offset``: of its last one; ``taken``: under which assignment."""
 
     @property
@@ -42,7 +43,7 @@ class Bundle(Protocol):
 
 
 class Event(Protocol):
-    """A bundle, as a stream hands it out."""
+    """A record batch, as a stream hands it out."""
 
     @property
     def message(self) -> Any: ...
@@ -58,10 +59,11 @@ class _Place:
 
 
 class Lane:
-    """Bundles before one hop. One feeds it, one takes out of it."""
+    """Record batches before one hop. One feeds it, one takes out of it."""
 
     def __init__(self, consumer: str, topic: str, *, queue_max: int, apart_bytes: int = APART_BYTES) -> None:
-        """``queue_max``: bundles for which more is read; more than those only come because another lane had room."""
+        """``queue_max``: record batches for which more is read; more than those only come because another lane had
+        room."""
         self.consumer = consumer
         self.topic = topic
         self.queue_max = queue_max
@@ -75,7 +77,7 @@ class Lane:
         """Nothing comes any more."""
         self._news: asyncio.Future[None] | None = None
         self.unfed: Callable[[], int] | None = None
-        """Bundles on their way here; None: the hop has not started."""
+        """Record batches on their way here; None: the hop has not started."""
         self.is_busy = False
         """Whether the hop has a batch in hand."""
         self.moved = asyncio.Event()
@@ -132,21 +134,22 @@ class Lane:
         return {partition: place.own for partition, place in self._places.items() if place.own is not None}
 
     def offer(self, event: Event, *, is_last: bool) -> bool:
-        """A bundle of the shared reading; whether it was taken. ``is_last``: no other lane takes this partition's.
+        """A record batch of the shared reading; whether it was taken. ``is_last``: no other lane takes this
+        partition's.
 
         1. one of an assignment before is read again
         2. one of a partition that is apart passes by
         3. where too much waits already, the partition is apart from here on
         4. it waits
         """
-        bundle = event.message
-        place = self._places.get(bundle.partition)
-        if bundle.taken != self._assignment or place is None:  # 1
+        record_batch = event.message
+        place = self._places.get(record_batch.partition)
+        if record_batch.taken != self._assignment or place is None:  # 1
             return False
-        first, place.passed = bundle.records[0].offset, bundle.offset + 1
+        first, place.passed = record_batch.records[0].offset, record_batch.offset + 1
         if place.own is not None:  # 2
             return False
-        size = 0 if is_last else sum(len(record.value or b"") for record in bundle.records)
+        size = 0 if is_last else sum(len(record.value or b"") for record in record_batch.records)
         if not is_last and self._waiting and self._bytes + size > self._apart_bytes:  # 3
             place.own = first
             self.moved.set()
@@ -155,14 +158,14 @@ class Lane:
         return True
 
     def offer_own(self, event: Event) -> None:
-        """A bundle of the lane's own reading: the next one of a partition that is apart, none of whose records the
-        shared reading is still to come by with. Where they meet, the partition is apart no more."""
-        bundle = event.message
-        place = self._places[bundle.partition]
-        place.own = bundle.offset + 1
+        """A record batch of the lane's own reading: the next one of a partition that is apart, none of whose records
+        the shared reading is still to come by with. Where they meet, the partition is apart no more."""
+        record_batch = event.message
+        place = self._places[record_batch.partition]
+        place.own = record_batch.offset + 1
         if place.own >= place.passed:
             place.own = None
-        self._put(event, sum(len(record.value or b"") for record in bundle.records))
+        self._put(event, sum(len(record.value or b"") for record in record_batch.records))
 
     def wanted(self, partition: int, assignment: int, records: Sequence[Record]) -> Sequence[Record]:
         """Those of the records that were read apart that come next here; none where the group, or another reading, has
@@ -174,7 +177,7 @@ class Lane:
 
     @property
     def free(self) -> int:
-        """Bundles for which there is room, with those on their way; 0 or less where there is none."""
+        """Record batches for which there is room, with those on their way; 0 or less where there is none."""
         return 0 if self.unfed is None else self.queue_max - len(self._waiting) - self.unfed()
 
     @property
@@ -189,7 +192,7 @@ class Lane:
         return self.unfed is not None and not self.is_busy and not self._waiting and not self.unfed()
 
     async def take(self, most: int, within_s: float) -> Sequence[Event]:
-        """Up to ``most`` bundles in their order, at least one: once there are so many, or with the next beat of
+        """Up to ``most`` record batches in their order, at least one: once there are so many, or with the next beat of
         ``within_s``. None at all once the lane is closed."""
         loop = asyncio.get_running_loop()
         while True:

@@ -45,12 +45,12 @@ class Lanes:
             lane.forget()
 
     def offer(self, lane: Lane, event: Event) -> bool:
-        """A bundle of the shared reading has come to this lane; whether it waits there now."""
+        """A record batch of the shared reading has come to this lane; whether it waits there now."""
         partition = event.message.partition
         return lane.offer(event, is_last=not any(other.shares(partition) for other in self._beside(lane)))
 
     def room(self, topic: str, partition: int) -> int:
-        """Bundles that the one has room for that has most, of those that read the partition together."""
+        """Record batches that the one has room for that has most, of those that read the partition together."""
         return max(0, max((lane.free for lane in self._of(topic) if lane.shares(partition)), default=0))
 
     def is_hungry(self, topic: str) -> bool:
@@ -103,7 +103,7 @@ class Reading:
 
 
 class Apart:
-    """A bundle of a lane's own reading, as an event."""
+    """A record batch of a lane's own reading, as an event."""
 
     __slots__ = ("message",)
 

@@ -20,7 +20,7 @@ LOOK_S: Final = 2.0
 """How often the command is looked for."""
 
 
-class Orphan(Service):
+class ParentWatchdog(Service):
     """Ends this process once nobody wants its generation any more. A database that does not answer says nothing."""
 
     def __init__(self, config: Config, **kwargs: Any) -> None:
@@ -31,7 +31,7 @@ class Orphan(Service):
     async def _look(self) -> None:
         while not self.should_stop:
             if not await asyncio.to_thread(is_wanted, self._config):
-                log.critical("worker exits", error="the command that started it is gone", kind="Orphan")
+                log.critical("worker exits", error="the command that started it is gone", kind="ParentWatchdog")
                 process.end(1)
             await self.sleep(LOOK_S)
 

@@ -1,7 +1,8 @@
-"""Kafka's records -> bundles: consecutive records of one partition that travel through Faust as one message.
+"""Kafka's records -> record batches: consecutive records of one partition that travel through Faust as one message.
 
 Faust's work for a message is the same whatever is in it, and dearer than everything that `project` does with a record
-(docs/decisions/0012-bundles.md). The loop of the agents takes a bundle apart before anything else looks at it.
+(docs/decisions/0012-record batches.md). The loop of the agents takes a record batch apart before anything else looks at
+it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,11 +16,11 @@ from ft.streams.kafka.message import Message
 from ft.streams.worker.hop import message_of
 
 FEWEST: Final = 2
-"""Bundles in a full batch, at least."""
+"""Record batches in a full batch, at least."""
 WAITS_MAX: Final = 8
 """Full batches that a partition with records waits for its turn, at most."""
 BYTES_MAX: Final = 1 << 20
-"""Values of the records of one bundle; a record that is larger travels alone."""
+"""Values of the records of one record batch; a record that is larger travels alone."""
 
 
 class Record(Protocol):
@@ -37,7 +38,7 @@ class Cut:
     taken: int = 0
 
 
-class Bundle(ConsumerMessage):
+class RecordBatch(ConsumerMessage):
     """One message to Faust. Its offset is that of its last record: what is acknowledged with it ends there."""
 
     __slots__ = ("_messages", "records", "taken")
@@ -74,13 +75,13 @@ class Bundle(ConsumerMessage):
 
 
 def shares(records: int, partitions: int) -> tuple[int, int]:
-    """Bundles in a full batch of so many records, and records in a bundle.
+    """Record batches in a full batch of so many records, and records in a record batch.
 
-    As few bundles as let each partition have its turn in time: what one partition moves in a row is written once, and
-    to pages near to each other, so that a batch of long pieces costs less than one of many short ones.
+    As few record batches as let each partition have its turn in time: what one partition moves in a row is written
+    once, and to pages near to each other, so that a batch of long pieces costs less than one of many short ones.
     """
-    bundles = max(FEWEST, -(-partitions // WAITS_MAX))
-    return bundles, max(1, records // bundles)
+    batches_max = max(FEWEST, -(-partitions // WAITS_MAX))
+    return batches_max, max(1, records // batches_max)
 
 
 def cut(records: Sequence[Record], records_max: int, bytes_max: int = BYTES_MAX) -> Iterator[Cut]:

@@ -1,10 +1,11 @@
-"""Whose turn it is: records are taken from fetched partitions a bundle at a time, the one that waited longest first.
+"""Whose turn it is: records are taken from fetched partitions a record batch at a time, the one that waited longest
+first.
 
 The driver hands out what it fetched of one partition, megabytes that may be thousands of records, before it looks at
-the next one (docs/decisions/0012-bundles.md). Here its buffers are read a bundle each in turn, and only for topics
-whose queue has room. Small bundles are handed out only to an agent that has nothing to do: while it works, what comes
-gathers in the driver's buffers, and the next batch is as large as that. Nothing is kept between those buffers and
-Faust's queues: what a seek or a rebalance makes worthless is dropped by the driver, as before.
+the next one (docs/decisions/0012-record batches.md). Here its buffers are read a record batch each in turn, and only
+for topics whose queue has room. Small record batches are handed out only to an agent that has nothing to do: while it
+works, what comes gathers in the driver's buffers, and the next batch is as large as that. Nothing is kept between those
+buffers and Faust's queues: what a seek or a rebalance makes worthless is dropped by the driver, as before.
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator
@@ -16,14 +17,16 @@ from faust.types import TP
 from ft.streams.worker.record_batches import BYTES_MAX, Cut, cut
 
 _STEPS: Final = 32
-"""A bundle is taken out of the driver's buffer in so many steps: one record each where a bundle has few, large ones."""
+"""A record batch is taken out of the driver's buffer in so many steps: one record each where a record batch has few,
+large ones."""
 PIECES_MAX: Final = 64
-"""Bundles that are handed over in one go, at most: the loop that takes them has other work too."""
+"""Record batches that are handed over in one go, at most: the loop that takes them has other work too."""
 
 
 def most_of_a_turn(records_max: int) -> int:
-    """Bundles that one turn of a partition comes to, at most, whatever there is room for: records that were taken out
-    of the driver's buffer cannot be put back, and each of its last step may be too large to travel with others."""
+    """Record batches that one turn of a partition comes to, at most, whatever there is room for: records that were
+    taken out of the driver's buffer cannot be put back, and each of its last step may be too large to travel with
+    others."""
     return 1 + max(1, records_max // _STEPS)
 
 
@@ -57,11 +60,12 @@ def take(
     records_max: Callable[[TP], int],
     hungry: Callable[[str], bool] = lambda _: True,
 ) -> dict[TP, list[Cut]]:
-    """A bundle of each partition in turn, until queues are full or nothing is left of what was fetched. The last turn
-    of a topic may be of more bundles than there was room for: see :func:`most_of_a_turn`.
+    """A record batch of each partition in turn, until queues are full or nothing is left of what was fetched. The last
+    turn of a topic may be of more record batches than there was room for: see :func:`most_of_a_turn`.
 
-    ``room``: bundles that may be handed out of a partition, which partitions of one topic share. ``hungry``: whether a
-    topic's agent waits for records; else it gets some only where a whole bundle lies in one of its partitions.
+    ``room``: record batches that may be handed out of a partition, which partitions of one topic share. ``hungry``:
+    whether a topic's agent waits for records; else it gets some only where a whole record batch lies in one of its
+    partitions.
     """
     found: dict[TP, list[Cut]] = {}
     free: dict[str, int] = {}
@@ -94,7 +98,8 @@ def _unread(fetcher: Any, tp: TP) -> int:
 
 
 def _records(fetcher: Any, tp: TP, most: int) -> Iterator[Any]:
-    """The next records of what was fetched of the partition, up to ``most``, or up to a bundle's bytes and a step more.
+    """The next records of what was fetched of the partition, up to ``most``, or up to a record batch's bytes and a step
+    more.
 
     An error that the driver keeps in the place of records is left there: it is raised where nothing else is to be had.
     """

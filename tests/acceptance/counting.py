@@ -66,7 +66,7 @@ def _add_to(app: Any) -> None:
         )  # fmt: skip
         told = LedgerHeads(config, app.owner, facts.codecs[finality], changes, facts.generations, "counting")
         for each, topic in ((hop, changes), (told, finality)):
-            app.run(each, topic, name=each.consumer, bundle=100, bundles=2, within_s=0.05, is_vital=False)
+            app.run(each, topic, name=each.consumer, batch_size=100, batches_max=2, within_s=0.05, is_vital=False)
 
     app.prepare = with_one_more
 

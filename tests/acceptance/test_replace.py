@@ -17,7 +17,7 @@ from ft.schemas.events import RawPart
 from ft.stopping import Stopping
 from ft.streams.ingest.raw_log import NO_LEASE, RawLog
 from ft.streams.ingest.replace import Replace
-from ft.streams.ingest.unfinalized import Tail
+from ft.streams.ingest.unfinalized import UnfinalizedBlocks
 from ft.streams.sources import Block
 from ft.streams.sources.evm.source import open_evm
 from tests.acceptance.chains import LiveChain
@@ -267,7 +267,7 @@ async def replace_until(chain: LiveChain, url: str, first: int, last: int, at: i
     config, network, crash = chain.pipeline.config, load_networks(chain.pipeline.config.networks_file), Crash()
     raw = await DyingRawLog.open(config, chain.network)
     raw.crash = crash
-    tail = Tail(config, chain.network, raw.topic_id, "dying")
+    tail = UnfinalizedBlocks(config, chain.network, raw.topic_id, "dying")
     async with open_evm(network[chain.network], [url]) as source:
         job = DyingReplace(config, network[chain.network], source, raw, tail, Stopping())
         job.crash = crash

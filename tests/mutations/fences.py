@@ -23,15 +23,15 @@ MUTATIONS: Final = (
     Mutation(
         name="no-position-check",
         path="agents/ledger/posting.py",
-        old="        if step.position <= standing.position:\n            return\n",
+        old="        if step.position <= partition_head.position:\n            return\n",
         new="",
         tests=(POSTING, LEDGER),
     ),
     Mutation(
         name="position-check-lets-the-same-pass",
         path="agents/ledger/posting.py",
-        old="        if step.position <= standing.position:\n",
-        new="        if step.position < standing.position:\n",
+        old="        if step.position <= partition_head.position:\n",
+        new="        if step.position < partition_head.position:\n",
         tests=(POSTING, LEDGER),
     ),
     Mutation(

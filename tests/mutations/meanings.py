@@ -190,8 +190,9 @@ MUTATIONS: Final = (
     Mutation(
         name="a-revert-writes-no-rows",
         path="agents/ledger/posting.py",
-        old="        self._write(stretch)\n        standing.moved = True\n        standing.unsettled.reverted",
-        new="        standing.moved = True\n        standing.unsettled.reverted",
+        old="        self._write(stretch)\n        partition_head.moved = True\n"
+        "        partition_head.unsettled.reverted",
+        new="        partition_head.moved = True\n        partition_head.unsettled.reverted",
         tests=(POSTING, LEDGER_REORGS),
     ),
     Mutation(
@@ -211,14 +212,14 @@ MUTATIONS: Final = (
     Mutation(
         name="a-row-for-every-head",
         path="agents/ledger/posting.py",
-        old="        if standing.unsettled.passed(standing.told, marks):\n",
+        old="        if partition_head.unsettled.passed(partition_head.told, marks):\n",
         new="        if True:\n",
         tests=(LEDGER_FINALITY,),
     ),
     Mutation(
         name="a-mark-is-told-of-a-block-that-fell",
         path="agents/ledger/posting.py",
-        old="        standing.unsettled.reverted(before.block.number)\n",
+        old="        partition_head.unsettled.reverted(before.block.number)\n",
         new="",
         tests=(LEDGER_FINALITY,),
     ),
@@ -232,8 +233,8 @@ MUTATIONS: Final = (
     Mutation(
         name="no-head-where-events-stand-behind-the-last",
         path="agents/ledger/hop.py",
-        old="(standing.moved or said.head != standing.head)",
-        new="said.head != standing.head",
+        old="partition_head.moved or said.head != partition_head.head",
+        new="said.head != partition_head.head",
         tests=(LEDGER_FINALITY,),
     ),
     Mutation(
@@ -300,8 +301,9 @@ MUTATIONS: Final = (
     Mutation(
         name="finality-never-falls-in-the-ledger",
         path="agents/ledger/posting.py",
-        old="        standing.head = step.head\n",
-        new="        standing.head = step.head._replace(finalized=max(step.head.finalized, standing.head.finalized))\n",
+        old="        partition_head.head = step.head\n",
+        new="        finalized = max(step.head.finalized, partition_head.head.finalized)\n"
+        "        partition_head.head = step.head._replace(finalized=finalized)\n",
         tests=(POSTING, LEDGER_FINALITY),
     ),
     Mutation(
@@ -365,7 +367,7 @@ MUTATIONS: Final = (
     Mutation(
         name="a-retraction-below-what-a-balance-stands-on-marks-nothing",
         path="agents/ledger/posting.py",
-        old="        if before.block.number < standing.head.number:\n",
+        old="        if before.block.number < partition_head.head.number:\n",
         new="        if before.block.number < 0:\n",
         tests=(LEDGER_FINDINGS,),
     ),
@@ -534,16 +536,16 @@ MUTATIONS: Final = (
     Mutation(
         name="what-is-taken-back-is-counted-still",
         path="agents/ledger/posting.py",
-        old="        self._note_late(stretch)\n        self._write(stretch)\n        standing.moved = True\n"
-        "        standing.unsettled",
-        new="        self._write(stretch)\n        standing.moved = True\n        standing.unsettled",
+        old="        self._note_late(stretch)\n        self._write(stretch)\n        partition_head.moved = True\n"
+        "        partition_head.unsettled",
+        new="        self._write(stretch)\n        partition_head.moved = True\n        partition_head.unsettled",
         tests=(POSTING,),
     ),
     Mutation(
         name="blocks-that-come-again-are-counted-already",
         path="agents/ledger/posting.py",
-        old="step.block.number <= max(standing.head.number, standing.reverted_max)",
-        new="step.block.number <= standing.head.number",
+        old="step.block.number <= max(partition_head.head.number, partition_head.reverted_max)",
+        new="step.block.number <= partition_head.head.number",
         tests=(POSTING,),
     ),
     Mutation(

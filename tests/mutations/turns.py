@@ -38,11 +38,11 @@ MUTATIONS: Final = (
         name="a-turn-that-is-too-long-keeps-others-waiting",
         path="streams/worker/app.py",
         old="        channel.maxsize = _ON_THE_WAY_MAX\n",
-        new="        channel.maxsize = 2 * bundles\n",
+        new="        channel.maxsize = 2 * batches_max\n",
         tests=(QUEUES,),
     ),
     Mutation(
-        name="small-bundles-are-handed-to-an-agent-at-work",
+        name="small-record-batches-are-handed-to-an-agent-at-work",
         path="streams/worker/turns.py",
         old="    wanted = {tp for tp in active if tp.topic in served}\n",
         new="    wanted = active\n",

@@ -265,7 +265,7 @@ def test_sizes_and_limits_are_those_of_the_code() -> None:
 
 def test_every_reason_of_quarantine_is_one_of_the_code() -> None:
     reader, ledger = "streams/worker/chain_reader", "agents/ledger"
-    homes = (f"{reader}/fold.py", f"{reader}/sender.py", f"{ledger}/steps.py", f"{ledger}/posting.py")
+    homes = (f"{reader}/fold.py", f"{reader}/sender.py", f"{ledger}/validated_input.py", f"{ledger}/posting.py")
     code = "".join((CHECKOUT / path).read_text() for path in homes)
     listed = names(section(page("standards.md"), "## Quarantined"))
 
@@ -289,6 +289,31 @@ def test_every_layout_is_described() -> None:
 
 def test_every_reason_of_a_creation_is_described() -> None:
     assert names(section(page("standards.md"), "## Created contracts")) == [ROOT, TYPE]
+
+
+_LEFT_WORDS = {
+    "floor", "belonging", "bundle", "bundles", "orphan", "harvest", "linking", "correcting", "pace", "handover",
+    "misfit", "unfit", "minimum",
+}  # fmt: skip
+"""Names that a standard term has replaced: common ancestor, identity check, record batch, parent watchdog, ..."""
+
+
+def test_no_module_class_or_function_has_a_name_that_a_standard_term_replaced() -> None:
+    found = {
+        f"{path.relative_to(CHECKOUT)}: {name}"
+        for folder in ("agents", "api", "schemas", "sql", "streams", "ft")
+        for path in (CHECKOUT / folder).rglob("*.py")
+        if not path.is_relative_to(CHECKOUT / "ft" / folder)
+        for name in (path.stem, *_defined(path))
+        if _LEFT_WORDS & set(re.findall(r"[a-z]+", re.sub(r"([A-Z])", r" \1", name).lower()))
+    }
+
+    assert found == set()
+
+
+def _defined(path: Path) -> set[str]:
+    kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    return {node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, kinds)}
 
 
 def test_every_word_of_the_glossary_is_one_of_the_code() -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from ft.agents.columns import array
 from ft.agents.ledger.journal import Led, Stretch
 from ft.agents.ledger.singles import Walked, fold, nullable
-from ft.agents.ledger.steps import Block, Columns
+from ft.agents.ledger.validated_input import Block, Columns
 from ft.agents.ownership import Token as LiveEvents
 from ft.ops.anew.state import SQL, Connection, State, put
 from ft.schemas.standards import SINGLE

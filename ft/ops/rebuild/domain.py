@@ -35,7 +35,7 @@ from ft.streams.deployment.comparing import require_one
 from ft.streams.deployment.identity_check import begins
 from ft.streams.deployment.provision import partitions_of
 from ft.streams.deployment.schema_ids import Schemas
-from ft.streams.kafka.bounded_reader import WholeTopic
+from ft.streams.kafka.bounded_reader import BoundedReader
 from ft.streams.kafka.message import Message
 from ft.streams.kafka.topic_admin import topic_identities
 from ft.streams.kafka.topics import Topics
@@ -82,7 +82,7 @@ async def rebuild(config: Config, kept: Kept, report: Report) -> Rebuilt:
     with Schemas(config) as schemas, Shadow(config, kept.name) as shadow, ExitStack() as stack:
         if shadow.left_over:
             report(f"deleted what {len(shadow.left_over)} unfinished rebuilds had left")
-        whole = [stack.enter_context(WholeTopic(config, topic, partitions)) for _ in kept.subscribers]
+        whole = [stack.enter_context(BoundedReader(config, topic, partitions)) for _ in kept.subscribers]
         work = _Rebuild(config, kept, shadow, schemas, whole, report)
         try:
             return await work.run()
@@ -94,7 +94,13 @@ class _Rebuild:
     """One run, in its shadow."""
 
     def __init__(
-        self, config: Config, kept: Kept, shadow: Shadow, schemas: Schemas, whole: Sequence[WholeTopic], report: Report
+        self,
+        config: Config,
+        kept: Kept,
+        shadow: Shadow,
+        schemas: Schemas,
+        whole: Sequence[BoundedReader],
+        report: Report,
     ) -> None:
         self._kept = kept
         self._shadow = shadow
@@ -153,7 +159,12 @@ class _Reader:
     """A second consumer for one subscriber."""
 
     def __init__(
-        self, config: Config, schemas: Schemas, subscriber: type[Subscriber[Change]], whole: WholeTopic, report: Report
+        self,
+        config: Config,
+        schemas: Schemas,
+        subscriber: type[Subscriber[Change]],
+        whole: BoundedReader,
+        report: Report,
     ) -> None:
         self._codec = schemas.reader("ownership_changed")
         announced = {topic: schemas.reader(topic) for topic in domains.announced()}

@@ -17,7 +17,7 @@ from ft.ops.verify.subscriber import FINALITY
 from ft.sql.queries import LIVE, load
 from ft.streams.deployment.comparing import told_generations
 from ft.streams.deployment.generations import Generations
-from ft.streams.kafka.bounded_reader import WholeTopic
+from ft.streams.kafka.bounded_reader import BoundedReader
 from ft.streams.kafka.topic_admin import cluster_id, create_topics, delete_records, partition_counts, topic_identities
 from ft.streams.kafka.topics import Topics
 
@@ -70,7 +70,7 @@ def since(config: Config, conn: Connection, read: list[Position], partitions: in
         return True
     begins = {tuple(row[:2]): row[2] for row in conn.execute(load("recovery", LIVE)["begins"], {"topics": names})}
     for name in names:
-        with WholeTopic(config, name, range(partitions)) as whole:
+        with BoundedReader(config, name, range(partitions)) as whole:
             found = whole.bounds()
         if any(first != begins.get((name, partition), 0) for partition, (first, _) in found.items()):
             return True

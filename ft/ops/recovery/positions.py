@@ -7,7 +7,7 @@ from ft.config import Config
 from ft.errors import OffsetMismatch
 from ft.ops.recovery import reread
 from ft.ops.recovery.session import Kind
-from ft.streams.kafka.bounded_reader import WholeTopic
+from ft.streams.kafka.bounded_reader import BoundedReader
 from ft.streams.kafka.raw_beginnings import reading_again
 from ft.streams.kafka.topic_admin import partition_counts, topic_identities
 from ft.streams.worker.ledger_heads import heads_of
@@ -46,7 +46,7 @@ def require_in_log(config: Config, read: Iterable[Position], known_networks: Seq
         by_topic.setdefault(position.topic, []).append(position)
     gone: list[tuple[Position, int]] = []
     for topic, found in by_topic.items():
-        with WholeTopic(config, topic, sorted({each.partition for each in found})) as whole:
+        with BoundedReader(config, topic, sorted({each.partition for each in found})) as whole:
             bounds = whole.bounds()
         for each in found:
             first, end = bounds[each.partition]

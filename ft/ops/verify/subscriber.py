@@ -18,7 +18,7 @@ from ft.schemas.standards import HOLDING
 from ft.streams.deployment.generations import Generations
 from ft.streams.deployment.identity_check import begins
 from ft.streams.deployment.schema_ids import Schemas
-from ft.streams.kafka.bounded_reader import WholeTopic
+from ft.streams.kafka.bounded_reader import BoundedReader
 from ft.streams.kafka.topics import Topics
 
 FINALITY: Final = "finality"
@@ -108,7 +108,7 @@ class Subscriber:
 
         Raises BrokerUnavailable, BrokerError.
         """
-        with WholeTopic(self._config, self._name(topic), cursors) as whole:
+        with BoundedReader(self._config, self._name(topic), cursors) as whole:
             bounds, begin = whole.bounds(), begins(self._config, self._name(topic))
             total = sum(end - first for first, end in bounds.values())
             done = 0
@@ -128,7 +128,7 @@ class Subscriber:
                 done += end - first
 
     def _read(
-        self, whole: WholeTopic, topic: str, partition: int, span: tuple[int, int, int], told: Told,
+        self, whole: BoundedReader, topic: str, partition: int, span: tuple[int, int, int], told: Told,
         holdings: Holdings, done: int, total: int,
     ) -> None:  # fmt: skip
         first, end, cursor = span

@@ -105,14 +105,14 @@ class Ignored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Misfit:
+class OutOfPlace:
     """A record that contradicts the log before it: a dead letter."""
 
     reason: str
     error: str
 
 
-Outcome: TypeAlias = Claimed | Appended | Repeated | Reverted | Finalized | Ignored | Misfit
+Outcome: TypeAlias = Claimed | Appended | Repeated | Reverted | Finalized | Ignored | OutOfPlace
 
 
 @dataclass(slots=True, kw_only=True)
@@ -175,7 +175,7 @@ class Chain:
         if leased and self.broken:
             return Ignored(reason="the chain is broken until the next claim")
         outcome = self._take(record, offset)
-        if isinstance(outcome, Misfit) and (leased or 0 < record.lease == self.claim_offset):
+        if isinstance(outcome, OutOfPlace) and (leased or 0 < record.lease == self.claim_offset):
             self.broken = True
         return outcome
 
@@ -186,24 +186,24 @@ class Chain:
             return self._revert(record)
         if record.op == "finalize":
             return self._finalize(record)
-        return Misfit(
+        return OutOfPlace(
             reason="unknown_op", error=f"op: expected claim, append, revert or finalize, got {record.op!r:.100}"
         )
 
     def _append(self, record: RawBlock, offset: int) -> Outcome:
         known = self.rows.get(record.height)
         if not 0 <= record.height <= HEIGHT_MAX or not _is_name(record.hash) or not _is_name(record.parent_hash):
-            return Misfit(
+            return OutOfPlace(
                 reason="no_block",
                 error=f"append: expected a height, a hash and a parent, got {record.height}, {record.hash!r:.100}, "
                 f"{record.parent_hash!r:.100}",
             )
         if record.proof not in PROOFS:
-            return Misfit(
+            return OutOfPlace(
                 reason="unknown_proof", error=f"append: proof: expected {', '.join(PROOFS)}, got {record.proof!r:.100}"
             )
         if len(record.reasons) > _REASONS_MAX or not all(map(is_word, record.reasons)):
-            return Misfit(
+            return OutOfPlace(
                 reason="unknown_reasons",
                 error=f"append: reasons: expected at most {_REASONS_MAX} lower-case words, got {record.reasons!r:.100}",
             )
@@ -211,14 +211,14 @@ class Chain:
             better = worth(record.proof, record.reasons) > worth(known.proof, apart(known.reasons))
             return Repeated(block=known, better_proof=better)
         if known is not None:
-            return Misfit(
+            return OutOfPlace(
                 reason="height_taken",
                 error=f"append of {record.height}: expected {known.hash}, which is canonical, got {record.hash}",
             )
         parent = self.rows.get(record.height - 1)
         if not record.starts_range and (parent is None or parent.hash != record.parent_hash):
             found = "no block" if parent is None else parent.hash
-            return Misfit(
+            return OutOfPlace(
                 reason="no_parent",
                 error=f"append of {record.height}: expected its parent {record.parent_hash} canonical, got {found}",
             )
@@ -253,7 +253,7 @@ class Chain:
             return Ignored(reason=f"revert of {record.height}: {record.hash!r:.100} is not canonical")
         if record.reason != REPLACE and (block.final or block.number != self.head):
             state = "final" if block.final else f"below the head {self.head}"
-            return Misfit(
+            return OutOfPlace(
                 reason="not_the_tip",
                 error=f"revert of {record.height} {block.hash}: expected the highest block, unfinal; it is {state}",
             )

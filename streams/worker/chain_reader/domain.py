@@ -14,7 +14,7 @@ from ft.schemas.events import SCHEMA_VERSION, RawBlock
 from ft.schemas.ids import partition_of
 from ft.streams.kafka.topics import Topics
 from ft.streams.worker.chain_reader.envelope import Envelope, largest
-from ft.streams.worker.chain_reader.reader import Decoded, Hole, Reading
+from ft.streams.worker.chain_reader.reader import Decoded, QuarantinedLog, Reading
 
 Event: TypeAlias = Mapping[str, Any]
 """One event, by the field's name."""
@@ -44,9 +44,9 @@ class ChainReader:
         name = "".join(word.capitalize() for word in cls.topic.replace(".", "_").split("_"))
         return batch_schema(name, cls.fields)
 
-    def decode(self, record: RawBlock, family: str) -> Iterable[Event | Hole]:
-        """A block's events in the order of the chain; a :class:`Hole` for a log that is the domain's and cannot be
-        read. Pure: the same record gives the same events. Large blocks are read in a thread.
+    def decode(self, record: RawBlock, family: str) -> Iterable[Event | QuarantinedLog]:
+        """A block's events in the order of the chain; a :class:`QuarantinedLog` for a log that is the domain's and
+        cannot be read. Pure: the same record gives the same events. Large blocks are read in a thread.
 
         Raises MalformedRecord for a block that cannot be read: it is quarantined whole, and the log goes on.
         """
@@ -68,13 +68,13 @@ class _Rows:
 
     def decode(self, record: RawBlock, offset: int, partitions: int) -> Decoded[list[Event]]:
         slices: dict[int, list[Event]] = {}
-        holes: list[Hole] = []
+        quarantined: list[QuarantinedLog] = []
         for each in self._reader.decode(record, self._family):
-            if isinstance(each, Hole):
-                holes.append(each)
+            if isinstance(each, QuarantinedLog):
+                quarantined.append(each)
             else:
                 slices.setdefault(partition_of(self._key(each), partitions), []).append(each)
-        return Decoded(slices=slices, holes=holes)
+        return Decoded(slices=slices, quarantined=quarantined)
 
     def digest(self, part: list[Event]) -> str:
         return blake2b(msgspec.json.encode(part, order="deterministic"), digest_size=16).hexdigest()

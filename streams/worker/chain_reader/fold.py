@@ -22,8 +22,8 @@ from ft.streams.worker.chain_reader.canonical import (
     Claimed,
     Finalized,
     Ignored,
-    Misfit,
     Outcome,
+    OutOfPlace,
     Repeated,
     Reverted,
 )
@@ -99,7 +99,7 @@ class Fold(Generic[S]):
                     self.unit.put(block)
             case Repeated(block=block, better_proof=True):
                 await self._note_proof(block, record, message)
-            case Misfit(reason=reason, error=error):
+            case OutOfPlace(reason=reason, error=error):
                 self.sender.refuse(message, reason, error, self.unit)
             case Ignored() | Claimed() | Repeated():
                 log.debug("no change", network=record.network, op=record.op, block=record.height, offset=message.offset)
@@ -108,18 +108,18 @@ class Fold(Generic[S]):
         return outcome
 
     async def _append(self, block: Block, record: RawBlock, message: Message) -> None:
-        marks, known_holes = self.chain.marks(), len(self.unit.quarantine)
+        marks, known_quarantined = self.chain.marks(), len(self.unit.quarantine)
         try:
             decoded = await self._decode(record, message.offset)
         except MalformedRecord as exc:
-            self.sender.hole(
+            self.sender.quarantine(
                 message, block, self.unit, reason="malformed", error=str(exc), payload=message.value or b""
             )
             self.sender.quiet(message, marks, ())
             digest = block_digest({}, -1)
         else:
-            digest = block_digest(self._send(decoded, block, message), len(decoded.holes))
-        self.sender.report(message, block, self.unit.quarantine[known_holes:])
+            digest = block_digest(self._send(decoded, block, message), len(decoded.quarantined))
+        self.sender.report(message, block, self.unit.quarantine[known_quarantined:])
         block = replace(block, digest=digest)
         self.chain.note(block)
         self.unit.put(block)
@@ -127,9 +127,9 @@ class Fold(Generic[S]):
         self.unit.cover(block, message.offset)
 
     def _send(self, decoded: Decoded[S], block: Block, message: Message) -> dict[int, str]:
-        """Send a block's slices and holes; returns the slices' digests."""
-        for each in decoded.holes:
-            self.sender.hole(
+        """Send a block's slices, and quarantine what could not be read; returns the slices' digests."""
+        for each in decoded.quarantined:
+            self.sender.quarantine(
                 message,
                 block,
                 self.unit,
@@ -157,7 +157,7 @@ class Fold(Generic[S]):
             self.sender.refuse(message, "malformed", str(exc), self.unit)
             return
         digests = {partition: self.reading.events.digest(part) for partition, part in decoded.slices.items()}
-        digest = block_digest(digests, len(decoded.holes))
+        digest = block_digest(digests, len(decoded.quarantined))
         if (digest, clamped(record.time)) != (block.digest, block.time):
             error = (
                 f"append of {block.number}: proof {record.proof}: expected content {block.digest} at {block.time}, "
@@ -179,7 +179,7 @@ class Fold(Generic[S]):
         return await asyncio.to_thread(events.decode, record, offset, partitions)
 
 
-def block_digest(digests: Mapping[int, str], holes: int) -> str:
+def block_digest(digests: Mapping[int, str], quarantined: int) -> str:
     """One digest of a block: of its slices' digests by partition, and of how many logs are quarantined."""
     text = ",".join(f"{partition}:{value}" for partition, value in sorted(digests.items()))
-    return blake2b(f"{text};{holes}".encode(), digest_size=16).hexdigest()
+    return blake2b(f"{text};{quarantined}".encode(), digest_size=16).hexdigest()

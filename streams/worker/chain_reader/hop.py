@@ -7,7 +7,7 @@ For a batch of raw records, as soon as there is room before the ledger for the e
 1. read them, and the canonical rows that they name
 2. take each through the chain's rule, and send what follows: slices, reverts, watermarks; as far as there is room
 3. wait until all of it is acknowledged
-4. write blocks, coverage, holes, dead letters and the head together with the fence, in one transaction
+4. write blocks, coverage, quarantine, dead letters and the head together with the fence, in one transaction
 5. keep the chain for the next batch, and have the RocksDB table follow
 Between batches a timer tells partitions that got nothing how far the network is.
 """

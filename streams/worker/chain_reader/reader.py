@@ -16,7 +16,7 @@ S = TypeVar("S", bound=Sized)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hole:
+class QuarantinedLog:
     """A log that is the consumer's and cannot be read: quarantined by itself, the block goes on."""
 
     reason: str
@@ -35,8 +35,8 @@ class Decoded(Generic[S]):
 
     slices: Mapping[int, S]
     """By partition, each with something in it."""
-    holes: Sequence[Any] = ()
-    """Of :class:`Hole`, or with the same attributes."""
+    quarantined: Sequence[Any] = ()
+    """Of :class:`QuarantinedLog`, or with the same attributes."""
     kept: Any = None
     """For :class:`Kept`: what the consumer wants to write down of the block itself."""
 

@@ -1,4 +1,4 @@
-"""The records that follow from one raw record: slices, reverts, watermarks, holes, dead letters."""
+"""The records that follow from one raw record: slices, reverts, watermarks, quarantine, dead letters."""
 
 import time
 from collections.abc import Container, Mapping, Sequence
@@ -98,7 +98,7 @@ class Sender(Generic[S]):
             if sent < position:
                 self._tell(self._envelope("watermark", position, partition, marks), None)
 
-    def hole(
+    def quarantine(
         self, message: Message, block: Block, unit: UnitOfWork, *, reason: str, error: str, payload: bytes,
         contract: str = "", tx_hash: str = "", log_index: int = -1, topic0: str = "",
     ) -> None:  # fmt: skip
@@ -144,7 +144,7 @@ class Sender(Generic[S]):
             f"slice: expected at most {SLICE_BYTES_MAX} bytes in all, got {size} of this contract alone, "
             f"in raw record {message.offset}"
         )
-        self.hole(message, block, unit, reason="slice_too_large", error=error, payload=b"", contract=contract)
+        self.quarantine(message, block, unit, reason="slice_too_large", error=error, payload=b"", contract=contract)
 
     def _letter(self, message: Message, reason: str, error: str, payload: bytes, **where: Any) -> DeadLetter:
         """A record that fits into its topic: one as large as a topic takes is not repeated in another."""

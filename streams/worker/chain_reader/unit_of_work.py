@@ -81,13 +81,13 @@ async def write(conn: Connection, reading: Reading[Any], unit: UnitOfWork, chain
     if unit.canonical:
         await conn.execute(sql["write_canonical"], network | _columns(unit.canonical.values()))
     if unit.ever_reverted:
-        holes = await conn.execute(sql["revert_quarantine"], network | keys_of(unit.ever_reverted))
+        quarantined = await conn.execute(sql["revert_quarantine"], network | keys_of(unit.ever_reverted))
         # Whoever has not read the revert shows the block with its hole, which nothing else tells of any more.
-        for number, block_hash in await holes.fetchall():
+        for number, block_hash in await quarantined.fetchall():
             unit.late.setdefault(number, unit.ever_reverted[number, block_hash])
     await _write_coverage(conn, sql, unit)
     await reading.kept.write_last(conn, unit)
-    await _write_holes(conn, sql, unit)
+    await _write_quarantine(conn, sql, unit)
     for row in unit.dead_letters:
         await conn.execute(sql["write_dead_letter"], row)
     await conn.execute(sql["write_head"], network | _head(chain))
@@ -144,7 +144,7 @@ async def _write_coverage(conn: Connection, sql: Mapping[str, str], unit: UnitOf
         await conn.execute(sql["write_coverage"], network | rows)
 
 
-async def _write_holes(conn: Connection, sql: Mapping[str, str], unit: UnitOfWork) -> None:
+async def _write_quarantine(conn: Connection, sql: Mapping[str, str], unit: UnitOfWork) -> None:
     """One block may leave tens of thousands."""
     if not unit.quarantine:
         return

@@ -36,7 +36,7 @@ class Record:
         self.headers = headers
 
 
-class Bundle:
+class RecordBatch:
     """Records of a partition that follow each other, as one message; its offset is that of the last."""
 
     def __init__(self, records: Sequence[Record]) -> None:
@@ -47,14 +47,15 @@ class Bundle:
 
 
 class Event:
-    """A bundle in a stream."""
+    """A record batch in a stream."""
 
-    def __init__(self, message: Bundle) -> None:
+    def __init__(self, message: RecordBatch) -> None:
         self.message = message
 
 
 class Stream:
-    """The records of the claimed partitions from the claims' next offsets on, in bundles of ``size``, and no more."""
+    """The records of the claimed partitions from the claims' next offsets on, in record batches of ``size``, and no
+    more."""
 
     def __init__(
         self, records: Sequence[Record], claims: HeldBy, end: Callable[[], Awaitable[None]], *, size: int
@@ -66,9 +67,9 @@ class Stream:
         self.acknowledged: dict[Place, int] = {}
 
     async def noack_take(self, max_: int, within: float) -> AsyncIterator[list[Event]]:
-        """Batches of ``max_`` bundles, the partitions by turns; ends once ``end`` returns."""
-        bundles = self._bundles()
-        while batch := [Event(bundle) for bundle in islice(bundles, max_)]:
+        """Batches of ``max_`` record batches, the partitions by turns; ends once ``end`` returns."""
+        batches_max = self._record_batches()
+        while batch := [Event(batch_size) for batch_size in islice(batches_max, max_)]:
             yield batch
         await self._end()
 
@@ -78,7 +79,7 @@ class Stream:
         self.acknowledged[message.topic, message.partition] = message.offset
         await asyncio.sleep(0)
 
-    def _bundles(self) -> Iterator[Bundle]:
+    def _record_batches(self) -> Iterator[RecordBatch]:
         waiting: dict[Place, list[Record]] = {}
         for record in self._records:
             claim = self._claims.get(record.topic, record.partition)
@@ -87,9 +88,9 @@ class Stream:
             found = waiting.setdefault((record.topic, record.partition), [])
             found.append(record)
             if len(found) == self._size:
-                yield Bundle(found.copy())
+                yield RecordBatch(found.copy())
                 found.clear()
-        yield from (Bundle(found) for found in waiting.values() if found)
+        yield from (RecordBatch(found) for found in waiting.values() if found)
 
 
 def round_robin(records: Iterable[Record]) -> list[Record]:

@@ -160,9 +160,14 @@ class LedgerWorld:
                 if conn.execute(_BEHIND).fetchall() != [(0,)]:
                     return False
                 held = {claim.partition for claim in claims.held("ledger")}
-                standings, said = hop._cache.standings(held), {key: head.head for key, (head, _) in hop._last.items()}
-                all_said = all(not at.moved and said.get(key) == at.head for key, at in standings.items())
-                known = conn.execute(_HEADS).fetchall() == [(len(standings),)]  # after an error they are read anew
+                partition_heads, said = (
+                    hop._cache.partition_heads(held),
+                    {key: head.head for key, (head, _) in hop._last.items()},
+                )
+                all_said = all(not at.moved and said.get(key) == at.head for key, at in partition_heads.items())
+                known = conn.execute(_HEADS).fetchall() == [
+                    (len(partition_heads),)
+                ]  # after an error they are read anew
                 return known and all_said and not any(map(publisher._heads.waits, held))
 
             async def told() -> None:
@@ -170,7 +175,7 @@ class LedgerWorld:
 
             held = claims.of("ledger")
             stream = Stream(self.records, held, told, size=2)
-            await run_hop(stream, hop, held, life.fail, bundles=_BUNDLES, within_s=0.01)
+            await run_hop(stream, hop, held, life.fail, batches_max=_BUNDLES, within_s=0.01)
         await hop.stop()
 
     def state(self) -> Any:

@@ -133,7 +133,7 @@ class NormalizeWorld:
         await hop.start()
         held = claims.of("normalize")
         stream = Stream(self.records, held, told, size=2)
-        await run_hop(stream, hop, held, life.fail, bundles=_BUNDLES, within_s=0.01)
+        await run_hop(stream, hop, held, life.fail, batches_max=_BUNDLES, within_s=0.01)
         await asyncio.sleep(0)
         await hop.stop()
 

@@ -117,7 +117,7 @@ class SubscriberWorld:
             await each.start()
             held = claims.of(each.consumer)
             stream = Stream(records, held, _nothing, size=5)
-            await run_hop(stream, each, held, life.fail, bundles=_BUNDLES, within_s=0.01)
+            await run_hop(stream, each, held, life.fail, batches_max=_BUNDLES, within_s=0.01)
             await each.stop()
         if publisher:
             await settle(lambda: rows(config.postgres, {"waiting": _WAITING}) == {"waiting": [(0,)]})

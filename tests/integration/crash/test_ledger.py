@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ft.agents.ledger import cache, findings, hashes, hop, owners, reads, writes
-from ft.agents.publish import handover, publisher
+from ft.agents.publish import publish_buffer, publisher
 from ft.streams.kafka import outbox
 from ft.streams.worker import claims, fence
 from ft.streams.worker import hop as loop
@@ -53,7 +53,7 @@ async def test_ledger_and_publisher_die_at_each_await_and_nothing_differs(raw: R
     await Campaign(before, sites_of([]), tmp_path / "before", SEED).listen()
     await plain.write(before.sent.read())
     troubled.records = plain.records
-    sites = sites_of([hop, cache, findings, hashes, owners, reads, writes, handover, publisher, outbox, *SHARED])
+    sites = sites_of([hop, cache, findings, hashes, owners, reads, writes, publish_buffer, publisher, outbox, *SHARED])
 
     unreached = await besiege([plain, troubled], sites, tmp_path, SEED)
 

@@ -13,7 +13,7 @@ from ft.agents.normalize.reading import reading_of
 from ft.config import Config
 from ft.schemas.codec import Codec
 from ft.schemas.events import NormalizedBatch, RawBlock, from_record, to_record
-from ft.streams.deployment.preflight import Facts, verify
+from ft.streams.deployment.preflight import Preflight, verify
 from ft.streams.deployment.provision import prepare
 from ft.streams.kafka.producer import Producer
 from ft.streams.worker.chain_reader.reader import Reading
@@ -40,7 +40,7 @@ class Sent:
 class RawTopic:
     """Writes raw records, reads normalized ones."""
 
-    def __init__(self, config: Config, facts: Facts, network: str = NETWORK) -> None:
+    def __init__(self, config: Config, facts: Preflight, network: str = NETWORK) -> None:
         self.config = config
         self.facts = facts
         self.topic = facts.topics.raw(network)

@@ -5,7 +5,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from ft.agents.publish import hold_back
+from ft.agents.publish import publish_pause
 from ft.agents.publish.announcements import TOPICS
 from ft.config import Config
 from tests.integration.agents.ledger.harness import NETWORK, Block, Event, Log
@@ -23,7 +23,7 @@ def run(config: Config, statement: str) -> None:
 async def test_an_open_bulk_job_holds_every_announcement_back_and_none_is_lost(
     config: Config, make_outlet: MakeOutlet, monkeypatch: pytest.MonkeyPatch, *, remembers: bool
 ) -> None:
-    monkeypatch.setattr(hold_back, "ASK_S", 0.0)
+    monkeypatch.setattr(publish_pause, "ASK_S", 0.0)
     outlet = await make_outlet(remembers=remembers)
     log = Log(finalized=10**6)
     log.append(Block(1, [Event(tx="before", target="alice")]))

@@ -10,9 +10,9 @@ import psycopg
 import pytest
 
 from ft.agents.ledger.posting import NetworkHead
-from ft.agents.ledger.steps import Head
+from ft.agents.ledger.validated_input import Head
 from ft.agents.publish.announcements import TOPICS, Topic
-from ft.agents.publish.handover import Handover
+from ft.agents.publish.publish_buffer import PublishBuffer
 from ft.agents.publish.publisher import Publisher
 from ft.config import Config
 from ft.errors import BrokerError
@@ -396,20 +396,20 @@ async def test_a_running_publisher_follows_commits(make_outlet: MakeOutlet) -> N
 async def test_rows_that_memory_no_longer_holds_are_read_from_the_journal(
     make_outlet: MakeOutlet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ft.agents.publish.handover.KEEP_ROWS_MAX", 2)
+    monkeypatch.setattr("ft.agents.publish.publish_buffer.KEEP_ROWS_MAX", 2)
     outlet = await make_outlet()
     log = story()
 
     await outlet.harness.read_one_by_one(log)
     await outlet.publish_all()
 
-    assert outlet.publisher._handover.take(0, 0, 10)[0] == []
+    assert outlet.publisher._buffer.take(0, 0, 10)[0] == []
     seqs = sorted({r["seq"] for topic in TOPICS if topic != "finality" for r in outlet.read(topic)})
     assert seqs == list(range(1, outlet.harness.claims[0].next_seq))
 
 
 async def test_waiting_ends_with_a_commit() -> None:
-    handover = Handover()
+    handover = PublishBuffer()
     waiting = asyncio.create_task(handover.wait(30))
     await asyncio.sleep(0)
 

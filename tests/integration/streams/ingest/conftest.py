@@ -20,7 +20,7 @@ from ft.streams.deployment.schema_ids import Schemas
 from ft.streams.ingest.backfill import Progress
 from ft.streams.ingest.jobs import Ingest
 from ft.streams.ingest.raw_log import RawLog
-from ft.streams.ingest.unfinalized import Tail
+from ft.streams.ingest.unfinalized import UnfinalizedBlocks
 from ft.streams.kafka.message import Message
 from ft.streams.kafka.producer import Producer
 from ft.streams.kafka.topic_admin import create_topics
@@ -81,7 +81,7 @@ class Crash:
             raise Crashed(f"at write {self.at}")
 
 
-class DyingTail(Tail):
+class DyingTail(UnfinalizedBlocks):
     crash: Crash
 
     async def _write(self, statements: Iterable[tuple[str, Mapping[str, object]]]) -> None:
@@ -116,7 +116,7 @@ class Lab:
         self._owners = 0
 
     @asynccontextmanager
-    async def parts(self, url: str, *, crash: Crash) -> AsyncIterator[tuple[Source, RawLog, Tail]]:
+    async def parts(self, url: str, *, crash: Crash) -> AsyncIterator[tuple[Source, RawLog, UnfinalizedBlocks]]:
         """What an ingestion is made of, dying on demand."""
         raw = await DyingRawLog.open(self.config, self.network.slug)
         tail = DyingTail(self.config, self.network.slug, raw.topic_id, "dying")
@@ -137,7 +137,7 @@ class Lab:
         async with AsyncExitStack() as stack:
             raw = await RawLog.open(self.config, network.slug)
             stack.callback(raw.close)
-            tail = Tail(self.config, network.slug, raw.topic_id, owner)
+            tail = UnfinalizedBlocks(self.config, network.slug, raw.topic_id, owner)
             stack.push_async_callback(tail.close)
             source = await stack.enter_async_context(open_evm(network, urls, give_up_s=give_up_s, timeout_s=5.0))
             yield Ingest(network, source, raw, tail, owner, stopping)
@@ -154,7 +154,7 @@ class Lab:
 
         async def run() -> None:
             raw = await RawLog.open(self.config, self.network.slug)
-            tail = Tail(self.config, self.network.slug, raw.topic_id, owner)
+            tail = UnfinalizedBlocks(self.config, self.network.slug, raw.topic_id, owner)
             try:
                 async with open_evm(self.network, urls, timeout_s=5.0) as source:
                     await Ingest(self.network, source, raw, tail, owner, stopping, progress).follow(first)
@@ -177,7 +177,7 @@ class Lab:
         records = self.records()
         chain, normalized, misfits = Chain().read(records), canonical.Chain(), 0
         for offset, record in records:
-            misfits += isinstance(normalized.step(from_record(RawBlock, record), offset), canonical.Misfit)
+            misfits += isinstance(normalized.step(from_record(RawBlock, record), offset), canonical.OutOfPlace)
         assert {height: row.hash for height, row in normalized.rows.items()} == chain.canonical
         assert {height for height, row in normalized.rows.items() if row.final} == chain.final
         assert misfits == len(chain.misfits)

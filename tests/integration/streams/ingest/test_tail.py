@@ -10,21 +10,21 @@ from ft.errors import DatabaseUnavailable
 from ft.sql.session import connect_writer
 from ft.streams.ingest.raw_log import LeaseLost
 from ft.streams.ingest.reconcile import Row
-from ft.streams.ingest.unfinalized import Tail
+from ft.streams.ingest.unfinalized import UnfinalizedBlocks
 
 ROW = Row(height=5, hash="0xfive", parent="0xfour", offset=7)
 
 
 @pytest.fixture
-async def tails(config: Config) -> AsyncIterator[tuple[Tail, Tail]]:
+async def tails(config: Config) -> AsyncIterator[tuple[UnfinalizedBlocks, UnfinalizedBlocks]]:
     """Of two processes that follow one network."""
-    opened = Tail(config, "devnet", "topic", "one"), Tail(config, "devnet", "topic", "two")
+    opened = UnfinalizedBlocks(config, "devnet", "topic", "one"), UnfinalizedBlocks(config, "devnet", "topic", "two")
     yield opened
     for tail in opened:
         await tail.close()
 
 
-async def test_an_older_claim_writes_nothing(tails: tuple[Tail, Tail]) -> None:
+async def test_an_older_claim_writes_nothing(tails: tuple[UnfinalizedBlocks, UnfinalizedBlocks]) -> None:
     old, new = tails
     await old.take(3)
     await new.take(9)
@@ -37,7 +37,9 @@ async def test_an_older_claim_writes_nothing(tails: tuple[Tail, Tail]) -> None:
     assert await new.rows() == []
 
 
-async def test_an_older_claim_is_not_registered_after_a_newer_one(tails: tuple[Tail, Tail]) -> None:
+async def test_an_older_claim_is_not_registered_after_a_newer_one(
+    tails: tuple[UnfinalizedBlocks, UnfinalizedBlocks],
+) -> None:
     old, new = tails
     await new.take(9)
 
@@ -49,7 +51,7 @@ async def test_an_older_claim_is_not_registered_after_a_newer_one(tails: tuple[T
 
 
 async def test_who_follows_waits_for_postgres_as_long_as_it_takes(
-    tails: tuple[Tail, Tail], monkeypatch: pytest.MonkeyPatch
+    tails: tuple[UnfinalizedBlocks, UnfinalizedBlocks], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left = 40
 
@@ -69,7 +71,7 @@ async def test_who_follows_waits_for_postgres_as_long_as_it_takes(
 
 
 async def test_who_stops_while_postgres_is_away_just_stops(
-    tails: tuple[Tail, Tail], monkeypatch: pytest.MonkeyPatch
+    tails: tuple[UnfinalizedBlocks, UnfinalizedBlocks], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await tails[0].take(3)
     await tails[0].close()

@@ -47,7 +47,7 @@ app.run(
     Reader(Path(os.environ["READ_FILE"]), float(os.environ.get("READ_WORK_S", "0"))),
     os.environ["READ_TOPIC"],
     name="reading",
-    bundle=BUNDLE,
-    bundles=BUNDLES,
+    batch_size=BUNDLE,
+    batches_max=BUNDLES,
     within_s=0.05,
 )

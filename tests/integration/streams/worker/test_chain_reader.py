@@ -91,9 +91,9 @@ async def test_a_second_reader_begins_at_the_first_record_and_goes_its_own_way(
 
     assert standing(raw) == expected(chain.blocks)
     assert raw.rows(CHAIN.format("logs_chain")) == raw.rows(CHAIN.format("ingest"))
-    holes = raw.rows("SELECT contract, reason, error, state FROM logs_chain.quarantine WHERE state = 'open'")
+    quarantined = raw.rows("SELECT contract, reason, error, state FROM logs_chain.quarantine WHERE state = 'open'")
     unlucky = [c for b in chain.blocks for c, n in Counter(move.contract for move in b.moves).items() if n == UNLUCKY]
-    assert sorted(row[0] for row in holes) == sorted(unlucky) != []
+    assert sorted(row[0] for row in quarantined) == sorted(unlucky) != []
     assert raw.rows("SELECT count(*) FROM ingest.quarantine") == [(0,)]
 
 

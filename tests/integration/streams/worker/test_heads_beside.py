@@ -33,7 +33,7 @@ class Worker:
                 consumer="normalize", topic=network, partition=0, epoch=1, next_offset=next_offset, next_seq=1
             )
         self.holding = Holding(self.config, claims, self.ends.__getitem__, lambda: self.now)
-        self.rooms = {network: self.holding.pace(network, network) for network in self.ends}
+        self.rooms = {network: self.holding.room_of(network, network) for network in self.ends}
         self._sent = 0
 
     async def ahead_s(self) -> float:

@@ -34,7 +34,7 @@ class Held:
         self.topic = raw.topic
         self.end = BACKLOG
         self.holding = Holding(raw.config, claims, lambda _: self.end)
-        self.room = self.holding.pace(raw.topic, NETWORK)
+        self.room = self.holding.room_of(raw.topic, NETWORK)
 
     async def most(self) -> int:
         """Events that may lie before the ledger after one more look."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from ft.agents.decode import families
-from ft.agents.ledger.steps import read
+from ft.agents.ledger.validated_input import read
 from ft.agents.normalize import slices
 from ft.errors import MalformedRecord
 from ft.schemas.changes import refusal_of

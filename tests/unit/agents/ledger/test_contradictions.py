@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from ft.agents.ledger.contradictions import misled, overdrawn
 from ft.agents.ledger.journal import Stretch
 from ft.agents.ledger.singles import compare_first, contradicts, fold
-from ft.agents.ledger.steps import Block, Columns
+from ft.agents.ledger.validated_input import Block, Columns
 from ft.schemas.families import EVM_ZERO
 
 NETWORK = "n"

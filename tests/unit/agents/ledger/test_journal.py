@@ -16,7 +16,7 @@ from ft.agents.ledger.journal import (
     month_of,
     reversed_columns,
 )
-from ft.agents.ledger.steps import Block, Columns
+from ft.agents.ledger.validated_input import Block, Columns
 
 BLOCK = Block(7, "0xb7", 1_704_067_200)
 EVENTS = Columns(

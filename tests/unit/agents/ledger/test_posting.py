@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from ft.agents.ledger.posting import Known, Posting, post
-from ft.agents.ledger.steps import AnyStep, Append, Block, Columns, Head, Revert, Watermark
+from ft.agents.ledger.validated_input import AnyInput, Append, Block, Columns, Head, Revert, Watermark
 
 NETWORK = "synthetic"
 KEY = (0, NETWORK)
@@ -45,10 +45,10 @@ class Chain:
         return Block(number, f"0x{number}{fork}", TIME)
 
 
-def posted(steps: list[AnyStep], before: Posting | None = None) -> Posting:
+def posted(steps: list[AnyInput], before: Posting | None = None) -> Posting:
     """In a transaction of its own, on top of the one before."""
     known = Known(
-        standings=before.standings if before else {},
+        partition_heads=before.partition_heads if before else {},
         slices=before.slices if before else {},
         rows={
             (s.partition, s.network, s.block.hash): (s.columns, s.revision)
@@ -73,7 +73,7 @@ def _range(said: object) -> tuple[int, ...]:
 
 def test_two_reorgs_with_nothing_between_them_in_this_partition_are_two() -> None:
     chain = Chain(40)
-    steps: list[AnyStep] = [chain.grow(), chain.revert()]
+    steps: list[AnyInput] = [chain.grow(), chain.revert()]
     chain.grow(12)
     steps += [chain.revert() for _ in range(4)]
     steps.append(chain.grow(5))
@@ -83,7 +83,7 @@ def test_two_reorgs_with_nothing_between_them_in_this_partition_are_two() -> Non
 
 def test_a_second_reorg_of_the_same_heights_is_a_second_one() -> None:
     chain = Chain(40)
-    steps: list[AnyStep] = [chain.grow(2), chain.revert(), chain.revert()]
+    steps: list[AnyInput] = [chain.grow(2), chain.revert(), chain.revert()]
     chain.grow(2)
     steps += [chain.revert("b"), chain.revert("b"), chain.revert(), chain.grow()]
 
@@ -101,7 +101,7 @@ def test_a_run_goes_on_from_one_transaction_to_the_next() -> None:
 
 def test_a_replaced_block_ends_a_reorg_and_is_none() -> None:
     chain = Chain(40)
-    steps: list[AnyStep] = [chain.grow(2), chain.revert(), chain.revert(reason="replace"), chain.grow()]
+    steps: list[AnyInput] = [chain.grow(2), chain.revert(), chain.revert(reason="replace"), chain.grow()]
 
     assert control(posted(steps)) == [("reorg", 41, 42, 42)]
 
@@ -167,4 +167,4 @@ def test_head_and_marks_are_copied_and_never_compared() -> None:
 
     posting = posted([high, low])
 
-    assert posting.standings[KEY].head == low.head
+    assert posting.partition_heads[KEY].head == low.head

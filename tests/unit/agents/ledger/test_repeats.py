@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from ft.agents.ledger.repeats import Copies, CopyKey, Hashes, HashKey, Repeats, hash_digest, parted, plain_digests
-from ft.agents.ledger.steps import Append, Block, Columns, Head
+from ft.agents.ledger.validated_input import Append, Block, Columns, Head
 from ft.schemas.ids import transaction_hash
 
 NETWORK = "synthetic"

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from ft.agents.ledger.journal import BALANCES_COUNT, Led, Stretch
 from ft.agents.ledger.posting import NetworkHead
-from ft.agents.ledger.steps import Block, Columns, Head
 from ft.agents.ledger.unsettled import Marks
+from ft.agents.ledger.validated_input import Block, Columns, Head
 from ft.agents.publish.announcements import TOPICS, Announcement, Announcer, Cursor, Topic, number
 from ft.schemas.codec import Codec
 from ft.schemas.events import AssetCreated, OwnershipChanged, to_record

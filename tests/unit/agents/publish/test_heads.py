@@ -1,7 +1,7 @@
 """Heads that wait for their place among the rows: which of them are announced, and when."""
 
 from ft.agents.ledger.posting import NetworkHead
-from ft.agents.ledger.steps import Head
+from ft.agents.ledger.validated_input import Head
 from ft.agents.publish.heads import Heads
 from ft.streams.worker.fence import Claim
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ft.streams.kafka.backpressure import Pace
+from ft.streams.kafka.backpressure import Backpressure
 from ft.streams.sources.limits import Breaker, TokenBucket, backoff_s, rate_of
 
 
@@ -135,7 +135,7 @@ def test_backoff_doubles_to_a_minute_less_a_quarter_at_most() -> None:
 
 def test_beside_a_follower_two_seconds_of_the_ledgers_work_may_be_unread() -> None:
     clock = Clock()
-    pace = Pace(clock)
+    pace = Backpressure(clock)
     pace.observe(0, 1_000)
 
     clock.now += 1.0
@@ -148,7 +148,7 @@ def test_beside_a_follower_two_seconds_of_the_ledgers_work_may_be_unread() -> No
 
 def test_a_ledger_that_stands_still_stops_a_backfill_and_an_idle_one_does_not() -> None:
     clock = Clock()
-    idle, stuck = Pace(clock), Pace(clock)
+    idle, stuck = Backpressure(clock), Backpressure(clock)
     for position, pace in ((1_000, idle), (0, stuck)):
         pace.observe(position, 1_000)
         clock.now += 1.0

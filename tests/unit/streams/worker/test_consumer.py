@@ -9,7 +9,7 @@ from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
 from ft.streams.worker.consumer import Consumer
-from ft.streams.worker.record_batches import Bundle, Cut
+from ft.streams.worker.record_batches import Cut, RecordBatch
 
 A, B = TP("t", 0), TP("t", 1)
 
@@ -43,15 +43,15 @@ class Fed(Consumer):
     async def _wait_next_records(self, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's
         return self.records, {A, B}
 
-    def _to_message(self, tp: TP, record: Cut) -> Bundle:
-        return Bundle(tp, record, 1)
+    def _to_message(self, tp: TP, record: Cut) -> RecordBatch:
+        return RecordBatch(tp, record, 1)
 
     async def perform_seek(self) -> None:
         self.sought += 1
 
 
 async def handed_on(consumer: Fed) -> list[tuple[TP, int]]:
-    return [(tp, bundle.offset) async for tp, bundle in consumer.getmany(1.0)]
+    return [(tp, record_batch.offset) async for tp, record_batch in consumer.getmany(1.0)]
 
 
 async def test_records_are_handed_on_in_the_order_of_their_partitions() -> None:
@@ -68,8 +68,8 @@ async def test_what_was_taken_before_the_group_changed_its_mind_is_read_again_in
 async def test_the_rest_of_what_was_taken_goes_once_the_group_changes_its_mind() -> None:
     consumer = Fed({A: [cut(1, 3), cut(2, 3), cut(3, 3)]})
     found = []
-    async for _, bundle in consumer.getmany(1.0):
-        found.append(bundle.offset)
+    async for _, record_batch in consumer.getmany(1.0):
+        found.append(record_batch.offset)
         consumer._assignments += 1
 
     assert found == [1]
@@ -124,4 +124,4 @@ async def test_every_rebalance_stops_the_flow_also_where_the_driver_has_no_assig
 
     assert app.done[:3] == ["flow stopped", "queues suspended", "queues cleared"]
     assert app.done[3:] == ["claims dropped", "lanes emptied", "claims settled", "batches done"]
-    assert not consumer.is_current(Bundle(A, cut(1, 3), 1))
+    assert not consumer.is_current(RecordBatch(A, cut(1, 3), 1))

@@ -72,7 +72,7 @@ def message(partition: int, offset: int) -> Message:
 
 
 def event(partition: int, first: int, last: int | None = None) -> Any:
-    """A bundle of the records from ``first`` to ``last``, as Faust hands it to an agent."""
+    """A record batch of the records from ``first`` to ``last``, as Faust hands it to an agent."""
     return of(*(record(partition, offset) for offset in range(first, (first if last is None else last) + 1)))
 
 
@@ -146,7 +146,7 @@ async def test_anything_else_ends_the_process_and_acknowledges_nothing(error: Ex
     async def fail(exc: BaseException) -> None:
         failures.append(exc)
 
-    await run_hop(stream, hop, Held(p0=0), fail, bundles=10, within_s=0.1)
+    await run_hop(stream, hop, Held(p0=0), fail, batches_max=10, within_s=0.1)
 
     assert failures == [error]
     assert stream.acked == []
@@ -159,7 +159,7 @@ async def test_what_is_committed_is_acknowledged_also_repeats() -> None:
     async def fail(exc: BaseException) -> None:
         raise exc
 
-    await run_hop(stream, Recorder(), Held(p0=2), fail, bundles=10, within_s=0.1)
+    await run_hop(stream, Recorder(), Held(p0=2), fail, batches_max=10, within_s=0.1)
 
     assert stream.acked == [(0, 1), (0, 2)]
 
@@ -173,27 +173,27 @@ async def test_what_was_taken_before_a_rebalance_is_dropped_after_it() -> None:
         raise exc
 
     await run_hop(
-        stream, hop, claims, fail, bundles=10, within_s=0.1, current=lambda each: each is not before
+        stream, hop, claims, fail, batches_max=10, within_s=0.1, current=lambda each: each is not before
     )  # fmt: skip
 
     assert hop.seen == [[(0, 1), (0, 2)]]
     assert stream.acked == [(0, 1), (0, 2)]
 
 
-async def test_a_bundle_is_acknowledged_once_its_last_record_is_committed() -> None:
+async def test_a_record_batch_is_acknowledged_once_its_last_record_is_committed() -> None:
     claims, hop = Held(p0=2, p1=0), Recorder()
     stream = Stream([event(0, 0, 4), event(1, 0, 1)], [event(0, 5, 9), event(2, 0, 3)])
 
     async def fail(exc: BaseException) -> None:
         raise exc
 
-    await run_hop(stream, hop, claims, fail, bundles=10, within_s=0.1)
+    await run_hop(stream, hop, claims, fail, batches_max=10, within_s=0.1)
 
     assert hop.seen == [[(0, 2), (0, 3), (0, 4), (1, 0), (1, 1)], [(0, n) for n in range(5, 10)]]
     assert stream.acked == [(0, 4), (1, 1), (0, 9)]
 
 
-async def test_a_bundle_of_which_something_is_left_is_not_acknowledged() -> None:
+async def test_a_record_batch_of_which_something_is_left_is_not_acknowledged() -> None:
     class Half(Recorder):
         async def process(self, batch: Batch) -> None:
             batch.claims[0].next_offset = 3
@@ -220,7 +220,7 @@ async def test_what_a_hop_leaves_over_comes_again_with_what_follows() -> None:
     async def fail(exc: BaseException) -> None:
         raise exc
 
-    await run_hop(stream, hop, Held(p0=0), fail, bundles=10, within_s=0.1)
+    await run_hop(stream, hop, Held(p0=0), fail, batches_max=10, within_s=0.1)
 
     assert hop.seen == [[(0, 0), (0, 1), (0, 2)], [(0, 2), (0, 3)]]
     assert stream.acked == [(0, 2), (0, 3)]
@@ -244,7 +244,7 @@ async def test_what_a_hop_leaves_over_comes_alone_where_nothing_follows(monkeypa
     async def fail(exc: BaseException) -> None:
         raise exc
 
-    await run_hop(stream, hop, Held(p0=0), fail, bundles=10, within_s=0.1)
+    await run_hop(stream, hop, Held(p0=0), fail, batches_max=10, within_s=0.1)
 
     assert hop.seen == [[(0, 0), (0, 1), (0, 2)], [(0, 2)]]
     assert stream.acked == [(0, 2)]
@@ -261,7 +261,7 @@ async def test_what_is_left_over_of_a_partition_that_went_is_forgotten() -> None
     assert await handle([event(0, 0, 2)], Leaves(), claims) == ([], [])
 
 
-async def test_a_gap_inside_a_bundle_stops() -> None:
+async def test_a_gap_inside_a_record_batch_stops() -> None:
     hop = Recorder()
 
     with pytest.raises(OffsetMismatch, match="expected offset 2, got 3"):

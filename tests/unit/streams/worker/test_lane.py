@@ -17,7 +17,7 @@ SEEDS: Final = 300
 
 
 def event(partition: int, first: int, last: int, assignment: int = 1, size: int = 1) -> Any:
-    """A bundle of the records from ``first`` to ``last``."""
+    """A record batch of the records from ``first`` to ``last``."""
     records = [SimpleNamespace(offset=offset, value=b"x" * size) for offset in range(first, last + 1)]
     return SimpleNamespace(message=SimpleNamespace(partition=partition, offset=last, records=records, taken=assignment))
 
@@ -27,7 +27,7 @@ def claim(consumer: str, next_offset: int, partition: int = 0) -> Claim:
 
 
 def two(apart_bytes: int = 4, *, near: int = 0) -> tuple[Lanes, Lane, Lane]:
-    """Two lanes whose hops have started, and that have room for two bundles."""
+    """Two lanes whose hops have started, and that have room for two record batches."""
     lanes = Lanes()
     made = [Lane(name, TOPIC, queue_max=2, apart_bytes=apart_bytes) for name in ("quick", "slow")]
     for lane in made:

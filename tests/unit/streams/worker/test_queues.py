@@ -18,14 +18,14 @@ from ft.streams.worker.app import create_app
 from ft.streams.worker.fence import Claim
 
 app, hop = create_app(Config.from_env()), SimpleNamespace(consumer="ledger", start=None, stop=None)
-agent = app.run(hop, "t", name="ledger", bundle={BUNDLE}, bundles={BUNDLES}, within_s=0.1)
+agent = app.run(hop, "t", name="ledger", record batch={BUNDLE}, record batches={BUNDLES}, within_s=0.1)
 queue = agent.channel.queue
 [lane] = app.lanes
 print(app.room(TP("t", 0)))
 app.lanes.begin(1, [Claim(consumer="ledger", topic="t", partition=0, epoch=1, next_offset=0, next_seq=1)])
 lane.unfed = queue.qsize
 while app.room(TP("t", 0)) > 0:
-    queue.put_nowait("bundle")
+    queue.put_nowait("record batch")
 print(queue.qsize(), queue.maxsize)
 """
 

@@ -129,7 +129,7 @@ def test_one_partition_alone_fills_the_queue() -> None:
     assert taken(Fetcher(t0=1000), room=8) == [("t0", 80)]
 
 
-def test_an_agent_at_work_gets_whole_bundles_and_what_is_small_gathers() -> None:
+def test_an_agent_at_work_gets_whole_record_batches_and_what_is_small_gathers() -> None:
     fetcher = Fetcher(t0=9, t1=3, u0=9)
 
     def read(*hungry: str) -> dict[str, int]:
@@ -144,7 +144,7 @@ def test_an_agent_at_work_gets_whole_bundles_and_what_is_small_gathers() -> None
     assert read("t") == {"t1": 3}
 
 
-def test_so_many_bundles_are_handed_over_in_one_go_at_most() -> None:
+def test_so_many_record_batches_are_handed_over_in_one_go_at_most() -> None:
     assert taken(Fetcher(t0=1000), room=1000, most=1) == [("t0", PIECES_MAX)]
 
 
@@ -162,7 +162,7 @@ def test_partitions_that_are_not_asked_for_keep_their_records() -> None:
     assert list(fetcher._records) == [tp("t0")]
 
 
-def test_large_records_are_taken_no_further_than_a_bundle_holds() -> None:
+def test_large_records_are_taken_no_further_than_a_record_batch_holds() -> None:
     fetcher = Fetcher()
     fetcher.fetched("t0", [Record(n, b"x" * (BYTES_MAX // 2)) for n in range(20)])
     fetcher.fetched("t1", [Record(0)])
@@ -179,7 +179,7 @@ def test_of_large_records_behind_small_ones_one_is_taken() -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 500))
-def test_more_bundles_than_there_is_room_for_are_of_one_turn(seed: int, most: int) -> None:
+def test_more_record_batches_than_there_is_room_for_are_of_one_turn(seed: int, most: int) -> None:
     note(f"seed {seed}")
     random, room = Random(seed), 4
     fetcher = Fetcher()

@@ -14,8 +14,8 @@ from ft.streams.worker.chain_reader.canonical import (
     Claimed,
     Finalized,
     Ignored,
-    Misfit,
     Outcome,
+    OutOfPlace,
     Repeated,
     Reverted,
     needs_lease,
@@ -96,7 +96,7 @@ def test_a_block_that_comes_again_is_better_proven_by_its_proof_or_its_reasons(
 def test_reasons_that_no_version_could_have_written_are_a_misfit(reasons: list[str]) -> None:
     _, outcomes = fold(replace(append(5, starts=True, finalized=9), reasons=reasons))
 
-    assert isinstance(outcomes[0], Misfit)
+    assert isinstance(outcomes[0], OutOfPlace)
 
 
 def test_a_lost_claim_at_offset_zero_is_a_valid_lease() -> None:
@@ -130,7 +130,7 @@ def test_a_zombies_block_is_ignored_after_the_next_claim() -> None:
 def test_a_block_without_its_parent_breaks_the_chain_until_the_next_claim() -> None:
     chain, outcomes = fold(CLAIM, append(5, starts=True), append(7), append(6), CLAIM, append(6, lease=4))
 
-    assert isinstance(outcomes[2], Misfit)
+    assert isinstance(outcomes[2], OutOfPlace)
     assert isinstance(outcomes[3], Ignored)
     assert isinstance(outcomes[5], Appended)
     assert not chain.broken
@@ -139,7 +139,7 @@ def test_a_block_without_its_parent_breaks_the_chain_until_the_next_claim() -> N
 def test_a_final_block_that_does_not_fit_breaks_nothing() -> None:
     chain, outcomes = fold(CLAIM, append(5, starts=True), append(9, finalized=9), append(6))
 
-    assert isinstance(outcomes[2], Misfit)
+    assert isinstance(outcomes[2], OutOfPlace)
     assert isinstance(outcomes[3], Appended)
     assert not chain.broken
 
@@ -160,21 +160,21 @@ def test_a_better_proof_of_the_same_block_is_told() -> None:
 def test_another_block_at_a_taken_height_does_not_fit() -> None:
     _, outcomes = fold(CLAIM, append(5, starts=True), append(5, "b", starts=True))
 
-    assert isinstance(outcomes[2], Misfit)
+    assert isinstance(outcomes[2], OutOfPlace)
     assert outcomes[2].reason == "height_taken"
 
 
 def test_only_the_highest_block_is_reverted() -> None:
     chain, outcomes = fold(CLAIM, append(5, starts=True), append(6), revert(5))
 
-    assert isinstance(outcomes[3], Misfit)
+    assert isinstance(outcomes[3], OutOfPlace)
     assert chain.broken
 
 
 def test_a_final_block_is_not_reverted_by_a_reorg() -> None:
     _, outcomes = fold(CLAIM, append(5, starts=True, finalized=5), revert(5))
 
-    assert isinstance(outcomes[2], Misfit)
+    assert isinstance(outcomes[2], OutOfPlace)
 
 
 def test_replace_takes_final_blocks_without_a_lease() -> None:
@@ -251,7 +251,7 @@ def test_safe_stays_between_the_final_and_the_highest_block() -> None:
 def test_what_is_not_known_is_a_dead_letter(record: RawBlock) -> None:
     chain, outcomes = fold(CLAIM, record)
 
-    assert isinstance(outcomes[1], Misfit)
+    assert isinstance(outcomes[1], OutOfPlace)
     assert chain.rows == {}
 
 
@@ -379,7 +379,7 @@ def follow(stored: dict[int, Block], outcome: Outcome) -> None:
             del stored[block.number]
         case Finalized(blocks=blocks):
             stored.update({block.number: block for block in blocks})
-        case Claimed() | Ignored() | Misfit() | Repeated():
+        case Claimed() | Ignored() | OutOfPlace() | Repeated():
             pass
 
 

@@ -13,7 +13,7 @@ KEEP_ROWS_MAX: Final = 20_000
 END: Final = 2**63 - 1
 
 
-class Handover:
+class PublishBuffer:
     """By partition, in order and without a gap."""
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ ASK_S: Final = 0.5
 """How long an answer counts."""
 
 
-class HoldBack:
+class PublishPause:
     """Asks Postgres now and then."""
 
     def __init__(self) -> None:

@@ -70,7 +70,7 @@ class Columns:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class ValidatedInput:
     """What every readable record says."""
 
     network: str
@@ -80,7 +80,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Append(Step):
+class Append(ValidatedInput):
     block: Block
     proof: str
     digest: str
@@ -88,18 +88,18 @@ class Append(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Revert(Step):
+class Revert(ValidatedInput):
     block: Block
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watermark(Step):
+class Watermark(ValidatedInput):
     pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unfit(Step):
+class QuarantinedSlice(ValidatedInput):
     """An append whose slice goes to ``ingest.quarantine`` instead of the journal; the network's head moves on."""
 
     block: Block
@@ -117,10 +117,10 @@ class Refused:
     error: str
 
 
-AnyStep: TypeAlias = Append | Revert | Watermark | Unfit | Refused
+AnyInput: TypeAlias = Append | Revert | Watermark | QuarantinedSlice | Refused
 
 
-def read(record: Mapping[str, Any], partition: int) -> AnyStep:
+def read(record: Mapping[str, Any], partition: int) -> AnyInput:
     """The step of a decoded ``NormalizedBatch`` that was read from ``partition``."""
     try:
         network = network_slug(record["network"])
@@ -138,17 +138,17 @@ def read(record: Mapping[str, Any], partition: int) -> AnyStep:
         reason = record["reason"]
         return Revert(network=network, position=position, partition=partition, head=head, block=block, reason=reason)
     columns = _columns(record)
-    unfit = _unfit(columns, block, family_of(network))
-    if unfit is not None:
-        return Unfit(
+    quarantined = _quarantine_reason(columns, block, family_of(network))
+    if quarantined is not None:
+        return QuarantinedSlice(
             network=network,
             position=position,
             partition=partition,
             head=head,
             block=block,
             contract=_only(columns.contract),
-            reason=unfit[0],
-            error=unfit[1][:500],
+            reason=quarantined[0],
+            error=quarantined[1][:500],
         )
     return Append(
         network=network,
@@ -216,7 +216,7 @@ def _columns(record: Mapping[str, Any]) -> Columns:
     )
 
 
-def _unfit(columns: Columns, block: Block, family: Family) -> tuple[str, str] | None:
+def _quarantine_reason(columns: Columns, block: Block, family: Family) -> tuple[str, str] | None:
     if not in_range(block.time):
         return "bad_time", f"block time: expected 2009 to 2099, got {block.time} (unix seconds)"
     if not len(columns):

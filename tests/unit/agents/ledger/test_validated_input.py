@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ft.agents.ledger.steps import Append, Refused, Unfit, Watermark, read
+from ft.agents.ledger.validated_input import Append, QuarantinedSlice, Refused, Watermark, read
 from ft.schemas.events import NormalizedBatch, to_record
 
 ADDRESS = "0x" + "0f" * 20
@@ -56,7 +56,7 @@ def test_a_record_that_breaks_the_rules_is_refused(changed: dict[str, Any], reas
 def test_an_address_in_another_form_is_a_hole(column: str, text: str) -> None:
     step = read(record(**{column: [text]}), 3)
 
-    assert isinstance(step, Unfit)
+    assert isinstance(step, QuarantinedSlice)
     assert step.reason == "bad_address"
 
 
@@ -72,7 +72,7 @@ def test_addresses_of_other_families_are_not_held_to_that_form() -> None:
 def test_a_place_that_is_none_is_a_hole(column: str, number: int) -> None:
     step = read(record(**{column: [number]}), 3)
 
-    assert isinstance(step, Unfit)
+    assert isinstance(step, QuarantinedSlice)
     assert step.reason == "bad_value"
 
 
@@ -80,6 +80,6 @@ def test_a_place_that_is_none_is_a_hole(column: str, number: int) -> None:
 def test_a_hash_with_what_only_the_ledger_puts_behind_one_is_a_hole(tx_hash: str) -> None:
     step = read(record(tx_hash=[tx_hash]), 3)
 
-    assert isinstance(step, Unfit)
+    assert isinstance(step, QuarantinedSlice)
     assert step.reason == "bad_value"
     assert "expected hashes without '~'" in step.error
