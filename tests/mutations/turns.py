@@ -72,7 +72,7 @@ MUTATIONS: Final = (
     Mutation(
         name="a-backlog-is-held-back-for-nobody",
         path="streams/worker/holding.py",
-        old="        is_alone = not any(heads - {raw.network} for raw in paced)\n",
+        old="        is_alone = not any(heads - {raw.network} for raw in limited)\n",
         new="        is_alone = False\n",
         tests=(HOLDING,),
     ),
