@@ -12,8 +12,8 @@ from ft.agents.ledger.journal import Stretch
 from ft.agents.ledger.posting import NetworkHead
 from ft.config import Config
 from ft.errors import DatabaseUnavailable, Fenced
+from ft.sql import session
 from ft.sql.session import Connection, connect_writer
-from ft.streams.worker import fence
 from ft.streams.worker.fence import Claim, Superseded
 from ft.streams.worker.tables import Table
 from tests.integration.agents.ledger.conftest import MakeLedger
@@ -229,7 +229,7 @@ async def test_one_lost_partition_of_a_batch_stops_the_whole_batch(config: Confi
 async def test_a_stopped_process_holds_its_locks_for_seconds_only(
     config: Config, make_ledger: MakeLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fence, "_SESSION", "-c idle_in_transaction_session_timeout=300ms -c timezone=UTC")
+    monkeypatch.setattr(session, "_SESSION", "-c idle_in_transaction_session_timeout=300ms -c timezone=UTC")
     log = story()
     stopped = await make_ledger(owner="stopped")
     asleep = asyncio.Event()

@@ -7,8 +7,8 @@ from typing import Final
 
 from ft.streams.worker.turns import most_of_a_turn
 
-BUNDLE: Final = 320
-BUNDLES: Final = 2
+BATCH_SIZE: Final = 320
+BATCHES_MAX: Final = 2
 # In a process of its own: making the app sets loop, logging and headers of the whole process.
 _ROOM: Final = f"""
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ from ft.streams.worker.app import create_app
 from ft.streams.worker.fence import Claim
 
 app, hop = create_app(Config.from_env()), SimpleNamespace(consumer="ledger", start=None, stop=None)
-agent = app.run(hop, "t", name="ledger", record batch={BUNDLE}, record batches={BUNDLES}, within_s=0.1)
+agent = app.run(hop, "t", name="ledger", batch_size={BATCH_SIZE}, batches_max={BATCHES_MAX}, within_s=0.1)
 queue = agent.channel.queue
 [lane] = app.lanes
 print(app.room(TP("t", 0)))
@@ -38,5 +38,5 @@ def test_what_a_turn_brings_beyond_the_room_there_is_fits_into_the_queue(tmp_pat
     ).stdout.split()
 
     unstarted, waiting, queue_max = map(int, told[-3:])
-    assert (unstarted, waiting) == (0, 2 * BUNDLES)
-    assert waiting - 1 + most_of_a_turn(BUNDLE) <= queue_max
+    assert (unstarted, waiting) == (0, 2 * BATCHES_MAX)
+    assert waiting - 1 + most_of_a_turn(BATCH_SIZE) <= queue_max
