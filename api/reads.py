@@ -60,6 +60,7 @@ class Looked(Protocol):
 
     is_one: bool
     other: str | None
+    registry: str | None
 
 
 class Reads:
@@ -345,6 +346,7 @@ class Reads:
                     failures=failures,
                     other=self._other(named) or (self._identity.other if self._identity else None),
                     is_one=self._identity is not None and self._identity.is_one,
+                    registry=None if self._identity is None else self._identity.registry,
                 )
 
         return await self._database.read(work)
