@@ -56,6 +56,9 @@ class Agreement:
     lost: tuple[Registered, ...] = ()
     """Those that it does not know, in any subject."""
     different: tuple[Difference, ...] = ()
+    wrong: str = ""
+    """What is said of an address at which something else answers than a registry, so that nothing was compared; empty:
+    it is a registry."""
 
     @property
     def lost_ids(self) -> list[int]:

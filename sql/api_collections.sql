@@ -111,36 +111,16 @@ WITH RECURSIVE token (token_id, place) AS (
 SELECT token_id FROM token ORDER BY token_id;
 
 -- name: collection_owners
--- An account and all it holds of a collection, in the order of accounts: that order does not move. A loose index scan, one
--- step an account, then what each of them holds: no other account's holdings are read. A holding that the ledger infers
--- (block -1) rests on no event, and so does the sum.
-WITH RECURSIVE holder (account, place) AS (
-    (SELECT o.account, 1
-     FROM projection.ownership_view o
-     WHERE o.network = %(network)s AND o.contract = %(contract)s AND o.account > %(after)s
-     ORDER BY o.account
-     LIMIT 1)
-    UNION ALL
-    SELECT following.account, h.place + 1
-    FROM holder h
-    CROSS JOIN LATERAL (
-        SELECT o.account
-        FROM projection.ownership_view o
-        WHERE o.network = %(network)s AND o.contract = %(contract)s AND o.account > h.account
-        ORDER BY o.account
-        LIMIT 1
-    ) following
-    WHERE h.place < %(rows)s
-)
-SELECT h.account, held.quantity, held.assets, held.block_number
-FROM holder h
-CROSS JOIN LATERAL (
-    SELECT sum(o.quantity) AS quantity, count(*) AS assets,
-           CASE WHEN min(o.block_number) < 0 THEN -1 ELSE max(o.block_number) END AS block_number
-    FROM projection.ownership_view o
-    WHERE o.network = %(network)s AND o.contract = %(contract)s AND o.account = h.account
-) held
-ORDER BY h.account;
+-- An account and all it holds of a collection, in the order of accounts: that order does not move. The index has it, so
+-- reading ends with the first holding behind the page, and no holding is read twice. One that the ledger infers (block
+-- -1) rests on no event, and so does the sum.
+SELECT o.account, sum(o.quantity) AS quantity, count(*) AS assets,
+       CASE WHEN min(o.block_number) < 0 THEN -1 ELSE max(o.block_number) END AS block_number
+FROM projection.ownership_view o
+WHERE o.network = %(network)s AND o.contract = %(contract)s AND o.account > %(after)s
+GROUP BY o.account
+ORDER BY o.account
+LIMIT %(rows)s;
 
 -- name: collection_debits
 -- The newest block, above finality, in which each of some accounts gave away any of a collection: what it has left rests

@@ -62,11 +62,16 @@ def require_stopped(
 ) -> None:
     """Raises StillRunning where a worker or an ingestion was seen lately. ``meanwhile``: what nobody may disturb;
     ``then``: the command."""
-    if found := [row[0] for row in conn.execute(load("anew", LIVE)["live"]).fetchall()]:
+    if found := at_work(conn):
         raise StillRunning(
             f"expected no worker and no `ft ingest` while {meanwhile}, got {', '.join(found)}. Stop workers and "
             f"ingestion, then {then} again. One that was killed is forgotten a minute later."
         )
+
+
+def at_work(conn: psycopg.Connection[Any]) -> list[str]:
+    """Workers and ingestions that were seen lately, by name."""
+    return [row[0] for row in conn.execute(load("anew", LIVE)["live"]).fetchall()]
 
 
 def stored_partitions(conn: psycopg.Connection[Any]) -> int:

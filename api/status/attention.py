@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from ft.api.status.rows import BacklogRow, FailureRow, FollowerRow
 from ft.schemas.domains import SPINE
+from ft.schemas.registered import Agreement
 
 _FOLLOWER_SEEN_S: Final = 60.0
 """A follower says that it lives every few seconds."""
@@ -19,7 +20,7 @@ _LOOP: Final = 3
 _OTHER: Final = "OtherDeployment"
 _ABOUT: Final[Mapping[str, tuple[str, ...]]] = {
     "identity": (_OTHER, "OffsetMismatch"),
-    "registry": ("RegistryUnavailable", "SchemaError"),
+    "registry": ("RegistryUnavailable", "NoRegistry", "SchemaError"),
 }
 
 Word = Literal[
@@ -62,19 +63,32 @@ def reasons(
     *,
     other: str | None = None,
     is_one: bool = False,
+    registry: str | None = None,
     errors: bool = False,
 ) -> list[Reason]:
     """All that hold: of the whole system first, then network by network.
 
     ``other``: why the database is of another deployment than whoever asks; None: it is of the same. ``is_one``: whoever
-    asks has looked, and it is: a process that found another one was set otherwise. ``errors``: with what processes said
-    as they ended; it names servers, and is not for everybody.
+    asks has looked, and it is: a process that found another one was set otherwise. ``registry``: what it found amiss
+    with the registry; None: nothing, or it has not looked. ``errors``: with what processes said as they ended; it names
+    servers, and is not for everybody.
     """
     of_networks = (each for row in followers for each in _of_network(row, failures))
-    found = [] if other is None else [Reason(reason="identity", network=None, detail=other)]
+    looked: tuple[tuple[Word, str | None], ...] = (("identity", other), ("registry", registry))
+    found = [Reason(reason=word, network=None, detail=detail) for word, detail in looked if detail is not None]
     return [
         *found, *_of_all(backlog), *_of_consumers(failures, errors), *_of_ends(failures, errors, is_one), *of_networks,
     ]  # fmt: skip
+
+
+def amiss(registry: Agreement | None) -> str | None:
+    """What an operator should know of the registry that was asked; None: nothing. It names no server."""
+    if registry is None:
+        return "it does not answer; what is read is decoded by the schemas that the database keeps"
+    if registry.wrong:
+        return "what answers is no registry: FT_SCHEMA_REGISTRY is likely wrong"
+    lost = f"it has lost {len(registry.lost_ids)} of {registry.ids} schema ids; workers restore them, or `ft migrate`"
+    return lost if registry.lost else None
 
 
 def out_of_place(

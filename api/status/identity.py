@@ -12,6 +12,7 @@ from typing import Any, Final
 import structlog
 
 from ft.api.http.database import Connection, Database, snapshot
+from ft.api.status.attention import amiss
 from ft.config import Config
 from ft.errors import BrokerUnavailable, ConfigError, FtError, MalformedRecord
 from ft.schemas.registered import Registered
@@ -40,6 +41,8 @@ class Identity:
         """Whether the last look found that all are of one deployment."""
         self.other: str | None = None
         """Why what is served may not be; for everybody, so it names no server."""
+        self.registry: str | None = None
+        """What the last look found amiss with the registry; for everybody too."""
         self._config = config
         self._database = database
         self._wrong = 0
@@ -62,13 +65,14 @@ class Identity:
         try:
             row = await self._database.read(lambda conn: _rows(conn, "deployment"))
             place = row, await asyncio.to_thread(place_of, self._config)
-            if self.is_one and place == self._seen and time.monotonic() < self._whole_at:
+            if self.is_one and self.registry is None and place == self._seen and time.monotonic() < self._whole_at:
                 return
             self._whole_at = time.monotonic() + WHOLE_S
             kept = await self._database.read(_kept)
             asked = await asyncio.to_thread(self._ask, kept)
             stored = await self._database.read(lambda conn: self._stored(conn, kept))  # its journal after the records
             judge(found_by(self._config, asked, stored))
+            self.registry = amiss(asked.registry) if "FT_SCHEMA_REGISTRY" in self._config.addresses else None
         except OtherDeployment as exc:
             self._seen = None  # all is looked at again next time
             self._wrong += 1

@@ -27,6 +27,7 @@ class Looked(Protocol):
 
     is_one: bool
     other: str | None
+    registry: str | None
 
 
 class StoredStatus(SharedReads):
@@ -79,6 +80,7 @@ class StoredStatus(SharedReads):
                     failures=failures,
                     other=self._other(named) or (self._identity.other if self._identity else None),
                     is_one=self._identity is not None and self._identity.is_one,
+                    registry=None if self._identity is None else self._identity.registry,
                 )
 
         return await self._database.read(work)

@@ -89,7 +89,14 @@ async def status(reads: _Reads, min_block: MinBlockHeader = None) -> StatusAnswe
     found = await reads.status()
     backlog = found.backlog
     spoken = {head.network: head for head in found.heads}
-    needed = reasons(found.backlog, found.followers, found.failures, other=found.other, is_one=found.is_one)
+    needed = reasons(
+        found.backlog,
+        found.followers,
+        found.failures,
+        other=found.other,
+        is_one=found.is_one,
+        registry=found.registry,
+    )
     return StatusAnswer(
         status="attention" if needed else "ok",
         reasons=needed,

@@ -99,3 +99,5 @@ class Status(Struct, frozen=True, kw_only=True):
     """Why the database is not that of this deployment; None: nothing says so."""
     is_one: bool = False
     """Whether Kafka and registry were looked at, and are of the same."""
+    registry: str | None = None
+    """What is amiss with the registry; None: nothing, or it was not looked at."""

@@ -16,7 +16,7 @@ _LISTED = 12
     "--keep", type=click.Choice(["nothing", "raw", "topics"]), default="nothing", show_default=True,
     help="raw: everything is read again from the raw topics. topics: the database alone is emptied.",
 )  # fmt: skip
-@click.option("--dry-run", is_flag=True, help="Say what would be deleted, and delete nothing.")
+@click.option("--dry-run", is_flag=True, help="Say what would be deleted, or refuses it, and delete nothing.")
 @click.option("--confirm", metavar="ID", help="The deployment's id, instead of typing it when asked.")
 def command(keep: str, dry_run: bool, confirm: str | None) -> None:
     """Empty a deployment: its database, and its topics or all but the raw ones. There is no way back but a backup.
@@ -40,7 +40,7 @@ def command(keep: str, dry_run: bool, confirm: str | None) -> None:
 
     with Said() as said:
         config = configured()
-        with alone(config) as conn:
+        with alone(config, looks_only=dry_run) as conn:
             if reset.unfinished(config, conn, keep):  # type: ignore[arg-type]
                 if dry_run:
                     click.echo("emptied by a run that was ended before it was done: the same command goes on with it")
@@ -48,7 +48,7 @@ def command(keep: str, dry_run: bool, confirm: str | None) -> None:
                 after = reset.afterwards(config, keep)  # type: ignore[arg-type]
                 reset.go_on(config, conn)
             else:
-                found = reset.plan(config, conn, keep)  # type: ignore[arg-type]
+                found = reset.plan(config, conn, keep, dry_run=dry_run)  # type: ignore[arg-type]
                 _tell(found)
                 if dry_run:
                     return
@@ -87,3 +87,5 @@ def _tell(found: object) -> None:
         more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
         if names:
             click.echo(f"topics     {', '.join(names[:_LISTED])}{more}: {word}")
+    if found.refused_while:
+        click.echo(f"refused while {', '.join(found.refused_while)} run: stop workers and ingestion first")

@@ -46,7 +46,7 @@ def list_() -> None:
     same    the registry has the same schema under the id
     lost    it has none: `ft schemas import` puts it back
     other   it says something else, see `ft schemas check`
-    ?       the registry does not answer
+    ?       the registry does not answer, or is none
 
     Needs the database only.
     """
@@ -147,7 +147,7 @@ def check() -> None:
 
 
 def _said(found: "Agreement | None", schema_id: int) -> str:
-    if found is None:
+    if found is None or found.wrong:
         return "?"
     if schema_id in {difference.id for difference in found.different}:
         return "[red]other[/]"

@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar
 import psycopg
 
 from ft.api.http.rows import of
-from ft.api.status.attention import Reason, Word, reasons
+from ft.api.status.attention import Reason, Word, amiss, reasons
 from ft.api.status.rows import BacklogRow, FailureRow, FollowerRow
 from ft.cli.said import shown
 from ft.config import Config
@@ -58,11 +58,10 @@ def asked(config: Config) -> Iterable[Reason]:
     except FtError as exc:
         yield _reason("registry" if registry is not None and registry.different else "identity", str(exc))
         return
-    if registry is None:
-        yield _reason("registry", "it does not answer; what is read is decoded by the schemas that the database keeps")
-    elif registry.lost:
-        ids = f"{len(registry.lost_ids)} of {registry.ids} schema ids"
-        yield _reason("registry", f"{registry.url} has lost {ids}; workers restore them, or `ft migrate`")
+    if registry is not None and registry.wrong:
+        yield _reason("registry", registry.wrong)
+    elif (detail := amiss(registry)) is not None:
+        yield _reason("registry", detail if registry is None else f"{registry.url}: {detail}")
 
 
 def _reason(word: Word, detail: str) -> Reason:

@@ -7,7 +7,7 @@ import subprocess
 import time
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 import psutil
@@ -21,6 +21,9 @@ from ft.embedded.progress import Progress
 from ft.embedded.unprivileged import data_folder, make_data_folder, reachable_binaries, server_uid
 from ft.errors import ServerError
 
+if TYPE_CHECKING:
+    import psycopg
+
 DATABASE = ROLE = "ft"
 REGISTRY = "registry"
 _ADMIN = "postgres"
@@ -31,7 +34,8 @@ _PASSES = ("pre-existing shared memory block", 'lock file "postmaster.pid" alrea
 _TRIES = 20
 _RETRY_S = 0.5
 _SHARED_BUFFERS_MAX = 4 << 30
-# Everybody may store them in any database, out of sight of every table; nobody here wants to.
+# Everybody may store them in any database, out of sight of every table; nobody here wants to. The role that owns the
+# databases keeps the right to, or pg_restore as that role would fail at the line that takes it from PUBLIC.
 _NO_LARGE_OBJECTS = """
 DO $$
 DECLARE named regprocedure;
@@ -40,6 +44,7 @@ BEGIN
         AND p.proname IN ('lo_create', 'lo_creat', 'lo_from_bytea', 'lo_put', 'lo_open', 'lowrite')
     LOOP
         EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', named);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO ft', named);
     END LOOP;
 END $$
 """
@@ -129,7 +134,7 @@ class Postgres:
     @property
     def set_up_mark(self) -> Path:
         """There once roles and databases are."""
-        return self._folder / "set-up-with-logins"
+        return self._folder / "set-up-for-restores"
 
     @property
     def _data(self) -> Path:
@@ -213,11 +218,6 @@ class Postgres:
         import psycopg
         from psycopg import sql
 
-        # In the template, because only a superuser may create it: every database made later has it.
-        with psycopg.connect(self.url(_ADMIN, "template1"), autocommit=True) as template:
-            for extension in self.extensions:
-                template.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(extension)))
-            template.execute(_NO_LARGE_OBJECTS)
         with psycopg.connect(self.url(_ADMIN, "postgres"), autocommit=True) as admin:
 
             def ensure(role: str, rights: str = "") -> None:
@@ -227,8 +227,11 @@ class Postgres:
                 statement = sql.SQL("ALTER ROLE {} LOGIN " + rights + " PASSWORD {}")
                 admin.execute(statement.format(sql.Identifier(role), password))
 
-            for role, database, rights in ((ROLE, DATABASE, "CREATEDB CREATEROLE"), (REGISTRY, REGISTRY, "")):
-                ensure(role, rights)
+            ensure(ROLE, "CREATEDB CREATEROLE")
+            ensure(REGISTRY)
+            with psycopg.connect(self.url(_ADMIN, "template1"), autocommit=True) as template:
+                self._furnish(template)  # what every database made later has
+            for role, database in ((ROLE, DATABASE), (REGISTRY, REGISTRY)):
                 if admin.execute("SELECT FROM pg_database WHERE datname = %s", (database,)).fetchone() is None:
                     owner = sql.Identifier(role)
                     admin.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), owner))
@@ -243,8 +246,18 @@ class Postgres:
             # Who creates a role may also act as it: the pipeline may log in once and take the role that it needs.
             admin.execute("ALTER ROLE ft SET createrole_self_grant = 'set, inherit'")
         with psycopg.connect(self.url(_ADMIN, DATABASE), autocommit=True) as ours:  # one of an earlier version
-            ours.execute(_NO_LARGE_OBJECTS)
+            self._furnish(ours)
         write_private(self.set_up_mark, "")
+
+    def _furnish(self, conn: "psycopg.Connection[Any]") -> None:
+        """Extensions, which only a superuser may create, and rights. Without comments: pg_dump writes those, and
+        pg_restore as the database's owner would fail at them."""
+        from psycopg import sql
+
+        for extension in map(sql.Identifier, self.extensions):
+            conn.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(extension))
+            conn.execute(sql.SQL("COMMENT ON EXTENSION {} IS NULL").format(extension))
+        conn.execute(_NO_LARGE_OBJECTS)
 
 
 def _memory_bytes() -> int:

@@ -21,7 +21,7 @@ from ft.schemas.registered import Agreement, Registered, contradictions, parsed,
 from ft.sql.queries import LIVE, load
 from ft.sql.session import looking
 from ft.streams.deployment.identity import OtherDeployment, other_ids
-from ft.streams.kafka.registry import Registry, RegistryUnavailable
+from ft.streams.kafka.registry import NoRegistry, Registry, RegistryUnavailable
 from ft.streams.kafka.registry_ids import Ids
 
 log = structlog.get_logger(__name__)
@@ -76,7 +76,8 @@ class Schemas:
         has agreed with everything that is kept; a schema that is new is registered, and its id kept.
 
         Raises SchemaError if the registry holds an incompatible version, OtherDeployment if it says something else for
-        ids that are kept, RegistryUnavailable if it does not answer and the schema was never registered.
+        ids that are kept, NoRegistry if what answers is none, RegistryUnavailable if it does not answer and the schema
+        was never registered.
         """
         schema_id, is_new = self._registered(name, f"{topic}-value", anew=False)
         if is_new:
@@ -98,10 +99,12 @@ class Schemas:
         try:
             if time.monotonic() < self._away_until:
                 raise RegistryUnavailable(f"schema registry {self._config.schema_registry}: it did not answer just now")
-            self._require_agreement()
+            self._require_agreement(subject)
             if known and not anew:
                 return known[-1], False
             schema_id = self._registry.register(subject, text)
+        except NoRegistry:
+            raise
         except RegistryUnavailable as exc:
             if not known:
                 raise RegistryUnavailable(f"{subject} has a schema that is new and must be registered. {exc}") from exc
@@ -190,11 +193,19 @@ class Schemas:
         with Ids(self._config.schema_registry, self._config.registry_security) as ids:
             return [row for subject in subjects for row in ids.versions(subject)]
 
-    def _require_agreement(self) -> None:
-        """Before it gives out an id, it must know those that it gave out. Raises as :meth:`restore`."""
-        if self._kept and time.monotonic() >= self._agreed_until:
+    def _require_agreement(self, subject: str) -> None:
+        """Before it gives out an id, it must be a registry, and know those that it gave out. Raises as :meth:`restore`.
+
+        ``subject``: whose id is wanted.
+        """
+        if time.monotonic() < self._agreed_until:
+            return
+        if self._kept:
             self.restore()
-            self._agreed_until = time.monotonic() + _LOOKED_S
+        else:
+            with Ids(self._config.schema_registry, self._config.registry_security) as ids:
+                ids.require_registry(subject)
+        self._agreed_until = time.monotonic() + _LOOKED_S
 
     def _read(self) -> None:
         sql = load("schemas", LIVE)
@@ -205,12 +216,15 @@ class Schemas:
 
 
 def agreement_on(config: Config, kept: Sequence[Registered]) -> Agreement | None:
-    """What the registry says of ``kept``; None where it does not answer, or none is set."""
+    """What the registry says of ``kept``, or that there is none at its address; None where nobody answers there, or
+    none is set."""
     if "FT_SCHEMA_REGISTRY" not in config.addresses:
         return None
     try:
         with Ids(config.schema_registry, config.registry_security) as ids:
             return ids.agreement(kept)
+    except NoRegistry as exc:
+        return Agreement(url=config.schema_registry, ids=len({row.id for row in kept}), wrong=str(exc))
     except RegistryUnavailable:
         return None
 

@@ -22,6 +22,8 @@ _CONFLICT: Final = 409
 _TIMEOUT_S: Final = 10  # with every retry well below the watchdog's patience
 _ID_MAX: Final = 2**31 - 1
 _SHUT_OUT: Final = (401, 403)
+_PASSING: Final = (408, 429)
+_SERVER_ERROR: Final = 500
 _NO_SUCH_ID: Final = (400, 404, 422)
 
 
@@ -29,6 +31,10 @@ class RegistryUnavailable(ServerError):
     """The registry gives no answer, for reasons that pass."""
 
     retryable: ClassVar[bool] = True
+
+
+class NoRegistry(RegistryUnavailable):
+    """What answers at its address is no registry: whoever starts refuses, whatever runs goes on without one."""
 
 
 class Registry:
@@ -85,7 +91,7 @@ class Registry:
         try:
             level = self._client.get_compatibility(subject)
         except SchemaRegistryError as exc:
-            if exc.http_status_code != _NOT_FOUND:
+            if not _knows_none(exc):
                 raise
             level = ""
         if level != COMPATIBILITY.value:
@@ -115,9 +121,11 @@ class Registry:
             try:
                 found = self._client.get_schema(schema_id)
             except SchemaRegistryError as exc:
-                if exc.http_status_code in _NO_SUCH_ID:
+                if exc.http_status_code in _NO_SUCH_ID and not is_nobodys(exc.http_status_code, exc.error_code):
                     raise MalformedRecord(f"schema id {schema_id}: expected one that the registry knows") from exc
                 raise
+        if not found.schema_str:
+            raise no_registry(self._url, f"no schema for id {schema_id}")
         return _avro(schema_id, found)
 
     @contextmanager
@@ -126,7 +134,11 @@ class Registry:
         try:
             yield
         except SchemaRegistryError as exc:
+            if is_nobodys(exc.http_status_code, exc.error_code):
+                raise no_registry(self._url, f"{what}: {exc}") from exc
             raise self._unavailable(f"{what}: {exc}", exc.http_status_code) from exc
+        except ValueError as exc:  # an answer of success that is no JSON
+            raise no_registry(self._url, f"{what}: {exc}") from exc
         except (httpx.HTTPError, OSError) as exc:
             raise self._unavailable(f"{what}: expected an answer, got: {exc}") from exc
 
@@ -137,9 +149,33 @@ class Registry:
         try:
             return self._client.lookup_schema(subject, schema).schema_id
         except SchemaRegistryError as exc:
-            if exc.http_status_code == _NOT_FOUND:
+            if _knows_none(exc):
                 return None
             raise
+
+
+def is_nobodys(status: int, code: object) -> bool:
+    """Whether an answer other than success is none of a registry's: it has no code of Confluent's API. ``code``: what
+    it names as error_code. One that asks for a login, or passes, may be that of a proxy before a registry."""
+    if status in (*_SHUT_OUT, *_PASSING) or status >= _SERVER_ERROR:
+        return False
+    if status == _NOT_FOUND:
+        return not isinstance(code, int) or code // 100 != _NOT_FOUND
+    return not isinstance(code, int) or code < 0
+
+
+def no_registry(url: str, got: object) -> NoRegistry:
+    """What is said of an address at which something else answers."""
+    return NoRegistry(
+        f"schema registry {url} answers, but is no registry: expected Confluent's API, got {got}. FT_SCHEMA_REGISTRY "
+        "is likely wrong: it is the address below which /subjects lies (of an Apicurio Registry 3: …/apis/ccompat/v7)."
+    )
+
+
+def _knows_none(exc: SchemaRegistryError) -> bool:
+    """Whether it is a registry that knows no such thing."""
+    status = exc.http_status_code
+    return status == _NOT_FOUND and not is_nobodys(status, exc.error_code)
 
 
 def remedy_of(status: int | None) -> str:

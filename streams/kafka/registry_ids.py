@@ -26,7 +26,7 @@ import httpx
 from ft.access.registry_security import RegistrySecurity
 from ft.errors import ServerError
 from ft.schemas.registered import Agreement, Registered, compare, same
-from ft.streams.kafka.registry import RegistryUnavailable, remedy_of
+from ft.streams.kafka.registry import RegistryUnavailable, is_nobodys, no_registry, remedy_of
 
 _TIMEOUT_S: Final = 5.0
 _IMPORT_TIMEOUT_S: Final = 60.0
@@ -65,13 +65,17 @@ class Ids:
         known = {row: self._known_as(row) for row in kept if said[row.id] is None}
         return compare(self._url, kept, said, {row: found for row, found in known.items() if found is not None})
 
+    def require_registry(self, subject: str) -> None:
+        """Raises NoRegistry, RegistryUnavailable. ``subject``: one that it may know or not."""
+        self._numbers_of(subject)
+
     def versions(self, subject: str) -> list[Registered]:
         """Every version of a subject that is an Avro record of its own, as it was registered; none of one that is new.
 
         Raises RegistryUnavailable. A version may be answered in another form than it was given; a look-up has that one.
         """
         found = []
-        for version in self._ask("GET", f"{self._subject(subject)}/versions") or ():
+        for version in self._numbers_of(subject) or ():
             answer = self._ask("GET", f"{self._subject(subject)}/versions/{version}")
             if answer is None or answer.get("schemaType", "AVRO") != "AVRO" or answer.get("references"):
                 continue
@@ -94,7 +98,7 @@ class Ids:
         if answer is None:
             return None
         if not isinstance(answer, dict) or not isinstance(answer.get("schema"), str):
-            raise self._unavailable(f"no schema for id {schema_id}: {str(answer)[:_TOLD_MAX]}")
+            raise no_registry(self._url, f"no schema for id {schema_id}: {str(answer)[:_TOLD_MAX]}")
         return str(answer["schema"])
 
     def _known_as(self, row: Registered) -> int | None:
@@ -141,7 +145,14 @@ class Ids:
             raise self._refused("its import", done)
 
     def _has_subject(self, subject: str) -> bool:
-        return self._ask("GET", f"{self._subject(subject)}/versions") is not None
+        return self._numbers_of(subject) is not None
+
+    def _numbers_of(self, subject: str) -> list[int] | None:
+        """The versions of a subject; None: it knows no such subject."""
+        answer = self._ask("GET", f"{self._subject(subject)}/versions")
+        if answer is not None and not (isinstance(answer, list) and all(isinstance(each, int) for each in answer)):
+            raise no_registry(self._url, f"no versions of {subject}: {str(answer)[:_TOLD_MAX]}")
+        return answer
 
     def _subject(self, subject: str) -> str:
         return f"{self._url}/subjects/{quote(subject, '')}"
@@ -171,16 +182,19 @@ class Ids:
         return _object(answer)
 
     def _ask(self, method: str, url: str, **kwargs: Any) -> Any:
-        """Its answer; None: it knows no such thing."""
+        """Its answer; None: it knows no such thing. Raises NoRegistry, RegistryUnavailable."""
         try:
             answer = self._http.request(method, url, **kwargs)
         except httpx.HTTPError as exc:
             raise self._unavailable(exc) from exc
         if answer.is_success and (found := _json(answer)) is not None:
             return found
-        if answer.status_code == httpx.codes.NOT_FOUND and _object(answer).get("error_code") in _NO_SUCH:
+        code, got = _object(answer).get("error_code"), f"{answer.status_code} {answer.text[:_TOLD_MAX]}".strip()
+        if answer.status_code == httpx.codes.NOT_FOUND and code in _NO_SUCH:
             return None
-        raise self._unavailable(f"{answer.status_code} {answer.text[:_TOLD_MAX]}", answer.status_code)
+        if answer.is_success or is_nobodys(answer.status_code, code):
+            raise no_registry(self._url, got)
+        raise self._unavailable(got, answer.status_code)
 
     def _unavailable(self, what: object, status: int | None = None) -> RegistryUnavailable:
         return RegistryUnavailable(f"schema registry {self._url}: expected an answer, got: {what}. {remedy_of(status)}")

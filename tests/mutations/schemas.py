@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.mutations.mutation import IDENTITY, SCHEMA_IDS, Mutation
+from tests.mutations.mutation import IDENTITY, REGISTRY_LOST, SCHEMA_IDS, Mutation
 
 MUTATIONS: Final = (
     Mutation(
@@ -22,7 +22,7 @@ MUTATIONS: Final = (
     Mutation(
         name="ids-are-given-out-before-they-are-compared",
         path="streams/deployment/schema_ids.py",
-        old="            self._require_agreement()\n",
+        old="            self._require_agreement(subject)\n",
         new="",
         tests=(SCHEMA_IDS,),
     ),
@@ -36,9 +36,16 @@ MUTATIONS: Final = (
     Mutation(
         name="whatever-is-not-found-was-lost",
         path="streams/kafka/registry_ids.py",
-        old=' and _object(answer).get("error_code") in _NO_SUCH:\n',
+        old=" and code in _NO_SUCH:\n",
         new=":\n",
         tests=(SCHEMA_IDS,),
+    ),
+    Mutation(
+        name="what-is-no-registry-is-away",
+        path="streams/deployment/schema_ids.py",
+        old="        except NoRegistry:\n            raise\n",
+        new="",
+        tests=(REGISTRY_LOST,),
     ),
     Mutation(
         name="an-id-may-get-another-meaning",

@@ -24,6 +24,7 @@ from ft.ops.recovery.session import (
     is_half_reset,
     networks,
     put_origins,
+    running,
     schemas_there,
 )
 from ft.sql.migrate import migrate, stored_partitions
@@ -59,23 +60,32 @@ class Plan:
     """All that are known; none of them holds afterwards."""
     followers: Sequence[Sequence[Any]] = ()
     """Of the networks that are followed: job, network, next height."""
+    refused_while: Sequence[str] = ()
+    """Processes of the deployment that are at work: nothing is deleted before they are stopped."""
 
 
-def plan(config: Config, conn: Connection, keep: Keep) -> Plan:
-    """Change nothing. Raises ConfigError where there is nothing to be emptied, or no way to read it again;
-    OtherDeployment where the topics are not proven to be this deployment's; BrokerUnavailable."""
+def plan(config: Config, conn: Connection, keep: Keep, *, dry_run: bool = False) -> Plan:
+    """Change nothing. ``dry_run``: nobody will, so that the deployment's own processes may be at work.
+
+    Raises ConfigError where there is nothing to be emptied, or no way to read it again; OtherDeployment where the
+    topics are not proven to be this deployment's; BrokerUnavailable.
+    """
     row = named(conn)
     if row is None:
         return _unnamed(config, conn, keep)
     sql, there = load("recovery", LIVE), set(topic_names(config))
     rows, letters, size = conn.execute(sql["sizes"]).fetchone() or (0, 0, 0)
-    found = Plan(deployment=row[0], rows=rows, letters=letters, bytes=size, partitions=stored_partitions(conn))
+    found = Plan(
+        deployment=row[0], rows=rows, letters=letters, bytes=size, partitions=stored_partitions(conn),
+        refused_while=running(conn) if dry_run else (),
+    )  # fmt: skip
     if keep == "topics":
         return found
     known = {*networks(conn), *load_networks(config.networks_file)}
     ours = _topics(config, known) & there
     whose.require_own(config, any_topics=bool(ours))
-    whose.require_nobody_reads(config)
+    if not found.refused_while:
+        whose.require_nobody_reads(config)
     if keep == "nothing":
         return replace(found, topics=sorted(ours))
     whose.require_whole_raw(config, known, there, conn)

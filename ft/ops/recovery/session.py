@@ -12,7 +12,7 @@ from psycopg import sql as composed
 from ft.agents.columns import array, columns
 from ft.config import Config
 from ft.errors import ConfigError
-from ft.sql.migrate import ensure_roles, require_stopped
+from ft.sql.migrate import at_work, ensure_roles, require_stopped
 from ft.sql.queries import LIVE, load, schemas
 from ft.sql.session import session, translated
 from ft.streams.deployment.comparing import named, told_generations
@@ -78,19 +78,37 @@ def require_only_one(conn: Connection) -> None:
 
 
 @contextmanager
-def alone(config: Config) -> Iterator[Connection]:
-    """The same in role ft_migrate, while no process of ft is at work. Raises StillRunning too."""
+def alone(config: Config, *, looks_only: bool = False) -> Iterator[Connection]:
+    """The same in role ft_migrate, while no process of ft is at work; ``looks_only``: some may be. Raises StillRunning
+    too."""
     with only_one(config) as conn:
-        stand_still(config, conn)
+        if looks_only:
+            _take_role(config, conn)
+        else:
+            stand_still(config, conn)
         yield conn
 
 
 def stand_still(config: Config, conn: Connection) -> None:
     """What :func:`alone` asks for, of a connection that is the only one."""
+    _take_role(config, conn)
+    if _knows_processes(conn):
+        require_stopped(conn, "what was lost is made good", "the same command")
+
+
+def running(conn: Connection) -> list[str]:
+    """Which processes of ft are at work, by what the database knows."""
+    return at_work(conn) if _knows_processes(conn) else []
+
+
+def _take_role(config: Config, conn: Connection) -> None:
     ensure_roles(conn, config)  # grants on a database stay behind where it was copied
     conn.execute("SET ROLE ft_migrate")
-    if conn.execute(load("recovery", LIVE)["knows_processes"]).fetchone() == (True,):  # else nobody can run
-        require_stopped(conn, "what was lost is made good", "the same command")
+
+
+def _knows_processes(conn: Connection) -> bool:
+    """Else nobody can run."""
+    return conn.execute(load("recovery", LIVE)["knows_processes"]).fetchone() == (True,)
 
 
 def require_named(config: Config, conn: Connection) -> str:

@@ -219,6 +219,8 @@ def _registered(
         found = schemas.agreement()
     if found is None:
         report.notes.append("the registry does not answer: its schema ids were not compared")
+    elif found.wrong:
+        report.notes.append(f"{found.wrong} Its schema ids were not compared")
     lost = () if found is None else found.lost
     return Outcome(
         name="schemas",

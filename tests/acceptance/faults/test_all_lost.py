@@ -81,6 +81,6 @@ def test_a_backup_under_load_brings_everything_back_after_every_server_was_lost(
     count = require_exactly_once(world, made.chain)
     summary.add("lost, strange, double after it", f"{count.lost}, {count.strange}, {count.double}")
     require_held(world, made.chain, older, Reader())
-    require_taken_back(world, newer, "take it back to")
+    require_taken_back(world, made.chain, newer)
     world.close()
     assert back_s < BACK_MAX_S

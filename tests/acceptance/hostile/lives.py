@@ -1,6 +1,7 @@
 """A deployment that is stopped, copied, wiped and started again: workers one after the other on what is left."""
 
 import json
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -41,7 +42,9 @@ def lived_through(world: World, records: Sequence[bytes]) -> None:
     """One worker takes all of the records, then ends in order."""
     with supervised(world.config, ("first",)) as workers, world.connect() as conn:
         world.write(records)
-        workers.until(lambda: world.caught_up(conn), "the records to come through", 120)
+        began = time.monotonic()
+        workers.until(lambda: world.caught_up(conn), "the records to come through", 300)
+        print(f"{len(records)} more raw records came through: {time.monotonic() - began:.1f} s")
 
 
 def lived_on(world: World, log: RawLog) -> None:

@@ -1,7 +1,10 @@
 """``ft`` as an operator types it."""
 
+import os
 import subprocess
 import sys
+import time
+from typing import Final
 
 import psycopg
 
@@ -9,15 +12,19 @@ from ft import children
 from ft.children import FT
 from ft.config import Config
 
+BLOCKS: Final = 1_000 if os.environ.get("FT_FAULTS") == "long" else 20
+"""Of the chain of a drill; 20 events each. ``FT_FAULTS=long`` and ``-s`` tell how long each step of it takes."""
+
 
 def ft(config: Config, *words: str, code: int = 0) -> str:
     """What the command says, on both ways out."""
-    environ = children.environment(config)
+    environ, began = children.environment(config), time.monotonic()
     done = subprocess.run(
         [sys.executable, *FT, *words], env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True,
         timeout=180, check=False,
     )  # fmt: skip
     assert done.returncode == code, done.stdout + done.stderr
+    print(f"ft {' '.join(words)}: {time.monotonic() - began:.1f} s")
     return done.stdout + done.stderr
 
 

@@ -20,6 +20,8 @@ class Reader(Sums):
 
     seen: dict[int, tuple[int, int]] = field(default_factory=dict)
     deployment: dict[str, Any] = field(default_factory=lambda: {"epoch": 0, "generations": []})
+    taken: dict[int, list[OwnershipChanged]] = field(default_factory=dict)
+    """What it has of each partition, in order: from that it can go back."""
 
     def start(self, world: World) -> None:
         """Learn which generations hold."""
@@ -34,7 +36,23 @@ class Reader(Sums):
             for value in world.read(topic, partition):
                 record = codec.decode(value)
                 if is_new(self.seen, self.deployment, partition, record):
-                    self.move(from_record(OwnershipChanged, record))
+                    self._take(partition, from_record(OwnershipChanged, record))
+
+    def take_back(self) -> int:
+        """Its own state to the last seq of each partition that holds; how many records that undoes."""
+        holds_to, before = examples(PAGE)["holds_to"], self.taken
+        self.balances.clear()
+        self.seen, self.taken = {}, {}
+        for partition, changes in before.items():
+            for change in changes:
+                if change.seq <= holds_to(self.deployment, change.generation, partition):
+                    self.seen[partition] = (change.generation, change.seq)
+                    self._take(partition, change)
+        return sum(map(len, before.values())) - sum(map(len, self.taken.values()))
+
+    def _take(self, partition: int, change: OwnershipChanged) -> None:
+        self.taken.setdefault(partition, []).append(change)
+        self.move(change)
 
 
 def require_held(world: World, chain: Chain, *readers: Reader) -> None:
@@ -45,8 +63,10 @@ def require_held(world: World, chain: Chain, *readers: Reader) -> None:
         assert reader.held == chain.ownership.held
 
 
-def require_taken_back(world: World, reader: Reader, said: str) -> None:
-    """It has got further than what holds, and is told."""
+def require_taken_back(world: World, chain: Chain, reader: Reader, said: str = "take it back to") -> None:
+    """It has got further than what holds, and is told; takes that back, reads on, and comes to what the chain says."""
     reader.start(world)
     with pytest.raises(examples(PAGE)["Restored"], match=said):
         reader.read(world)
+    assert reader.take_back() > 0
+    require_held(world, chain, reader)

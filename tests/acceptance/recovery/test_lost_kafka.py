@@ -13,7 +13,7 @@ from tests.acceptance.faults.soak import NODE, Soak
 from tests.acceptance.faults.supervisor import supervised
 from tests.acceptance.faults.world import NETWORK, World
 from tests.acceptance.hostile.lives import lived_on, lived_through, raw_log, refusal, topics_of
-from tests.acceptance.recovery.commands import forget_processes, ft
+from tests.acceptance.recovery.commands import BLOCKS, forget_processes, ft
 from tests.acceptance.recovery.subscribers import Reader, require_held
 from tests.synthetic.script import script
 
@@ -61,7 +61,7 @@ class Died(Exception):
 def test_a_reannouncement_that_is_ended_anywhere_goes_on_and_nothing_starts_before(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    log = raw_log(20)
+    log = raw_log(BLOCKS)
     lived_through(world, world.encoded(log.records))
     delete_topics(world.config, topics_of(world.config))
     deaths = [(lost, "create_topics"), (offsets, "delete_records"), (lost, "_tell"), (continued, "finish")]

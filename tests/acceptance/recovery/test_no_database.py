@@ -47,7 +47,7 @@ def test_without_a_backup_the_raw_topics_are_read_again_as_the_same_deployment(
     lived_on(world, log)
     require_exactly_once(world, log.chain)
     assert subscribe(world).generations.present == 1
-    require_taken_back(world, reader, "take it back to 0, or begin again")
+    require_taken_back(world, log.chain, reader, "take it back to 0, or begin again")
     require_held(world, log.chain, Reader())
 
 

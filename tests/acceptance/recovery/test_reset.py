@@ -11,7 +11,7 @@ from tests.acceptance.faults.accounting import require_exactly_once
 from tests.acceptance.faults.supervisor import supervised
 from tests.acceptance.faults.world import World
 from tests.acceptance.hostile.lives import lived_on, lived_through, raw_log, topics_of
-from tests.acceptance.recovery.commands import ft
+from tests.acceptance.recovery.commands import BLOCKS, ft
 from tests.acceptance.recovery.subscribers import Reader, require_held, require_taken_back
 
 pytestmark = pytest.mark.timeout(400)
@@ -31,7 +31,7 @@ def test_topics_of_the_ledger_that_are_lost_are_announced_anew_and_a_reader_goes
 
 
 def test_a_reset_that_keeps_raw_asks_first_then_reads_everything_again_and_readers_begin_again(world: World) -> None:
-    log, reader = raw_log(20), Reader()
+    log, reader = raw_log(BLOCKS), Reader()
     lived_through(world, world.encoded(log.records))
     reader.read(world)
     deployment = stored_id(world.config) or ""
@@ -45,7 +45,7 @@ def test_a_reset_that_keeps_raw_asks_first_then_reads_everything_again_and_reade
     assert stored_id(world.config) == deployment
     lived_on(world, log)
     require_exactly_once(world, log.chain)
-    require_taken_back(world, reader, "take it back to 0, or begin again")
+    require_taken_back(world, log.chain, reader, "take it back to 0, or begin again")
     require_held(world, log.chain, Reader())
 
 
@@ -65,5 +65,14 @@ def test_nothing_is_emptied_while_a_worker_runs(world: World) -> None:
     with supervised(world.config, ("only",)) as workers, world.connect() as conn:
         known = "SELECT count(*) > 0 FROM system.workers"
         workers.until(lambda: conn.execute(known).fetchone() == (True,), "a worker that is known", 60)
-        for command in (("reset", "--dry-run"), ("reannounce",), ("restore", "--as-it-stands")):
+        deployment = stored_id(world.config) or ""
+        reset = ("reset", "--keep", "raw", "--confirm", deployment)
+        for command in (reset, ("reannounce",), ("restore", "--as-it-stands")):
             assert "expected no worker and no `ft ingest`" in ft(world.config, *command, code=1)
+
+        planned = ft(world.config, "reset", "--keep", "raw", "--dry-run")
+
+        assert f"{world.raw}, " in planned or f"{world.raw}:" in planned
+        assert f"deployment {deployment}" in planned
+        assert re.search(r"^refused while .*worker.* run: stop workers and ingestion first$", planned, re.MULTILINE)
+        assert stored_id(world.config) == deployment

@@ -1,4 +1,5 @@
-"""Hooks of schemathesis: what the OpenAPI document cannot say, because one parameter decides what another may be.
+"""Hooks of schemathesis, which schemathesis.toml names: what the OpenAPI document cannot say, because one parameter
+decides what another may be.
 
 A request that is generated as a right one is made consistent; one that is wrong on purpose stays as it is.
 """

@@ -3,19 +3,24 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any, Final
 
+import httpx
 import psycopg
 import pytest
 
 from ft.api.http.database import Database
 from ft.api.status import identity as identities
 from ft.api.status.identity import Identity
+from ft.api.main import Reads, build
 from ft.config import Config
 from ft.streams.deployment.identity import BELIEVED, OtherDeployment
 from ft.streams.deployment.provision import prepare
 from ft.streams.kafka.topic_admin import delete_topics
 from ft.streams.kafka.topics import Topics
 from tests.integration.waiting import until
+
+NOWHERE: Final = "http://127.0.0.1:9/apis/ccompat/v7"
 
 
 @pytest.fixture
@@ -88,6 +93,51 @@ async def test_it_looks_on_as_long_as_the_api_runs(
         conn.execute("UPDATE system.deployment SET epoch = epoch + 1")
     await until(lambda: looked.other is not None, "a later one")
     running.cancel()
+
+
+async def reasons(config: Config, served: Database, looked: Identity) -> list[str]:
+    """What ``/api/v1/status`` says of the registry."""
+    routed: Any = build(Reads(served, config.topic_prefix, looked))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=routed), base_url="http://api") as client:
+        said = (await client.get("/api/v1/status")).json()["reasons"]
+    return [each["detail"] for each in said if each["reason"] == "registry"]
+
+
+async def test_a_registry_that_is_away_is_a_reason_as_long_as_it_is(config: Config, served: Database) -> None:
+    looked = Identity(replace(config, addresses={**config.addresses, "FT_SCHEMA_REGISTRY": NOWHERE}), served)
+    await looked.look()
+
+    (said,) = await reasons(config, served, looked)
+    looked._config = config
+    await looked.look()
+
+    assert said.startswith("it does not answer")
+    assert (looked.is_one, await reasons(config, served, looked)) == (True, [])
+
+
+async def test_a_registry_that_lost_ids_is_a_reason_as_long_as_it_lacks_them(config: Config, served: Database) -> None:
+    looked = Identity(config, served)
+    with psycopg.connect(config.postgres, autocommit=True) as conn:
+        kept = conn.execute("SELECT count(DISTINCT id) FROM system.schemas").fetchone() or (0,)
+        conn.execute("INSERT INTO system.schemas SELECT 2e9, 'lost-value', version, schema FROM system.schemas LIMIT 1")
+        await looked.look()
+        (said,) = await reasons(config, served, looked)
+        conn.execute("DELETE FROM system.schemas WHERE id = 2e9")
+    await looked.look()
+
+    assert said == f"it has lost 1 of {kept[0] + 1} schema ids; workers restore them, or `ft migrate`"
+    assert (looked.is_one, await reasons(config, served, looked)) == (True, [])
+
+
+async def test_what_answers_and_is_no_registry_is_a_reason(config: Config, served: Database) -> None:
+    root = config.schema_registry.partition("/apis/")[0]
+    looked = Identity(replace(config, addresses={**config.addresses, "FT_SCHEMA_REGISTRY": root}), served)
+    await looked.look()
+
+    said = await reasons(config, served, looked)
+
+    assert said == ["what answers is no registry: FT_SCHEMA_REGISTRY is likely wrong"]
+    assert looked.is_one
 
 
 async def test_an_api_that_is_told_no_kafka_says_nothing(config: Config, served: Database) -> None:

@@ -515,3 +515,27 @@ async def test_no_input_is_an_internal_error(world: World, client: httpx.AsyncCl
             assert problem(answer)["code"] not in ("internal_error", "database_unavailable", "not_migrated")
 
     await asyncio.to_thread(search)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "says"),
+    [
+        (f"/api/v1/assets/{NETWORK}:{address(0xC9)}:1", 404, True),
+        (f"/api/v1/collections/{NETWORK}:{address(0xC9)}", 404, True),
+        (f"{ASSET}/owners?at_block=1000000", 409, True),
+        ("/api/v1/collections?network=nosuch", 404, False),
+        ("/api/v1/nosuch", 404, False),
+        ("/api/v1/transfers?nosuch=1", 422, False),
+        (f"/api/v1/transfers?network={NETWORK}&cursor=x", 400, False),
+    ],
+)
+async def test_an_error_says_as_of_which_block_where_one_was_read(
+    world: World, client: httpx.AsyncClient, path: str, status: int, says: bool
+) -> None:
+    world.mint(CONTRACT, 7, ALICE, 10)
+    world.heads(100)
+
+    answer = await client.get(path)
+
+    assert answer.status_code == status
+    assert (answer.json().get("as_of") or {}).get("block_number") == (100 if says else None)

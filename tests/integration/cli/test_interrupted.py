@@ -13,10 +13,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
+from ft.ops.recovery import manifest
+from ft.schemas.registered import file_of
 from tests.unit.pages import CHECKOUT
 
 _COMMANDS: Final = {
@@ -25,8 +27,19 @@ _COMMANDS: Final = {
     "ft migrate": ["-m", "ft.cli", "migrate"],
     "ft status": ["-m", "ft.cli", "status"],
     "ft verify": ["-m", "ft.cli", "verify"],
-    "ft dlq": ["-m", "ft.cli", "dlq", "list"],
-    "ft schemas": ["-m", "ft.cli", "schemas", "check"],
+    "ft dlq list": ["-m", "ft.cli", "dlq", "list"],
+    "ft dlq show": ["-m", "ft.cli", "dlq", "show", "1"],
+    "ft dlq replay": ["-m", "ft.cli", "dlq", "replay", "1"],
+    "ft dlq drop": ["-m", "ft.cli", "dlq", "drop", "1"],
+    "ft schemas list": ["-m", "ft.cli", "schemas", "list"],
+    "ft schemas check": ["-m", "ft.cli", "schemas", "check"],
+    "ft schemas export": ["-m", "ft.cli", "schemas", "export", "--to", "{folder}/ids.json"],
+    "ft schemas import": ["-m", "ft.cli", "schemas", "import"],
+    "ft backup": ["-m", "ft.cli", "backup", "--to", "{folder}/backup"],
+    "ft restore": ["-m", "ft.cli", "restore", "--from", "{folder}/backed-up"],
+    "ft restore --as-it-stands": ["-m", "ft.cli", "restore", "--as-it-stands"],
+    "ft reannounce": ["-m", "ft.cli", "reannounce"],
+    "ft reset": ["-m", "ft.cli", "reset"],
     "ft index": ["-m", "ft.cli", "index"],
     "ft ingest": ["-m", "ft.cli", "ingest", "polygon", "--rpc", "http://127.0.0.1:9", "--from", "1", "--to", "2"],
     "ft ingest --follow": ["-m", "ft.cli", "ingest", "polygon", "--rpc", "http://127.0.0.1:9", "--follow"],
@@ -82,7 +95,18 @@ def home(tmp_path: Path) -> Iterator[Path]:
     run.mkdir(parents=True)
     with (run / "lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
+        backed_up(tmp_path / "home" / "backed-up")
         yield tmp_path / "home"
+
+
+def backed_up(folder: Path) -> None:
+    """A backup of a deployment in which nothing is."""
+    folder.mkdir()
+    (folder / manifest.SCHEMAS_FILE).write_text(file_of("x", []))
+    numbers = {"epoch": 0, "partitions": 1, "made_at": 0, "tables": 0, "version": manifest.VERSION}
+    words = dict.fromkeys(("ft", "postgres", "deployment", "cluster_id"), "x") | {"topic_prefix": ""}
+    said: dict[str, Any] = {**numbers, **words, "networks": [], "journal_ends": [0], "positions": [], "topic_ends": {}}
+    manifest.write(folder, manifest.Manifest(**said, files=manifest.summed(folder, lambda said: None)))
 
 
 @pytest.mark.parametrize(("name", "form"), [*((name, "json") for name in _COMMANDS), ("ft status", "console")])
@@ -94,7 +118,7 @@ def test_ctrl_c_is_130_and_a_line(name: str, form: str, silent: Silent, home: Pa
     settings = {"FT_HOME": str(home), "FT_LOG_FORMAT": form, "PYTHONPATH": str(CHECKOUT)}
     with (
         subprocess.Popen(
-            [sys.executable, *(word.format(port=free) for word in _COMMANDS[name])],
+            [sys.executable, *(word.format(port=free, folder=home) for word in _COMMANDS[name])],
             env={"PATH": os.environ["PATH"], **settings, **({} if name in _OF_SERVERS else servers)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -118,6 +142,28 @@ def test_ctrl_c_is_130_and_a_line(name: str, form: str, silent: Silent, home: Pa
     said = [json.loads(line)["event"] for line in err.splitlines()] if form == "json" else err.splitlines()
     assert len([line for line in said if line in _ENDS]) == 1, err
     assert (out == "") == (name != "ft status")
+
+
+def test_ctrl_c_is_130_where_addresses_are_printed_and_a_secret_does_not_come(tmp_path: Path) -> None:
+    """`ft env` asks no server; what it may wait for is a file that names a secret."""
+    secret = tmp_path / "secret"
+    os.mkfifo(secret)
+    environ = {"PATH": os.environ["PATH"], "FT_HOME": str(tmp_path), "FT_KAFKA_PASSWORD_FILE": str(secret)}
+    with (
+        subprocess.Popen(
+            [sys.executable, "-m", "ft.cli", "env"],
+            env={**environ, "PYTHONPATH": str(CHECKOUT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as running,
+        _killed(running),
+        secret.open("w"),  # returns once somebody reads
+    ):
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=30)
+
+    assert (running.returncode, out, err.strip()) == (130, "", "ft: interrupted")
 
 
 @contextmanager

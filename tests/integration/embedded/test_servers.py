@@ -11,6 +11,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import psutil
 import psycopg
@@ -19,13 +20,15 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from ft import embedded
+from ft import embedded, postgres_programs
 from ft.config import ADDRESSES, Config
 from ft.embedded import ports, processes
 from ft.embedded.places import Places
 from ft.embedded.postgres import Postgres
 from ft.embedded.progress import Quiet
 from ft.errors import ServerError
+from ft.sql.migrate import migrate
+from tests.deployments import fresh_database
 from tests.integration.embedded.conftest import Ft
 
 NAMES = ["kafka", "postgres", "registry"]
@@ -345,6 +348,31 @@ def test_a_home_of_an_earlier_version_gets_its_logins(running: Config) -> None:
         assert conn.execute("SELECT session_user").fetchone() == ("ft_api",)
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             conn.execute("SELECT lo_create(0)")
+
+
+def test_a_dump_of_a_deployment_is_put_back_by_pg_restore_as_the_login_that_owns_it(
+    running: Config, tmp_path: Path
+) -> None:
+    """Also in a home of an earlier version, whose extensions had comments that only a superuser may make."""
+    places = Places.of(running)
+    postgres = Postgres(places, ports.remembered(places), Quiet())
+    for database in ("template1", "ft"):
+        with psycopg.connect(postgres.url("postgres", database), autocommit=True) as admin:
+            admin.execute("COMMENT ON EXTENSION vector IS 'vector data type'")
+    postgres.set_up_mark.unlink()
+    again, dump = embedded.start(running), str(tmp_path / "dump")
+
+    with fresh_database(again.postgres) as source, fresh_database(again.postgres) as target:
+        migrate(source, replace(again, addresses={**again.addresses, "FT_POSTGRES": source}))
+        postgres_programs.run("pg_dump", source, ["--format=custom", f"--file={dump}"])
+        postgres_programs.run("pg_restore", target, ["--exit-on-error", dump])
+
+        counted = "SELECT count(*) FROM pg_class WHERE relnamespace = ANY('{ledger,projection,system}'::regnamespace[])"
+        with psycopg.connect(source) as before, psycopg.connect(target) as after:
+            assert after.execute(counted).fetchone() == before.execute(counted).fetchone()
+    with psycopg.connect(again.postgres) as ours:
+        described = "SELECT obj_description(oid, 'pg_extension') FROM pg_extension WHERE extname = 'vector'"
+        assert ours.execute(described).fetchone() == (None,)
 
 
 def test_vectors_are_there_for_the_role_without_rights(running: Config) -> None:

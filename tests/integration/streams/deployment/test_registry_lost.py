@@ -1,6 +1,7 @@
 """A deployment whose registry is lost, is another one, or is away: what migrations, workers and commands make of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,13 +28,14 @@ from ft.streams.deployment.provision import admit, prepare
 from ft.streams.deployment.schema_files import exported, put_back
 from ft.streams.deployment.schema_ids import Schemas
 from ft.streams.ingest.raw_log import RawLog
-from ft.streams.kafka.registry import Registry, RegistryUnavailable
+from ft.streams.kafka.registry import NoRegistry, Registry, RegistryUnavailable
 from ft.streams.kafka.registry_ids import Ids
 from ft.streams.kafka.topics import Topics
 from tests.integration.agents.normalize.rawtopic import NETWORK, RawTopic, claim, open_raw
 from tests.integration.streams.conftest import at
 from tests.integration.streams.own_registry import OwnRegistry
 from tests.integration.streams.worker.workers import WorkerProcess
+from tests.served import Served
 from tests.synthetic.chain import Chain, append
 from tests.topic_ends import read_all
 
@@ -190,6 +192,78 @@ async def test_what_is_known_goes_on_without_a_registry_and_what_is_new_says_tha
         pass
     with pytest.raises(RegistryUnavailable, match=r"chain\.another\.raw-value has a schema that is new"):
         admit(away, replace(load_networks(None)["polygon"], slug="another"))
+
+
+class Another(Served):
+    """A service that answers everything so."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        super().__init__()
+        self._answer = status, body
+
+    def respond(self, method: str, path: str, body: bytes, content_type: str | None) -> tuple[int, bytes]:
+        return self._answer
+
+
+@contextmanager
+def no_registry(config: Config, kind: str) -> Iterator[Config]:
+    """FT_SCHEMA_REGISTRY names what is none."""
+    root, url = config.schema_registry.partition("/apis/")[0], config.schema_registry
+    urls = {"root": root, "longer": f"{url}/x", "later": f"{root}/apis/ccompat/v9", "own": f"{root}/apis/registry/v3"}
+    answers = {"page": (200, b"<html>"), "json": (200, b'{"name": "x"}'), "gone": (404, b"<html>"), "moved": (302, b"")}
+    if kind in urls:
+        yield at(config, urls[kind])
+        return
+    with Another(*answers[kind]) as another:
+        yield at(config, another.url)
+
+
+@pytest.mark.parametrize("kind", ["root", "longer", "later", "own", "page", "json", "gone", "moved"])
+async def test_what_answers_and_is_no_registry_is_refused_by_what_starts_and_left_alone_by_what_runs(
+    deployed: Config, kind: str
+) -> None:
+    before = kept(deployed)
+    with no_registry(deployed, kind) as wrong:
+        guard = Guard(wrong)
+        for _ in range(BELIEVED):
+            guard.look()
+        for start in (prepare, facts):
+            with pytest.raises(NoRegistry, match=r"answers, but is no registry.*FT_SCHEMA_REGISTRY is likely wrong"):
+                start(wrong)
+        with pytest.raises(NoRegistry):
+            await _open(wrong)
+        with Schemas(wrong) as schemas, pytest.raises(NoRegistry):
+            schemas.reader("finality").decode(b"\0" + (2**31 - 2).to_bytes(4, "big"))
+
+        (reason,) = asked(wrong)
+        assert (reason.reason, "answers, but is no registry" in reason.detail) == ("registry", True)
+        assert "answers, but is no registry" in str(proved(wrong).notes)
+        assert require_one(wrong) == "one"
+        assert kept(wrong) == before
+
+
+@pytest.mark.parametrize("kind", ["root", "page", "json"])
+def test_a_first_migration_refuses_what_is_no_registry_before_it_asks_it_for_an_id(with_own: Config, kind: str) -> None:
+    with no_registry(with_own, kind) as wrong, pytest.raises(NoRegistry, match="FT_SCHEMA_REGISTRY is likely wrong"):
+        prepare(wrong)
+
+    assert kept(with_own) == []
+
+
+def test_both_of_the_registrys_confluent_apis_that_it_has_serve_a_deployment(deployed: Config) -> None:
+    other = at(deployed, deployed.schema_registry.replace("/v7", "/v8"))
+
+    assert prepare(other).unasked == []
+    assert list(asked(other)) == []
+
+
+def test_a_proxy_before_a_registry_that_is_away_is_taken_for_one_that_is_away(deployed: Config) -> None:
+    with Another(503, b"<html>no upstream</html>") as proxy:
+        (reason,) = asked(at(deployed, proxy.url))
+        done = prepare(at(deployed, proxy.url))
+
+    assert reason.detail.startswith("it does not answer")
+    assert done.unasked == done.subjects
 
 
 def _letter(topics: Topics, payload: bytes) -> Letter:

@@ -5,50 +5,23 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ft.config import Config
-from ft.schemas.events import OwnershipChanged, to_record
-from ft.streams.deployment.schema_ids import Schemas
-from ft.streams.kafka.producer import Producer
-from ft.streams.kafka.topic_admin import create_topics
-from ft.streams.kafka.topics import Topics
 from tests import npm
+from tests.announced import announce, mint
 from tests.unit.pages import CHECKOUT, blocks, page
 
-MINT = OwnershipChanged(
-    seq=1,
-    prev_seq=0,
-    kind="mint",
-    op="apply",
-    network="polygon",
-    block_number=71_000_000,
-    block_hash="0x" + "ab" * 32,
-    block_time=1_700_000_000,
-    asset_id="polygon:0xc0:1",
-    from_account="0x00",
-    to_account="0xa1",
-    finality_status="finalized",
-)
-RECORDS = [replace(MINT, seq=n, prev_seq=n - 1, asset_id=f"polygon:0xc0:{n}") for n in range(1, 41)]
+RECORDS = [mint(seq) for seq in range(1, 41)]
 CODEC = "CompressionCodecs[CompressionTypes.ZSTD]"
 
 
 @pytest.fixture
 async def announced(config: Config) -> Config:
     """40 records in two partitions, and one of them again."""
-    topic = Topics(config.topic_prefix).ownership_changed
-    create_topics(config, [], config.partitions)
-    with Schemas(config) as schemas:
-        codec = schemas.codec("ownership_changed", topic)
-    producer = Producer(config)
-    for partition in (0, 1):
-        for record in [*RECORDS, RECORDS[-1]]:
-            producer.send(topic, partition, codec.encode(to_record(record)))
-    await producer.flush_acknowledged(30)
+    await announce(config, {partition: [*RECORDS, RECORDS[-1]] for partition in (0, 1)})
     return config
 
 
@@ -111,3 +84,17 @@ def test_kafkajs_without_a_codec_says_what_the_page_says_it_does(announced: Conf
     with consumer(announced, tmp_path, lambda text: text.replace(CODEC, "const unused")) as process:
         assert process.stdout is not None
         assert any(said in line for line in process.stdout)
+
+
+async def test_kafkajs_stops_at_a_generation_beyond_the_one_it_has_seen(config: Config, tmp_path: Path) -> None:
+    await announce(config, {0: [mint(1), mint(2), mint(2, generation=1), mint(3, generation=1)]})
+
+    with consumer(config, tmp_path, lambda text: text) as process:
+        said, _ = process.communicate()
+
+    assert [line.split()[2] for line in said.splitlines() if line.startswith("apply")] == [
+        mint(1).asset_id,
+        mint(2).asset_id,
+    ]
+    assert "ft was restored" in said
+    assert process.returncode == 1

@@ -98,6 +98,12 @@ def test_what_the_last_worker_found_out_of_place_is_not_ready(workers: int, end:
     assert (found is None) == ready
 
 
+def test_what_is_amiss_with_the_registry_is_said_of_no_network() -> None:
+    found = reasons(BACKLOG, [FOLLOWED], [], registry="it does not answer")
+
+    assert [(each.reason, each.network, each.detail) for each in found] == [("registry", None, "it does not answer")]
+
+
 @pytest.mark.parametrize(("kind", "said"), [("OtherDeployment", []), ("OffsetMismatch", ["identity"])])
 def test_who_has_looked_itself_needs_no_word_of_a_worker_that_was_set_otherwise(kind: str, said: list[str]) -> None:
     ends = [replace(FAILED, kind=kind)]
