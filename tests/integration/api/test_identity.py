@@ -10,9 +10,9 @@ import psycopg
 import pytest
 
 from ft.api.http.database import Database
+from ft.api.main import Reads, build
 from ft.api.status import identity as identities
 from ft.api.status.identity import Identity
-from ft.api.main import Reads, build
 from ft.config import Config
 from ft.streams.deployment.identity import BELIEVED, OtherDeployment
 from ft.streams.deployment.provision import prepare
