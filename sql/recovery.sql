@@ -61,9 +61,14 @@ SELECT generation, parent, began_at::bigint[]
 FROM unnest(%(generation)s::int[], %(parent)s::int[], %(began_at)s::text[]) AS o (generation, parent, began_at)
 ON CONFLICT (generation) DO NOTHING;
 
+-- name: nobody_claims
+-- Until the transaction ends: first of all in it, as whoever claims a partition begins here too.
+SELECT FROM system.deployment FOR UPDATE;
+
 -- name: outlive
 -- No process that ran before holds a partition any more, whatever epoch it got in the state that was lost.
-UPDATE system.partition_owner SET epoch = epoch + 1000000, owner = '';
+UPDATE system.partition_owner
+SET epoch = greatest(epoch + 1000000, (SELECT epoch FROM system.deployment)::bigint * 1000000), owner = '';
 
 -- name: refill_later
 -- The tails are older than the raw logs: whoever follows makes them anew from what normalize has read.

@@ -200,6 +200,12 @@ def named(conn: psycopg.Connection[Any]) -> tuple[Any, ...] | None:
     return conn.execute(sql["stored"]).fetchone() if knows else None
 
 
+def named_deployment(conn: psycopg.Connection[Any]) -> Deployment | None:
+    """The same, as what it says."""
+    row = named(conn)
+    return None if row is None else of_row(row)
+
+
 def of_row(row: Sequence[Any]) -> Deployment:
     return Deployment(id=row[0], epoch=row[1], topic_prefix=row[2], cluster_id=row[3])
 

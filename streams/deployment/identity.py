@@ -151,6 +151,22 @@ def judge(found: Found) -> Verdict:
     return _with_registry(found, "one")
 
 
+def require_same(began: Deployment | None, now: Deployment | None) -> None:
+    """Whether the deployment that a process began in is in force still. ``began``, ``now``: as the database named it
+    then and names it; None: not yet, and it begins with the first epoch. Raises OtherDeployment."""
+    if (began is None and (now is None or now.epoch == 0)) or (
+        began is not None and now is not None and (began.id, began.epoch) == (now.id, now.epoch)
+    ):
+        return
+    since = f"epoch {began.epoch} of {began}" if began is not None else "one that had no name yet, in epoch 0"
+    got = f"epoch {now.epoch} of {now}" if now is not None else "none"
+    raise OtherDeployment(
+        f"this process began in {since}: expected that to be in force, got {got}. The database was restored, reset or "
+        "replaced meanwhile, and what this process knows is of the time before: start it again. `ft status` tells "
+        "whether what is in force is right."
+    )
+
+
 def other_ids(url: str, ids: int, differences: Sequence[Difference]) -> str:
     """What is said of a registry that says something else than the ``ids`` that a deployment keeps."""
     listed = "; ".join(map(str, differences[:_LISTED_MAX]))

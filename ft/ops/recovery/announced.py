@@ -27,6 +27,7 @@ def store(config: Config, conn: Connection, state: Begun, partitions: int, repor
     told = told_generations(config)[1]
     ends = cleared(config, conn, partitions, report)  # 1
     with conn.transaction():  # 2
+        conn.execute(load("recovery", LIVE)["nobody_claims"])
         begin(config, conn, ends)
         end(conn, begin_generation(conn, told, partitions, cluster_id(config)))
         note_stored(conn, state)

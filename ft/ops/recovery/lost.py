@@ -62,6 +62,7 @@ def store(config: Config, conn: Connection, state: Begun, partitions: int) -> Cu
     sql, anew, topics = load("recovery", LIVE), load("anew", LIVE), Topics(config.topic_prefix)
     known = networks(conn)
     with conn.transaction():
+        conn.execute(sql["nobody_claims"])
         for name in _CUT:
             conn.execute(sql[name], {"partitions": partitions})
         row = conn.execute(sql["count_cut"]).fetchone()

@@ -81,14 +81,26 @@ def test_status_says_what_is_not_of_one_deployment(deployed: Config) -> None:
 
 
 def test_what_runs_notices_once_it_has_found_it_three_times_in_a_row(deployed: Config) -> None:
-    guard = Guard(deployed)
-    guard.look()
     rows(deployed, "UPDATE system.deployment SET epoch = 1 RETURNING 1")
+    guard = Guard(deployed)
 
     for _ in range(BELIEVED - 1):
         guard.look()
     with pytest.raises(OtherDeployment, match="Kafka likely holds an older state"):
         guard.look()
+
+
+async def test_an_ingestion_that_began_before_a_restore_is_told_so(
+    deployed: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard_module, "LOOK_S", 0.05)
+
+    async def work() -> None:
+        rows(deployed, "UPDATE system.deployment SET epoch = 1 RETURNING 1")
+        await asyncio.Event().wait()
+
+    with pytest.raises(OtherDeployment, match=r"began in epoch 0 of .* got epoch 1 of .*: start it again"):
+        await beside(deployed, work())
 
 
 async def test_what_an_ingestion_does_ends_where_it_is_out_of_place(

@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 
 from ft.schemas.registered import Registered, compare, contradictions
-from ft.streams.deployment.identity import Ahead, Deployment, Found, OtherDeployment, judge
+from ft.streams.deployment.identity import Ahead, Deployment, Found, OtherDeployment, judge, require_same
 
 ME = Deployment(id="me", topic_prefix="p.", cluster_id="mine")
 ANOTHER = Deployment(id="another", topic_prefix="p.", cluster_id="mine")
@@ -230,6 +230,36 @@ def test_a_migration_that_was_cut_off_restores_a_registry_too() -> None:
 
     assert verdict(cut_off) == "restore"
     assert verdict(replace(cut_off, registry=None)) == "unsaid"
+
+
+@pytest.mark.parametrize(
+    ("began", "now"),
+    [
+        (replace(ME, epoch=1), replace(ME, epoch=2)),
+        (replace(ME, epoch=2), replace(ME, epoch=1)),
+        (ME, ANOTHER),
+        (ME, None),
+        (None, replace(ME, epoch=1)),
+    ],
+)
+def test_a_process_of_another_deployment_or_epoch_is_told_both_and_to_start_again(
+    began: Deployment | None, now: Deployment | None
+) -> None:
+    with pytest.raises(OtherDeployment) as refused:
+        require_same(began, now)
+
+    said = str(refused.value)
+    assert f"epoch {began.epoch if began else 0}" in said
+    assert f"got {f'epoch {now.epoch}' if now else 'none'}" in said
+    assert "start it again" in said
+    assert not refused.value.retryable
+
+
+@pytest.mark.parametrize(("began", "now"), [(ME, ME), (None, None), (None, ME)])
+def test_a_process_goes_on_in_the_deployment_that_it_began_in_also_where_that_got_its_name_since(
+    began: Deployment | None, now: Deployment | None
+) -> None:
+    require_same(began, now)
 
 
 @pytest.mark.parametrize("database", ["right", "empty"])
