@@ -219,6 +219,10 @@ UPDATE ingest.heads SET position = greatest(position, %(position)s) WHERE networ
 UPDATE system.partition_owner
 SET cluster_id = '', topic_id = '', next_offset = CASE WHEN consumer = 'normalize' THEN next_offset ELSE 0 END;
 
+-- name: other_raw_log
+-- The same of the sources' claims.
+UPDATE ingest.leases SET topic_id = '';
+
 -- name: listed_late
 -- Contracts that were listed after blocks had been read, or are not in force yet where some were.
 SELECT DISTINCT contract FROM (
@@ -260,11 +264,11 @@ WHERE "offset" >= 0 AND consumer = ANY(%(consumers)s::text[]);
 -- Who reads what is announced goes on by seq, from where its records begin; the topic may be another one.
 UPDATE system.partition_owner o SET next_offset = b."offset", cluster_id = '', topic_id = ''
 FROM system.topic_begins b
-WHERE o.consumer = 'project' AND (o.topic, o.partition) = (b.topic, b.partition);
+WHERE o.topic = ANY(%(topics)s::text[]) AND (o.topic, o.partition) = (b.topic, b.partition);
 
 -- name: heads_again
 -- Who reads heads begins anew: the topic may be another one.
-UPDATE system.partition_owner SET next_offset = 0, cluster_id = '', topic_id = '' WHERE consumer = 'heads';
+UPDATE system.partition_owner SET next_offset = 0, cluster_id = '', topic_id = '' WHERE topic = %(finality)s;
 
 -- name: tables
 -- How many tables have rows to be dumped.

@@ -45,10 +45,10 @@ def cleared(config: Config, conn: Connection, partitions: int, report: Report) -
 
 def begin(config: Config, conn: Connection, ends: Ends) -> None:
     """In the open transaction, before the generation: who reads the topics begins where the new records do."""
-    sql = load("recovery", LIVE)
+    sql, topics = load("recovery", LIVE), Topics(config.topic_prefix)
     from_the_first_row(config, conn, ends)
-    conn.execute(sql["read_again"])
-    conn.execute(sql["heads_again"])
+    conn.execute(sql["read_again"], {"topics": [topics.ownership_changed]})
+    conn.execute(sql["heads_again"], {"finality": topics.finality})
 
 
 def end(conn: Connection, made: Generations) -> None:

@@ -81,6 +81,7 @@ def store(config: Config, conn: Connection, state: Begun, partitions: int) -> Cu
         for name in ("clear_tail", "refill_tail", "pull_follower"):
             conn.execute(sql[name], {"networks": known, "in_log": False})
         conn.execute(sql["other_log"])
+        conn.execute(sql["other_raw_log"])
         conn.execute(sql["forget_begins"], {"topics": [getattr(topics, name) for name in TOPICS]})
         conn.execute(anew["reset_cursors"])
         conn.execute(anew["settle_letters"], {"changed": topics.ownership_changed})
