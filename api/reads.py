@@ -29,6 +29,7 @@ from ft.api.indexed import indexed_span
 from ft.api.integrity import judge
 from ft.api.lookups import FACTS, LISTS
 from ft.api.narrowed import page_of, parameters_of
+from ft.api.problems import Problem
 from ft.api.rows import (
     AssetRow,
     BacklogRow,
@@ -323,6 +324,15 @@ class Reads:
         )
 
     async def status(self) -> Status:
+        """Raises Problem where the database is empty, and Kafka's topics are those of another one."""
+        try:
+            return await self._status()
+        except NotMigrated:
+            if self._identity is not None and self._identity.other is not None:
+                raise Problem(503, "other_deployment", self._identity.other) from None
+            raise
+
+    async def _status(self) -> Status:
         count = await self.partitions()
 
         async def work(conn: Connection) -> Status:

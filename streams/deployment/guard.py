@@ -15,9 +15,9 @@ import structlog
 from mode import Service
 
 from ft.config import Config
-from ft.errors import BrokerError, BrokerUnavailable, FtError
+from ft.errors import BrokerError, BrokerUnavailable, DatabaseError, FtError
 from ft.sql.queries import LIVE, load
-from ft.sql.session import looking, process_name
+from ft.sql.session import looking, process_name, translated
 from ft.stopping import end_task
 from ft.streams.deployment.comparing import Same, named_deployment, require_one
 from ft.streams.deployment.identity import BELIEVED, Deployment, OtherDeployment, require_same
@@ -58,12 +58,7 @@ class Guard:
         """Raises OtherDeployment, OverlappingWorkers; servers that do not answer say nothing."""
         try:
             with looking(self._config) as conn:  # one for all: to open it costs more than what it is asked
-                self._look_whether_restored(conn)
-                if self._follower is not None:
-                    conn.execute(load("ingest", LIVE)["still_follows"], self._follower)
-                self._same.look(conn)
-                if self._worker is not None:
-                    check_running(conn, self._config, self._worker)
+                self._look_at(conn)
         except (OtherDeployment, OverlappingWorkers):
             self._wrong += 1
             if self._wrong >= BELIEVED:
@@ -75,6 +70,25 @@ class Guard:
         else:
             self._wrong = 0
             BROKER.back()
+
+    def _look_at(self, conn: psycopg.Connection[Any]) -> None:
+        """Identity first: a database that was emptied under a process has none of the tables that are asked next."""
+        try:
+            self._look_whether_restored(conn)
+            try:
+                self._same.look(conn)
+            except BrokerUnavailable:
+                self._say_that_it_follows(conn)  # who waits for the broker lives
+                raise
+            self._say_that_it_follows(conn)
+            if self._worker is not None:
+                check_running(conn, self._config, self._worker)
+        except psycopg.Error as exc:
+            raise translated(exc) from exc
+
+    def _say_that_it_follows(self, conn: psycopg.Connection[Any]) -> None:
+        if self._follower is not None:
+            conn.execute(load("ingest", LIVE)["still_follows"], self._follower)
 
     def _look_whether_restored(self, conn: psycopg.Connection[Any]) -> None:
         now = named_deployment(conn)
@@ -118,18 +132,21 @@ class Guarding(Service):
 
 async def beside(config: Config, work: Coroutine[Any, Any, T], follows: str | None = None) -> T:
     """What ``work`` comes to; it is cancelled where this process is out of place. ``follows``: the network, of a
-    follower. Raises as :meth:`Guard.look`, also where a broker that is another one by now was quicker to refuse what
-    the work sent."""
+    follower. Raises as :meth:`Guard.look`, also where a broker or a database that is another one by now was quicker to
+    refuse what the work sent."""
     guard = Guard(config, follows=follows)
     await asyncio.to_thread(guard.begin_here)
     looking, working = asyncio.create_task(_look_on(guard), name="guard"), asyncio.create_task(work)
     try:
         await asyncio.wait({looking, working}, return_when=asyncio.FIRST_COMPLETED)
         return await (working if working.done() else looking)
-    except BrokerError as exc:
+    except (BrokerError, DatabaseError) as exc:
         if not exc.retryable:
             await asyncio.to_thread(require_one, config)
         raise
+    except psycopg.Error as exc:
+        await asyncio.to_thread(require_one, config)
+        raise translated(exc) from exc
     finally:
         for task in (looking, working):
             await end_task(task, _CANCELS_AGAIN_S)

@@ -12,7 +12,7 @@ from ft.schemas.codec import Codec
 from ft.sql.migrate import stored_partitions
 from ft.sql.queries import load, named, schemas
 from ft.sql.session import looking
-from ft.streams.deployment.comparing import named_deployment, require_one, settle
+from ft.streams.deployment.comparing import named_deployment, settle, whose_topics
 from ft.streams.deployment.generations import Generations
 from ft.streams.deployment.identity import Deployment
 from ft.streams.deployment.identity_check import require_same_cluster
@@ -46,11 +46,8 @@ def verify(config: Config) -> Facts:
     BrokerUnavailable.
     """
     config.schema_registry  # noqa: B018 - a missing address is told before anything else is tried
-    try:
+    with whose_topics(config):
         partitions, networks = _read(config)
-    except ConfigError:
-        require_one(config)  # an empty database beside topics of a deployment is no case for a migration
-        raise
     settle(config)
     require_same_cluster(config)
     verify_topics(config, networks, partitions)
