@@ -113,6 +113,20 @@ async def test_a_claim_amid_a_restore_waits_for_it_and_is_refused(config: Config
     assert rows == [(0,)]
 
 
+async def test_what_was_claimed_before_a_restore_commits_nothing_after_it(conn: Connection, writer: Writer) -> None:
+    claim = await take(conn, "one")
+    after = await in_epoch(conn, 5)
+    await conn.execute(load("recovery", LIVE)["outlive"])
+    await conn.commit()
+
+    with pytest.raises(Fenced):
+        await writer.commit(moving(claim, 7, finding="f"))
+    again = await take(conn, "one", began=after)
+
+    assert await found(conn) == []
+    assert again.epoch == 5_000_001
+
+
 async def test_claims_of_a_database_that_was_reset_are_counted_from_beyond_those_before(conn: Connection) -> None:
     before = await take(conn, "forgotten")
     await conn.execute("DELETE FROM system.partition_owner")
