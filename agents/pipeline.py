@@ -71,6 +71,7 @@ class Pipeline:
     async def prepare(self) -> None:
         """Check database, topics and registry, then make the agents. Raises FtError with the remedy."""
         self.facts = await asyncio.to_thread(verify, self.config)
+        self.app.claims.began = self.facts.deployment
         await require_apart(self.config, self.app.owner)
         chosen = self.config.agents
         if "normalize" in chosen:
@@ -256,7 +257,8 @@ def build(config: Config) -> App:
     app.prepare = pipeline.prepare
     if "normalize" in config.agents or any(domain.readers for domain in domains_of(config)):
         app.serve(NewNetworks(pipeline))
-    app.serve(ParentWatchdog(config) if config.generation else Guarding(config, app.owner, app.fail))
+    guarding = Guarding(config, app.owner, lambda: app.claims.began, app.fail)
+    app.serve(ParentWatchdog(config) if config.generation else guarding)
     if "ledger" in config.agents:
         app.serve(Indexing(config))
         app.serve(Forgetting(config))

@@ -4,6 +4,10 @@
 -- No row: it names none yet.
 SELECT id::text, epoch, topic_prefix, cluster_id, announced, coalesce(unfinished, '') FROM projection.deployment;
 
+-- name: topics_read
+-- Topics that were read, and raw topics that were written above finality (by their network), each with its id.
+SELECT topic, network, topic_id FROM projection.topics_read;
+
 -- name: schemas
 -- Under the ids that its records were written with.
 SELECT id, subject, version, schema FROM projection.schemas ORDER BY id, subject;

@@ -16,6 +16,16 @@ SELECT to_regclass('system.partition_owner') IS NOT NULL;
 -- What the ledger has read, of a database that names no deployment.
 SELECT min(topic) FROM system.partition_owner WHERE consumer = 'ledger' AND cluster_id <> '';
 
+-- name: in_force
+-- For whoever claims a partition: it stays so until the claim is committed, or a restore fences the claim too.
+SELECT id::text, epoch, topic_prefix, cluster_id FROM system.deployment FOR SHARE;
+
+-- name: topics_read
+-- Topics that were read, and raw topics that were written above finality (by their network), each with its id.
+SELECT DISTINCT topic, '', topic_id FROM system.partition_owner WHERE topic_id <> ''
+UNION ALL
+SELECT '', network, topic_id FROM ingest.leases WHERE topic_id <> '';
+
 -- name: put
 -- By the first; a second one at the same time finds it.
 INSERT INTO system.deployment (id, topic_prefix, cluster_id) VALUES (%(id)s, %(topic_prefix)s, %(cluster_id)s)

@@ -1,7 +1,8 @@
 -- name: add_row
--- A partition that nobody has read yet starts at offset 0.
-INSERT INTO system.partition_owner (consumer, topic, partition)
-VALUES (%(consumer)s, %(topic)s, %(partition)s)
+-- A partition that nobody has read yet starts at offset 0; its claims are counted from beyond those of a database that
+-- was reset or restored since.
+INSERT INTO system.partition_owner (consumer, topic, partition, epoch)
+VALUES (%(consumer)s, %(topic)s, %(partition)s, %(deployment_epoch)s::bigint * 1000000)
 ON CONFLICT DO NOTHING;
 
 -- name: lock_row

@@ -61,9 +61,14 @@ SELECT generation, parent, began_at::bigint[]
 FROM unnest(%(generation)s::int[], %(parent)s::int[], %(began_at)s::text[]) AS o (generation, parent, began_at)
 ON CONFLICT (generation) DO NOTHING;
 
+-- name: nobody_claims
+-- Until the transaction ends: first of all in it, as whoever claims a partition begins here too.
+SELECT FROM system.deployment FOR UPDATE;
+
 -- name: outlive
 -- No process that ran before holds a partition any more, whatever epoch it got in the state that was lost.
-UPDATE system.partition_owner SET epoch = epoch + 1000000, owner = '';
+UPDATE system.partition_owner
+SET epoch = greatest(epoch + 1000000, (SELECT epoch FROM system.deployment)::bigint * 1000000), owner = '';
 
 -- name: refill_later
 -- The tails are older than the raw logs: whoever follows makes them anew from what normalize has read.
@@ -214,6 +219,10 @@ UPDATE ingest.heads SET position = greatest(position, %(position)s) WHERE networ
 UPDATE system.partition_owner
 SET cluster_id = '', topic_id = '', next_offset = CASE WHEN consumer = 'normalize' THEN next_offset ELSE 0 END;
 
+-- name: other_raw_log
+-- The same of the sources' claims.
+UPDATE ingest.leases SET topic_id = '';
+
 -- name: listed_late
 -- Contracts that were listed after blocks had been read, or are not in force yet where some were.
 SELECT DISTINCT contract FROM (
@@ -255,11 +264,11 @@ WHERE "offset" >= 0 AND consumer = ANY(%(consumers)s::text[]);
 -- Who reads what is announced goes on by seq, from where its records begin; the topic may be another one.
 UPDATE system.partition_owner o SET next_offset = b."offset", cluster_id = '', topic_id = ''
 FROM system.topic_begins b
-WHERE o.consumer = 'project' AND (o.topic, o.partition) = (b.topic, b.partition);
+WHERE o.topic = ANY(%(topics)s::text[]) AND (o.topic, o.partition) = (b.topic, b.partition);
 
 -- name: heads_again
 -- Who reads heads begins anew: the topic may be another one.
-UPDATE system.partition_owner SET next_offset = 0, cluster_id = '', topic_id = '' WHERE consumer = 'heads';
+UPDATE system.partition_owner SET next_offset = 0, cluster_id = '', topic_id = '' WHERE topic = %(finality)s;
 
 -- name: tables
 -- How many tables have rows to be dumped.

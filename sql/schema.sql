@@ -1164,6 +1164,19 @@ CREATE VIEW projection.token_standards AS
     title
    FROM ref.token_standards;
 
+CREATE VIEW projection.topics_read AS
+ SELECT DISTINCT partition_owner.topic,
+    ''::text AS network,
+    partition_owner.topic_id
+   FROM system.partition_owner
+  WHERE (partition_owner.topic_id <> ''::text)
+UNION ALL
+ SELECT ''::text AS topic,
+    leases.network,
+    leases.topic_id
+   FROM ingest.leases
+  WHERE (leases.topic_id <> ''::text);
+
 CREATE VIEW projection.transfers AS
  SELECT partition,
     seq,
@@ -1690,6 +1703,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ref.token_standards TO ft_writer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE projection.token_standards TO ft_writer;
 GRANT SELECT ON TABLE projection.token_standards TO ft_api;
+
+GRANT SELECT ON TABLE projection.topics_read TO ft_api;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE projection.transfers TO ft_writer;
 GRANT SELECT ON TABLE projection.transfers TO ft_api;

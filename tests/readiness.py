@@ -1,7 +1,11 @@
 """What /health/ready says, asked where it is made up."""
 
+from typing import Any
+
+import httpx
+
 from ft.api.http.database import Database
-from ft.api.main import Reads
+from ft.api.main import Reads, build
 from ft.api.status.attention import out_of_place
 from ft.api.status.identity import Identity
 from ft.config import Config
@@ -16,5 +20,20 @@ async def is_ready(config: Config) -> bool:
         await identity.look()
         found = await Reads(served, config.topic_prefix, identity).status()
         return out_of_place(found.backlog, found.failures, other=found.other, is_one=found.is_one) is None
+    finally:
+        await served.close()
+
+
+async def answer(config: Config, path: str) -> tuple[int, str | None]:
+    """The status of what the API answers after its first look, and the code where that is an error."""
+    served = Database(config.postgres_as("ft_api"))
+    identity = Identity(config, served)
+    app: Any = build(Reads(served, config.topic_prefix, identity))
+    await served.open()
+    try:
+        await identity.look()
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://ft") as client:
+            answered = await client.get(path)
+        return answered.status_code, answered.json().get("code")
     finally:
         await served.close()

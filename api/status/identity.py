@@ -6,18 +6,19 @@ told no Kafka goes by what workers say as they end.
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import structlog
+from psycopg.errors import UndefinedTable
 
-from ft.api.http.database import Connection, Database, snapshot
+from ft.api.http.database import Connection, Database, NotMigrated, snapshot
 from ft.api.status.attention import amiss
 from ft.config import Config
 from ft.errors import BrokerUnavailable, ConfigError, FtError, MalformedRecord
 from ft.schemas.registered import Registered
 from ft.sql.queries import load
-from ft.streams.deployment.comparing import Asked, Stored, ask, found_by, place_of
+from ft.streams.deployment.comparing import Asked, Read, Stored, ask, found_by, place_of, read_of
 from ft.streams.deployment.generations import Generations, Origin
 from ft.streams.deployment.identity import BELIEVED, Deployment, OtherDeployment, judge
 from ft.streams.deployment.schema_ids import agreement_on, registered, schema_of
@@ -63,14 +64,17 @@ class Identity:
     async def look(self) -> None:
         """Once. Servers that do not answer say nothing."""
         try:
-            row = await self._database.read(lambda conn: _rows(conn, "deployment"))
-            place = row, await asyncio.to_thread(place_of, self._config)
+            if not await self._is_migrated():
+                return
+            row, read = await self._database.read(self._named)
+            topics = {topic for topic, _ in read}
+            place = row, read, await asyncio.to_thread(place_of, self._config, topics)
             if self.is_one and self.registry is None and place == self._seen and time.monotonic() < self._whole_at:
                 return
             self._whole_at = time.monotonic() + WHOLE_S
             kept = await self._database.read(_kept)
-            asked = await asyncio.to_thread(self._ask, kept)
-            stored = await self._database.read(lambda conn: self._stored(conn, kept))  # its journal after the records
+            asked = await asyncio.to_thread(self._ask, kept, topics)
+            stored = await self._database.read(lambda conn: self._stored(conn, kept, read))  # its journal comes last
             judge(found_by(self._config, asked, stored))
             self.registry = amiss(asked.registry) if "FT_SCHEMA_REGISTRY" in self._config.addresses else None
         except OtherDeployment as exc:
@@ -88,10 +92,27 @@ class Identity:
             self.is_one, self.other, self._wrong = True, None, 0
             BROKER.back()
 
-    def _ask(self, kept: Sequence[Registered]) -> Asked:
-        return ask(self._config, lambda schema_id: _schema(kept, schema_id), agreement_on(self._config, kept))
+    async def _is_migrated(self) -> bool:
+        """Whether the database has tables of ft. Raises OtherDeployment where it has none, and the topics are those of
+        somebody; FtError."""
+        try:
+            await self._database.read(lambda conn: _rows(conn, "deployment"))
+        except NotMigrated as exc:
+            if not isinstance(exc.__cause__, UndefinedTable):
+                raise
+            asked = await asyncio.to_thread(self._ask, (), ())
+            judge(found_by(self._config, asked, Stored(deployment=None)))
+            self.is_one, self.other, self._wrong = False, None, 0
+            return False
+        return True
 
-    async def _stored(self, conn: Connection, kept: Sequence[Registered]) -> Stored:
+    def _ask(self, kept: Sequence[Registered], topics: Collection[str]) -> Asked:
+        return ask(self._config, lambda schema_id: _schema(kept, schema_id), agreement_on(self._config, kept), topics)
+
+    async def _named(self, conn: Connection) -> tuple[list[tuple[Any, ...]], Read]:
+        return await _rows(conn, "deployment"), read_of(self._config, await _rows(conn, "topics_read"))
+
+    async def _stored(self, conn: Connection, kept: Sequence[Registered], read: Read) -> Stored:
         topic = Topics(self._config.topic_prefix).ownership_changed
         async with snapshot(conn):
             rows = await _rows(conn, "deployment")
@@ -105,6 +126,7 @@ class Identity:
             deployment=Deployment(id=name, epoch=epoch, topic_prefix=prefix, cluster_id=cluster),
             announced=announced,
             unfinished=unfinished,
+            read=read,
             kept=kept,
             journal_ends=dict(ends),
             put_aside=frozenset(put_aside),

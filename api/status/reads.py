@@ -5,8 +5,9 @@ from typing import Any, Final, Protocol
 
 from ft.api.assets.sections import Section
 from ft.api.http import head_reads
-from ft.api.http.database import Connection, Database, row_of, rows_of, snapshot
+from ft.api.http.database import Connection, Database, NotMigrated, row_of, rows_of, snapshot
 from ft.api.http.freshness import speaking
+from ft.api.http.problems import Problem
 from ft.api.shared_reads import SharedReads
 from ft.api.status.rows import (
     BacklogRow,
@@ -58,6 +59,15 @@ class StoredStatus(SharedReads):
         )
 
     async def status(self) -> Status:
+        """Raises Problem where the database is empty, and Kafka's topics are those of another one."""
+        try:
+            return await self._status()
+        except NotMigrated:
+            if self._identity is not None and self._identity.other is not None:
+                raise Problem(503, "other_deployment", self._identity.other) from None
+            raise
+
+    async def _status(self) -> Status:
         count = await self.partitions()
 
         async def work(conn: Connection) -> Status:

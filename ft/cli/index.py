@@ -26,7 +26,11 @@ def command() -> None:
 
 async def _build(config: Config) -> bool:
     from ft.agents.ledger.indexing import Builder
+    from ft.streams.deployment.comparing import whose_topics
+    from ft.streams.deployment.preflight import known_networks
 
+    with whose_topics(config):
+        known_networks(config)  # of a migrated database
     builder = Builder(config)
     try:
         return await builder.round()

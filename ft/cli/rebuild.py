@@ -89,10 +89,12 @@ def _of(domain: Domain) -> click.Command:
 
 def _rebuild(kept: "Kept") -> None:
     from ft.ops.rebuild.domain import rebuild
+    from ft.streams.deployment.guard import beside
 
     _end_in_order()
     with Said() as said:
-        done = run(rebuild(configured(), kept, said))
+        config = configured()
+        done = run(beside(config, rebuild(config, kept, said)))
     click.echo(
         f"served: {done.records:,} records, everything that {kept.name} keeps; readers waited {done.locked_s:.2f} s "
         f"at the {done.tries}. try"

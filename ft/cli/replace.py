@@ -2,8 +2,9 @@
 
 import asyncio
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -58,7 +59,13 @@ def command(
     config = configured(printed=True)
     known = readable_network(config, network)
     providers = providers_of(known, urls, rpc_file, config.rpc)
-    sys.exit(run(_run(config, known, providers, first, last, dry_run, wait_s)))
+    sys.exit(run(_guarded(config, _run(config, known, providers, first, last, dry_run, wait_s))))
+
+
+async def _guarded(config: Config, work: Coroutine[Any, Any, int]) -> int:
+    from ft.streams.deployment.guard import beside
+
+    return await beside(config, work)
 
 
 async def _run(

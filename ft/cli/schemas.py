@@ -50,12 +50,15 @@ def list_() -> None:
 
     Needs the database only.
     """
+    from ft.streams.deployment.comparing import refuse_somebodys
     from ft.streams.deployment.schema_ids import Schemas
 
-    with Schemas(configured()) as schemas:
+    config = configured()
+    with Schemas(config) as schemas:
         found = schemas.agreement()
         kept = schemas.kept
     if not kept:
+        refuse_somebodys(config)
         click.echo("no schema is kept yet: `ft migrate` keeps those of the registry")
         return
     rows = table("id", "subject", "version", "record", "registry")

@@ -19,6 +19,7 @@ import psycopg
 from ft.config import Config
 from ft.errors import FtError, MalformedRecord
 from ft.sql.queries import load
+from ft.streams.deployment.comparing import whose_topics
 from ft.streams.deployment.preflight import require_migrated
 from ft.streams.deployment.schema_ids import Schemas
 from ft.streams.kafka.topics import Topics
@@ -72,13 +73,15 @@ class Wanted:
 
 
 def connect(config: Config) -> Connection:
-    """A session in the role that writes. Raises DatabaseUnavailable, ConfigError for a database without ft's tables."""
+    """A session in the role that writes. Raises DatabaseUnavailable, ConfigError for a database without ft's tables,
+    OtherDeployment where the topics are those of somebody."""
     try:
         conn = psycopg.connect(config.postgres_as("ft_writer"), autocommit=True, connect_timeout=10)
     except psycopg.OperationalError as exc:
         raise config.no_connection(exc, "ft_writer") from exc
     try:
-        require_migrated(conn)
+        with whose_topics(config):
+            require_migrated(conn)
     except BaseException:
         conn.close()
         raise

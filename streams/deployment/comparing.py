@@ -5,30 +5,33 @@ has no name yet.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import psycopg
 import structlog
 
 from ft.config import Config
-from ft.errors import MalformedRecord
+from ft.errors import ConfigError, FtError, MalformedRecord
 from ft.schemas.codec import Codec, Fetch
 from ft.schemas.registered import Agreement, Registered, contradictions, unkept
 from ft.sql.queries import LIVE, load
 from ft.sql.session import looking
 from ft.streams.deployment.generations import ONLY_ONE, Generations
-from ft.streams.deployment.identity import Deployment, Found, Verdict, judge
+from ft.streams.deployment.identity import Deployment, Found, OtherDeployment, Verdict, judge, lost_topics
 from ft.streams.deployment.identity_check import Announced, ahead, last_announced
 from ft.streams.deployment.schema_ids import NO_ID, Schemas, holds
 from ft.streams.kafka.admin import Admin
 from ft.streams.kafka.bounded_reader import BoundedReader
-from ft.streams.kafka.topic_admin import cluster_id, ends_of, topic_identities, topic_names
+from ft.streams.kafka.topic_admin import cluster_id, ends_of, topic_identities, topic_ids, topic_names
 from ft.streams.kafka.topics import Topics
 
 log = structlog.get_logger(__name__)
 
+Read: TypeAlias = frozenset[tuple[str, str]]
+"""Topics with their ids."""
 _TIMEOUT_S: Final = 15.0
 RECORD: Final = "deployment"
 _RECORDS: Final = 100
@@ -41,6 +44,29 @@ def require_one(config: Config) -> Verdict:
     the registry's help only.
     """
     return judge(look(config))
+
+
+@contextmanager
+def whose_topics(config: Config) -> Iterator[None]:
+    """What is refused inside because the database is not migrated is told as OtherDeployment where the topics under the
+    prefix say that they are somebody's. Where Kafka does not answer, it is told as it is. Blocking."""
+    try:
+        yield
+    except OtherDeployment:
+        raise
+    except ConfigError:
+        refuse_somebodys(config)
+        raise
+
+
+def refuse_somebodys(config: Config) -> None:
+    """Raises OtherDeployment as :func:`require_one`; what cannot be looked at says nothing."""
+    try:
+        require_one(config)
+    except OtherDeployment:
+        raise
+    except FtError as exc:
+        log.debug("whose the topics are cannot be said", error=str(exc))
 
 
 def settle(config: Config) -> None:
@@ -78,22 +104,31 @@ class Same:
         self._turn += 1
 
     def _place(self, conn: psycopg.Connection[Any]) -> object:
-        return named(conn), place_of(self._config)
+        read = topics_read(conn, self._config)
+        return named(conn), read, place_of(self._config, {topic for topic, _ in read})
 
 
-def place_of(config: Config) -> object:
-    """What is equal as long as nothing was said anew on the topic of the same Kafka. Blocking. Raises BrokerError."""
+def place_of(config: Config, read: Collection[str]) -> object:
+    """What is equal as long as nothing was said anew on the topic of the same Kafka, and the topics that were ``read``
+    are there. Blocking. Raises BrokerError."""
     topic, admin = Topics(config.topic_prefix).deployment, Admin(config)
-    if topic not in topic_names(config, admin):
+    there = set(topic_names(config, admin))
+    if topic not in there:
         return cluster_id(config, admin)
-    return topic_identities(config, [topic], admin)[topic], ends_of(config, [(topic, 0)], admin)[topic, 0]
+    identities = topic_identities(config, {topic, *read} & there, admin)
+    return identities, ends_of(config, [(topic, 0)], admin)[topic, 0]
 
 
 def stored_id(config: Config) -> str | None:
     """The deployment's, as the database says; None: it names none yet. Raises DatabaseUnavailable."""
+    found = stored_deployment(config)
+    return None if found is None else found.id
+
+
+def stored_deployment(config: Config) -> Deployment | None:
+    """The same, whole."""
     with looking(config) as conn:
-        row = named(conn)
-    return None if row is None else str(row[0])
+        return named_deployment(conn)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +143,8 @@ class Stored:
     """The command that goes on with a restore which has begun."""
     ledger_topic: str | None = None
     """What the ledger of one that names no deployment has read."""
+    read: Read = frozenset()
+    """Topics that it has read or written."""
     kept: Sequence[Registered] = ()
     """The schemas that it keeps."""
     journal_ends: Mapping[int, int] = field(default_factory=dict)
@@ -125,26 +162,32 @@ class Asked:
     """The last record of the topic system.deployment that can be read."""
     records: int
     """How many that topic has."""
+    topic_ids: Mapping[str, str]
+    """Topic -> id, of those that exist of the topics that were read."""
     announced: Mapping[int, Sequence[Announced]]
     registry: Agreement | None
 
 
 def look(config: Config) -> Found:
     """Where the settings point, and what is there. Blocking. Raises as :func:`require_one`."""
+    with looking(config) as conn:
+        read = topics_read(conn, config)  # before Kafka is asked: another worker may just read its first record
     with Schemas(config) as schemas:
-        asked = ask(config, schemas.schema, schemas.agreement())
+        asked = ask(config, schemas.schema, schemas.agreement(), {topic for topic, _ in read})
         kept = schemas.kept
-    return found_by(config, asked, _stored(config, kept))  # the journal after the records: it may go on meanwhile
+    return found_by(config, asked, _stored(config, kept, read))  # the journal after the records: it may go on meanwhile
 
 
-def ask(config: Config, schema: Fetch, registry: Agreement | None) -> Asked:
-    """Kafka's part of a look. ``schema``: the writer's schema of an id. Blocking. Raises BrokerError."""
+def ask(config: Config, schema: Fetch, registry: Agreement | None, read: Collection[str]) -> Asked:
+    """Kafka's part of a look. ``schema``: the writer's schema of an id; ``read``: topics that were read or written.
+    Blocking. Raises BrokerError."""
     admin = Admin(config)
     told, records = last_record(config, Codec(RECORD, NO_ID, schema), admin)
     return Asked(
         cluster_id=cluster_id(config, admin),
         told=told,
         records=records,
+        topic_ids=topic_ids(config, read, admin),
         announced=last_announced(config, Codec("ownership_changed", NO_ID, schema), admin),
         registry=registry,
     )
@@ -166,26 +209,28 @@ def found_by(config: Config, asked: Asked, stored: Stored) -> Found:
         normalized=Topics(config.topic_prefix).normalized,
         unkept=tuple(unkept(stored.kept, said)),
         contradicted=tuple(contradictions([*stored.kept, *said])),
+        lost=lost_topics(config.topic_prefix, stored.read, asked.topic_ids),
         ahead=ahead(asked.announced, stored.journal_ends, stored.put_aside, stored.generations),
         registry=asked.registry,
     )
 
 
-def _stored(config: Config, kept: Sequence[Registered]) -> Stored:
+def _stored(config: Config, kept: Sequence[Registered], read: Read) -> Stored:
     sql, of_topics, topics = load("deployment", LIVE), load("identity_check", LIVE), Topics(config.topic_prefix)
     with looking(config) as conn:
         row = named(conn)
         restoring = conn.execute(sql["restoring"]).fetchone()
         if conn.execute(sql["has_ledger"]).fetchone() != (True,):
             return Stored(deployment=None, kept=kept, unfinished=restoring[0] if restoring else "")
-        read = None if row is not None else conn.execute(sql["ledger_topic"]).fetchone()
+        by_ledger = None if row is not None else conn.execute(sql["ledger_topic"]).fetchone()
         begun = None if row is None else conn.execute(load("recovery", LIVE)["unfinished"]).fetchone()
         changed = {"topic": topics.ownership_changed}
         return Stored(
             deployment=None if row is None else of_row(row),
             announced=row is not None and row[4],
             unfinished="" if begun is None else str(json.loads(begun[0])["command"]),
-            ledger_topic=None if read is None else read[0],
+            ledger_topic=None if by_ledger is None else by_ledger[0],
+            read=read,
             kept=kept,
             journal_ends=dict(conn.execute(of_topics["journal_ends"]).fetchall()),
             put_aside=frozenset(conn.execute(of_topics["refused_by_project"], changed).fetchall()),
@@ -193,11 +238,30 @@ def _stored(config: Config, kept: Sequence[Registered]) -> Stored:
         )
 
 
+def topics_read(conn: psycopg.Connection[Any], config: Config) -> Read:
+    """Topics that a deployment has read or written, with their ids; none of one that has no name yet."""
+    if named(conn) is None:
+        return frozenset()
+    return read_of(config, conn.execute(load("deployment", LIVE)["topics_read"]).fetchall())
+
+
+def read_of(config: Config, rows: Iterable[Sequence[Any]]) -> Read:
+    """Of rows that name a topic, or the network whose raw topic it is."""
+    topics = Topics(config.topic_prefix)
+    return frozenset((topic or topics.raw(network), topic_id) for topic, network, topic_id in rows)
+
+
 def named(conn: psycopg.Connection[Any]) -> tuple[Any, ...] | None:
     """The row of the deployment that a database is of; None: it names none yet, or was never migrated."""
     sql = load("deployment", LIVE)
     knows = conn.execute(sql["knows_deployments"]).fetchone() == (True,)
     return conn.execute(sql["stored"]).fetchone() if knows else None
+
+
+def named_deployment(conn: psycopg.Connection[Any]) -> Deployment | None:
+    """The same, as what it says."""
+    row = named(conn)
+    return None if row is None else of_row(row)
 
 
 def of_row(row: Sequence[Any]) -> Deployment:

@@ -7,11 +7,12 @@ deployment: it is known by the ids that it gave out, which the database keeps wi
 1. the prefix is the one that the database was filled under
 2. the database names the deployment that the topic names, in the Kafka that it names
 3. both are of the same epoch, and name the same schemas for an id
-4. the journal has every row that was announced
-5. the registry says nothing else for an id that was given out; what it lost can be given back to it
+4. the topics that were read or written are those that are there: one made anew under the same name has another id
+5. the journal has every row that was announced
+6. the registry says nothing else for an id that was given out; what it lost can be given back to it
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -21,6 +22,7 @@ from ft.schemas.registered import Agreement, Difference, Registered
 Verdict: TypeAlias = Literal["one", "new", "unsaid", "restore"]
 """``one``: they are of one deployment. ``new``: neither database nor topic names one yet. ``unsaid``: the database
 does, and its topic has not said so yet. ``restore``: of one, and the registry has lost ids that it gave out."""
+Kind: TypeAlias = Literal["raw", "normalized", "announced"]
 BELIEVED: Final = 3
 """Looks in a row that find something out of place, while a process runs: servers that come back may say for a moment
 that they know nothing."""
@@ -58,6 +60,33 @@ class Ahead(NamedTuple):
     journal_end: int
 
 
+class LostTopic(NamedTuple):
+    """A topic that was read or written, and is not there any more."""
+
+    topic: str
+    kind: Kind
+    replaced: bool
+    """Whether there is another one of that name."""
+
+    def __str__(self) -> str:
+        return f"{self.topic} (there is another one of that name)" if self.replaced else self.topic
+
+
+def lost_topics(prefix: str, read: Iterable[tuple[str, str]], there: Mapping[str, str]) -> tuple[LostTopic, ...]:
+    """Pure. ``read``: topics and their ids that the database knows; ``there``: topic -> id, of those that exist."""
+    found = set()
+    for topic, topic_id in read:
+        if there.get(topic) != topic_id:
+            found.add(LostTopic(topic, _kind(topic.removeprefix(prefix)), topic in there))
+    return tuple(sorted(found))
+
+
+def _kind(name: str) -> Kind:
+    if name.startswith("chain.") and name.endswith(".raw"):
+        return "raw"
+    return "normalized" if name == "ledger.normalized" else "announced"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """Where the settings point, and what is there."""
@@ -84,6 +113,8 @@ class Found:
     """Schemas that the topic names and the database does not keep: it was restored from an older state."""
     contradicted: tuple[Difference, ...] = ()
     """Ids for which the topic says something else than the database."""
+    lost: tuple[LostTopic, ...] = ()
+    """Topics that the database has read or written, and that Kafka lost."""
     ahead: Ahead | None = None
     """Where more was announced than the database's journal has."""
     registry: Agreement | None = None
@@ -147,8 +178,25 @@ def judge(found: Found) -> Verdict:
             f"meaning: {found.contradicted[0]}. The database is likely an older state: restore the newer one, or point "
             f"at it (`export FT_POSTGRES=…`). {_ASK}"
         )
-    _check_announced(found)  # 4
+    _check_topics(found)  # 4
+    _check_announced(found)  # 5
     return _with_registry(found, "one")
+
+
+def require_same(began: Deployment | None, now: Deployment | None) -> None:
+    """Whether the deployment that a process began in is in force still. ``began``, ``now``: as the database named it
+    then and names it; None: not yet, and it begins with the first epoch. Raises OtherDeployment."""
+    if (began is None and (now is None or now.epoch == 0)) or (
+        began is not None and now is not None and (began.id, began.epoch) == (now.id, now.epoch)
+    ):
+        return
+    since = f"epoch {began.epoch} of {began}" if began is not None else "one that had no name yet, in epoch 0"
+    got = f"epoch {now.epoch} of {now}" if now is not None else "none"
+    raise OtherDeployment(
+        f"this process began in {since}: expected that to be in force, got {got}. The database was restored, reset or "
+        "replaced meanwhile, and what this process knows is of the time before: start it again. `ft status` tells "
+        "whether what is in force is right."
+    )
 
 
 def other_ids(url: str, ids: int, differences: Sequence[Difference]) -> str:
@@ -167,7 +215,7 @@ def _with_registry(found: Found, verdict: Verdict) -> Verdict:
     registry = found.registry
     if registry is None:
         return verdict
-    if registry.different:  # 5
+    if registry.different:  # 6
         raise OtherDeployment(other_ids(registry.url, registry.ids, registry.different))
     return "restore" if registry.lost else verdict
 
@@ -186,6 +234,30 @@ def _check_prefix(found: Found) -> None:
             f"{found.prefix!r}. FT_TOPIC_PREFIX is likely wrong: set it to what stands before 'ledger.normalized' "
             f"there (`export FT_TOPIC_PREFIX=…`). A second deployment needs a database of its own. {_ASK}"
         )
+
+
+def _check_topics(found: Found) -> None:
+    """Database and topic name the same deployment here: whose topics are left is proven."""
+    if not (lost := found.lost):
+        return
+    kinds = {each.kind for each in lost}
+    empty = (
+        "point FT_KAFKA at an empty cluster (`export FT_KAFKA=…`), where `ft reannounce` makes all topics anew and "
+        "what was lost is read again from the chain"
+    )
+    if "raw" in kinds:
+        remedy = empty
+    elif "normalized" in kinds:
+        remedy = f"`ft reset --keep raw` reads the raw topics again, where they are whole; or {empty}"
+    else:
+        remedy = "`ft reannounce` makes the ledger's topics anew from the journal"
+    listed = ", ".join(map(str, lost[:_LISTED_MAX]))
+    more = f" and {len(lost) - _LISTED_MAX} more" if len(lost) > _LISTED_MAX else ""
+    raise OtherDeployment(
+        f"the database is that of {found.stored}: expected Kafka to have the topics that it has read and written, got "
+        f"all but {listed}{more}. Kafka has likely lost its data in part, or somebody has deleted them. Start Kafka "
+        f"with the data it had; else {remedy}. {_ASK}"
+    )
 
 
 def _check_announced(found: Found) -> None:

@@ -11,8 +11,10 @@ from ft.errors import ConfigError, DatabaseError
 from ft.schemas.codec import Codec
 from ft.sql.migrate import stored_partitions
 from ft.sql.queries import load, named, schemas
-from ft.streams.deployment.comparing import require_one, settle
+from ft.sql.session import looking
+from ft.streams.deployment.comparing import named_deployment, settle, whose_topics
 from ft.streams.deployment.generations import Generations
+from ft.streams.deployment.identity import Deployment
 from ft.streams.deployment.identity_check import require_same_cluster
 from ft.streams.deployment.schema_ids import Schemas
 from ft.streams.kafka.retention import tell_changed_settings
@@ -32,6 +34,8 @@ class Preflight:
     schemas: Schemas
     codecs: Mapping[str, Codec]
     """Topic -> codec, of every topic but the raw ones."""
+    deployment: Deployment | None
+    """The one that this process begins in; None: it has no name yet."""
     generations: Generations
 
 
@@ -42,16 +46,14 @@ def verify(config: Config) -> Preflight:
     BrokerUnavailable.
     """
     config.schema_registry  # noqa: B018 - a missing address is told before anything else is tried
-    try:
+    with whose_topics(config):
         partitions, networks = _read(config)
-    except ConfigError:
-        require_one(config)  # an empty database beside topics of a deployment is no case for a migration
-        raise
     settle(config)
     require_same_cluster(config)
     verify_topics(config, networks, partitions)
     topics, schemas = Topics(config.topic_prefix, config.generation), Schemas(config)
-    generations = Generations.stored(config)
+    with looking(config) as conn:  # in this order: of a restore amid it the claims of this process know nothing
+        deployment, generations = named_deployment(conn), Generations.of(conn)
     try:
         codecs = _codecs(config, topics, schemas)
         tell_changed_settings(config, topics, networks)
@@ -59,8 +61,9 @@ def verify(config: Config) -> Preflight:
         schemas.close()
         raise
     return Preflight(
-        topics=topics, partitions=partitions, networks=networks, schemas=schemas, codecs=codecs, generations=generations
-    )
+        topics=topics, partitions=partitions, networks=networks, schemas=schemas, codecs=codecs,
+        deployment=deployment, generations=generations,
+    )  # fmt: skip
 
 
 def _codecs(config: Config, topics: Topics, schemas: Schemas) -> dict[str, Codec]:

@@ -11,7 +11,7 @@ from ft.networks import Network, load_networks
 from ft.sql.migrate import ensure_network, ensure_roles, migrate, stored_partitions
 from ft.sql.queries import load
 from ft.sql.session import looking
-from ft.streams.deployment.comparing import require_one, settle
+from ft.streams.deployment.comparing import require_one, settle, whose_topics
 from ft.streams.deployment.identity_check import require_same_cluster
 from ft.streams.deployment.naming import name_it
 from ft.streams.deployment.schema_ids import Schemas
@@ -84,7 +84,8 @@ def admit(config: Config, network: Network) -> None:
 
     Safe to run again. Raises ConfigError where the database is not migrated, and what :func:`prepare` raises.
     """
-    partitions = partitions_of(config)
+    with whose_topics(config):
+        partitions = partitions_of(config)
     settle(config)
     create_topics(config, [network.slug], partitions)
     ensure_network(config.postgres, network)

@@ -6,7 +6,7 @@ from pathlib import Path
 from ft.config import Config
 from ft.errors import ConfigError, SchemaError
 from ft.schemas.registered import Agreement, Registered, contradictions, file_of, of_file, unkept
-from ft.streams.deployment.comparing import stored_id
+from ft.streams.deployment.comparing import stored_id, whose_topics
 from ft.streams.deployment.identity import OtherDeployment, other_ids
 from ft.streams.deployment.schema_ids import Schemas
 from ft.streams.kafka.registry_ids import Ids
@@ -23,7 +23,7 @@ class PutBack:
 
 def exported(config: Config) -> tuple[str, int]:
     """The file's text, and how many ids are in it. Raises ConfigError where none is kept, DatabaseUnavailable."""
-    with Schemas(config) as schemas:
+    with whose_topics(config), Schemas(config) as schemas:
         kept = _some(schemas)
     return file_of(stored_id(config) or "", kept), len({row.id for row in kept})
 
@@ -33,7 +33,11 @@ def checked(config: Config) -> Agreement:
 
     Raises ConfigError where nothing is, DatabaseUnavailable, RegistryUnavailable.
     """
-    with Schemas(config) as schemas, Ids(config.schema_registry, config.registry_security) as ids:
+    with (
+        whose_topics(config),
+        Schemas(config) as schemas,
+        Ids(config.schema_registry, config.registry_security) as ids,
+    ):
         return ids.agreement(_some(schemas))
 
 

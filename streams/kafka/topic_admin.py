@@ -19,6 +19,7 @@ from ft.streams.kafka.topics import Layout, Topics, layout
 
 _TIMEOUT_S: Final = 15.0
 _AGAIN_S: Final = 0.5
+_SURE_S: Final = 1.0
 _AT_ONCE_S: Final = 0.05
 """A topic that was made just now is mostly known by then."""
 _NO_ANSWER: Final = {KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN}
@@ -89,6 +90,16 @@ def topic_identities(config: Config, names: Iterable[str], admin: Admin | None =
         raise BrokerUnavailable(
             f"Kafka at {config.kafka}: {', '.join(wanted)}: expected their ids, got no answer{admin.why()}"
         ) from exc
+
+
+def topic_ids(config: Config, names: Iterable[str], admin: Admin | None = None) -> dict[str, str]:
+    """The id of each topic that exists. One that is not there is asked for again for a second: a broker that begins may
+    not know it yet. Blocking. Raises as :func:`topic_identities`."""
+    wanted, admin = set(names), admin or Admin(config)
+    deadline = time.monotonic() + _SURE_S
+    while (there := wanted & _partition_counts(admin).keys()) != wanted and time.monotonic() < deadline:
+        time.sleep(_AGAIN_S)
+    return {name: found.topic_id for name, found in topic_identities(config, there, admin).items()} if there else {}
 
 
 def _identities(admin: Admin, wanted: list[str]) -> dict[str, TopicIdentity]:

@@ -11,6 +11,7 @@ from ft.config import Config
 from ft.errors import DatabaseUnavailable, OffsetMismatch
 from ft.sql.queries import load
 from ft.sql.session import Connection, again, connect_writer, end_stopped
+from ft.streams.deployment.identity import Deployment
 from ft.streams.kafka.raw_beginnings import reading_again
 from ft.streams.kafka.topic_admin import TopicIdentity, topic_identities
 from ft.streams.worker import fence
@@ -37,6 +38,8 @@ class Claims:
         """Whose agent does something that takes long, on purpose: standing still there is no hanging."""
         self.lossy: set[str] = set()
         """Topics whose newer records say more than those before: who was away for long goes on where they begin."""
+        self.began: Deployment | None = None
+        """The deployment that this process began in; None: it had no name yet."""
         self._consumers: dict[str, list[str]] = {}
         self._known: dict[Key, Claim] = {}
         self._lock = asyncio.Lock()
@@ -82,7 +85,8 @@ class Claims:
     ) -> list[Claim]:
         """Claim partitions, given the first and the end offset of each one's log, while they are still wanted.
 
-        Raises OffsetMismatch (another Kafka, or outside of the log), DatabaseUnavailable after several tries.
+        Raises OtherDeployment (the database was restored since this process began), OffsetMismatch (another Kafka, or
+        outside of the log), DatabaseUnavailable after several tries.
         """
         wanted = {key: limits for key, limits in bounds.items() if key[0] in self._consumers}
 
@@ -124,6 +128,7 @@ class Claims:
             owner=self.owner,
             cluster_id=identity.cluster_id,
             topic_id=identity.topic_id,
+            began=self.began,
         )
         if topic in self.lossy and fresh.next_offset < limits[0]:
             await fence.skip_to(conn, fresh, limits[0])

@@ -1,6 +1,7 @@
 """Where a consumer stands: offsets in Postgres, claimed by one process at a time, moved with their effects.
 
-1. On assign a process claims a partition: the epoch rises, unless this very process owns it already.
+1. On assign a process claims a partition: the epoch rises, unless this very process owns it already. A process that
+   began before a restore is given none: what it would announce is of the time before.
 2. Every transaction of a batch ends by moving the fence; no row moved means that somebody else owns the partition.
 3. A commit whose reply was lost is decided by reading the fence again, never by trying again.
 """
@@ -15,8 +16,9 @@ import psycopg
 
 from ft.config import Config
 from ft.errors import DatabaseUnavailable, Fenced, OffsetMismatch
-from ft.sql.queries import load
+from ft.sql.queries import LIVE, load
 from ft.sql.session import TRANSACTION_S, Connection, connect_writer, translated
+from ft.streams.deployment.identity import Deployment, require_same
 
 TRANSACTION_MAX_S: Final = 160
 """Longest transaction of a process that needs longer, as it has found out by trying."""
@@ -61,13 +63,21 @@ class Move:
 
 
 async def claim(
-    conn: Connection, *, consumer: str, topic: str, partition: int, owner: str, cluster_id: str, topic_id: str
-) -> Claim:
-    """Take the partition for ``owner`` and commit. Raises OffsetMismatch if its offsets belong to another Kafka log."""
+    conn: Connection, *, consumer: str, topic: str, partition: int, owner: str, cluster_id: str, topic_id: str,
+    began: Deployment | None = None,
+) -> Claim:  # fmt: skip
+    """Take the partition for ``owner``, a process that began in the deployment ``began``, and commit.
+
+    Raises OtherDeployment where that is not in force any more, OffsetMismatch if the partition's offsets belong to
+    another Kafka log.
+    """
     sql = load("fence")
     key: dict[str, Any] = {"consumer": consumer, "topic": topic, "partition": partition}
     async with conn.transaction():
-        await conn.execute(sql["add_row"], key)
+        row = await (await conn.execute(load("deployment", LIVE)["in_force"])).fetchone()
+        now = None if row is None else Deployment(id=row[0], epoch=row[1], topic_prefix=row[2], cluster_id=row[3])
+        require_same(began, now)
+        await conn.execute(sql["add_row"], {**key, "deployment_epoch": 0 if now is None else now.epoch})
         row = await (await conn.execute(sql["lock_row"], key)).fetchone()
         assert row is not None
         _check_identity(f"{consumer} of {topic}-{partition}", stored=(row[4], row[5]), found=(cluster_id, topic_id))

@@ -4,6 +4,7 @@ from typing import Final
 
 from tests.mutations.mutation import (
     FENCE,
+    GUARD,
     LEDGER,
     LOOP,
     POSTING,
@@ -96,6 +97,34 @@ MUTATIONS: Final = (
         old="epoch + CASE WHEN owner = %(owner)s THEN 0 ELSE 1 END",
         new="epoch",
         tests=(FENCE,),
+    ),
+    Mutation(
+        name="a-process-from-before-a-restore-claims",
+        path="streams/worker/fence.py",
+        old="        require_same(began, now)\n",
+        new="",
+        tests=(FENCE,),
+    ),
+    Mutation(
+        name="a-claim-does-not-wait-for-a-restore",
+        path="sql/deployment.sql",
+        old="cluster_id FROM system.deployment FOR SHARE;",
+        new="cluster_id FROM system.deployment;",
+        tests=(FENCE,),
+    ),
+    Mutation(
+        name="claims-after-a-reset-are-counted-from-the-first",
+        path="sql/fence.sql",
+        old="%(deployment_epoch)s::bigint * 1000000)",
+        new="%(deployment_epoch)s::bigint * 0)",
+        tests=(FENCE,),
+    ),
+    Mutation(
+        name="a-process-from-before-a-restore-goes-on",
+        path="streams/deployment/guard.py",
+        old="                require_same(self._began, now)\n",
+        new="                pass\n",
+        tests=(GUARD,),
     ),
     Mutation(
         name="effects-without-a-fence",

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.mutations.mutation import LEDGER_HOLDERS, Mutation
+from tests.mutations.mutation import IDENTITY, LEDGER_HOLDERS, Mutation
 
 GENERATIONS: Final = "tests/unit/streams/deployment/test_generations.py"
 LOST_LOG: Final = "tests/integration/agents/ledger/test_lost_log.py"
@@ -11,6 +11,20 @@ FORGOTTEN: Final = "tests/integration/ops/verify/test_forgotten.py"
 FORGETS: Final = "sql/migrations/0037_forgotten.sql"
 
 MUTATIONS: Final = (
+    Mutation(
+        name="a-topic-that-is-gone-is-no-loss",
+        path="streams/deployment/identity.py",
+        old="    _check_topics(found)  # 4\n",
+        new="",
+        tests=(IDENTITY,),
+    ),
+    Mutation(
+        name="a-topic-of-another-id-is-the-same",
+        path="streams/deployment/identity.py",
+        old="        if there.get(topic) != topic_id:\n",
+        new="        if topic not in there:\n",
+        tests=(IDENTITY,),
+    ),
     Mutation(
         name="what-was-taken-back-holds",
         path="streams/deployment/generations.py",

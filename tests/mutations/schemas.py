@@ -8,7 +8,7 @@ MUTATIONS: Final = (
     Mutation(
         name="a-registry-may-say-something-else",
         path="streams/deployment/identity.py",
-        old="    if registry.different:  # 5\n",
+        old="    if registry.different:  # 6\n",
         new="    if False:\n",
         tests=(IDENTITY,),
     ),

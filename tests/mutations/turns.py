@@ -156,7 +156,7 @@ MUTATIONS: Final = (
     Mutation(
         name="an-older-dump-is-the-database-too",
         path="streams/deployment/identity.py",
-        old="    _check_announced(found)  # 4\n",
+        old="    _check_announced(found)  # 5\n",
         new="",
         tests=(IDENTITY,),
     ),

@@ -29,9 +29,10 @@ from ft.schemas import domains
 from ft.schemas.changes import Change
 from ft.schemas.events import OwnershipChanged, from_record
 from ft.sql import session
-from ft.sql.queries import LIVE
+from ft.sql.queries import LIVE, load
 from ft.sql.session import connect_writer, process_name, translated
-from ft.streams.deployment.comparing import require_one
+from ft.streams.deployment.comparing import of_row, require_one, stored_deployment
+from ft.streams.deployment.identity import Deployment, require_same
 from ft.streams.deployment.identity_check import begins
 from ft.streams.deployment.provision import partitions_of
 from ft.streams.deployment.schema_ids import Schemas
@@ -77,13 +78,14 @@ async def rebuild(config: Config, kept: Kept, report: Report) -> Rebuilt:
     DatabaseUnavailable, BrokerUnavailable; until it returns the old tables are served.
     """
     topic = Topics(config.topic_prefix).ownership_changed
-    partitions = range(await asyncio.to_thread(partitions_of, config))
+    began = await asyncio.to_thread(stored_deployment, config)
     await asyncio.to_thread(require_one, config)
+    partitions = range(await asyncio.to_thread(partitions_of, config))
     with Schemas(config) as schemas, Shadow(config, kept.name) as shadow, ExitStack() as stack:
         if shadow.left_over:
             report(f"deleted what {len(shadow.left_over)} unfinished rebuilds had left")
         whole = [stack.enter_context(BoundedReader(config, topic, partitions)) for _ in kept.subscribers]
-        work = _Rebuild(config, kept, shadow, schemas, whole, report)
+        work = _Rebuild(config, kept, began, shadow, schemas, whole, report)
         try:
             return await work.run()
         finally:
@@ -97,12 +99,14 @@ class _Rebuild:
         self,
         config: Config,
         kept: Kept,
+        began: Deployment | None,
         shadow: Shadow,
         schemas: Schemas,
         whole: Sequence[BoundedReader],
         report: Report,
     ) -> None:
         self._kept = kept
+        self._began = began
         self._shadow = shadow
         self._report = report
         self._readers = [
@@ -117,7 +121,7 @@ class _Rebuild:
     async def run(self) -> Rebuilt:
         """Fill, then take over."""
         for reader in self._readers:
-            await reader.claim()
+            await reader.claim(self._began)
             reader.check_live(self._shadow.conn)
             await reader.fill(reader.ends())
         takeover.analyze(self._shadow.conn, self._kept, self._shadow.generation)
@@ -141,6 +145,8 @@ class _Rebuild:
         complete = False
         try:
             with conn.transaction():
+                row = conn.execute(load("deployment", LIVE)["in_force"]).fetchone()
+                require_same(self._began, None if row is None else of_row(row))
                 takeover.keep_others_out(conn, self._kept, lock_timeout_s)
                 until = time.monotonic() + LOCKED_S
                 filled = [await reader.fill(reader.live_ends(conn), LOCKED_RECORDS, until) for reader in self._readers]
@@ -197,8 +203,8 @@ class _Reader:
         """Partition -> the offset behind its last record."""
         return {partition: end for partition, (_, end) in self.whole.bounds().items()}
 
-    async def claim(self) -> None:
-        """Begin at the first records. Raises LostRecords."""
+    async def claim(self, began: Deployment | None) -> None:
+        """Begin at the first records. Raises LostRecords, OtherDeployment where ``began`` is not in force any more."""
         topic = self.whole.topic
         begin = begins(self._config, topic)
         self._firsts = {partition: first for partition, (first, _) in self.whole.bounds().items()}
@@ -221,6 +227,7 @@ class _Reader:
                     owner=process_name(),
                     cluster_id=identity.cluster_id,
                     topic_id=identity.topic_id,
+                    began=began,
                 )
                 await _begin_at(conn, claim, self._firsts[partition])
         except psycopg.Error as exc:

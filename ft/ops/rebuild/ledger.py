@@ -25,7 +25,9 @@ from ft.ops.rebuild.shadow import Connection, Shadow
 from ft.ops.verify.run import Outcome
 from ft.sql.queries import LIVE
 from ft.sql.session import translated
-from ft.streams.deployment.comparing import require_one
+from ft.streams.deployment import guard
+from ft.streams.deployment.comparing import require_one, stored_deployment
+from ft.streams.deployment.guard import Guard
 from ft.streams.deployment.preflight import known_networks
 from ft.streams.deployment.provision import partitions_of
 from ft.streams.kafka.raw_beginnings import beginning
@@ -62,13 +64,15 @@ def rebuild_ledger(config: Config, networks: Sequence[str], report: Report, *, k
     Raises RebuildRuns, ConfigError for an unknown network or a raw topic without its first records, ServerError if the
     worker ends again and again, DatabaseUnavailable, BrokerUnavailable.
     """
+    guarding = Guard(config)
+    guarding.begin(stored_deployment(config))
     require_one(config)
     chosen = _choose(config, networks)
     _check_beginnings(config, chosen)
     with Shadow(config, "ledger", chosen) as shadow:
         try:
             with _worker(config, shadow, report) as worker:
-                result = _Comparison(shadow, chosen, worker, report, level_s).run()
+                result = _Comparison(shadow, chosen, worker, guarding, report, level_s).run()
         except psycopg.Error as exc:
             raise translated(exc) from exc
         if keep:
@@ -163,12 +167,20 @@ class _Comparison:
     """Waits until the second ledger has caught up, then compares what is level until everything was."""
 
     def __init__(
-        self, shadow: Shadow, networks: Sequence[str], worker: _Worker, report: Report, level_s: float
+        self,
+        shadow: Shadow,
+        networks: Sequence[str],
+        worker: _Worker,
+        guarding: Guard,
+        report: Report,
+        level_s: float,
     ) -> None:
         self._conn: Connection = shadow.conn
         self._generation = shadow.generation
         self._networks = list(networks)
         self._worker = worker
+        self._guard = guarding
+        self._guarded_at = time.monotonic()
         self._report = report
         self._level_s = level_s
         self._done_slots: set[Slot] = set()
@@ -180,6 +192,9 @@ class _Comparison:
         progress = Progress(what="raw records")
         while True:
             self._worker.look()
+            if time.monotonic() - self._guarded_at > guard.LOOK_S:
+                self._guard.look()
+                self._guarded_at = time.monotonic()
             live, rebuilt = self._look()
             left_slots, left_chains = self._left(live)
             if not left_slots and not left_chains:

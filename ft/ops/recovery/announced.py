@@ -27,6 +27,7 @@ def store(config: Config, conn: Connection, state: Begun, partitions: int, repor
     told = told_generations(config)[1]
     ends = cleared(config, conn, partitions, report)  # 1
     with conn.transaction():  # 2
+        conn.execute(load("recovery", LIVE)["nobody_claims"])
         begin(config, conn, ends)
         end(conn, begin_generation(conn, told, partitions, cluster_id(config)))
         note_stored(conn, state)
@@ -44,10 +45,10 @@ def cleared(config: Config, conn: Connection, partitions: int, report: Report) -
 
 def begin(config: Config, conn: Connection, ends: Ends) -> None:
     """In the open transaction, before the generation: who reads the topics begins where the new records do."""
-    sql = load("recovery", LIVE)
+    sql, topics = load("recovery", LIVE), Topics(config.topic_prefix)
     from_the_first_row(config, conn, ends)
-    conn.execute(sql["read_again"])
-    conn.execute(sql["heads_again"])
+    conn.execute(sql["read_again"], {"topics": [topics.ownership_changed]})
+    conn.execute(sql["heads_again"], {"finality": topics.finality})
 
 
 def end(conn: Connection, made: Generations) -> None:

@@ -62,6 +62,7 @@ def store(config: Config, conn: Connection, state: Begun, partitions: int) -> Cu
     sql, anew, topics = load("recovery", LIVE), load("anew", LIVE), Topics(config.topic_prefix)
     known = networks(conn)
     with conn.transaction():
+        conn.execute(sql["nobody_claims"])
         for name in _CUT:
             conn.execute(sql[name], {"partitions": partitions})
         row = conn.execute(sql["count_cut"]).fetchone()
@@ -80,6 +81,7 @@ def store(config: Config, conn: Connection, state: Begun, partitions: int) -> Cu
         for name in ("clear_tail", "refill_tail", "pull_follower"):
             conn.execute(sql[name], {"networks": known, "in_log": False})
         conn.execute(sql["other_log"])
+        conn.execute(sql["other_raw_log"])
         conn.execute(sql["forget_begins"], {"topics": [getattr(topics, name) for name in TOPICS]})
         conn.execute(anew["reset_cursors"])
         conn.execute(anew["settle_letters"], {"changed": topics.ownership_changed})

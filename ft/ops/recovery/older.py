@@ -26,6 +26,7 @@ def store(config: Config, conn: Connection, state: Begun, told: Generations, par
     anew = announced.since(config, conn, read, partitions)
     ends = announced.cleared(config, conn, partitions, report) if anew else None
     with conn.transaction():
+        conn.execute(sql["nobody_claims"])
         conn.execute(sql["refill_later"])
         if state.kind == "reread":
             reread.store(config, conn, partitions)

@@ -20,7 +20,7 @@ from ft.streams.kafka.topics import Topics
 
 def require_own(config: Config, *, any_topics: bool) -> None:
     """Case 1. ``any_topics``: whether there are any to be deleted. Raises OtherDeployment."""
-    found = replace(look(config), registry=None)  # its ids say nothing of whose they are
+    found = replace(look(config), registry=None, lost=())  # its ids, and what is gone, say nothing of whose they are
     if not any_topics:
         found = replace(found, announced=False)  # they went with the rest
     if judge(found) == "unsaid" and any_topics:

@@ -21,7 +21,8 @@ from ft.schemas import domains, ids
 from ft.schemas.domains import declared
 from ft.schemas.standards import SINGLE
 from ft.sql.queries import load
-from ft.streams.deployment.comparing import require_one
+from ft.streams.deployment.comparing import require_one, stored_deployment
+from ft.streams.deployment.identity import require_same
 from ft.streams.deployment.schema_ids import Schemas
 from ft.streams.kafka.topics import Topics
 
@@ -120,6 +121,8 @@ TOPIC_CHECKS: Final = (
 )
 """What a reader of the topics alone comes to; they follow upon :data:`CHECKS`."""
 
+NOT_COMPARED: Final = "identity was not compared: whether database, Kafka and registry are of one deployment"
+
 OnCheck: TypeAlias = Callable[[Check], None]
 OnOutcome: TypeAlias = Callable[[Outcome], None]
 
@@ -140,6 +143,7 @@ def verify(config: Config, *, wait_s: float, listener: Listener, topics: bool = 
     topics are not this database's, DatabaseUnavailable, ConfigError for a database that is not migrated,
     DatabaseError, and what :class:`Subscriber` raises.
     """
+    began = stored_deployment(config)
     if topics:
         require_one(config)
     try:
@@ -147,6 +151,11 @@ def verify(config: Config, *, wait_s: float, listener: Listener, topics: bool = 
             values = parameters(config)
             _wait_for_project(conn, values, wait_s)
             report = _prove(conn, config, values, listener, topics)
+            if topics:  # what was compared may have become another one meanwhile
+                require_same(began, stored_deployment(config))
+                require_one(config)
+            else:
+                report.notes.append(NOT_COMPARED)
             report.healed = keep(conn)
             return report
     except psycopg.OperationalError as exc:

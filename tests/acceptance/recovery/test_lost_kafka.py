@@ -10,6 +10,7 @@ from ft.streams.kafka.topic_admin import delete_topics
 from tests.acceptance.faults.accounting import require_exactly_once
 from tests.acceptance.faults.recovery import Monitor
 from tests.acceptance.faults.soak import NODE, Soak
+from tests.acceptance.faults.strikes import BACKFILL, FOLLOWER
 from tests.acceptance.faults.supervisor import supervised
 from tests.acceptance.faults.world import NETWORK, World
 from tests.acceptance.hostile.lives import lived_on, lived_through, raw_log, refusal, topics_of
@@ -94,3 +95,21 @@ def test_a_kafka_that_lost_a_part_is_refused_and_nothing_is_changed(world: World
     assert f"without {world.topics.normalized}" in said
     assert "point FT_KAFKA at an empty cluster" in said
     assert world.raw_end() == len(log.records)
+
+
+def test_a_follower_whose_kafka_is_wiped_ends_and_writes_nothing_into_a_new_one(world: World, tmp_path: Path) -> None:
+    made = script(seed=20261201, network=NETWORK, events=2_000, reorgs=2, logs=20)
+    with supervised(world.config, ("worker",)) as workers, world.connect() as conn:
+        soak = Soak(world, made, workers, Monitor(world, conn, workers), over_s=60.0)
+        soak.start(tmp_path)
+        follower = workers.workers.pop(FOLLOWER)
+        workers.end(BACKFILL)
+        workers.end("worker")
+        delete_topics(world.config, topics_of(world.config))
+
+        code = follower.wait(90)
+
+    (line,) = [line for line in follower.log.read_text().splitlines() if "Kafka has likely lost its data" in line]
+    assert code == 1
+    assert "OtherDeployment" in line or "`ft reannounce` makes the topics anew" in line
+    assert topics_of(world.config) == []

@@ -1,10 +1,11 @@
 """Prefix, Kafka, database and registry, each right, another, older or empty: on real servers, every pair of those.
 
 Sixteen rows of the 256 of tests/unit/streams/deployment/test_identity.py, such that each two of the four are met in all
-their sixteen combinations. Whatever runs must say the same of each row: workers, ``ft verify``, ``ft status`` and the
-API.
+their sixteen combinations. Whatever runs must say the same of each row: ``ft migrate``, workers, ``ft ingest``,
+``ft verify``, ``ft status`` and the API; and what works on a database, where that is empty.
 """
 
+import asyncio
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -15,22 +16,27 @@ import psycopg
 import pytest
 
 from ft import embedded
+from ft.cli.index import _build as index
 from ft.cli.status_attention import asked
 from ft.config import Config
 from ft.errors import ConfigError
+from ft.networks import load_networks
+from ft.ops import dlq
+from ft.ops.rebuild.domain import rebuild_project
 from ft.ops.verify.run import Listener, verify
 from ft.schemas.registered import Registered
 from ft.streams.deployment.comparing import look
 from ft.streams.deployment.identity import OtherDeployment
 from ft.streams.deployment.naming import say_it
 from ft.streams.deployment.preflight import verify as worker_starts
-from ft.streams.deployment.provision import partitions_of, prepare
+from ft.streams.deployment.provision import admit, partitions_of, prepare
+from ft.streams.deployment.schema_files import checked, exported
 from ft.streams.deployment.schema_ids import Schemas
 from ft.streams.kafka.registry_ids import Ids
 from tests.deployments import download_cache, fresh_database, name_of
 from tests.integration.streams.conftest import at
 from tests.integration.streams.own_registry import OwnRegistry
-from tests.readiness import is_ready
+from tests.readiness import answer
 from tests.unit.streams.deployment.test_identity import PREFIXES, STATES, WITH_REGISTRY, WITHOUT_REGISTRY, verdict
 
 RIGHT, OTHER, OLDER, EMPTY = STATES
@@ -159,17 +165,41 @@ async def test_whatever_runs_says_the_same_of_prefix_kafka_database_and_registry
     said = {reason.reason for reason in asked(config)}
     assert (said & {"identity", "registry"} != set()) == (refused or expected == "restore")
     if refused:
-        for run in (worker_starts, lambda c: verify(c, wait_s=0, listener=Listener())):
-            # Of a database that was never migrated a worker says just that.
-            with pytest.raises(ConfigError if database == EMPTY else OtherDeployment):
-                run(config)
+        for run in (*RUNS, *(OF_AN_EMPTY_DATABASE if database == EMPTY else ())):
+            with pytest.raises(OtherDeployment):
+                await asyncio.to_thread(run, config)
     elif expected == "new":
-        with pytest.raises(ConfigError, match="Run `ft migrate`"):
-            worker_starts(config)
+        for run in (worker_starts, ingest_starts, *OF_AN_EMPTY_DATABASE):
+            with pytest.raises(ConfigError, match="Run `ft migrate`") as told:
+                await asyncio.to_thread(run, config)
+            assert not isinstance(told.value, OtherDeployment)
     else:
         worker_starts(config).schemas.close()
-    if database != EMPTY:
-        assert await is_ready(config) != refused
+    ready = (503, "other_deployment") if refused else (503, "not_migrated") if database == EMPTY else (200, None)
+    assert await answer(config, "/health/ready") == ready
+    status, code = await answer(config, "/api/v1/status")
+    assert (status, code) == (ready if database == EMPTY else (200, None))
+
+
+def ingest_starts(config: Config) -> None:
+    admit(config, load_networks(config.networks_file)["polygon"])
+
+
+def rebuild_starts(config: Config) -> None:
+    asyncio.run(rebuild_project(config, lambda said: None))
+
+
+def dlq_starts(config: Config) -> None:
+    dlq.connect(config).close()
+
+
+def index_starts(config: Config) -> None:
+    asyncio.run(index(config))
+
+
+RUNS = (worker_starts, ingest_starts, prepare, lambda config: verify(config, wait_s=0, listener=Listener()))
+OF_AN_EMPTY_DATABASE = (rebuild_starts, dlq_starts, index_starts, checked, exported)
+"""They work on what the database has, and ask for nothing else where it has something."""
 
 
 def test_the_rows_meet_every_pair() -> None:

@@ -2,18 +2,24 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
 import psycopg
 import pytest
 
+from ft.cli import replace as replace_command
 from ft.cli.status_attention import asked
 from ft.config import Config
-from ft.errors import BrokerError, BrokerUnavailable
+from ft.errors import BrokerError, BrokerUnavailable, DatabaseError
 from ft.networks import load_networks
+from ft.ops.rebuild import ledger as second_ledger
+from ft.ops.rebuild import takeover
+from ft.ops.rebuild.domain import rebuild_project
 from ft.ops.rebuild.ledger import rebuild_ledger
-from ft.ops.verify.run import Listener, verify
+from ft.ops.recovery.session import drop_schemas
+from ft.ops.verify.run import NOT_COMPARED, Listener, verify
 from ft.sql.session import process_name
 from ft.streams.deployment import guard as guard_module
 from ft.streams.deployment.comparing import Same, require_one
@@ -81,14 +87,26 @@ def test_status_says_what_is_not_of_one_deployment(deployed: Config) -> None:
 
 
 def test_what_runs_notices_once_it_has_found_it_three_times_in_a_row(deployed: Config) -> None:
-    guard = Guard(deployed)
-    guard.look()
     rows(deployed, "UPDATE system.deployment SET epoch = 1 RETURNING 1")
+    guard = Guard(deployed)
 
     for _ in range(BELIEVED - 1):
         guard.look()
     with pytest.raises(OtherDeployment, match="Kafka likely holds an older state"):
         guard.look()
+
+
+async def test_an_ingestion_that_began_before_a_restore_is_told_so(
+    deployed: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard_module, "LOOK_S", 0.05)
+
+    async def work() -> None:
+        rows(deployed, "UPDATE system.deployment SET epoch = 1 RETURNING 1")
+        await asyncio.Event().wait()
+
+    with pytest.raises(OtherDeployment, match=r"began in epoch 0 of .* got epoch 1 of .*: start it again"):
+        await beside(deployed, work())
 
 
 async def test_what_an_ingestion_does_ends_where_it_is_out_of_place(
@@ -126,6 +144,101 @@ def test_a_follower_that_waits_for_the_broker_is_seen_and_one_that_has_let_go_is
     Guard(deployed, follows="polygon").look()
 
     assert rows(deployed, "SELECT seen_at > now() - interval '1 minute' FROM ingest.leases") == [(lives,)]
+
+
+def emptied(config: Config) -> None:
+    with psycopg.connect(config.postgres, autocommit=True) as conn:
+        drop_schemas(conn)
+
+
+def test_a_follower_whose_database_is_emptied_says_whose_the_topics_are(deployed: Config) -> None:
+    guard = Guard(deployed, follows="polygon")
+    guard.look()
+    emptied(deployed)
+
+    for _ in range(BELIEVED - 1):
+        guard.look()
+    with pytest.raises(OtherDeployment, match="FT_POSTGRES is likely wrong"):
+        guard.look()
+
+
+@pytest.mark.parametrize("error", [psycopg.errors.UndefinedTable("no"), DatabaseError("no")], ids=["driver's", "ours"])
+async def test_what_an_emptied_database_refuses_is_told_by_its_reason(deployed: Config, error: Exception) -> None:
+    async def work() -> None:
+        emptied(deployed)
+        raise error
+
+    with pytest.raises(OtherDeployment, match="FT_POSTGRES is likely wrong"):
+        await beside(deployed, work())
+
+
+async def test_what_the_driver_says_is_told_as_ours_where_all_is_in_place(deployed: Config) -> None:
+    async def work() -> None:
+        raise psycopg.errors.UndefinedTable("no such table")
+
+    with pytest.raises(DatabaseError, match="no such table"):
+        await beside(deployed, work())
+
+
+def restored(config: Config) -> None:
+    """As far as a process that runs can tell."""
+    rows(config, "UPDATE system.deployment SET epoch = epoch + 1 RETURNING 1")
+
+
+_START_AGAIN = r"began in epoch 0 .*: start it again"
+
+
+async def test_a_replacement_of_blocks_ends_where_the_database_is_restored_meanwhile(
+    deployed: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard_module, "LOOK_S", 0.05)
+
+    async def work() -> int:
+        restored(deployed)
+        await asyncio.Event().wait()
+        return 0
+
+    with pytest.raises(OtherDeployment, match=_START_AGAIN):
+        await replace_command._guarded(deployed, work())
+
+
+async def test_projections_that_were_made_anew_are_not_served_where_the_database_is_restored_meanwhile(
+    deployed: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(takeover, "analyze", lambda *_: restored(deployed))
+
+    with pytest.raises(OtherDeployment, match=_START_AGAIN):
+        await rebuild_project(deployed, lambda said: None)
+
+
+def test_a_second_ledger_is_not_compared_with_one_that_is_restored_meanwhile(
+    deployed: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Working:
+        def look(self) -> None:
+            restored(deployed)
+
+    monkeypatch.setattr(guard_module, "LOOK_S", 0)
+    monkeypatch.setattr(second_ledger, "_worker", lambda *_: nullcontext(Working()))
+
+    with pytest.raises(OtherDeployment, match=_START_AGAIN):
+        rebuild_ledger(deployed, [], lambda said: None, keep=False, level_s=1.0)
+
+
+def test_what_is_proven_of_a_database_that_is_restored_meanwhile_is_not_told(
+    deployed: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listener = Listener(on_check=lambda check: restored(deployed) if check.name == "subscriber" else None)
+
+    with pytest.raises(OtherDeployment, match=_START_AGAIN):
+        verify(deployed, wait_s=0, listener=listener)
+
+
+def test_a_proof_without_topics_says_that_identity_was_not_compared(deployed: Config) -> None:
+    with_topics = verify(deployed, wait_s=0, listener=Listener())
+    without = verify(replace(deployed, topic_prefix="other."), wait_s=0, listener=Listener(), topics=False)
+
+    assert [NOT_COMPARED in report.notes for report in (with_topics, without)] == [False, True]
 
 
 async def test_what_another_kafka_refuses_is_told_by_its_reason(deployed: Config) -> None:

@@ -3,13 +3,16 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 import psycopg
 import pytest
 
 from ft.config import Config
 from ft.errors import DatabaseError, DatabaseUnavailable, Fenced, OffsetMismatch
+from ft.sql.queries import LIVE, load
 from ft.sql.session import Connection, connect_writer, end_stopped
+from ft.streams.deployment.identity import Deployment, OtherDeployment
 from ft.streams.worker import fence
 from ft.streams.worker.fence import Claim, Move, Superseded, Writer
 
@@ -28,9 +31,14 @@ async def writer(config: Config) -> AsyncIterator[Writer]:
     await opened.close()
 
 
-async def take(conn: Connection, owner: str, *, cluster: str = "k", topic_id: str = "i") -> Claim:
+ME = Deployment(id="d4196ad2-edae-5ba2-9135-602be39edbc4", topic_prefix="", cluster_id="k")
+
+
+async def take(
+    conn: Connection, owner: str, *, cluster: str = "k", topic_id: str = "i", began: Deployment | None = None
+) -> Claim:
     claim = await fence.claim(
-        conn, consumer="ledger", topic="t", partition=0, owner=owner, cluster_id=cluster, topic_id=topic_id
+        conn, consumer="ledger", topic="t", partition=0, owner=owner, cluster_id=cluster, topic_id=topic_id, began=began
     )
     await conn.commit()
     return claim
@@ -60,6 +68,71 @@ async def test_a_claim_by_the_owner_keeps_its_epoch_and_by_another_raises_it(con
     other = await take(conn, "two")
 
     assert [first.epoch, again.epoch, other.epoch] == [1, 1, 2]
+
+
+async def in_epoch(conn: Connection, epoch: int) -> Deployment:
+    """The database names this deployment from now on."""
+    values = {"id": ME.id, "epoch": epoch, "topic_prefix": "", "cluster_id": "k"}
+    await conn.execute(load("recovery", LIVE)["put_deployment"], values)
+    return replace(ME, epoch=epoch)
+
+
+async def test_a_process_that_began_before_a_restore_is_given_no_claim(conn: Connection) -> None:
+    before = await in_epoch(conn, 0)
+    mine = await take(conn, "one", began=before)
+    after = await in_epoch(conn, 1)
+    await conn.commit()
+
+    with pytest.raises(OtherDeployment, match=r"began in epoch 0 .* got epoch 1 .*: start it again"):
+        await take(conn, "one", began=before)
+    with pytest.raises(OtherDeployment, match=r"no name yet, in epoch 0: .* got epoch 1 "):
+        await take(conn, "one")
+    other = await take(conn, "two", began=after)
+
+    assert (mine.epoch, other.epoch) == (1, 2)
+
+
+async def test_a_claim_amid_a_restore_waits_for_it_and_is_refused(config: Config, conn: Connection) -> None:
+    before = await in_epoch(conn, 0)
+    await conn.commit()
+    restoring = await connect_writer(config)
+    await in_epoch(restoring, 1)
+
+    claiming = asyncio.create_task(take(conn, "one", began=before))
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with psycopg.connect(config.postgres, autocommit=True) as look:
+        while look.execute(waits).fetchone() == (0,):
+            assert not claiming.done()
+            await asyncio.sleep(0.01)
+    await restoring.commit()
+    await restoring.close()
+
+    with pytest.raises(OtherDeployment, match="got epoch 1 "):
+        await claiming
+    rows = await (await conn.execute("SELECT count(*) FROM system.partition_owner")).fetchall()
+    assert rows == [(0,)]
+
+
+async def test_what_was_claimed_before_a_restore_commits_nothing_after_it(conn: Connection, writer: Writer) -> None:
+    claim = await take(conn, "one")
+    after = await in_epoch(conn, 5)
+    await conn.execute(load("recovery", LIVE)["outlive"])
+    await conn.commit()
+
+    with pytest.raises(Fenced):
+        await writer.commit(moving(claim, 7, finding="f"))
+    again = await take(conn, "one", began=after)
+
+    assert await found(conn) == []
+    assert again.epoch == 5_000_001
+
+
+async def test_claims_of_a_database_that_was_reset_are_counted_from_beyond_those_before(conn: Connection) -> None:
+    before = await take(conn, "forgotten")
+    await conn.execute("DELETE FROM system.partition_owner")
+    after = await take(conn, "new", began=await in_epoch(conn, 3))
+
+    assert (before.epoch, after.epoch) == (1, 3_000_001)
 
 
 async def test_effects_and_offset_move_together(conn: Connection, writer: Writer) -> None:

@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 
 from ft.schemas.registered import Registered, compare, contradictions
-from ft.streams.deployment.identity import Ahead, Deployment, Found, OtherDeployment, judge
+from ft.streams.deployment.identity import Ahead, Deployment, Found, OtherDeployment, judge, lost_topics, require_same
 
 ME = Deployment(id="me", topic_prefix="p.", cluster_id="mine")
 ANOTHER = Deployment(id="another", topic_prefix="p.", cluster_id="mine")
@@ -230,6 +230,87 @@ def test_a_migration_that_was_cut_off_restores_a_registry_too() -> None:
 
     assert verdict(cut_off) == "restore"
     assert verdict(replace(cut_off, registry=None)) == "unsaid"
+
+
+RAW, NORMALIZED, CHANGED = "p.chain.base.raw", "p.ledger.normalized", "p.ledger.ownership_changed"
+READ = [(RAW, "r1"), (NORMALIZED, "n1"), (CHANGED, "c1")]
+THERE = dict(READ)
+ANEW, EMPTY_KAFKA, RAW_AGAIN = (
+    "`ft reannounce` makes the ledger's",
+    "point FT_KAFKA at an empty",
+    "`ft reset --keep raw`",
+)
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+@pytest.mark.parametrize(
+    ("lost", "advice"),
+    [
+        ({RAW}, {EMPTY_KAFKA}),
+        ({NORMALIZED}, {RAW_AGAIN, EMPTY_KAFKA}),
+        ({CHANGED}, {ANEW}),
+        ({RAW, CHANGED}, {EMPTY_KAFKA}),
+        ({NORMALIZED, CHANGED}, {RAW_AGAIN, EMPTY_KAFKA}),
+        ({RAW, NORMALIZED, CHANGED}, {EMPTY_KAFKA}),
+    ],
+)
+def test_a_topic_that_was_read_and_is_gone_or_another_one_is_named_with_the_command_that_gets_out(
+    lost: set[str], advice: set[str], replaced: bool
+) -> None:
+    there = {
+        name: f"{topic_id}2" if name in lost else topic_id for name, topic_id in READ if replaced or name not in lost
+    }
+    what = replace(found("right", "right"), lost=lost_topics("p.", READ, there))
+
+    with pytest.raises(OtherDeployment, match="Kafka has likely lost its data in part") as refused:
+        judge(what)
+
+    said = str(refused.value)
+    assert {name for name in THERE if name in said} == lost
+    assert ("there is another one of that name" in said) == replaced
+    assert {each for each in (ANEW, EMPTY_KAFKA, RAW_AGAIN) if each in said} == advice
+
+
+def test_topics_that_are_there_and_those_that_nobody_has_read_are_not_lost() -> None:
+    assert lost_topics("p.", READ, THERE) == ()
+    assert lost_topics("p.", [], THERE) == ()
+
+
+@pytest.mark.parametrize(("database", "topic"), [(d, t) for (d, t), verdict in EXPECTED.items() if verdict != "one"])
+def test_of_topics_that_are_not_proven_to_be_the_databases_none_is_said_to_be_lost(database: str, topic: str) -> None:
+    lost = lost_topics("p.", READ, {})
+
+    assert verdict(replace(found(database, topic), lost=lost)) == EXPECTED[database, topic]
+
+
+@pytest.mark.parametrize(
+    ("began", "now"),
+    [
+        (replace(ME, epoch=1), replace(ME, epoch=2)),
+        (replace(ME, epoch=2), replace(ME, epoch=1)),
+        (ME, ANOTHER),
+        (ME, None),
+        (None, replace(ME, epoch=1)),
+    ],
+)
+def test_a_process_of_another_deployment_or_epoch_is_told_both_and_to_start_again(
+    began: Deployment | None, now: Deployment | None
+) -> None:
+    with pytest.raises(OtherDeployment) as refused:
+        require_same(began, now)
+
+    said = str(refused.value)
+    assert f"epoch {began.epoch if began else 0}" in said
+    assert f"got {f'epoch {now.epoch}' if now else 'none'}" in said
+    assert "start it again" in said
+    assert not refused.value.retryable
+
+
+@pytest.mark.parametrize(("began", "now"), [(ME, ME), (None, None), (None, ME)])
+def test_a_process_goes_on_in_the_deployment_that_it_began_in_also_where_that_got_its_name_since(
+    began: Deployment | None, now: Deployment | None
+) -> None:
+    require_same(began, now)
 
 
 @pytest.mark.parametrize("database", ["right", "empty"])
