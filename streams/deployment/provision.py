@@ -42,6 +42,8 @@ def prepare(config: Config) -> Prepared:
     """
     networks = load_networks(config.networks_file)
     _require_one(config)
+    with Schemas(config) as schemas:
+        schemas.require_registry(f"{Topics(config.topic_prefix).deployment}-value")
     migrations = migrate(config.postgres, config)
     partitions = partitions_of(config)
     settle(config)

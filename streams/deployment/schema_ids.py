@@ -156,6 +156,13 @@ class Schemas:
         """As :func:`agreement_on`, of everything that is kept."""
         return agreement_on(self._config, self._kept)
 
+    def require_registry(self, subject: str) -> None:
+        """Whether a registry can give out the first id; where ids are kept, nothing is asked. ``subject``: one that it
+        may know or not. Raises NoRegistry, RegistryUnavailable."""
+        if not self._kept:
+            with Ids(self._config.schema_registry, self._config.registry_security) as ids:
+                ids.require_registry(subject)
+
     def restore(self, more: Sequence[Registered] = ()) -> list[int]:
         """Give a registry back the ids that it lost of what is kept, and ``more``; returns them.
 
@@ -203,8 +210,7 @@ class Schemas:
         if self._kept:
             self.restore()
         else:
-            with Ids(self._config.schema_registry, self._config.registry_security) as ids:
-                ids.require_registry(subject)
+            self.require_registry(subject)
         self._agreed_until = time.monotonic() + _LOOKED_S
 
     def _read(self) -> None:

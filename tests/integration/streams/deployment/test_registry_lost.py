@@ -30,6 +30,7 @@ from ft.streams.deployment.schema_ids import Schemas
 from ft.streams.ingest.raw_log import RawLog
 from ft.streams.kafka.registry import NoRegistry, Registry, RegistryUnavailable
 from ft.streams.kafka.registry_ids import Ids
+from ft.streams.kafka.topic_admin import topic_names
 from ft.streams.kafka.topics import Topics
 from tests.integration.agents.normalize.rawtopic import NETWORK, RawTopic, claim, open_raw
 from tests.integration.streams.conftest import at
@@ -243,11 +244,12 @@ async def test_what_answers_and_is_no_registry_is_refused_by_what_starts_and_lef
 
 
 @pytest.mark.parametrize("kind", ["root", "page", "json"])
-def test_a_first_migration_refuses_what_is_no_registry_before_it_asks_it_for_an_id(with_own: Config, kind: str) -> None:
+def test_a_first_migration_refuses_what_is_no_registry_before_it_makes_anything(with_own: Config, kind: str) -> None:
     with no_registry(with_own, kind) as wrong, pytest.raises(NoRegistry, match="FT_SCHEMA_REGISTRY is likely wrong"):
         prepare(wrong)
 
     assert kept(with_own) == []
+    assert [name for name in topic_names(with_own) if name.startswith(with_own.topic_prefix)] == []
 
 
 def test_both_of_the_registrys_confluent_apis_that_it_has_serve_a_deployment(deployed: Config) -> None:
