@@ -1,8 +1,8 @@
 -- name: add_row
--- A partition that nobody has read yet starts at offset 0; its claims are counted from beyond those of a database that
--- was reset or restored since.
+-- A partition that nobody has read yet starts at offset 0. Its claims are counted from another number in each generation,
+-- so that a process of before a reset has none of them; they fit into 31 bits, as the seq of a head begins with one.
 INSERT INTO system.partition_owner (consumer, topic, partition, epoch)
-VALUES (%(consumer)s, %(topic)s, %(partition)s, %(deployment_epoch)s::bigint * 1000000)
+VALUES (%(consumer)s, %(topic)s, %(partition)s, mod(%(deployment_epoch)s::bigint, 1000) * 10000)
 ON CONFLICT DO NOTHING;
 
 -- name: lock_row

@@ -66,9 +66,10 @@ ON CONFLICT (generation) DO NOTHING;
 SELECT FROM system.deployment FOR UPDATE;
 
 -- name: outlive
--- No process that ran before holds a partition any more, whatever epoch it got in the state that was lost.
+-- No process that ran before holds a partition any more, whatever epoch it got in the state that was lost, or after an
+-- earlier restore of the same backup: claims are counted from another number in each generation, in 31 bits.
 UPDATE system.partition_owner
-SET epoch = greatest(epoch + 1000000, (SELECT epoch FROM system.deployment)::bigint * 1000000), owner = '';
+SET epoch = epoch + (1 + mod(coalesce((SELECT epoch FROM system.deployment), 0), 1000)) * 10000, owner = '';
 
 -- name: refill_later
 -- The tails are older than the raw logs: whoever follows makes them anew from what normalize has read.

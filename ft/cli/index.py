@@ -18,19 +18,24 @@ def command() -> None:
     Reads: FT_POSTGRES (default: the server of `ft up`)
     """
     config = configured()
+    _require_migrated(config)
     left = run(_build(config))
     click.echo(
         "some months wait for a bulk backfill, or for another builder (`ft status`)" if left else "all is indexed"
     )
 
 
-async def _build(config: Config) -> bool:
-    from ft.agents.ledger.indexing import Builder
+def _require_migrated(config: Config) -> None:
     from ft.streams.deployment.comparing import whose_topics
     from ft.streams.deployment.preflight import known_networks
 
     with whose_topics(config):
-        known_networks(config)  # of a migrated database
+        known_networks(config)
+
+
+async def _build(config: Config) -> bool:
+    from ft.agents.ledger.indexing import Builder
+
     builder = Builder(config)
     try:
         return await builder.round()

@@ -115,7 +115,7 @@ MUTATIONS: Final = (
     Mutation(
         name="claims-after-a-reset-are-counted-from-the-first",
         path="sql/fence.sql",
-        old="%(deployment_epoch)s::bigint * 1000000)",
+        old="mod(%(deployment_epoch)s::bigint, 1000) * 10000)",
         new="%(deployment_epoch)s::bigint * 0)",
         tests=(FENCE,),
     ),

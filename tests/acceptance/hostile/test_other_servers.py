@@ -7,10 +7,10 @@ import pytest
 
 from ft.streams.deployment.identity import OtherDeployment
 from ft.streams.deployment.provision import prepare
-from ft.streams.kafka.topic_admin import delete_topics
+from ft.streams.kafka.topic_admin import create_topics, delete_topics
 from tests.acceptance.faults.accounting import require_exactly_once
 from tests.acceptance.faults.supervisor import supervised
-from tests.acceptance.faults.world import PARTITIONS, World
+from tests.acceptance.faults.world import NETWORK, PARTITIONS, World
 from tests.acceptance.hostile.lives import (
     Databases,
     delete_what_follows,
@@ -68,8 +68,8 @@ def test_a_log_without_records_that_are_needed_is_refused_and_so_is_one_made_ane
     assert "Records are missing" in said["error"]
 
     delete_topics(world.config, [world.raw])
-    prepare(world.config)
+    create_topics(world.config, [NETWORK], PARTITIONS)
     said = refusal(only_normalize, "made-anew")
-    assert said["kind"] == "OffsetMismatch"
-    assert f"offsets of normalize of {world.raw}-0: expected cluster" in said["error"]
-    assert "Point FT_KAFKA at" in said["error"]
+    assert said["kind"] == "OtherDeployment"
+    assert f"all but {world.raw} (there is another one of that name)" in said["error"]
+    assert "point FT_KAFKA at" in said["error"]

@@ -37,7 +37,7 @@ LIVE = {
 
 def of_no_kafka(config: Config) -> None:
     """What was recorded was read from another Kafka, under no prefix."""
-    rows(config, "UPDATE system.partition_owner SET cluster_id = '' RETURNING 1")
+    rows(config, "UPDATE system.partition_owner SET cluster_id = '', topic_id = '' RETURNING 1")
 
 
 class Killed(Exception):

@@ -260,8 +260,10 @@ def test_an_address_that_is_no_registry_is_not_taken_for_an_empty_one(with_own: 
     wrong = at(with_own, own.url.replace("/ccompat/", "/nothing/"))
 
     with Schemas(wrong) as schemas:
-        assert schemas.agreement() is None
-        with pytest.raises(RegistryUnavailable, match="expected an answer, got: 404"):
+        found = schemas.agreement()
+        assert found is not None
+        assert "answers, but is no registry" in found.wrong
+        with pytest.raises(RegistryUnavailable, match="answers, but is no registry"):
             schemas.restore()
 
 

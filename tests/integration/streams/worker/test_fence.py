@@ -113,6 +113,16 @@ async def test_a_claim_amid_a_restore_waits_for_it_and_is_refused(config: Config
     assert rows == [(0,)]
 
 
+async def test_claims_fit_into_the_seq_of_a_head_after_two_hundred_restores(conn: Connection) -> None:
+    await take(conn, "one")
+    for minute in range(29_935_290, 29_935_490):  # the epoch of a deployment is the minute of its restore
+        await in_epoch(conn, minute)
+        await conn.execute(load("recovery", LIVE)["outlive"])
+    [[claimed]] = await (await conn.execute("SELECT epoch FROM system.partition_owner")).fetchall()
+
+    assert claimed << 32 < 2**63
+
+
 async def test_what_was_claimed_before_a_restore_commits_nothing_after_it(conn: Connection, writer: Writer) -> None:
     claim = await take(conn, "one")
     after = await in_epoch(conn, 5)
@@ -124,7 +134,7 @@ async def test_what_was_claimed_before_a_restore_commits_nothing_after_it(conn: 
     again = await take(conn, "one", began=after)
 
     assert await found(conn) == []
-    assert again.epoch == 5_000_001
+    assert again.epoch == 60_002
 
 
 async def test_claims_of_a_database_that_was_reset_are_counted_from_beyond_those_before(conn: Connection) -> None:
@@ -132,7 +142,7 @@ async def test_claims_of_a_database_that_was_reset_are_counted_from_beyond_those
     await conn.execute("DELETE FROM system.partition_owner")
     after = await take(conn, "new", began=await in_epoch(conn, 3))
 
-    assert (before.epoch, after.epoch) == (1, 3_000_001)
+    assert (before.epoch, after.epoch) == (1, 30_001)
 
 
 async def test_effects_and_offset_move_together(conn: Connection, writer: Writer) -> None:

@@ -166,7 +166,7 @@ async def test_a_worker_without_progress_exits(raw: RawTopic, start_worker: Star
     assert worker.said("worker exits")[0]["kind"] in ("Stalled", "DatabaseUnavailable")
 
 
-async def test_offsets_of_another_log_are_refused_at_the_claim(raw: RawTopic, start_worker: StartWorker) -> None:
+async def test_offsets_of_another_log_are_refused(raw: RawTopic, start_worker: StartWorker) -> None:
     with psycopg.connect(raw.config.postgres) as conn:
         conn.execute(
             "INSERT INTO system.partition_owner (consumer, topic, partition, next_offset, cluster_id, topic_id)"
@@ -179,7 +179,8 @@ async def test_offsets_of_another_log_are_refused_at_the_claim(raw: RawTopic, st
 
     assert code == 1
     [said] = worker.said("worker exits")
-    assert "elsewhere" in said["error"]
+    assert said["kind"] == "OtherDeployment"
+    assert f"all but {raw.topic} (there is another one of that name)" in said["error"]
     assert "FT_KAFKA" in said["error"]
 
 
