@@ -6,9 +6,8 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from ft.api.assets.sections import Later
 from ft.api.http.freshness import AsOf, Finality
-from ft.api.http.pages import Decimal
+from ft.api.http.pages import Decimal, Later
 from ft.api.integrity.answers import Integrity, Reasons
 
 

@@ -1,6 +1,8 @@
 """What the resource of assets asks the database: one typed method an answer, each of one snapshot."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 from ft.api.assets import lookups
@@ -13,6 +15,8 @@ from ft.api.http.month_range import indexed_span
 from ft.api.integrity.judging import judge
 from ft.api.shared_reads import SharedReads
 from ft.schemas.ids import AssetKey
+
+T = TypeVar("T")
 
 
 class StoredAssets(SharedReads):
@@ -34,16 +38,12 @@ class StoredAssets(SharedReads):
         async def held(conn: Connection) -> AssetRow:
             return (await lookups.assets(conn, [key], count, self._sections))[0]
 
-        async def of_one_snapshot(conn: Connection) -> AssetRow:
-            async with snapshot(conn):
-                return await held(conn)
-
         async def unheld(conn: Connection) -> AssetRow | None:
             async with snapshot(conn):
                 row = await held(conn)
                 return row if row.owners or await lookups.is_live(conn, key, row) else None
 
-        row = await self._database.read(of_one_snapshot if self._sections else held)
+        row = await self._with_sections(held)
         return row if row.owners else await self._database.read(unheld)
 
     async def asset_version(self, key: AssetKey) -> str:
@@ -51,14 +51,20 @@ class StoredAssets(SharedReads):
         count = await self.partitions()
         parameters = {**lookups.key_of(key), "partition": head_reads.partition(key.network, key.contract, count)}
 
-        async def of_one_snapshot(conn: Connection) -> str:
-            async with snapshot(conn):
-                version = await value_of(conn, ASSETS["asset_version"], parameters)
-                return "-".join([str(version), *await versions_of(conn, key, self._sections)])
+        async def work(conn: Connection) -> str:
+            version = await value_of(conn, ASSETS["asset_version"], parameters)
+            return "-".join([str(version), *await versions_of(conn, key, self._sections)])
 
-        if self._sections:
-            return await self._database.read(of_one_snapshot)
-        return str(await self._database.read(lambda conn: value_of(conn, ASSETS["asset_version"], parameters)))
+        return await self._with_sections(work)
+
+    async def _with_sections(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """What ``work`` reads: of one snapshot where there are sections, else it is one statement."""
+
+        async def of_one_snapshot(conn: Connection) -> T:
+            async with snapshot(conn):
+                return await work(conn)
+
+        return await self._database.read(of_one_snapshot if self._sections else work)
 
     async def asset_owners(self, key: AssetKey, after: str | None, rows: int) -> Holders | None:
         """Holders of now, or None if no event of the asset is in force."""

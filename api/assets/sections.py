@@ -7,22 +7,21 @@ in main.py lists them.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 from msgspec.structs import replace
 
 from ft.api.assets.rows import AssetRow
 from ft.api.http.database import Connection, rows_of
 from ft.schemas.ids import AssetKey
 
-Later: TypeAlias = Annotated[dict[str, Any] | None, Meta(description="null until this domain exists")]
 FIELDS: Final = ("market", "rarity", "spam", "trust", "metadata")
 """Fields of an asset that a section may fill; null where none does, or where it knows nothing of the asset."""
 
 
-class SectionRow(Protocol):
-    """What every section's row has."""
+class SectionRow(Struct, frozen=True, kw_only=True):
+    """What every section's row has; its own columns are fields of a subclass."""
 
     place: int
     """Of the key that it is of, from 1."""
@@ -30,13 +29,13 @@ class SectionRow(Protocol):
     """Moves with whatever can change what is shown."""
 
 
-R = TypeVar("R", bound=Struct)
+R = TypeVar("R", bound=SectionRow)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section(Generic[R]):
     """``query`` takes the arrays ``networks``, ``contracts`` and ``token_ids`` and returns at most one row an asset,
-    with the columns of ``row``, a :class:`SectionRow`; ``show`` makes the field's value of it."""
+    with the columns of ``row``; ``show`` makes the field's value of it."""
 
     field: str
     query: str
@@ -46,15 +45,15 @@ class Section(Generic[R]):
 
 async def with_sections(conn: Connection, rows: Sequence[AssetRow], sections: Sequence[Section[Any]]) -> list[AssetRow]:
     """The same rows with what each section knows of them; their versions move with those of the sections."""
+    if not sections:
+        return list(rows)
     shown: list[dict[str, object]] = [{} for _ in rows]
     versions = [[row.version] for row in rows]
     parameters = _arrays([AssetKey(network=row.network, contract=row.contract, token_id=row.token_id) for row in rows])
-    for section in sections if rows else ():
+    for section in sections:
         for found in await rows_of(conn, section.query, section.row, parameters):
             shown[found.place - 1][section.field] = section.show(found)
             versions[found.place - 1].append(f"{section.field}{found.version}")
-    if not sections:
-        return list(rows)
     return [
         replace(row, sections=fields, version="-".join(version))
         for row, fields, version in zip(rows, shown, versions, strict=True)

@@ -11,6 +11,7 @@ from ft.api.http.freshness import AsOf
 T = TypeVar("T")
 R = TypeVar("R")
 A = TypeVar("A")
+Later = Annotated[dict[str, Any] | None, Meta(description="null until this domain exists")]
 Decimal = Annotated[str, Meta(description="decimal, up to 78 digits and more where it is a sum", examples=["1"])]
 
 

@@ -1,7 +1,7 @@
 """Whether what is served is of one deployment with its Kafka and its registry, looked at while the API runs.
 
-The same rule as for everything else that runs (``streams.identity``), by what the role ft_api may read. An API that is
-told no Kafka goes by what workers say as they end.
+The same rule as for everything else that runs (``streams.deployment.identity``), by what the role ft_api may read. An
+API that is told no Kafka goes by what workers say as they end.
 """
 
 import asyncio
@@ -64,9 +64,10 @@ class Identity:
     async def look(self) -> None:
         """Once. Servers that do not answer say nothing."""
         try:
-            if not await self._is_migrated():
+            row = await self._named()
+            if row is None:
                 return
-            row, read = await self._database.read(self._named)
+            read = read_of(self._config, await self._database.read(lambda conn: _rows(conn, "topics_read")))
             topics = {topic for topic, _ in read}
             place = row, read, await asyncio.to_thread(place_of, self._config, topics)
             if self.is_one and self.registry is None and place == self._seen and time.monotonic() < self._whole_at:
@@ -92,25 +93,21 @@ class Identity:
             self.is_one, self.other, self._wrong = True, None, 0
             BROKER.back()
 
-    async def _is_migrated(self) -> bool:
-        """Whether the database has tables of ft. Raises OtherDeployment where it has none, and the topics are those of
-        somebody; FtError."""
+    async def _named(self) -> list[tuple[Any, ...]] | None:
+        """The rows of the deployment (none: it has no name yet); None where the database has no tables of ft. Raises
+        OtherDeployment where it has none and the topics are those of somebody; FtError."""
         try:
-            await self._database.read(lambda conn: _rows(conn, "deployment"))
+            return await self._database.read(lambda conn: _rows(conn, "deployment"))
         except NotMigrated as exc:
             if not isinstance(exc.__cause__, UndefinedTable):
                 raise
             asked = await asyncio.to_thread(self._ask, (), ())
             judge(found_by(self._config, asked, Stored(deployment=None)))
             self.is_one, self.other, self._wrong = False, None, 0
-            return False
-        return True
+            return None
 
     def _ask(self, kept: Sequence[Registered], topics: Collection[str]) -> Asked:
         return ask(self._config, lambda schema_id: _schema(kept, schema_id), agreement_on(self._config, kept), topics)
-
-    async def _named(self, conn: Connection) -> tuple[list[tuple[Any, ...]], Read]:
-        return await _rows(conn, "deployment"), read_of(self._config, await _rows(conn, "topics_read"))
 
     async def _stored(self, conn: Connection, kept: Sequence[Registered], read: Read) -> Stored:
         topic = Topics(self._config.topic_prefix).ownership_changed
@@ -121,9 +118,10 @@ class Identity:
             origins = await _rows(conn, "generations")
         if not rows:
             return Stored(deployment=None, kept=kept, journal_ends=dict(ends))
-        ((name, epoch, prefix, cluster, announced, unfinished),) = rows
+        (row,) = rows
+        _, epoch, _, _, announced, unfinished = row
         return Stored(
-            deployment=Deployment(id=name, epoch=epoch, topic_prefix=prefix, cluster_id=cluster),
+            deployment=Deployment.of_row(row),
             announced=announced,
             unfinished=unfinished,
             read=read,

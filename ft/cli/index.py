@@ -17,20 +17,21 @@ def command() -> None:
     \b
     Reads: FT_POSTGRES (default: the server of `ft up`)
     """
-    config = configured()
-    _require_migrated(config)
-    left = run(_build(config))
+    left = build(configured())
     click.echo(
         "some months wait for a bulk backfill, or for another builder (`ft status`)" if left else "all is indexed"
     )
 
 
-def _require_migrated(config: Config) -> None:
+def build(config: Config) -> bool:
+    """Whether something is left to be built. Raises ConfigError where the database is not migrated, OtherDeployment
+    where the topics are those of somebody else."""
     from ft.streams.deployment.comparing import whose_topics
     from ft.streams.deployment.preflight import known_networks
 
     with whose_topics(config):
         known_networks(config)
+    return run(_build(config))
 
 
 async def _build(config: Config) -> bool:

@@ -32,7 +32,6 @@ log = structlog.get_logger(__name__)
 
 Read: TypeAlias = frozenset[tuple[str, str]]
 """Topics with their ids."""
-_TIMEOUT_S: Final = 15.0
 RECORD: Final = "deployment"
 _RECORDS: Final = 100
 
@@ -104,8 +103,9 @@ class Same:
         self._turn += 1
 
     def _place(self, conn: psycopg.Connection[Any]) -> object:
-        read = topics_read(conn, self._config)
-        return named(conn), read, place_of(self._config, {topic for topic, _ in read})
+        row = named(conn)
+        read = _topics_read(conn, self._config, row)
+        return row, read, place_of(self._config, {topic for topic, _ in read})
 
 
 def place_of(config: Config, read: Collection[str]) -> object:
@@ -171,7 +171,8 @@ class Asked:
 def look(config: Config) -> Found:
     """Where the settings point, and what is there. Blocking. Raises as :func:`require_one`."""
     with looking(config) as conn:
-        read = topics_read(conn, config)  # before Kafka is asked: another worker may just read its first record
+        # Before Kafka is asked: another worker may just read its first record.
+        read = _topics_read(conn, config, named(conn))
     with Schemas(config) as schemas:
         asked = ask(config, schemas.schema, schemas.agreement(), {topic for topic, _ in read})
         kept = schemas.kept
@@ -226,7 +227,7 @@ def _stored(config: Config, kept: Sequence[Registered], read: Read) -> Stored:
         begun = None if row is None else conn.execute(load("recovery", LIVE)["unfinished"]).fetchone()
         changed = {"topic": topics.ownership_changed}
         return Stored(
-            deployment=None if row is None else of_row(row),
+            deployment=Deployment.of_row(row),
             announced=row is not None and row[4],
             unfinished="" if begun is None else str(json.loads(begun[0])["command"]),
             ledger_topic=None if by_ledger is None else by_ledger[0],
@@ -238,9 +239,9 @@ def _stored(config: Config, kept: Sequence[Registered], read: Read) -> Stored:
         )
 
 
-def topics_read(conn: psycopg.Connection[Any], config: Config) -> Read:
-    """Topics that a deployment has read or written, with their ids; none of one that has no name yet."""
-    if named(conn) is None:
+def _topics_read(conn: psycopg.Connection[Any], config: Config, row: Sequence[Any] | None) -> Read:
+    """Topics that the deployment of that ``row`` has read or written, with their ids; none of one without a name."""
+    if row is None:
         return frozenset()
     return read_of(config, conn.execute(load("deployment", LIVE)["topics_read"]).fetchall())
 
@@ -260,12 +261,7 @@ def named(conn: psycopg.Connection[Any]) -> tuple[Any, ...] | None:
 
 def named_deployment(conn: psycopg.Connection[Any]) -> Deployment | None:
     """The same, as what it says."""
-    row = named(conn)
-    return None if row is None else of_row(row)
-
-
-def of_row(row: Sequence[Any]) -> Deployment:
-    return Deployment(id=row[0], epoch=row[1], topic_prefix=row[2], cluster_id=row[3])
+    return Deployment.of_row(named(conn))
 
 
 def told_generations(config: Config) -> tuple[Deployment | None, Generations]:

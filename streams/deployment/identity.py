@@ -14,7 +14,7 @@ deployment: it is known by the ids that it gave out, which the database keeps wi
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from ft.errors import ConfigError
 from ft.schemas.registered import Agreement, Difference, Registered
@@ -45,6 +45,11 @@ class Deployment:
     topic_prefix: str
     cluster_id: str
     """Of the Kafka that its topics are in."""
+
+    @classmethod
+    def of_row(cls, row: Sequence[Any] | None) -> "Deployment | None":
+        """Of a row that begins with these columns, in this order; None of none."""
+        return None if row is None else cls(id=row[0], epoch=row[1], topic_prefix=row[2], cluster_id=row[3])
 
     def __str__(self) -> str:
         prefix = f"prefix {self.topic_prefix!r}" if self.topic_prefix else "no prefix"

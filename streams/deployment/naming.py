@@ -14,7 +14,7 @@ from ft.schemas.codec import Codec
 from ft.schemas.events import DeploymentSaid, to_record
 from ft.sql.queries import LIVE, load
 from ft.sql.session import looking
-from ft.streams.deployment.comparing import RECORD, last_record, look, named, of_row
+from ft.streams.deployment.comparing import RECORD, last_record, look, stored_deployment
 from ft.streams.deployment.generations import Generations
 from ft.streams.deployment.identity import judge
 from ft.streams.deployment.schema_ids import Schemas
@@ -43,10 +43,8 @@ def say_it(config: Config, networks: Sequence[str], partitions: int, schemas: Sc
 
     Raises DatabaseUnavailable, BrokerError, BrokerUnavailable.
     """
-    with looking(config) as conn:
-        row = named(conn)
-    assert row is not None
-    stored = of_row(row)
+    stored = stored_deployment(config)
+    assert stored is not None
     codec = schemas.codec(RECORD, Topics(config.topic_prefix).deployment)
     latest = {row.subject: row.id for row in sorted(schemas.kept, key=lambda row: row.version)}
     said = DeploymentSaid(

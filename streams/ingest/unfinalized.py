@@ -20,7 +20,6 @@ from ft.streams.sources.limits import backoff_s
 from ft.telemetry.outage import DATABASE
 
 T = TypeVar("T")
-Statement = tuple[str, Mapping[str, object]]
 _LONGEST_PAUSE_S = 5.0
 """Between two tries while Postgres is away: who follows waits for it as long as it takes."""
 _ERROR_MAX = 2_000

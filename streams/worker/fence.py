@@ -74,8 +74,7 @@ async def claim(
     sql = load("fence")
     key: dict[str, Any] = {"consumer": consumer, "topic": topic, "partition": partition}
     async with conn.transaction():
-        row = await (await conn.execute(load("deployment", LIVE)["in_force"])).fetchone()
-        now = None if row is None else Deployment(id=row[0], epoch=row[1], topic_prefix=row[2], cluster_id=row[3])
+        now = Deployment.of_row(await (await conn.execute(load("deployment", LIVE)["in_force"])).fetchone())
         require_same(began, now)
         await conn.execute(sql["add_row"], {**key, "deployment_epoch": 0 if now is None else now.epoch})
         row = await (await conn.execute(sql["lock_row"], key)).fetchone()

@@ -14,25 +14,14 @@ from ft.api.http.middleware import ApiMetrics
 from ft.api.http.parameters import LIMIT_DEFAULT, LIMIT_MAX
 from ft.api.integrity.answers import Integrity
 from ft.api.integrity.judging import REASONS, judge
-from ft.api.integrity.rows import GroundsRow
 from ft.api.main import build, framework
 from ft.api.status.attention import WORDS
+from tests.unit.api.integrity.grounds import PROVEN
 from tests.unit.api.transfers.test_routes import Ledger
 from tests.unit.pages import CHECKOUT, blocks, names, page, rows, section
 
 _CODE = re.compile(r'(?:Problem\(\s*(\d{3}),\s*|not_found\(\s*|_refused\(\s*)"([a-z_]+)"')
 UNLISTED = {"internal_error"}  # nobody is meant to meet it
-PROVEN = GroundsRow(
-    contradicted=False,
-    contract_contradicts=False,
-    gapless=True,
-    quarantined=False,
-    not_listed=False,
-    out_of_order=False,
-    implicit=False,
-    reasons="",
-    created_reasons="",
-)
 HELD: dict[str, dict[str, Any]] = {
     "contradiction": {"contradicted": True},
     "blocks_missing": {"gapless": False},

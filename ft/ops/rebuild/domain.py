@@ -31,7 +31,7 @@ from ft.schemas.events import OwnershipChanged, from_record
 from ft.sql import session
 from ft.sql.queries import LIVE, load
 from ft.sql.session import connect_writer, process_name, translated
-from ft.streams.deployment.comparing import of_row, require_one, stored_deployment
+from ft.streams.deployment.comparing import require_one, stored_deployment
 from ft.streams.deployment.identity import Deployment, require_same
 from ft.streams.deployment.identity_check import begins
 from ft.streams.deployment.provision import partitions_of
@@ -145,8 +145,8 @@ class _Rebuild:
         complete = False
         try:
             with conn.transaction():
-                row = conn.execute(load("deployment", LIVE)["in_force"]).fetchone()
-                require_same(self._began, None if row is None else of_row(row))
+                now = Deployment.of_row(conn.execute(load("deployment", LIVE)["in_force"]).fetchone())
+                require_same(self._began, now)
                 takeover.keep_others_out(conn, self._kept, lock_timeout_s)
                 until = time.monotonic() + LOCKED_S
                 filled = [await reader.fill(reader.live_ends(conn), LOCKED_RECORDS, until) for reader in self._readers]

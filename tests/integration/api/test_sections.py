@@ -5,9 +5,8 @@ from typing import Any
 
 import httpx
 import pytest
-from msgspec import Struct
 
-from ft.api.assets.sections import Section
+from ft.api.assets.sections import Section, SectionRow
 from ft.api.http.database import Database
 from ft.api.main import Reads, build
 from ft.config import Config
@@ -27,9 +26,7 @@ TABLES = """
 """
 
 
-class Score(Struct, frozen=True, kw_only=True):
-    place: int
-    version: str
+class Score(SectionRow, frozen=True, kw_only=True):
     score: int
 
 

@@ -16,25 +16,21 @@ import psycopg
 import pytest
 
 from ft import embedded
-from ft.cli.index import _build as index
 from ft.cli.status_attention import asked
 from ft.config import Config
 from ft.errors import ConfigError
-from ft.networks import load_networks
-from ft.ops import dlq
-from ft.ops.rebuild.domain import rebuild_project
-from ft.ops.verify.run import Listener, verify
 from ft.schemas.registered import Registered
 from ft.streams.deployment.comparing import look
 from ft.streams.deployment.identity import OtherDeployment
 from ft.streams.deployment.naming import say_it
 from ft.streams.deployment.preflight import verify as worker_starts
-from ft.streams.deployment.provision import admit, partitions_of, prepare
+from ft.streams.deployment.provision import partitions_of, prepare
 from ft.streams.deployment.schema_files import checked, exported
 from ft.streams.deployment.schema_ids import Schemas
 from ft.streams.kafka.registry_ids import Ids
 from tests.deployments import download_cache, fresh_database, name_of
 from tests.integration.streams.conftest import at
+from tests.integration.streams.deployment import starting
 from tests.integration.streams.own_registry import OwnRegistry
 from tests.readiness import answer
 from tests.unit.streams.deployment.test_identity import PREFIXES, STATES, WITH_REGISTRY, WITHOUT_REGISTRY, verdict
@@ -169,7 +165,7 @@ async def test_whatever_runs_says_the_same_of_prefix_kafka_database_and_registry
             with pytest.raises(OtherDeployment):
                 await asyncio.to_thread(run, config)
     elif expected == "new":
-        for run in (worker_starts, ingest_starts, *OF_AN_EMPTY_DATABASE):
+        for run in (worker_starts, starting.ingest, *OF_AN_EMPTY_DATABASE):
             with pytest.raises(ConfigError, match="Run `ft migrate`") as told:
                 await asyncio.to_thread(run, config)
             assert not isinstance(told.value, OtherDeployment)
@@ -181,24 +177,8 @@ async def test_whatever_runs_says_the_same_of_prefix_kafka_database_and_registry
     assert (status, code) == (ready if database == EMPTY else (200, None))
 
 
-def ingest_starts(config: Config) -> None:
-    admit(config, load_networks(config.networks_file)["polygon"])
-
-
-def rebuild_starts(config: Config) -> None:
-    asyncio.run(rebuild_project(config, lambda said: None))
-
-
-def dlq_starts(config: Config) -> None:
-    dlq.connect(config).close()
-
-
-def index_starts(config: Config) -> None:
-    asyncio.run(index(config))
-
-
-RUNS = (worker_starts, ingest_starts, prepare, lambda config: verify(config, wait_s=0, listener=Listener()))
-OF_AN_EMPTY_DATABASE = (rebuild_starts, dlq_starts, index_starts, checked, exported)
+RUNS = (worker_starts, starting.ingest, prepare, starting.verify)
+OF_AN_EMPTY_DATABASE = (starting.rebuild, starting.dead_letters, starting.index, checked, exported)
 """They work on what the database has, and ask for nothing else where it has something."""
 
 

@@ -13,7 +13,6 @@ from ft.cli import replace as replace_command
 from ft.cli.status_attention import asked
 from ft.config import Config
 from ft.errors import BrokerError, BrokerUnavailable, DatabaseError
-from ft.networks import load_networks
 from ft.ops.rebuild import ledger as second_ledger
 from ft.ops.rebuild import takeover
 from ft.ops.rebuild.domain import rebuild_project
@@ -26,11 +25,12 @@ from ft.streams.deployment.comparing import Same, require_one
 from ft.streams.deployment.guard import Guard, beside
 from ft.streams.deployment.identity import BELIEVED, OtherDeployment
 from ft.streams.deployment.preflight import verify as facts
-from ft.streams.deployment.provision import admit, prepare
+from ft.streams.deployment.provision import prepare
 from ft.streams.deployment.schema_ids import Schemas
 from ft.streams.kafka.topic_admin import delete_topics, topic_names
 from ft.streams.kafka.topics import Topics
 from tests.deployments import with_fresh_database
+from tests.integration.streams.deployment import starting
 from tests.topic_ends import read_all
 
 
@@ -235,7 +235,7 @@ def test_what_is_proven_of_a_database_that_is_restored_meanwhile_is_not_told(
 
 
 def test_a_proof_without_topics_says_that_identity_was_not_compared(deployed: Config) -> None:
-    with_topics = verify(deployed, wait_s=0, listener=Listener())
+    with_topics = starting.verify(deployed)
     without = verify(replace(deployed, topic_prefix="other."), wait_s=0, listener=Listener(), topics=False)
 
     assert [NOT_COMPARED in report.notes for report in (with_topics, without)] == [False, True]
@@ -288,9 +288,8 @@ def test_a_deployment_of_an_earlier_version_is_named_and_goes_on(deployed: Confi
 
 def test_another_prefix_on_the_same_database_is_refused_by_whatever_runs(deployed: Config) -> None:
     other = replace(deployed, topic_prefix=f"{deployed.topic_prefix}x.")
-    network = load_networks(None)["polygon"]
 
-    for run in (prepare, facts, lambda c: admit(c, network), lambda c: verify(c, wait_s=0, listener=Listener())):
+    for run in (prepare, facts, starting.ingest, starting.verify):
         with pytest.raises(OtherDeployment, match=r"FT_TOPIC_PREFIX is likely wrong: set it to"):
             run(other)
 

@@ -1,7 +1,7 @@
 """One topic of a living deployment is deleted: whatever runs says the same of it, and nothing makes it anew."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,38 +10,31 @@ import pytest
 
 from ft.cli.status_attention import asked
 from ft.config import Config
-from ft.networks import load_networks
-from ft.ops.rebuild.domain import rebuild_project
 from ft.ops.rebuild.ledger import rebuild_ledger
 from ft.ops.recovery import reset
 from ft.ops.recovery.backup import back_up
 from ft.ops.recovery.continued import reannounce
 from ft.ops.recovery.session import alone
-from ft.ops.verify.run import Listener, verify
 from ft.streams.deployment.comparing import require_one, settle, stored_id
 from ft.streams.deployment.guard import Guard
 from ft.streams.deployment.identity import BELIEVED, OtherDeployment
 from ft.streams.deployment.preflight import verify as worker_starts
-from ft.streams.deployment.provision import admit, prepare
+from ft.streams.deployment.provision import prepare
 from ft.streams.kafka.topic_admin import create_topics, delete_topics, topic_identities, topic_names
 from ft.streams.kafka.topics import Topics
 from ft.streams.worker.claims import Claims
+from tests.integration.streams.deployment import starting
+from tests.integration.streams.deployment.starting import NETWORK
+from tests.integration.waiting import until
 from tests.readiness import is_ready
-
-NETWORK: Final = "polygon"
-
-
-def ingest_starts(config: Config) -> None:
-    admit(config, load_networks(config.networks_file)[NETWORK])
-
 
 RUNS: Final[dict[str, Callable[[Config], Any]]] = {
     "ft migrate": prepare,
     "worker": worker_starts,
-    "ft ingest": ingest_starts,
+    "ft ingest": starting.ingest,
     "ft replace": settle,
-    "ft verify": lambda config: verify(config, wait_s=0, listener=Listener()),
-    "ft rebuild project": lambda config: asyncio.run(rebuild_project(config, lambda said: None)),
+    "ft verify": starting.verify,
+    "ft rebuild project": starting.rebuild,
     "ft rebuild ledger": lambda config: rebuild_ledger(config, [], lambda said: None, keep=False, level_s=1),
     "ft backup": lambda config: back_up(config, config.home / "backup", lambda said: None),
 }
@@ -56,6 +49,12 @@ class Read:
 
     def name(self, which: str) -> str:
         return self.topics.raw(NETWORK) if which == "raw" else str(getattr(self.topics, which))
+
+
+async def lose(config: Config, topics: Collection[str]) -> None:
+    """They are deleted, and the broker has heard of it: it answers by what it knows, a moment behind its controller."""
+    delete_topics(config, topics)
+    await until(lambda: not set(topics) & set(topic_names(config)), "the broker to know the topics no more")
 
 
 @pytest.fixture
@@ -80,7 +79,7 @@ async def read(config: Config) -> Read:
 async def test_whatever_runs_names_the_topic_that_is_gone_and_makes_none(read: Read, which: str, advice: str) -> None:
     topic = read.name(which)
     assert await is_ready(read.config)
-    delete_topics(read.config, [topic])
+    await lose(read.config, [topic])
 
     said = {}
     for name, run in RUNS.items():
@@ -98,7 +97,7 @@ async def test_whatever_runs_names_the_topic_that_is_gone_and_makes_none(read: R
 
 
 async def test_one_that_was_made_anew_under_the_same_name_is_told_as_that(read: Read) -> None:
-    delete_topics(read.config, [read.topics.normalized])
+    await lose(read.config, [read.topics.normalized])
     create_topics(read.config, [NETWORK], read.config.partitions)
 
     with pytest.raises(OtherDeployment, match=r"normalized .there is another one of that name."):
@@ -108,7 +107,7 @@ async def test_one_that_was_made_anew_under_the_same_name_is_told_as_that(read: 
 async def test_what_runs_notices_a_topic_that_is_deleted(read: Read) -> None:
     guard = Guard(read.config)
     guard.look()
-    delete_topics(read.config, [read.topics.ownership_changed])
+    await lose(read.config, [read.topics.ownership_changed])
 
     for _ in range(BELIEVED - 1):
         guard.look()
@@ -123,7 +122,7 @@ async def test_a_raw_topic_that_only_a_follower_has_written_is_missed_too(config
     with psycopg.connect(config.postgres) as conn:
         conn.execute(lease, (NETWORK, topic_identities(config, [raw])[raw].topic_id))
     require_one(config)
-    delete_topics(config, [raw])
+    await lose(config, [raw])
 
     with pytest.raises(OtherDeployment, match=f"got all but {raw}"):
         require_one(config)
@@ -133,7 +132,7 @@ async def test_topics_that_nobody_has_read_or_written_are_made_again_by_a_migrat
     await asyncio.to_thread(prepare, config)
     topics = Topics(config.topic_prefix)
     gone = {topics.raw(NETWORK), topics.normalized, topics.ownership_changed}
-    delete_topics(config, gone)
+    await lose(config, gone)
 
     assert set(prepare(config).topics) == gone
 
@@ -143,7 +142,7 @@ async def test_announcing_the_ledgers_topics_anew_mends_the_loss_of_one_for_ever
     beside.serve(read.topics.ownership_changed, "sample")
     beside.serve(read.topics.finality, "sample.heads")
     await beside.take({(read.topics.ownership_changed, 0): (0, 0), (read.topics.finality, 0): (0, 0)})
-    delete_topics(read.config, [read.topics.ownership_changed, read.topics.finality])
+    await lose(read.config, [read.topics.ownership_changed, read.topics.finality])
 
     with alone(read.config) as conn:
         reannounce(read.config, conn, lambda said: None)
@@ -154,7 +153,7 @@ async def test_announcing_the_ledgers_topics_anew_mends_the_loss_of_one_for_ever
 
 async def test_with_normalized_records_lost_the_raw_topics_are_read_again_as_the_same_deployment(read: Read) -> None:
     before = stored_id(read.config)
-    delete_topics(read.config, [read.topics.normalized])
+    await lose(read.config, [read.topics.normalized])
 
     with alone(read.config) as conn:
         reset.reset(read.config, conn, "raw", reset.plan(read.config, conn, "raw"), lambda said: None)

@@ -17,7 +17,6 @@ from ft.cli.status_attention import asked
 from ft.config import Config
 from ft.networks import load_networks
 from ft.ops.dlq import Letter, decoded
-from ft.ops.verify.run import Listener, Report, verify
 from ft.ops.verify.subscriber import Subscriber
 from ft.schemas.codec import schema_text
 from ft.streams.deployment.comparing import require_one, settle
@@ -34,6 +33,7 @@ from ft.streams.kafka.topic_admin import topic_names
 from ft.streams.kafka.topics import Topics
 from tests.integration.agents.normalize.rawtopic import NETWORK, RawTopic, claim, open_raw
 from tests.integration.streams.conftest import at
+from tests.integration.streams.deployment import starting
 from tests.integration.streams.own_registry import OwnRegistry
 from tests.integration.streams.worker.workers import WorkerProcess
 from tests.served import Served
@@ -60,10 +60,6 @@ def kept(config: Config) -> list[tuple[Any, ...]]:
 
 def ids(config: Config) -> set[int]:
     return {row[0] for row in kept(config)}
-
-
-def proved(config: Config) -> Report:
-    return verify(config, wait_s=0, listener=Listener())
 
 
 def said(config: Config) -> list[dict[str, Any]]:
@@ -111,12 +107,12 @@ async def test_after_a_loss_of_the_registry_a_migration_brings_the_same_ids_and_
     (lacks,) = asked(deployed)
     assert lacks.reason == "registry"
     assert f"has lost {len(ids(deployed))} of {len(ids(deployed))} schema ids" in lacks.detail
-    lost = next(outcome for outcome in proved(deployed).outcomes if outcome.name == "schemas")
+    lost = next(outcome for outcome in starting.verify(deployed).outcomes if outcome.name == "schemas")
     assert (lost.count, lost.differences[0].got) == (len(before), "none: `ft migrate` restores it")
     prepare(deployed)
     assert require_one(deployed) == "one"
     assert list(asked(deployed)) == []
-    assert next(o.count for o in proved(deployed).outcomes if o.name == "schemas") == 0
+    assert next(o.count for o in starting.verify(deployed).outcomes if o.name == "schemas") == 0
     assert kept(deployed) == before
     assert [record["provider"] for record in by_the_registry_alone(deployed, topic)] == ["before"]
     (record,) = said(deployed)
@@ -130,8 +126,7 @@ async def _open(config: Config) -> None:
 async def test_a_registry_that_says_something_else_is_refused_by_whatever_runs(
     deployed: Config, own: OwnRegistry
 ) -> None:
-    polygon = load_networks(None)["polygon"]
-    runs: list[Callable[[Config], object]] = [prepare, facts, settle, proved, lambda config: admit(config, polygon)]
+    runs: list[Callable[[Config], object]] = [prepare, facts, settle, starting.verify, starting.ingest]
     guard = Guard(deployed)
     guard.look()
     gave_out_anew(own)
@@ -184,7 +179,7 @@ async def test_what_is_known_goes_on_without_a_registry_and_what_is_new_says_tha
         (message,) = read_all(away, topics.raw("polygon"), 0)
         assert schemas.reader("raw_block").decode(message.value)["provider"] == "without"
     assert decoded(away, _letter(topics, message.value or b""))[1] == "raw_block"
-    assert "its schema ids were not compared" in str(proved(away).notes)
+    assert "its schema ids were not compared" in str(starting.verify(away).notes)
     assert [(each.reason, each.detail[:18]) for each in asked(away)] == [("registry", "it does not answer")]
     done = prepare(away)
     assert done.unasked == done.subjects
@@ -238,7 +233,7 @@ async def test_what_answers_and_is_no_registry_is_refused_by_what_starts_and_lef
 
         (reason,) = asked(wrong)
         assert (reason.reason, "answers, but is no registry" in reason.detail) == ("registry", True)
-        assert "answers, but is no registry" in str(proved(wrong).notes)
+        assert "answers, but is no registry" in str(starting.verify(wrong).notes)
         assert require_one(wrong) == "one"
         assert kept(wrong) == before
 

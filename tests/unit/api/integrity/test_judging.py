@@ -9,18 +9,8 @@ from msgspec.structs import replace
 
 from ft.api.integrity.judging import REASONS, judge, reasons_of
 from ft.api.integrity.rows import GroundsRow
+from tests.unit.api.integrity.grounds import PROVEN
 
-PROVEN = GroundsRow(
-    contradicted=False,
-    contract_contradicts=False,
-    gapless=True,
-    quarantined=False,
-    not_listed=False,
-    out_of_order=False,
-    implicit=False,
-    reasons="receipts,",
-    created_reasons="",
-)
 WORST_LAST = ["proven", "unproven", "partial_history", "nonconserving"]
 WORDS = st.lists(st.sampled_from([*REASONS, "receipts", "a_later_word", ""]), max_size=4).map(",".join)
 GROUNDS = st.builds(

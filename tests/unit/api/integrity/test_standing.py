@@ -4,11 +4,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from ft.api.collections import views
 from ft.api.collections.rows import CollectionRow
 from ft.api.integrity.standing import counted_head, head_of, is_amid_block, is_level
+from tests.unit.api.integrity.grounds import PROVEN
 
 ROW = CollectionRow(
     network="polygon",
@@ -23,15 +24,7 @@ ROW = CollectionRow(
     first_block=10,
     last_block=100,
     held=True,
-    contradicted=False,
-    contract_contradicts=False,
-    gapless=True,
-    quarantined=False,
-    not_listed=False,
-    out_of_order=False,
-    implicit=False,
-    reasons="receipts,",
-    created_reasons="",
+    **asdict(PROVEN),
     version="1",
     partition=0,
     position=7,
