@@ -219,8 +219,8 @@ class DeadLetter:
 class DeploymentSaid:
     """``system.deployment``: whose topics those under the prefix are.
 
-    ``made_at``: unix seconds; ``schema_ids``: subject -> id of its last version; ``schemas``: every version of them;
-    ``generations``: those that are over, as the .avsc says.
+    ``made_at``: unix seconds; ``schema_ids``: subject -> id of its last version; ``topic_ids``: topic -> Kafka's id of
+    it; ``schemas``: every version of the subjects; ``generations``: those that are over, as the .avsc says.
     """
 
     id: str
@@ -231,6 +231,7 @@ class DeploymentSaid:
     epoch: int = 0
     networks: list[str] = field(default_factory=list)
     schema_ids: dict[str, int] = field(default_factory=dict)
+    topic_ids: dict[str, str] = field(default_factory=dict)
     schemas: list[Registered] = field(default_factory=list)
     generations: list[dict[str, Any]] = field(default_factory=list)
     schema_version: int = SCHEMA_VERSION

@@ -17,12 +17,14 @@ from hypothesis import HealthCheck, settings
 
 from ft.config import ADDRESSES, SERVERS, Config
 from ft.sql.migrate import migrate
+from tests import memory
 from tests.deployments import deployment, download_cache, name_of
 from tests.recordings import recording
 from tests.sharing import embedded_servers
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+memory.prefer()
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # In the background of a shell Ctrl-C is ignored, and would be by all that the tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -15,14 +15,17 @@ import pytest
 
 from ft import embedded
 from ft.config import Config
+from ft.embedded import unprivileged
 from ft.embedded.postgres import Postgres
 from ft.errors import ServerError
+from tests import memory
 
 TRIES = 2
 """A start that fails is told, and tried once more: hundreds of tests wait."""
 
 
-_NO_DISK: Final = {"fsync": "off", "full_page_writes": "off"}
+_NO_DISK: Final = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "256MB"}
+"""Every database that is made or dropped is looked for in all of the buffers."""
 
 
 @contextmanager
@@ -30,23 +33,27 @@ def embedded_servers(named: Mapping[str, str], folder: Path, cache: Path) -> Ite
     """By setting, where the servers of ``folder`` are; those in ``named`` are not started."""
     config = replace(Config.from_env({**named, "FT_HOME": str(folder / "ft-home")}), cache=cache)
     with (folder / "users").open("a") as users:
-        with _alone(folder):
-            addresses = _start(config)
+        with _alone(folder), _unlike_for_users():
+            addresses = _started(config)
             fcntl.flock(users, fcntl.LOCK_SH)
         try:
             yield addresses
         finally:
-            with _alone(folder):
+            with _alone(folder), _unlike_for_users():
                 if _is_last(users):
                     embedded.remove(config)
 
 
-def _start(config: Config) -> Mapping[str, str]:
-    """No test cuts the machine's power: Postgres waits for no disk, which is most of what a fresh database costs."""
+@contextmanager
+def _unlike_for_users() -> Iterator[None]:
+    """No test cuts the machine's power: Postgres waits for no disk, and its data are in memory, where there is room for
+    them, as pytest's folders are. A fresh database costs little else."""
     settings = Postgres._settings
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Postgres, "_settings", lambda self: settings(self) | _NO_DISK)
-        return _started(config)
+        if (found := memory.folder()) is not None:
+            patch.setattr(unprivileged, "SHARED", found / "ft-tests")
+        yield
 
 
 def _started(config: Config) -> Mapping[str, str]:

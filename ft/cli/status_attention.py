@@ -14,7 +14,7 @@ from ft.errors import BrokerError, FtError
 from ft.sql.queries import LIVE, load
 from ft.streams.deployment.comparing import look
 from ft.streams.deployment.identity import judge
-from ft.streams.kafka.registry import RegistryUnavailable
+from ft.streams.kafka.registry_errors import RegistryUnavailable
 
 R = TypeVar("R")
 _TIMEOUT_S: Final = 5.0

@@ -110,12 +110,13 @@ class Same:
 
 def place_of(config: Config, read: Collection[str]) -> object:
     """What is equal as long as nothing was said anew on the topic of the same Kafka, and the topics that were ``read``
-    are there. Blocking. Raises BrokerError."""
-    topic, admin = Topics(config.topic_prefix).deployment, Admin(config)
+    are there, and those that nobody's claim keeps. Blocking. Raises BrokerError."""
+    topics, admin = Topics(config.topic_prefix), Admin(config)
+    topic = topics.deployment
     there = set(topic_names(config, admin))
     if topic not in there:
         return cluster_id(config, admin)
-    identities = topic_identities(config, {topic, *read} & there, admin)
+    identities = topic_identities(config, {topic, *read, *topics.unread} & there, admin)
     return identities, ends_of(config, [(topic, 0)], admin)[topic, 0]
 
 
@@ -163,7 +164,7 @@ class Asked:
     records: int
     """How many that topic has."""
     topic_ids: Mapping[str, str]
-    """Topic -> id, of those that exist of the topics that were read."""
+    """Topic -> id, of those that exist of the topics that were read, and that the record names."""
     announced: Mapping[int, Sequence[Announced]]
     registry: Agreement | None
 
@@ -188,7 +189,7 @@ def ask(config: Config, schema: Fetch, registry: Agreement | None, read: Collect
         cluster_id=cluster_id(config, admin),
         told=told,
         records=records,
-        topic_ids=topic_ids(config, read, admin),
+        topic_ids=topic_ids(config, {*read, *(topic for topic, _ in _unread(config, told))}, admin),
         announced=last_announced(config, Codec("ownership_changed", NO_ID, schema), admin),
         registry=registry,
     )
@@ -210,10 +211,16 @@ def found_by(config: Config, asked: Asked, stored: Stored) -> Found:
         normalized=Topics(config.topic_prefix).normalized,
         unkept=tuple(unkept(stored.kept, said)),
         contradicted=tuple(contradictions([*stored.kept, *said])),
-        lost=lost_topics(config.topic_prefix, stored.read, asked.topic_ids),
+        lost=lost_topics(config.topic_prefix, {*stored.read, *_unread(config, told)}, asked.topic_ids),
         ahead=ahead(asked.announced, stored.journal_ends, stored.put_aside, stored.generations),
         registry=asked.registry,
     )
+
+
+def _unread(config: Config, told: Mapping[str, Any] | None) -> set[tuple[str, str]]:
+    """Of topics whose ids no claim keeps, those that the deployment's record names, with their ids."""
+    unread = Topics(config.topic_prefix).unread
+    return set() if told is None else {(topic, known) for topic, known in told["topic_ids"].items() if topic in unread}
 
 
 def _stored(config: Config, kept: Sequence[Registered], read: Read) -> Stored:

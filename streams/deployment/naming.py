@@ -19,7 +19,7 @@ from ft.streams.deployment.generations import Generations
 from ft.streams.deployment.identity import judge
 from ft.streams.deployment.schema_ids import Schemas
 from ft.streams.kafka.producer import Refusal, opened, settings
-from ft.streams.kafka.topic_admin import create_topics
+from ft.streams.kafka.topic_admin import create_topics, topic_ids
 from ft.streams.kafka.topics import Topics
 
 _TIMEOUT_S: Final = 15.0
@@ -46,16 +46,17 @@ def say_it(config: Config, networks: Sequence[str], partitions: int, schemas: Sc
     stored = stored_deployment(config)
     assert stored is not None
     codec = schemas.codec(RECORD, Topics(config.topic_prefix).deployment)
+    create_topics(config, (), partitions)
     latest = {row.subject: row.id for row in sorted(schemas.kept, key=lambda row: row.version)}
     said = DeploymentSaid(
         id=stored.id, epoch=stored.epoch, topic_prefix=stored.topic_prefix, cluster_id=stored.cluster_id,
         partitions=partitions, made_at=int(time.time()), networks=sorted(networks), schema_ids=latest,
-        schemas=list(schemas.kept), generations=Generations.stored(config).to_say(),
+        topic_ids=topic_ids(config, Topics(config.topic_prefix).records(networks)), schemas=list(schemas.kept),
+        generations=Generations.stored(config).to_say(),
     )  # fmt: skip
     record = to_record(said)
     before = last_record(config, codec)[0]
     if before is None or {**before, "made_at": 0} != {**record, "made_at": 0}:
-        create_topics(config, (), partitions)
         _say(config, codec, record)
     with looking(config) as conn:
         conn.execute(load("deployment", LIVE)["announced"])

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import psycopg
 import structlog
@@ -21,8 +21,11 @@ from ft.schemas.registered import Agreement, Registered, contradictions, parsed,
 from ft.sql.queries import LIVE, load
 from ft.sql.session import looking
 from ft.streams.deployment.identity import OtherDeployment, other_ids
-from ft.streams.kafka.registry import NoRegistry, Registry, RegistryUnavailable
+from ft.streams.kafka.registry_errors import NoRegistry, RegistryUnavailable
 from ft.streams.kafka.registry_ids import Ids
+
+if TYPE_CHECKING:
+    from ft.streams.kafka.registry import Registry
 
 log = structlog.get_logger(__name__)
 
@@ -193,7 +196,9 @@ class Schemas:
         return before.lost_ids
 
     @cached_property
-    def _registry(self) -> Registry:
+    def _registry(self) -> "Registry":
+        from ft.streams.kafka.registry import Registry
+
         return Registry(self._config.schema_registry, self._config.registry_security)
 
     def _versions(self, subjects: Iterable[str]) -> list[Registered]:

@@ -1,9 +1,13 @@
-"""The schema registry (Confluent API): registers what ft writes, learns what it reads."""
+"""The schema registry (Confluent API): registers what ft writes, learns what it reads.
+
+Confluent's client is slow to import (what it needs to log in by OAuth comes with it), and most processes register
+nothing: who may need it imports this module then.
+"""
 
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, ClassVar, Final, Self
+from typing import Any, Final, Self
 
 import structlog
 from confluent_kafka.schema_registry import ConfigCompatibilityLevel, Schema, SchemaRegistryClient, ServerConfig
@@ -11,30 +15,17 @@ from confluent_kafka.schema_registry.common._httpx_compat import httpx  # httpx 
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from ft.access.registry_security import RegistrySecurity
-from ft.errors import MalformedRecord, SchemaError, ServerError
+from ft.errors import MalformedRecord, SchemaError
 from ft.schemas.meaning import difference, meaning, name_of
+from ft.streams.kafka.registry_errors import NOT_FOUND, RegistryUnavailable, is_nobodys, no_registry, remedy_of
 
 log = structlog.get_logger(__name__)
 
 COMPATIBILITY: Final = ConfigCompatibilityLevel.FULL_TRANSITIVE
-_NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
 _TIMEOUT_S: Final = 10  # with every retry well below the watchdog's patience
 _ID_MAX: Final = 2**31 - 1
-_SHUT_OUT: Final = (401, 403)
-_PASSING: Final = (408, 429)
-_SERVER_ERROR: Final = 500
 _NO_SUCH_ID: Final = (400, 404, 422)
-
-
-class RegistryUnavailable(ServerError):
-    """The registry gives no answer, for reasons that pass."""
-
-    retryable: ClassVar[bool] = True
-
-
-class NoRegistry(RegistryUnavailable):
-    """What answers at its address is no registry: whoever starts refuses, whatever runs goes on without one."""
 
 
 class Registry:
@@ -154,38 +145,10 @@ class Registry:
             raise
 
 
-def is_nobodys(status: int, code: object) -> bool:
-    """Whether an answer other than success is none of a registry's: it has no code of Confluent's API. ``code``: what
-    it names as error_code. One that asks for a login, or passes, may be that of a proxy before a registry."""
-    if status in (*_SHUT_OUT, *_PASSING) or status >= _SERVER_ERROR:
-        return False
-    if status == _NOT_FOUND:
-        return not isinstance(code, int) or code // 100 != _NOT_FOUND
-    return not isinstance(code, int) or code < 0
-
-
-def no_registry(url: str, got: object) -> NoRegistry:
-    """What is said of an address at which something else answers."""
-    return NoRegistry(
-        f"schema registry {url} answers, but is no registry: expected Confluent's API, got {got}. FT_SCHEMA_REGISTRY "
-        "is likely wrong: it is the address below which /subjects lies (of an Apicurio Registry 3: …/apis/ccompat/v7)."
-    )
-
-
 def _knows_none(exc: SchemaRegistryError) -> bool:
     """Whether it is a registry that knows no such thing."""
     status = exc.http_status_code
-    return status == _NOT_FOUND and not is_nobodys(status, exc.error_code)
-
-
-def remedy_of(status: int | None) -> str:
-    """What to look at where it answers with this status; None: it does not answer."""
-    if status in _SHUT_OUT:
-        return (
-            "Is the login right (FT_SCHEMA_REGISTRY_USERNAME and FT_SCHEMA_REGISTRY_PASSWORD, or "
-            "FT_SCHEMA_REGISTRY_TOKEN)?"
-        )
-    return "Is it running (`ft status`), and is FT_SCHEMA_REGISTRY right?"
+    return status == NOT_FOUND and not is_nobodys(status, exc.error_code)
 
 
 def _incompatible(subject: str, why: str) -> SchemaError:

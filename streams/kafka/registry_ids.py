@@ -26,7 +26,7 @@ import httpx
 from ft.access.registry_security import RegistrySecurity
 from ft.errors import ServerError
 from ft.schemas.registered import Agreement, Registered, compare, same
-from ft.streams.kafka.registry import RegistryUnavailable, is_nobodys, no_registry, remedy_of
+from ft.streams.kafka.registry_errors import RegistryUnavailable, is_nobodys, no_registry, remedy_of
 
 _TIMEOUT_S: Final = 5.0
 _IMPORT_TIMEOUT_S: Final = 60.0

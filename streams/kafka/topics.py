@@ -83,6 +83,12 @@ class Topics:
         """Topic of a domain -> its name without prefix, which is the name of its record, too."""
         return {f"{self.own}{topic}": topic for topic in domains.announced()}
 
+    @property
+    def unread(self) -> frozenset[str]:
+        """Those that subscribers and operators alone read: no claim keeps their ids, the deployment's record does."""
+        own = (self.reorg_detected, self.asset_created, self.dead_letter, self.quarantine)
+        return frozenset((*own, *self.announced))
+
     def announced_by(self, domain: Domain) -> dict[str, str]:
         """The topics of a domain, without prefix -> whole."""
         return {topic: f"{self.own}{topic}" for topic in domain.announces}

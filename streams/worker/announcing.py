@@ -144,7 +144,8 @@ class DomainPublisher:
                 await self._turn()
                 if not await self.round():
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._news.wait(), POLL_S)
+                        async with asyncio.timeout(POLL_S):
+                            await self._news.wait()
                 continue
             except (psycopg.Error, DatabaseUnavailable) as exc:
                 DATABASE.aside(log)("announcing waits for Postgres", domain=self._name, error=str(exc))

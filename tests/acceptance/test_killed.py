@@ -77,10 +77,10 @@ def test_a_normalizer_killed_between_sending_a_reorg_and_saving_that_it_did_send
     pipeline.follow("unsaved", node.rpc_url, first=0)
     chain.agrees(apes)
     pipeline.stop_workers()
+    head = pipeline.raw_end("unsaved")
     with chain.devnet.block():
         apes.transfer(alice, carol, 0)
         moved = apes.transfer(bob, carol, 1)
-    head = pipeline.raw_end("unsaved")
     pipeline.until(lambda: tail(pipeline, "unsaved") == node.block_hash(node.head()), "the block to be sent")
     node.reorg(1, [(moved, 0)])
     pipeline.until(lambda: tail(pipeline, "unsaved") == node.block_hash(node.head()), "the other block to be sent")

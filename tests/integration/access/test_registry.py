@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from ft.config import Config
-from ft.streams.kafka.registry import Registry, RegistryUnavailable
+from ft.streams.kafka.registry import Registry
+from ft.streams.kafka.registry_errors import RegistryUnavailable
 from ft.streams.kafka.registry_ids import Ids
 from tests.certificates import Authority
 from tests.integration.access.conftest import at

@@ -13,6 +13,7 @@ from ft.cli import replace as replace_command
 from ft.cli.status_attention import asked
 from ft.config import Config
 from ft.errors import BrokerError, BrokerUnavailable, DatabaseError
+from ft.networks import load_networks
 from ft.ops.rebuild import ledger as second_ledger
 from ft.ops.rebuild import takeover
 from ft.ops.rebuild.domain import rebuild_project
@@ -27,7 +28,7 @@ from ft.streams.deployment.identity import BELIEVED, OtherDeployment
 from ft.streams.deployment.preflight import verify as facts
 from ft.streams.deployment.provision import prepare
 from ft.streams.deployment.schema_ids import Schemas
-from ft.streams.kafka.topic_admin import delete_topics, topic_names
+from ft.streams.kafka.topic_admin import delete_topics, topic_ids, topic_names
 from ft.streams.kafka.topics import Topics
 from tests.deployments import with_fresh_database
 from tests.integration.streams.deployment import starting
@@ -69,7 +70,10 @@ def test_a_rebuild_under_another_prefix_names_the_prefix_before_it_looks_for_top
 def test_the_first_migration_names_the_deployment_in_database_and_topic(deployed: Config) -> None:
     ((name, prefix, announced),) = rows(deployed, "SELECT id::text, topic_prefix, announced FROM system.deployment")
     (record,) = said(deployed)
+    topics = Topics(deployed.topic_prefix).records(load_networks(deployed.networks_file))
 
+    assert record["topic_ids"] == topic_ids(deployed, topics)
+    assert record["topic_ids"].keys() == topics.keys()
     assert (record["id"], record["topic_prefix"], record["partitions"]) == (name, deployed.topic_prefix, 8)
     assert (prefix, announced) == (deployed.topic_prefix, True)
     assert "polygon" in record["networks"]

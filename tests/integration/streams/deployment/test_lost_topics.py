@@ -128,6 +128,25 @@ async def test_a_raw_topic_that_only_a_follower_has_written_is_missed_too(config
         require_one(config)
 
 
+async def test_topics_that_subscribers_and_operators_alone_read_are_missed_and_made_again_with_the_others(
+    read: Read,
+) -> None:
+    guard = Guard(read.config)
+    guard.look()
+    gone = [read.topics.reorg_detected, read.topics.asset_created, read.topics.dead_letter]
+    await lose(read.config, gone)
+
+    for _ in range(BELIEVED - 1):
+        guard.look()
+    with pytest.raises(OtherDeployment, match=f"got all but {', '.join(sorted(gone))}"):
+        guard.look()
+    with alone(read.config) as conn:
+        reannounce(read.config, conn, lambda said: None)
+
+    assert require_one(read.config) == "one"
+    Guard(read.config).look()
+
+
 async def test_topics_that_nobody_has_read_or_written_are_made_again_by_a_migration(config: Config) -> None:
     await asyncio.to_thread(prepare, config)
     topics = Topics(config.topic_prefix)

@@ -27,7 +27,8 @@ from ft.streams.deployment.provision import admit, prepare
 from ft.streams.deployment.schema_files import exported, put_back
 from ft.streams.deployment.schema_ids import Schemas
 from ft.streams.ingest.raw_log import RawLog
-from ft.streams.kafka.registry import NoRegistry, Registry, RegistryUnavailable
+from ft.streams.kafka.registry import Registry
+from ft.streams.kafka.registry_errors import NoRegistry, RegistryUnavailable
 from ft.streams.kafka.registry_ids import Ids
 from ft.streams.kafka.topic_admin import topic_names
 from ft.streams.kafka.topics import Topics

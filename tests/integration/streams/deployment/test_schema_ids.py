@@ -25,7 +25,8 @@ from ft.schemas.events import Finality, to_record
 from ft.schemas.registered import Registered
 from ft.streams.deployment.identity import OtherDeployment
 from ft.streams.deployment.schema_ids import Schemas
-from ft.streams.kafka.registry import Registry, RegistryUnavailable
+from ft.streams.kafka.registry import Registry
+from ft.streams.kafka.registry_errors import RegistryUnavailable
 from ft.streams.kafka.registry_ids import Ids
 from tests.deployments import with_fresh_database
 from tests.integration.streams.conftest import at

@@ -16,7 +16,8 @@ from ft.config import Config
 from ft.errors import MalformedRecord, SchemaError
 from ft.schemas.codec import SUBJECTS, Codec, schema_text
 from ft.schemas.events import OwnershipChanged, from_record, to_record
-from ft.streams.kafka.registry import Registry, RegistryUnavailable
+from ft.streams.kafka.registry import Registry
+from ft.streams.kafka.registry_errors import RegistryUnavailable
 from ft.streams.kafka.topics import Topics
 from tests.integration.streams.between import REQUESTS, Between
 
