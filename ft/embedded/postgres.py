@@ -198,6 +198,7 @@ class Postgres:
             "max_wal_size": "8GB",
             "checkpoint_timeout": "15min",
             "wal_compression": "pglz",
+            "scram_iterations": "1",  # they slow down whoever guesses a password; these are random, of 192 bits
             "timezone": "UTC",
             "log_timezone": "UTC",
         }

@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 
 COMPATIBILITY: Final = ConfigCompatibilityLevel.FULL_TRANSITIVE
 _CONFLICT: Final = 409
+_NO_SUBJECT: Final = 40401
 _TIMEOUT_S: Final = 10  # with every retry well below the watchdog's patience
 _ID_MAX: Final = 2**31 - 1
 _NO_SUCH_ID: Final = (400, 404, 422)
@@ -36,6 +37,8 @@ class Registry:
         self._url = url
         login = {} if security is None else security.confluent()
         self._client = SchemaRegistryClient({"url": url, "timeout": _TIMEOUT_S, "max.retries": 2, **login})
+        self._kept: set[tuple[int, str]] = set()
+        """Ids under which the registry keeps what it was given."""
 
     def __enter__(self) -> Self:
         return self
@@ -55,16 +58,16 @@ class Registry:
         1. the level is set before the subject has its first schema, and set right where it is another one
         2. the schema is registered, unless the registry knows it
         3. what the registry keeps under the id is read back: some answer the id of a schema that only looks alike
-        4. no version that came in under another level breaks it
+        4. no version that came in under another level breaks it: of a subject that was new there is none
         """
         schema = Schema(text, "AVRO")
         with self._answering(subject):
             try:
-                self._set_right(subject)  # 1
-                known = self._known_id(subject, schema)
+                known, is_new = self._look_up(subject, schema)
+                self._set_level(subject) if is_new else self._set_right(subject)  # 1
                 schema_id = int(self._client.register_schema(subject, schema)) if known is None else known  # 2
                 self._read_back(subject, schema_id, text)  # 3
-                if not self._client.test_compatibility_all_versions(subject, schema):  # 4
+                if not is_new and not self._client.test_compatibility_all_versions(subject, schema):  # 4
                     raise _incompatible(subject, "at least one of them breaks it")
             except SchemaRegistryError as exc:
                 if exc.http_status_code == _CONFLICT:
@@ -75,10 +78,13 @@ class Registry:
     def hold_level(self, subject: str) -> None:
         """Set the level of a subject that was put back. Raises RegistryUnavailable."""
         with self._answering(subject):
-            self._client.set_config(subject, ServerConfig(compatibility=COMPATIBILITY))
+            self._set_level(subject)
+
+    def _set_level(self, subject: str) -> None:
+        self._client.set_config(subject, ServerConfig(compatibility=COMPATIBILITY))
 
     def _set_right(self, subject: str) -> None:
-        """A registry knows no level for a subject that is new, or whose level was never set."""
+        """A registry knows no level for a subject whose level was never set."""
         try:
             level = self._client.get_compatibility(subject)
         except SchemaRegistryError as exc:
@@ -86,11 +92,13 @@ class Registry:
                 raise
             level = ""
         if level != COMPATIBILITY.value:
-            self._client.set_config(subject, ServerConfig(compatibility=COMPATIBILITY))
+            self._set_level(subject)
             if level:
                 log.warning("schema level is set right", subject=subject, level=level, expected=COMPATIBILITY.value)
 
     def _read_back(self, subject: str, schema_id: int, text: str) -> None:
+        if (schema_id, text) in self._kept:  # many subjects have the same one
+            return
         self._client.clear_caches()  # type: ignore[no-untyped-call] # they would answer with what was asked for
         kept, wanted = json.loads(self._client.get_schema(schema_id).schema_str or "null"), json.loads(text)
         if meaning(kept) != meaning(wanted):
@@ -99,6 +107,7 @@ class Registry:
                 f"which differs {difference(kept, wanted)}. It takes schemas for the same that differ in aliases or "
                 "an enum's default only: change it together with a new optional field."
             )
+        self._kept.add((schema_id, text))
 
     def schema(self, schema_id: int) -> Mapping[str, Any]:
         """The writer's schema of an id.
@@ -136,12 +145,13 @@ class Registry:
     def _unavailable(self, what: str, status: int | None = None) -> RegistryUnavailable:
         return RegistryUnavailable(f"schema registry {self._url}, {what}. {remedy_of(status)}")
 
-    def _known_id(self, subject: str, schema: Schema) -> int | None:
+    def _look_up(self, subject: str, schema: Schema) -> tuple[int | None, bool]:
+        """The id that a schema has under the subject, if any; and whether the subject has no schema at all."""
         try:
-            return self._client.lookup_schema(subject, schema).schema_id
+            return self._client.lookup_schema(subject, schema).schema_id, False
         except SchemaRegistryError as exc:
             if _knows_none(exc):
-                return None
+                return None, exc.error_code == _NO_SUBJECT
             raise
 
 

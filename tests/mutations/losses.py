@@ -6,6 +6,7 @@ from tests.mutations.mutation import IDENTITY, LEDGER_HOLDERS, Mutation
 
 GENERATIONS: Final = "tests/unit/streams/deployment/test_generations.py"
 LOST_LOG: Final = "tests/integration/agents/ledger/test_lost_log.py"
+LOST_TOPICS: Final = "tests/integration/streams/deployment/test_lost_topics.py"
 HEADS: Final = "tests/unit/streams/worker/test_heads.py"
 FORGOTTEN: Final = "tests/integration/ops/verify/test_forgotten.py"
 FORGETS: Final = "sql/migrations/0037_forgotten.sql"
@@ -17,6 +18,20 @@ MUTATIONS: Final = (
         old="    _check_topics(found)  # 4\n",
         new="",
         tests=(IDENTITY,),
+    ),
+    Mutation(
+        name="topics-that-nobody-claims-are-not-missed",
+        path="streams/deployment/comparing.py",
+        old="{*stored.read, *_unread(config, told)}",
+        new="stored.read",
+        tests=(LOST_TOPICS,),
+    ),
+    Mutation(
+        name="topics-that-nobody-claims-are-not-looked-at-while-a-process-runs",
+        path="streams/deployment/comparing.py",
+        old="{topic, *read, *topics.unread} & there",
+        new="{topic, *read} & there",
+        tests=(LOST_TOPICS,),
     ),
     Mutation(
         name="a-topic-of-another-id-is-the-same",

@@ -184,8 +184,8 @@ MUTATIONS: Final = (
     Mutation(
         name="schemas-before-their-level",
         path="streams/kafka/registry.py",
-        old="                self._set_right(subject)  # 1\n                known = self._known_id(subject, schema)\n",
-        new="                known = self._known_id(subject, schema)\n                if known is None:\n"
+        old="                self._set_level(subject) if is_new else self._set_right(subject)  # 1\n",
+        new="                if known is None:\n"
         "                    known = int(self._client.register_schema(subject, schema))\n"
         "                    self._set_right(subject)\n",
         tests=(REGISTRY,),

@@ -20,18 +20,17 @@ class Request:
     """Whether the registry does what it is asked, and only its answer is lost."""
 
 
-REQUESTS: Final = tuple(
-    Request(method=method, path=path, done=done)
-    for method, path in (
-        ("GET", "/config/"),
-        ("PUT", "/config/"),
-        ("POST", "/subjects/"),
-        ("GET", "/schemas/ids/"),
-        ("POST", "/compatibility/"),
-    )
-    for done in (False, True)
-)
-"""What one registration asks, in this order; the subject is looked up and registered by the same kind."""
+def _requests(*kinds: tuple[str, str]) -> tuple[Request, ...]:
+    return tuple(Request(method=method, path=path, done=done) for method, path in kinds for done in (False, True))
+
+
+_SUBJECTS: Final = ("POST", "/subjects/")
+"""A subject is looked up and registered by the same kind."""
+_IDS: Final = ("GET", "/schemas/ids/")
+OF_NEW: Final = _requests(_SUBJECTS, ("PUT", "/config/"), _IDS)
+"""What the registration of a subject's first schema asks, in this order."""
+OF_KNOWN: Final = _requests(_SUBJECTS, ("GET", "/config/"), _IDS, ("POST", "/compatibility/"))
+"""The same of a schema that the registry has."""
 
 
 class Between(Served):

@@ -19,7 +19,7 @@ from ft.schemas.events import OwnershipChanged, from_record, to_record
 from ft.streams.kafka.registry import Registry
 from ft.streams.kafka.registry_errors import RegistryUnavailable
 from ft.streams.kafka.topics import Topics
-from tests.integration.streams.between import REQUESTS, Between
+from tests.integration.streams.between import OF_KNOWN, OF_NEW, Between
 
 CHANGE = OwnershipChanged(
     seq=7,
@@ -83,8 +83,8 @@ def test_a_required_field_cannot_be_taken_away(registry: Registry, topic: str) -
 
 
 def test_a_subject_has_its_level_before_its_first_schema(config: Config, topic: str) -> None:
-    for failing in REQUESTS:
-        subject = f"{topic}.{failing.method.lower()}.{REQUESTS.index(failing)}-value"
+    for failing in OF_NEW:
+        subject = f"{topic}.{failing.method.lower()}.{OF_NEW.index(failing)}-value"
         with Between(config.schema_registry) as between, Registry(between.url) as registry:
             between.failing = failing
             with pytest.raises(RegistryUnavailable):
@@ -96,6 +96,20 @@ def test_a_subject_has_its_level_before_its_first_schema(config: Config, topic: 
             registry.register(subject, schema_text("ownership_changed"))
             with pytest.raises(SchemaError, match="FULL_TRANSITIVE"):
                 registry.register(subject, INCOMPATIBLE)
+
+
+def test_a_registry_that_fails_amid_the_questions_about_a_known_schema_is_told_of(
+    registry: Registry, config: Config, topic: str
+) -> None:
+    text = schema_text("ownership_changed")
+    first = registry.register(f"{topic}-value", text)
+    for failing in OF_KNOWN:
+        with Between(config.schema_registry) as between, Registry(between.url) as asking:
+            between.failing = failing
+            with pytest.raises(RegistryUnavailable):
+                asking.register(f"{topic}-value", text)
+            between.failing = None
+            assert asking.register(f"{topic}-value", text) == first
 
 
 def test_a_subject_found_at_another_level_is_set_right(registry: Registry, config: Config, topic: str) -> None:
