@@ -14,10 +14,10 @@ from ft.config import Config
 from ft.schemas.codec import Codec
 from ft.schemas.events import NormalizedBatch, RawBlock, from_record, to_record
 from ft.streams.deployment.preflight import Preflight, verify
-from ft.streams.deployment.provision import prepare
 from ft.streams.kafka.producer import Producer
 from ft.streams.worker.chain_reader.reader import Reading
 from ft.streams.worker.chain_reader.sender import Letters, Sender
+from tests.provisioned import provision
 from tests.synthetic.chain import Block, Chain, append
 from tests.topic_ends import read_all
 
@@ -123,7 +123,7 @@ def open_raw(config: Config, folder: Path, *, partitions: int | None = None) -> 
     if partitions is not None:
         with psycopg.connect(config.postgres) as conn:
             conn.execute("UPDATE system.settings SET value = %s WHERE name = 'partitions'", [str(partitions)])
-    prepare(config)
+    provision(config)
     facts = verify(config)
     with closing(facts.schemas):
         yield RawTopic(config, facts)
