@@ -1,12 +1,10 @@
 """``ft reset``: Empty a deployment: its database, and its topics or all but the raw ones."""
 
-import sys
-
 import click
 
 from ft.cli.configured import configured
+from ft.cli.confirming import require_confirmed
 from ft.cli.said import Said
-from ft.errors import ConfigError
 
 _LISTED = 12
 
@@ -48,25 +46,15 @@ def command(keep: str, dry_run: bool, confirm: str | None) -> None:
                 after = reset.afterwards(config, keep)  # type: ignore[arg-type]
                 reset.go_on(config, conn)
             else:
-                found = reset.plan(config, conn, keep, dry_run=dry_run)  # type: ignore[arg-type]
+                found = reset.plan(config, conn, keep, dry_run=dry_run, report=said)  # type: ignore[arg-type]
                 _tell(found)
                 if dry_run:
                     return
-                if found.deployment and (typed := confirm or _typed()) != found.deployment:
-                    raise ConfigError(f"expected {found.deployment}, got {typed!r:.80}. Nothing was changed.")
+                if found.deployment:
+                    require_confirmed(found.deployment, confirm)
                 after = reset.afterwards(config, keep)  # type: ignore[arg-type]
                 reset.reset(config, conn, keep, found, said)  # type: ignore[arg-type]
         click.echo(f"emptied. {after}")
-
-
-def _typed() -> str:
-    """What somebody types. Raises UsageError where nobody can."""
-    click.echo("Type the deployment's id to delete all of that: ", nl=False, err=True)
-    line = sys.stdin.readline()
-    if not line:
-        click.echo(err=True)
-        raise click.UsageError("expected the deployment's id to be typed, or --confirm ID. Nothing was changed.")
-    return line.strip()
 
 
 def _tell(found: object) -> None:

@@ -8,13 +8,13 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import psycopg
 import structlog
 
 from ft.config import Config
-from ft.errors import ConfigError, FtError, MalformedRecord
+from ft.errors import ConfigError, FtError
 from ft.schemas.codec import Codec, Fetch
 from ft.schemas.registered import Agreement, Registered, contradictions, unkept
 from ft.sql.queries import LIVE, load
@@ -22,9 +22,9 @@ from ft.sql.session import looking
 from ft.streams.deployment.generations import ONLY_ONE, Generations
 from ft.streams.deployment.identity import Deployment, Found, OtherDeployment, Verdict, judge, lost_topics
 from ft.streams.deployment.identity_check import Announced, ahead, last_announced
+from ft.streams.deployment.record import RECORD, Told, last_record, say
 from ft.streams.deployment.schema_ids import NO_ID, Schemas, holds
 from ft.streams.kafka.admin import Admin
-from ft.streams.kafka.bounded_reader import BoundedReader
 from ft.streams.kafka.topic_admin import cluster_id, ends_of, topic_identities, topic_ids, topic_names
 from ft.streams.kafka.topics import Topics
 
@@ -32,8 +32,6 @@ log = structlog.get_logger(__name__)
 
 Read: TypeAlias = frozenset[tuple[str, str]]
 """Topics with their ids."""
-RECORD: Final = "deployment"
-_RECORDS: Final = 100
 
 
 def require_one(config: Config) -> Verdict:
@@ -71,16 +69,20 @@ def refuse_somebodys(config: Config) -> None:
 def settle(config: Config) -> None:
     """As :func:`require_one`; and what was lost is given back. Blocking. For whoever writes.
 
-    1. to the database the schemas that its topic names
-    2. to the registry the ids that the database keeps
+    1. to the topic what it said before somebody deleted that
+    2. to the database the schemas that its topic names
+    3. to the registry the ids that the database keeps
     """
     found = look(config)
     verdict = judge(found)
+    if found.told is not None and found.overwritten:
+        say(config, found.told.id, found.overwritten)  # 1
+        log.warning("what the deployment's topic said was deleted, and is said again", deployment=found.told.id)
     if found.unkept or verdict == "restore":
         with Schemas(config) as schemas:
-            schemas.keep(found.unkept)  # 1
+            schemas.keep(found.unkept)  # 2
             if verdict == "restore":
-                schemas.restore()  # 2
+                schemas.restore()  # 3
 
 
 class Same:
@@ -159,10 +161,7 @@ class Asked:
     """What Kafka and the registry say."""
 
     cluster_id: str
-    told: Mapping[str, Any] | None
-    """The last record of the topic system.deployment that can be read."""
-    records: int
-    """How many that topic has."""
+    told: Told
     topic_ids: Mapping[str, str]
     """Topic -> id, of those that exist of the topics that were read, and that the record names."""
     announced: Mapping[int, Sequence[Announced]]
@@ -184,12 +183,11 @@ def ask(config: Config, schema: Fetch, registry: Agreement | None, read: Collect
     """Kafka's part of a look. ``schema``: the writer's schema of an id; ``read``: topics that were read or written.
     Blocking. Raises BrokerError."""
     admin = Admin(config)
-    told, records = last_record(config, Codec(RECORD, NO_ID, schema), admin)
+    told = last_record(config, Codec(RECORD, NO_ID, schema), admin)
     return Asked(
         cluster_id=cluster_id(config, admin),
         told=told,
-        records=records,
-        topic_ids=topic_ids(config, {*read, *(topic for topic, _ in _unread(config, told))}, admin),
+        topic_ids=topic_ids(config, {*read, *(topic for topic, _ in _unread(config, told.record))}, admin),
         announced=last_announced(config, Codec("ownership_changed", NO_ID, schema), admin),
         registry=registry,
     )
@@ -197,7 +195,7 @@ def ask(config: Config, schema: Fetch, registry: Agreement | None, read: Collect
 
 def found_by(config: Config, asked: Asked, stored: Stored) -> Found:
     """Both parts together. Pure."""
-    told = asked.told
+    told = asked.told.record
     said = [] if told is None else [Registered(**row) for row in told["schemas"]]
     return Found(
         prefix=config.topic_prefix,
@@ -206,7 +204,8 @@ def found_by(config: Config, asked: Asked, stored: Stored) -> Found:
         unfinished=stored.unfinished,
         announced=stored.announced,
         told=None if told is None else _deployment(told),
-        unreadable=told is None and asked.records > 0,
+        unreadable=told is None and asked.told.records > 0,
+        overwritten=asked.told.value if told is not None and not asked.told.is_last else b"",
         ledger_topic=stored.ledger_topic,
         normalized=Topics(config.topic_prefix).normalized,
         unkept=tuple(unkept(stored.kept, said)),
@@ -282,28 +281,10 @@ def told_generations(config: Config) -> tuple[Deployment | None, Generations]:
 def told_whole(config: Config) -> dict[str, Any] | None:
     """The last record of its topic that can be read, whole (schemas/deployment.avsc). Blocking."""
     with Schemas(config) as schemas:
-        return last_record(config, schemas.reader(RECORD))[0]
+        return last_record(config, schemas.reader(RECORD)).record
 
 
 def _deployment(record: Mapping[str, Any]) -> Deployment:
     return Deployment(
         id=record["id"], epoch=record["epoch"], topic_prefix=record["topic_prefix"], cluster_id=record["cluster_id"]
     )
-
-
-def last_record(config: Config, codec: Codec, admin: Admin | None = None) -> tuple[dict[str, Any] | None, int]:
-    """The last record of the topic that can be read (None: there is none, or no topic), and how many it has."""
-    topic = Topics(config.topic_prefix).deployment
-    if topic not in topic_names(config, admin):
-        return None, 0
-    last, records = None, 0
-    with BoundedReader(config, topic, [0]) as whole:
-        first, end = whole.bounds()[0]
-        for messages in whole.read({0: first}, {0: end}, _RECORDS):
-            for message in messages:
-                records += 1
-                try:
-                    last = codec.decode(message.value)
-                except MalformedRecord as exc:
-                    log.warning("record is put aside", topic=topic, offset=message.offset, error=str(exc))
-    return last, records

@@ -110,6 +110,8 @@ class Found:
     """As the topic says; None: there is none, or it is empty."""
     unreadable: bool = False
     """Whether the topic has records, none of which can be read."""
+    overwritten: bytes = b""
+    """What it said last, where a deletion or something that cannot be read follows; empty: nothing does."""
     ledger_topic: str | None = None
     """What the ledger of a database of an earlier version has read; None: nothing yet."""
     normalized: str = ""
@@ -280,8 +282,9 @@ def _check_epoch(stored: Deployment, told: Deployment) -> None:
     if stored.epoch < told.epoch:
         raise OtherDeployment(
             f"the database is that of {stored}, of epoch {stored.epoch}: expected epoch {told.epoch}, which its topic "
-            "says. The database is likely an older state: restore the newer one, or point at it (`export "
-            f"FT_POSTGRES=…`). {_ASK}"
+            "says. The database is likely an older state: point at the newer one (`export FT_POSTGRES=…`). Where this "
+            "is the one to go on with, and a restore into another one has taken its topics: stop whatever runs on "
+            f"that one, and `ft restore --as-it-stands` goes on from this state. {_ASK}"
         )
     if stored.epoch > told.epoch:
         raise OtherDeployment(

@@ -6,23 +6,18 @@ First in the database, then on the topic, so that a migration that is cut off go
 import time
 import uuid
 from collections.abc import Sequence
-from typing import Any, Final
 
 from ft.config import Config
-from ft.errors import BrokerUnavailable
-from ft.schemas.codec import Codec
 from ft.schemas.events import DeploymentSaid, to_record
 from ft.sql.queries import LIVE, load
 from ft.sql.session import looking
-from ft.streams.deployment.comparing import RECORD, last_record, look, stored_deployment
+from ft.streams.deployment.comparing import look, stored_deployment
 from ft.streams.deployment.generations import Generations
 from ft.streams.deployment.identity import judge
+from ft.streams.deployment.record import RECORD, last_record, say
 from ft.streams.deployment.schema_ids import Schemas
-from ft.streams.kafka.producer import Refusal, opened, settings
 from ft.streams.kafka.topic_admin import create_topics, topic_ids
 from ft.streams.kafka.topics import Topics
-
-_TIMEOUT_S: Final = 15.0
 
 
 def name_it(config: Config, networks: Sequence[str], partitions: int, schemas: Schemas) -> None:
@@ -55,18 +50,8 @@ def say_it(config: Config, networks: Sequence[str], partitions: int, schemas: Sc
         generations=Generations.stored(config).to_say(),
     )  # fmt: skip
     record = to_record(said)
-    before = last_record(config, codec)[0]
-    if before is None or {**before, "made_at": 0} != {**record, "made_at": 0}:
-        _say(config, codec, record)
+    told = last_record(config, codec)
+    if not told.is_last or told.record is None or {**told.record, "made_at": 0} != {**record, "made_at": 0}:
+        say(config, stored.id, codec.encode(record))
     with looking(config) as conn:
         conn.execute(load("deployment", LIVE)["announced"])
-
-
-def _say(config: Config, codec: Codec, record: dict[str, Any]) -> None:
-    topic, refusal = Topics(config.topic_prefix).deployment, Refusal()
-    producer = opened(settings(config) | {"on_delivery": refusal.delivered})
-    producer.produce(topic, codec.encode(record), record["id"].encode(), 0)
-    if producer.flush(_TIMEOUT_S):
-        raise BrokerUnavailable(f"Kafka at {config.kafka}: {topic}: a record is not acknowledged")
-    if refusal.error is not None:
-        raise refusal.error

@@ -33,6 +33,16 @@ def store(config: Config, conn: Connection, state: Begun, partitions: int, repor
         note_stored(conn, state)
 
 
+def records_of_ledger(config: Config) -> int:
+    """How many records the ledger's topics have, as far as they are there. Raises BrokerError, BrokerUnavailable."""
+    topics, counts, found = Topics(config.topic_prefix), partition_counts(config), 0
+    for name in (getattr(topics, topic) for topic in TOPICS):
+        if name in counts:
+            with BoundedReader(config, name, range(counts[name])) as whole:
+                found += sum(end - first for first, end in whole.bounds().values())
+    return found
+
+
 def cleared(config: Config, conn: Connection, partitions: int, report: Report) -> Ends:
     """Step 1: where each partition ended. Raises BrokerError, BrokerUnavailable."""
     create_topics(config, networks(conn), partitions)

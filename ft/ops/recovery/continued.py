@@ -7,7 +7,7 @@ from typing import Final
 from ft.config import Config
 from ft.errors import ConfigError
 from ft.ops.rebuild.progress import Report
-from ft.ops.recovery import announced, lost, older
+from ft.ops.recovery import announced, lost, older, whose
 from ft.ops.recovery.positions import Position, positions
 from ft.ops.recovery.session import (
     Begun,
@@ -16,9 +16,11 @@ from ft.ops.recovery.session import (
     begin,
     begun,
     finish,
+    journal_ends,
     networks,
     require_named,
     require_topics_of,
+    running,
 )
 from ft.sql.migrate import stored_partitions
 from ft.sql.queries import LIVE, load
@@ -70,16 +72,47 @@ def left_of(config: Config, read: Iterable[Position], known_networks: Sequence[s
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """What a reannouncement would do."""
+
+    deployment: str
+    kind: Kind
+    begun: bool
+    """Whether it goes on with one that was ended before it was done."""
+    rows: int
+    """Of the journal: so many records are announced."""
+    records: int
+    """Of the ledger's topics, that are deleted before."""
+    refused_while: Sequence[str] = ()
+    """Processes of the deployment that are at work: nothing is done before they are stopped."""
+
+
+def plan(config: Config, conn: Connection, report: Report | None = None) -> Planned:
+    """Change nothing. ``report``: told of workers that are waited for; None: nobody will do it, so that they may run.
+
+    Raises ConfigError where nothing is named, or Kafka has a part of the topics, or workers of another database read
+    them; OtherDeployment where they are not this deployment's; BrokerError, BrokerUnavailable.
+    """
+    deployment, state = require_named(config, conn), begun(conn)
+    rows = sum(journal_ends(conn, stored_partitions(conn)))
+    if state is not None:
+        return Planned(deployment=deployment, kind=state.kind, begun=True, rows=rows, records=0)
+    kind = left_of(config, positions(conn.execute(load("recovery", LIVE)["positions"])), networks(conn))
+    at_work = running(conn) if report is None else ()
+    if kind == "announce":  # records are deleted
+        require_topics_of(config, deployment, told_generations(config)[0])
+        if not at_work:
+            whose.require_nobody_reads(config, report)
+    records = announced.records_of_ledger(config) if kind == "announce" else 0
+    return Planned(deployment=deployment, kind=kind, begun=False, rows=rows, records=records, refused_while=at_work)
+
+
 def reannounce(config: Config, conn: Connection, report: Report) -> Done:
-    """`ft reannounce`: Kafka has lost the deployment's topics, or those of the ledger; Postgres stands."""
-    deployment = require_named(config, conn)
-    state = begun(conn)
-    if state is None:
-        read = positions(conn.execute(load("recovery", LIVE)["positions"]))
-        kind = left_of(config, read, networks(conn))
-        if kind == "announce":  # records are deleted
-            require_topics_of(config, deployment, told_generations(config)[0])
-        state = begin(conn, kind, "ft reannounce")
+    """`ft reannounce`: Kafka has lost the deployment's topics, or those of the ledger; Postgres stands. What
+    :func:`plan` says is done. Raises as it does, and as :func:`go_on`."""
+    planned = plan(config, conn, report)
+    state = begun(conn) or begin(conn, planned.kind, "ft reannounce")
     return go_on(config, conn, state, report)
 
 

@@ -68,9 +68,17 @@ def read(folder: Path) -> Manifest:
         return Manifest(**{each.name: said[each.name] for each in fields(Manifest)})
     except (OSError, ValueError, KeyError, TypeError) as exc:
         raise ConfigError(
-            f"{folder}: expected a folder that `ft backup` has written, with its {MANIFEST}, got: {exc!r:.200}. A "
+            f"{folder}: expected a folder that `ft backup` has written, with its {MANIFEST}, got {_amiss(exc)}. A "
             "backup that was cut off stands in a folder that ends with .partial, and cannot be restored."
         ) from exc
+
+
+def _amiss(exc: Exception) -> str:
+    if isinstance(exc, OSError):
+        return f"{exc.strerror}: {exc.filename}"
+    if isinstance(exc, KeyError):
+        return f"one without {exc.args[0]!r}"
+    return f"one that cannot be read ({exc})"
 
 
 def summed(folder: Path, report: Report) -> dict[str, list[Any]]:

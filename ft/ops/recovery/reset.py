@@ -64,15 +64,16 @@ class Plan:
     """Processes of the deployment that are at work: nothing is deleted before they are stopped."""
 
 
-def plan(config: Config, conn: Connection, keep: Keep, *, dry_run: bool = False) -> Plan:
-    """Change nothing. ``dry_run``: nobody will, so that the deployment's own processes may be at work.
+def plan(config: Config, conn: Connection, keep: Keep, *, dry_run: bool = False, report: Report | None = None) -> Plan:
+    """Change nothing. ``dry_run``: nobody will, so that the deployment's own processes may be at work. ``report``: told
+    of workers that are waited for; None: none is.
 
     Raises ConfigError where there is nothing to be emptied, or no way to read it again; OtherDeployment where the
     topics are not proven to be this deployment's; BrokerUnavailable.
     """
     row = named(conn)
     if row is None:
-        return _unnamed(config, conn, keep)
+        return _unnamed(config, conn, keep, None if dry_run else report)
     sql, there = load("recovery", LIVE), set(topic_names(config))
     rows, letters, size = conn.execute(sql["sizes"]).fetchone() or (0, 0, 0)
     found = Plan(
@@ -85,7 +86,7 @@ def plan(config: Config, conn: Connection, keep: Keep, *, dry_run: bool = False)
     ours = _topics(config, known) & there
     whose.require_own(config, any_topics=bool(ours))
     if not found.refused_while:
-        whose.require_nobody_reads(config)
+        whose.require_nobody_reads(config, None if dry_run else report)
     if keep == "nothing":
         return replace(found, topics=sorted(ours))
     whose.require_whole_raw(config, known, there, conn)
@@ -95,7 +96,7 @@ def plan(config: Config, conn: Connection, keep: Keep, *, dry_run: bool = False)
     return _but_raw(config, replace(found, followers=followers, before=known_of), ours)
 
 
-def _unnamed(config: Config, conn: Connection, keep: Keep) -> Plan:
+def _unnamed(config: Config, conn: Connection, keep: Keep, report: Report | None) -> Plan:
     """Of a database that names no deployment: it is lost, or what a migration left that was refused."""
     schemas = schemas_there(conn)
     if schemas and not is_blank(conn):
@@ -120,7 +121,7 @@ def _unnamed(config: Config, conn: Connection, keep: Keep) -> Plan:
     said = told_whole(config)
     assert said is not None
     known, there = {*said["networks"], *load_networks(config.networks_file)}, set(topic_names(config))
-    whose.require_nobody_reads(config)
+    whose.require_nobody_reads(config, report)
     whose.require_whole_raw(config, known, there, None)
     before = Generations.said(said["epoch"], said["generations"])
     raw = Topics(config.topic_prefix).raw
@@ -141,7 +142,8 @@ def reset(config: Config, conn: Connection, keep: Keep, found: Plan, report: Rep
     migration makes, and the same name again (``go_on``)
     """
     says = Topics(config.topic_prefix).deployment
-    report(f"topics: {len(found.topics)} are deleted")
+    if found.topics:
+        report(f"topics: {len(found.topics)} are deleted")
     delete_topics(config, [name for name in found.topics if name != says])  # 1
     delete_topics(config, [name for name in found.topics if name == says])
     with conn.transaction():  # 2

@@ -1,6 +1,7 @@
 """A backup, or a database that was restored by other means -> a deployment that goes on.
 
-1. the backup is whole, and of the deployment whose topics Kafka has, if it has any
+1. the backup is whole, and of the deployment whose topics Kafka has, if it has any; nobody reads those for another
+   database, which would be taken out of service
 2. the database is empty, and gets what was dumped, in one transaction; older ones are migrated
 3. what Kafka has left decides how it goes on (``continued``)
 """
@@ -16,7 +17,7 @@ from ft.config import Config
 from ft.errors import ConfigError
 from ft.ops.rebuild.progress import Progress, Report
 from ft.ops.recovery import manifest as manifests
-from ft.ops.recovery import reread
+from ft.ops.recovery import reread, whose
 from ft.ops.recovery.continued import Done, go_on, left_of
 from ft.ops.recovery.manifest import DATABASE, Manifest
 from ft.ops.recovery.positions import positions, require_in_log
@@ -63,6 +64,7 @@ def restore(config: Config, folder: Path, report: Report) -> Done:
     with only_one(config) as conn:
         if not _is_there(conn, made):
             kind = _kind(config, made)
+            whose.require_nobody_reads(config, report)
             mark(config, conn, command)
             _load(config, conn, folder, made, report)
             if kind == "reread":
@@ -103,6 +105,7 @@ def continue_as_it_stands(config: Config, report: Report) -> Done:
                     "makes them anew from the journal. Nothing was changed."
                 )
             require_topics_of(config, deployment, told_generations(config)[0])
+            whose.require_nobody_reads(config, report)
             kind = require_in_log(config, read, networks(conn))
             if kind == "reread":
                 reread.require_possible(conn)

@@ -1,14 +1,17 @@
-"""Whose topics those are that a reset would delete: proven before anything is, or it is refused.
+"""Whose topics those are that a reset would delete, and a restore go on with: proven before anything is, or refused.
 
 1. the database names a deployment, and the topics are its own by all that everybody compares (``streams.identity``)
 2. the database is empty, and the topic names a deployment of this very Kafka: it is lost, or FT_POSTGRES is wrong
 3. no worker reads them: one that does has another database
 """
 
+import time
 from dataclasses import replace
+from typing import Final
 
 from ft.config import Config
 from ft.errors import ConfigError
+from ft.ops.rebuild.progress import Report
 from ft.ops.recovery.session import WITHOUT_DATABASE, Connection
 from ft.sql.queries import LIVE, load
 from ft.streams.deployment.comparing import look
@@ -16,6 +19,9 @@ from ft.streams.deployment.identity import Deployment, Found, OtherDeployment, j
 from ft.streams.kafka.groups import readers
 from ft.streams.kafka.raw_beginnings import cut_short, in_words
 from ft.streams.kafka.topics import Topics
+
+_SPARE_S: Final = 5.0
+_AGAIN_S: Final = 2.0
 
 
 def require_own(config: Config, *, any_topics: bool) -> None:
@@ -47,14 +53,20 @@ def told_by_topics(config: Config) -> tuple[Found, Deployment | None]:
     return found, found.told
 
 
-def require_nobody_reads(config: Config) -> None:
-    """Case 3. Raises ConfigError."""
-    if found := readers(config):
+def require_nobody_reads(config: Config, report: Report | None = None) -> None:
+    """Case 3. One that has ended without a word is waited for as long as its group does; None: nobody is. Raises
+    ConfigError."""
+    deadline = time.monotonic() + (0.0 if report is None else config.session_timeout_s + _SPARE_S)
+    while found := readers(config):
+        if report is not None and time.monotonic() < deadline:
+            report(f"waiting for Kafka to forget {', '.join(found)}, unless it runs")
+            time.sleep(_AGAIN_S)
+            continue
         raise ConfigError(
             f"workers read the topics under FT_TOPIC_PREFIX {config.topic_prefix!r}, and this database knows none of "
             f"them: {', '.join(found)}. They have another database, so FT_POSTGRES is likely wrong: point it at theirs "
-            "(`export FT_POSTGRES=…`); or stop them. Kafka forgets one that was killed within a minute. Nothing was "
-            "changed."
+            "(`export FT_POSTGRES=…`); or stop them. Kafka forgets one that was killed once its session is over. "
+            "Nothing was changed."
         )
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from ft.agents.publish.announcements import TOPICS
 from ft.ops.recovery import restore
+from ft.streams.deployment.comparing import stored_id
 from ft.streams.kafka.topic_admin import delete_records, delete_topics
 from tests.acceptance.faults.accounting import require_exactly_once, subscribe
 from tests.acceptance.faults.recovery import Monitor
@@ -157,7 +158,12 @@ def test_a_backup_from_before_the_topics_were_announced_anew_has_its_journal_ann
     lived_on(world, log)
     if topics == "deleted":
         delete_topics(world.config, [getattr(world.topics, name) for name in TOPICS])
-    assert "generation 1" in ft(world.config, "reannounce")
+    planned = ft(world.config, "reannounce", "--dry-run")
+    assert ("0 old records" in planned) == (topics == "deleted")
+    if topics == "cleared":
+        assert "Nothing was changed" in ft(world.config, "reannounce", "--confirm", "another", code=1)
+    deployment = stored_id(world.config) or ""
+    assert "generation 1" in ft(world.config, "reannounce", "--confirm", deployment)
     lived_on(world, log)
     reader.start(world)
     reader.read(world)

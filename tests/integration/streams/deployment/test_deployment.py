@@ -28,6 +28,7 @@ from ft.streams.deployment.identity import BELIEVED, OtherDeployment
 from ft.streams.deployment.preflight import verify as facts
 from ft.streams.deployment.provision import prepare
 from ft.streams.deployment.schema_ids import Schemas
+from ft.streams.kafka.producer import opened, settings
 from ft.streams.kafka.topic_admin import delete_topics, topic_ids, topic_names
 from ft.streams.kafka.topics import Topics
 from tests.deployments import with_fresh_database
@@ -273,6 +274,25 @@ def test_migrating_again_says_nothing_twice(deployed: Config) -> None:
     prepare(deployed)
 
     assert len(said(deployed)) == 1
+
+
+@pytest.mark.parametrize("value", [None, b"nonsense"])
+def test_what_the_topic_said_is_said_again_where_somebody_deletes_it(deployed: Config, value: bytes | None) -> None:
+    (record,) = said(deployed)
+    guard = Guard(deployed)
+    guard.look()
+    topic, producer = Topics(deployed.topic_prefix).deployment, opened(settings(deployed))
+    producer.produce(topic, value, record["id"].encode(), 0)
+    assert producer.flush(15) == 0
+
+    assert require_one(deployed) == "one"
+    for _ in range(3):
+        guard.look()
+
+    before, between, again = (message.value for message in read_all(deployed, topic, 0))
+    assert (before, between) == (again, value)
+    prepare(deployed)
+    assert len(list(read_all(deployed, topic, 0))) == 3
 
 
 def test_a_deployment_of_an_earlier_version_is_named_and_goes_on(deployed: Config) -> None:
