@@ -1,7 +1,8 @@
 -- A journal from before holders: they are written in, and all of it is announced anew (ft/ops/anew/).
 
 -- name: live
--- Processes that were at work lately, and write. One that stops in order leaves nothing; one that was killed, for a minute.
+-- Processes that were at work lately, and write. One that stops in order, or notes how it ended,
+-- leaves nothing; one that was killed is there for a minute.
 SELECT 'worker ' || worker FROM system.workers WHERE seen_at > now() - interval '1 minute'
 UNION ALL
 SELECT concat('ft ingest ', network, ' --follow (', owner, ')') FROM ingest.leases WHERE seen_at > now() - interval '1 minute'

@@ -45,9 +45,10 @@ FROM system.partition_owner
 WHERE consumer = %(consumer)s AND topic = %(topic)s AND partition = %(partition)s;
 
 -- name: register_worker
--- A worker is known from its start, and seen every few seconds.
+-- A worker is known from its start, and seen every few seconds, until it has noted how it ended.
 INSERT INTO system.workers (worker, agents, metrics_url)
-VALUES (%(worker)s, %(agents)s, %(metrics_url)s)
+SELECT %(worker)s, %(agents)s, %(metrics_url)s
+WHERE NOT EXISTS (SELECT FROM system.failures WHERE role = 'worker' AND process = %(worker)s)
 ON CONFLICT (worker) DO UPDATE SET agents = excluded.agents, metrics_url = excluded.metrics_url, seen_at = now();
 
 -- name: living_workers

@@ -138,7 +138,11 @@ async def history(
     block_to: BlockTo = None,
     min_block: MinBlockHeader = None,
 ) -> Page[Transfer]:
-    """What happened to one NFT and is in force, by chain position, newest first; echoes are marked."""
+    """What happened to one NFT and is in force, by chain position, newest first; echoes are marked.
+
+    A range that ends before it begins: 422.
+    """
+    parameters.require_order(block_from, block_to)
     key = await resolve(reads, asset_id)
     await await_block(reads, min_block, key.network, key.contract)
     filters = cursors.digest("asset_history", key, order, block_from, block_to)

@@ -9,7 +9,7 @@ from uuid import UUID
 from litestar.params import HeaderParameter, QueryParameter
 from msgspec import Struct
 
-from ft.api.http.problems import invalid
+from ft.api.http.problems import Problem, invalid
 from ft.schemas import ids
 from ft.schemas.families import family_of_account
 from ft.schemas.ids import AssetKey, InvalidId
@@ -215,6 +215,26 @@ def instant(text: str, field: str) -> datetime:
     except ValueError as exc:
         expected = "expected RFC 3339 such as 2024-05-01T00:00:00Z"
         raise invalid(field, "invalid_time", f"{expected}, got {text[:64]!r}") from exc
+
+
+def require_order(block_from: int | None, block_to: int | None) -> None:
+    """A range of blocks that ends before it begins has nothing in it, which is hardly what was meant."""
+    if block_from is not None and block_to is not None and block_from > block_to:
+        raise _wrong_way_round("block", str(block_from), str(block_to))
+
+
+def instants(time_from: str | None, time_to: str | None) -> tuple[datetime | None, datetime | None]:
+    """A range of times, both inclusive, of which either may be open; the same of one that ends before it begins."""
+    since = instant(time_from, "time_from") if time_from is not None else None
+    until = instant(time_to, "time_to") if time_to is not None else None
+    if since is not None and until is not None and since > until:
+        raise _wrong_way_round("time", repr(time_from), repr(time_to))
+    return since, until
+
+
+def _wrong_way_round(what: str, start: str, end: str) -> Problem:
+    first, last = f"{what}_from", f"{what}_to"
+    return invalid(first, "contradiction", f"expected {first} up to {last}, got {first} {start} and {last} {end}")
 
 
 def is_any(if_none_match: str) -> bool:

@@ -89,8 +89,10 @@ async def transfers(
 ) -> Page[Transfer]:
     """What moved and is in force, by chain position, newest first; echoes are marked, bounds are inclusive.
 
-    A range with months that are not indexed yet: 503 `range_not_indexed`.
+    A range that ends before it begins: 422. One with months that are not indexed yet: 503 `range_not_indexed`.
     """
+    parameters.require_order(block_from, block_to)
+    since, until = parameters.instants(time_from, time_to)
     await require_named(reads, contract=contract, account=account, sender=sender, receiver=receiver)
     key = await resolve(reads, asset, "asset") if asset is not None else None
     where = narrow(network, contract, key, account, sender, receiver)
@@ -101,8 +103,6 @@ async def transfers(
     await require_known(reads, where.network, next(name for name, text in named.items() if text is not None))
     await await_block(reads, min_block, where.network, where.contract)
     tx = parameters.transaction(where.network, tx_hash) if tx_hash is not None else None
-    since = parameters.instant(time_from, "time_from") if time_from is not None else None
-    until = parameters.instant(time_to, "time_to") if time_to is not None else None
     filters = cursors.digest(
         "transfers", where.network, where.contract, where.token_id, where.account, block_from, block_to, order,
         *_digested(sender=where.sender, receiver=where.receiver, tx=tx, kind=kind, since=since, until=until),

@@ -82,7 +82,10 @@ class App(faust.App):
         self._beside: list[Beside] = []
         self._running: dict[Reader, _Running] = {}
         """Consumer and topic -> the agent's hop, once that has started."""
-        self._failed = False
+        self.is_leaving = False
+        """Whether :meth:`fail` closes the consumer that is still read from."""
+        self._is_ending = False
+        """Whether it ends by an error. What fails after the first one is its consequence, and is not noted."""
 
     def run(
         self,
@@ -210,8 +213,8 @@ class App(faust.App):
 
     async def fail(self, exc: BaseException) -> None:
         """Leave the group if that is quickly done, then end the process with code 1. Does not return."""
-        if not self._failed:
-            self._failed = True
+        if not self._is_ending:
+            self._is_ending = self.is_leaving = True
             log.critical("worker exits", kind=type(exc).__name__, **of_error(exc))
             process.end_within(process.SHUTDOWN_S / 2, code=1)
             noted = asyncio.to_thread(self.note, exc)
@@ -236,12 +239,15 @@ class App(faust.App):
     def _crash(self, reason: BaseException) -> None:
         """Faust's own way out is taken, but only for so long."""
         process.end_within(process.SHUTDOWN_S, code=1)
-        threading.Thread(target=self.note, args=(reason,), daemon=True).start()
+        if not self._is_ending:  # Faust calls this several times for one crash
+            self._is_ending = True
+            threading.Thread(target=self.note, args=(reason,), daemon=True).start()
         super()._crash(reason)
 
     def note_of(self, consumer: str, exc: BaseException) -> None:
         """The same of a consumer that fails while the others go on."""
-        failures.note(self.config, "consumer", consumer, exc, self.owner)
+        if not self._is_ending:
+            failures.note(self.config, "consumer", consumer, exc, self.owner)
 
     def note(self, exc: BaseException) -> None:
         """Write down for ``ft status`` why this process, or one of its agents, failed. Blocking."""

@@ -55,6 +55,8 @@ class Thread(driver.AIOKafkaConsumerThread):
         with fetcher._subscriptions.fetch_context():
             while self.consumer.flow_active and not fetcher._subscriptions.reassignment_in_progress:
                 if consumer._closed or fetcher._closed:
+                    if self.consumer.app.is_leaving:  # closed on purpose: the process is gone in a moment
+                        await asyncio.Event().wait()
                     raise ConsumerStoppedError()
                 found = self._take(fetcher, active_partitions)
                 if found:

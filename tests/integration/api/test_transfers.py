@@ -244,6 +244,8 @@ async def test_what_one_transaction_did_in_two_blocks_is_of_that_transaction(
         (f"&sender=base:{ALICE}", "sender", "contradiction"),
         ("&receiver=alice", "receiver", "invalid_address"),
         ("&time_from=2024-05-01", "time_from", "invalid_time"),
+        ("&block_from=9&block_to=3", "block_from", "contradiction"),
+        (f"&time_from={shown(3)}&time_to={shown(2)}", "time_from", "contradiction"),
     ],
 )
 async def test_a_filter_that_cannot_be_read_is_named(

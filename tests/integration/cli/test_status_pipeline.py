@@ -8,6 +8,8 @@ from rich.console import Console
 
 from ft.cli.status_pipeline import read, show
 from ft.config import Config
+from ft.sql.queries import LIVE, load
+from ft.streams.deployment import failures
 from ft.streams.kafka.producer import Producer
 from ft.streams.kafka.topic_admin import create_topics
 from ft.streams.kafka.topics import Topics
@@ -46,6 +48,17 @@ async def test_a_running_pipeline_is_shown(config: Config) -> None:
     assert network[1] == str(head)
     assert f"1-{head}" in network
     assert "publisher: " in out.getvalue()
+
+
+def test_a_worker_that_noted_how_it_ended_is_not_shown_as_running_nor_seen_again(config: Config) -> None:
+    seen = {"agents": "ledger", "metrics_url": "http://127.0.0.1:1/metrics"}
+    with psycopg.connect(config.postgres, autocommit=True) as conn:
+        for worker in ("host:1:1", "host:2:2"):
+            conn.execute(load("fence", LIVE)["register_worker"].encode(), seen | {"worker": worker})
+        failures.note(config, "worker", "ledger", ValueError("lost"), "host:1:1")
+        conn.execute(load("fence", LIVE)["register_worker"].encode(), seen | {"worker": "host:1:1"})  # its last tick
+
+    assert [worker for worker, *_ in read(config).workers] == ["host:2:2"]
 
 
 def test_what_a_domain_has_not_announced_is_told(config: Config) -> None:

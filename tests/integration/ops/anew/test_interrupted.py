@@ -16,6 +16,8 @@ from ft.ops.anew.run import announce_anew
 from ft.ops.anew.state import state_of
 from ft.ops.rebuild.domain import rebuild_project
 from ft.sql.migrate import StillRunning, migrate
+from ft.streams.deployment import failures
+from ft.streams.deployment.identity import OtherDeployment
 from ft.streams.deployment.preflight import verify as preflight
 from ft.streams.kafka.topics import Topics
 from tests.integration.agents.publish.announcing import announce, messages
@@ -114,6 +116,24 @@ async def test_a_worker_that_came_meanwhile_stops_the_next_step(earlier: Config)
 
     execute(earlier, "UPDATE system.workers SET seen_at = now() - interval '2 minutes'")  # killed: nobody takes it away
     assert announce_anew(earlier, unheard)
+
+
+async def test_workers_that_noted_how_they_ended_are_not_waited_for(earlier: Config) -> None:
+    migrate(earlier.postgres, earlier)
+    for worker in ("host:1:1", "host:2:2"):  # one selection, one error: system.failures has one row of both
+        execute(earlier, LIVE["worker host:1:1"].replace("host:1:1", worker))
+        failures.note(earlier, "worker", "ledger", OtherDeployment("another"), worker)
+
+    assert announce_anew(earlier, unheard)
+
+
+async def test_a_worker_is_waited_for_of_which_only_a_consumer_failed(earlier: Config) -> None:
+    migrate(earlier.postgres, earlier)
+    execute(earlier, LIVE["worker host:1:1"])
+    failures.note(earlier, "consumer", "sample", ValueError("of a domain"), "host:1:1")
+
+    with pytest.raises(StillRunning, match="worker host:1:1"):
+        announce_anew(earlier, unheard)
 
 
 async def test_no_worker_and_no_rebuild_starts_before_the_end(earlier: Config) -> None:

@@ -21,6 +21,9 @@ async def test_one_whose_kafka_loses_its_data_ends_and_says_so(raw: RawTopic, st
 
     assert code == 1
     assert "Kafka has likely lost its data" in worker.said("worker exits")[0]["error"]
+    assert raw.rows("SELECT kind, cardinality(at) FROM system.failures") == [("OtherDeployment", 1)]
+    assert raw.rows(ONE) == [(0,)]
+    assert "ConsumerStoppedError" not in worker.log.read_text()
 
 
 async def test_one_of_another_prefix_does_not_start(raw: RawTopic, start_worker: StartWorker) -> None:

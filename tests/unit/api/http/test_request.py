@@ -145,6 +145,41 @@ async def test_everything_that_is_wrong_is_told_at_once() -> None:
     assert detail.startswith("limit: expected a whole number from 1 to 100, got '0'; order: expected desc or asc")
 
 
+_ASSET = f"/api/v1/assets/polygon:0x{'a0' * 20}:1/history"
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "field", "detail"),
+    [
+        (URL, "&block_from=9&block_to=3", "block_from",
+         "expected block_from up to block_to, got block_from 9 and block_to 3"),
+        (_ASSET, "?block_from=1&block_to=0", "block_from",
+         "expected block_from up to block_to, got block_from 1 and block_to 0"),
+        (URL, "&time_from=2026-01-02T00:00:00Z&time_to=2026-01-01T00:00:00Z", "time_from",
+         "expected time_from up to time_to, got time_from '2026-01-02T00:00:00Z' and time_to '2026-01-01T00:00:00Z'"),
+    ],
+)  # fmt: skip
+async def test_a_range_that_ends_before_it_begins_is_refused_with_both_of_its_ends(
+    path: str, query: str, field: str, detail: str
+) -> None:
+    status, told, errors = await _errors(query, path)
+
+    assert (status, told) == (422, detail)
+    assert [(error["field"], error["code"]) for error in errors] == [(field, "contradiction")]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "&block_from=3&block_to=3",
+        "&time_from=2026-01-02T00:00:00Z&time_to=2026-01-02T01:00:00%2B01:00",
+        "&block_from=9&time_to=2026-01-02T00:00:00Z",
+    ],
+)
+async def test_a_range_of_one_moment_is_read_and_so_is_one_with_an_open_end(query: str) -> None:
+    assert (await _errors(query))[0] == 200
+
+
 @pytest.mark.parametrize("query", ["", "&limit=1", "&limit=100&order=asc&block_from=0&block_to=9223372036854775807"])
 async def test_what_the_path_takes_is_read(query: str) -> None:
     assert (await _errors(query))[0] == 200

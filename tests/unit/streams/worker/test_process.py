@@ -72,3 +72,49 @@ def test_a_port_that_is_taken_is_one_line(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert exits["error"].startswith(f"FT_METRICS_PORT: cannot listen on 127.0.0.1:{port}")
     assert [line for line in said if "exception" in line] == []
+
+
+_ENDS: Final = """
+import asyncio
+from ft.config import Config
+from ft.errors import ConfigError
+from ft.streams.deployment import failures
+from ft.streams.worker import process
+from ft.streams.worker.app import create_app
+
+def noted(config, role, what, exc, worker):
+    print("noted", role, type(exc).__name__, flush=True)
+
+async def ends():
+    {ends}
+
+failures.note = noted
+process.end = lambda code: None
+app = create_app(Config.from_env())
+asyncio.run(ends())
+"""
+
+
+@pytest.mark.parametrize(
+    ("ends", "reason"),
+    [
+        ("tasks = [asyncio.create_task(app.fail(each)) for each in (ConfigError(), ValueError())]", "ConfigError"),
+        ("task = asyncio.create_task(app.fail(ConfigError())); await asyncio.sleep(0); app._crash(ValueError())",
+         "ConfigError"),
+        ("[app._crash(ValueError()) for _ in range(3)]; task = asyncio.create_task(app.fail(ConfigError()))",
+         "ValueError"),
+        ("task = asyncio.create_task(app.fail(ConfigError())); await asyncio.sleep(0); app.note_of('a', ValueError())",
+         "ConfigError"),
+    ],
+    ids=["two errors", "a crash after an error", "an error after a crash", "a consumer after an error"],
+)  # fmt: skip
+def test_a_process_has_one_end_and_what_comes_after_its_reason_is_not_noted(
+    ends: str, reason: str, tmp_path: Path
+) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", _ENDS.format(ends=ends + "; await asyncio.sleep(0.5)")],
+        env={"FT_HOME": str(tmp_path), "FT_KAFKA": "127.0.0.1:9"},
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+
+    assert [line for line in ended.stdout.splitlines() if line.startswith("noted")] == [f"noted worker {reason}"]
