@@ -17,7 +17,14 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 from ft.access.registry_security import RegistrySecurity
 from ft.errors import MalformedRecord, SchemaError
 from ft.schemas.meaning import difference, meaning, name_of
-from ft.streams.kafka.registry_errors import NOT_FOUND, RegistryUnavailable, is_nobodys, no_registry, remedy_of
+from ft.streams.kafka.registry_errors import (
+    NOT_FOUND,
+    RegistryUnavailable,
+    in_a_line,
+    is_nobodys,
+    no_registry,
+    remedy_of,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +34,8 @@ _NO_SUBJECT: Final = 40401
 _TIMEOUT_S: Final = 10  # with every retry well below the watchdog's patience
 _ID_MAX: Final = 2**31 - 1
 _NO_SUCH_ID: Final = (400, 404, 422)
+_NO_JSON: Final = ("Unknown Schema Registry Error: b'", 'Unknown Schema Registry Error: b"')
+"""What Confluent's client puts before the body of an answer that is no JSON, which it tells as Python's bytes."""
 
 
 class Registry:
@@ -135,8 +144,8 @@ class Registry:
             yield
         except SchemaRegistryError as exc:
             if is_nobodys(exc.http_status_code, exc.error_code):
-                raise no_registry(self._url, f"{what}: {exc}") from exc
-            raise self._unavailable(f"{what}: {exc}", exc.http_status_code) from exc
+                raise no_registry(self._url, f"{what}: {_told(exc)}") from exc
+            raise self._unavailable(f"{what}: {_told(exc)}", exc.http_status_code) from exc
         except ValueError as exc:  # an answer of success that is no JSON
             raise no_registry(self._url, f"{what}: {exc}") from exc
         except (httpx.HTTPError, OSError) as exc:
@@ -159,6 +168,15 @@ def _knows_none(exc: SchemaRegistryError) -> bool:
     """Whether it is a registry that knows no such thing."""
     status = exc.http_status_code
     return status == NOT_FOUND and not is_nobodys(status, exc.error_code)
+
+
+def _told(exc: SchemaRegistryError) -> str:
+    """What it says, for a message."""
+    text = str(exc)
+    for prefix in _NO_JSON:
+        if text.startswith(prefix):
+            return in_a_line(exc.http_status_code, text.removeprefix(prefix).replace("\\n", " "))
+    return " ".join(text.split())
 
 
 def _incompatible(subject: str, why: str) -> SchemaError:

@@ -2,7 +2,8 @@
 
 Two ways, since no API has one for all:
 1. Apicurio Registry 3: its own import of a zip with the very content ids (with global ids where it is set to hand those
-   out). Its Confluent API takes mode IMPORT and an id, and hands out another one all the same.
+   out). Its Confluent API takes mode IMPORT and an id, and hands out another one all the same. The import leaves out
+   what it has left over of subjects that were deleted for good: their versions are made anew one by one.
 2. every other: Confluent's mode IMPORT for the subject, and a registration that names id and version.
 
 The import answers with success whatever it left out: whoever puts back asks again afterwards.
@@ -26,7 +27,14 @@ import httpx
 from ft.access.registry_security import RegistrySecurity
 from ft.errors import ServerError
 from ft.schemas.registered import Agreement, Registered, compare, same
-from ft.streams.kafka.registry_errors import RegistryUnavailable, is_nobodys, no_registry, remedy_of
+from ft.streams.kafka.registry_errors import (
+    TOLD_MAX,
+    RegistryUnavailable,
+    in_a_line,
+    is_nobodys,
+    no_registry,
+    remedy_of,
+)
 
 _TIMEOUT_S: Final = 5.0
 _IMPORT_TIMEOUT_S: Final = 60.0
@@ -36,7 +44,6 @@ _APICURIO: Final = "/apis/registry/v3"
 _GLOBAL_IDS: Final = "apicurio.ccompat.legacy-id-mode.enabled"
 _NO_SUCH: Final = (40401, 40403)
 """Codes of a registry that knows no such subject, or no such schema; whatever else is not found is no registry's."""
-_TOLD_MAX: Final = 300
 
 
 class Ids:
@@ -88,7 +95,7 @@ class Ids:
         """Register ``rows``, none of which it knows, under their ids. Raises RegistryUnavailable, ServerError."""
         rows = sorted(rows, key=_place)
         if (own := self._apicurio()) is not None:
-            self._import(*own, rows)
+            self._import_into_apicurio(*own, rows)
         else:
             for subject, versions in groupby(rows, lambda row: row.subject):
                 self._register(subject, list(versions))
@@ -98,7 +105,7 @@ class Ids:
         if answer is None:
             return None
         if not isinstance(answer, dict) or not isinstance(answer.get("schema"), str):
-            raise no_registry(self._url, f"no schema for id {schema_id}: {str(answer)[:_TOLD_MAX]}")
+            raise no_registry(self._url, f"no schema for id {schema_id}: {str(answer)[:TOLD_MAX]}")
         return str(answer["schema"])
 
     def _known_as(self, row: Registered) -> int | None:
@@ -123,13 +130,48 @@ class Ids:
             )
         return f"{root}{_APICURIO}", version
 
-    def _import(self, own: str, version: str, rows: Sequence[Registered]) -> None:
-        """1. whichever id it hands out by the Confluent API; 2. the import."""
+    def _import_into_apicurio(self, own: str, version: str, rows: Sequence[Registered]) -> None:
+        """1. whichever id it hands out by the Confluent API; 2. the import; 3. what the import left out, where ids are
+        those of contents: a global id is handed out only once.
+        """
         answer = self._ask("GET", f"{own}/admin/config/properties/{_GLOBAL_IDS}")  # 1
         global_ids = answer is not None and answer.get("value") == "true"
+        self._import(own, version, rows, global_ids=global_ids)  # 2
+        if not global_ids:  # 3
+            left_out = {schema_id for schema_id in {row.id for row in rows} if self._schema(schema_id) is None}
+            for row in rows:
+                if row.id in left_out:
+                    self._make_anew(own, row)
+
+    def _make_anew(self, own: str, row: Registered) -> None:
+        """Add a version by the registry's own API, which takes the version's number.
+
+        A subject that is deleted for good leaves its contents behind, each under its id, and a new version whose text
+        is the same gets that content. A version that gets another one is deleted again for good. One that the registry
+        refuses, because the number is taken or the subject's level forbids it, is left out.
+        """
+        content = {"content": row.schema, "contentType": "application/json"}
+        first = {"version": str(row.version), "content": content}
+        try:
+            made = self._http.post(
+                f"{own}/groups/default/artifacts?ifExists=CREATE_VERSION",
+                json={"artifactId": row.subject, "artifactType": "AVRO", "firstVersion": first},
+            )
+        except httpx.HTTPError as exc:
+            raise self._unavailable(exc) from exc
+        if made.status_code == httpx.codes.CONFLICT:
+            return
+        if not made.is_success:
+            raise self._refused(f"version {row.version} of {row.subject}", made)
+        if _object(made).get("version", {}).get("contentId") != row.id:
+            place = f"/subjects/{quote(row.subject, '')}/versions/{row.version}"
+            self._confluent("DELETE", place)
+            self._confluent("DELETE", f"{place}?permanent=true")
+
+    def _import(self, own: str, version: str, rows: Sequence[Registered], *, global_ids: bool) -> None:
         new = [subject for subject in sorted({row.subject for row in rows}) if not self._has_subject(subject)]
         try:
-            done = self._http.post(  # 2
+            done = self._http.post(
                 f"{own}/admin/import?requireEmptyRegistry=false",
                 content=_zip(rows, new, version, global_ids=global_ids),
                 headers={
@@ -151,7 +193,7 @@ class Ids:
         """The versions of a subject; None: it knows no such subject."""
         answer = self._ask("GET", f"{self._subject(subject)}/versions")
         if answer is not None and not (isinstance(answer, list) and all(isinstance(each, int) for each in answer)):
-            raise no_registry(self._url, f"no versions of {subject}: {str(answer)[:_TOLD_MAX]}")
+            raise no_registry(self._url, f"no versions of {subject}: {str(answer)[:TOLD_MAX]}")
         return answer
 
     def _subject(self, subject: str) -> str:
@@ -189,7 +231,7 @@ class Ids:
             raise self._unavailable(exc) from exc
         if answer.is_success and (found := _json(answer)) is not None:
             return found
-        code, got = _object(answer).get("error_code"), f"{answer.status_code} {answer.text[:_TOLD_MAX]}".strip()
+        code, got = _object(answer).get("error_code"), _told(answer)
         if answer.status_code == httpx.codes.NOT_FOUND and code in _NO_SUCH:
             return None
         if answer.is_success or is_nobodys(answer.status_code, code):
@@ -202,9 +244,14 @@ class Ids:
     def _refused(self, what: str, answer: httpx.Response) -> ServerError:
         return ServerError(
             f"schema registry {self._url}: expected it to take ids that are put back ({what}), got "
-            f"{answer.status_code} {answer.text[:_TOLD_MAX]}. Allow it there (Apicurio: the role of an admin; others: "
+            f"{_told(answer)}. Allow it there (Apicurio: the role of an admin; others: "
             "mode.mutability=true), or restore its own backup."
         )
+
+
+def _told(answer: httpx.Response) -> str:
+    """Its status and what it says, for a message."""
+    return in_a_line(answer.status_code, answer.text, answer.headers.get("Content-Type", ""))
 
 
 def _json(answer: httpx.Response) -> Any:

@@ -34,6 +34,20 @@ MUTATIONS: Final = (
         tests=(SCHEMA_IDS,),
     ),
     Mutation(
+        name="what-an-import-left-out-is-not-made-anew",
+        path="streams/kafka/registry_ids.py",
+        old="        if not global_ids:  # 3\n",
+        new="        if False:\n",
+        tests=(SCHEMA_IDS,),
+    ),
+    Mutation(
+        name="a-version-may-stay-under-another-id",
+        path="streams/kafka/registry_ids.py",
+        old='        if _object(made).get("version", {}).get("contentId") != row.id:\n',
+        new="        if False:\n",
+        tests=(SCHEMA_IDS,),
+    ),
+    Mutation(
         name="whatever-is-not-found-was-lost",
         path="streams/kafka/registry_ids.py",
         old=" and code in _NO_SUCH:\n",

@@ -34,7 +34,8 @@ OF_KNOWN: Final = _requests(_SUBJECTS, ("GET", "/config/"), _IDS, ("POST", "/com
 
 
 class Between(Served):
-    """A registry's address that leads to another one. A failing request is answered 501: that is not tried again."""
+    """A registry's address that leads to another one. A failing request is answered 501, with a code of Confluent's API
+    as a registry has one: that is not tried again."""
 
     def __init__(self, registry: str, tls: ssl.SSLContext | None = None) -> None:
         super().__init__(tls)
@@ -49,7 +50,7 @@ class Between(Served):
             return answer.status_code, answer.content
         if failing.done:
             self._ask(method, path, body, content_type)
-        return 501, b""
+        return 501, b'{"error_code": 50101, "message": "it fails"}'
 
     def _below(self, path: str) -> str:
         return path.removeprefix(self._root.path)

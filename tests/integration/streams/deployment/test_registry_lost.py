@@ -1,5 +1,6 @@
 """A deployment whose registry is lost, is another one, or is away: what migrations, workers and commands make of it."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,6 +16,7 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 
 from ft.cli.status_attention import asked
 from ft.config import Config
+from ft.errors import SchemaError
 from ft.networks import load_networks
 from ft.ops.dlq import Letter, decoded
 from ft.ops.verify.subscriber import Subscriber
@@ -86,6 +88,12 @@ def by_the_registry_alone(config: Config, topic: str) -> list[Any]:
         return [stock(message.value or b"", context) for message in read_all(config, topic, 0)]
 
 
+def with_another_field(name: str) -> str:
+    """The schema as a version to come may have it."""
+    field = {"name": "z", "type": "int", "default": 0}
+    return schema_text(name).rstrip().removesuffix("]\n}").rstrip() + f", {json.dumps(field)}]}}"
+
+
 def gave_out_anew(own: OwnRegistry) -> None:
     """Lost, and asked for schemas in another order by somebody who did not know."""
     own.empty()
@@ -118,6 +126,37 @@ async def test_after_a_loss_of_the_registry_a_migration_brings_the_same_ids_and_
     assert [record["provider"] for record in by_the_registry_alone(deployed, topic)] == ["before"]
     (record,) = said(deployed)
     assert [(row["id"], row["subject"], row["version"], row["schema"]) for row in record["schemas"]] == before
+
+
+async def test_subjects_that_were_deleted_for_good_get_the_same_ids_and_versions_back_from_a_migration(
+    deployed: Config, own: OwnRegistry
+) -> None:
+    finality, topic = f"{Topics(deployed.topic_prefix).finality}-value", Topics(deployed.topic_prefix).raw("polygon")
+    log = await RawLog.open(deployed, "polygon")
+    await log.claim("before")
+    log.close()
+    with Registry(own.url) as registry, Ids(own.url) as asking, Schemas(deployed) as schemas:
+        registry.register(finality, with_another_field("finality"))
+        schemas.keep(asking.versions(finality))
+    before = kept(deployed)
+
+    with SchemaRegistryClient({"url": own.url, "timeout": 30}) as client:
+        for subject in {row[1] for row in before}:
+            client.delete_subject(subject)
+            client.delete_subject(subject, permanent=True)
+        assert client.get_subjects() == []
+
+    assert require_one(deployed) == "restore"
+    prepare(deployed)
+    assert require_one(deployed) == "one"
+    assert kept(deployed) == before
+    with Ids(own.url) as asking:
+        found = [row for subject in {row[1] for row in before} for row in asking.versions(subject)]
+    assert sorted((row.id, row.subject, row.version, row.schema) for row in found) == before
+    assert [record["provider"] for record in by_the_registry_alone(deployed, topic)] == ["before"]
+    broken = with_another_field("finality").replace('"type": "int", "default": 0', '"type": "string", "default": ""')
+    with Registry(own.url) as registry, pytest.raises(SchemaError, match="FULL_TRANSITIVE"):
+        registry.register(finality, broken)
 
 
 async def _open(config: Config) -> None:
@@ -208,6 +247,7 @@ def no_registry(config: Config, kind: str) -> Iterator[Config]:
     root, url = config.schema_registry.partition("/apis/")[0], config.schema_registry
     urls = {"root": root, "longer": f"{url}/x", "later": f"{root}/apis/ccompat/v9", "own": f"{root}/apis/registry/v3"}
     answers = {"page": (200, b"<html>"), "json": (200, b'{"name": "x"}'), "gone": (404, b"<html>"), "moved": (302, b"")}
+    answers["node"] = 501, b'<!DOCTYPE HTML>\n<html lang="en">\n<h1>Unsupported method</h1>\n</html>'
     if kind in urls:
         yield at(config, urls[kind])
         return
@@ -215,7 +255,7 @@ def no_registry(config: Config, kind: str) -> Iterator[Config]:
         yield at(config, another.url)
 
 
-@pytest.mark.parametrize("kind", ["root", "longer", "later", "own", "page", "json", "gone", "moved"])
+@pytest.mark.parametrize("kind", ["root", "longer", "later", "own", "page", "json", "gone", "moved", "node"])
 async def test_what_answers_and_is_no_registry_is_refused_by_what_starts_and_left_alone_by_what_runs(
     deployed: Config, kind: str
 ) -> None:
@@ -239,7 +279,7 @@ async def test_what_answers_and_is_no_registry_is_refused_by_what_starts_and_lef
         assert kept(wrong) == before
 
 
-@pytest.mark.parametrize("kind", ["root", "page", "json"])
+@pytest.mark.parametrize("kind", ["root", "page", "json", "node"])
 def test_a_first_migration_refuses_what_is_no_registry_before_it_makes_anything(with_own: Config, kind: str) -> None:
     with no_registry(with_own, kind) as wrong, pytest.raises(NoRegistry, match="FT_SCHEMA_REGISTRY is likely wrong"):
         prepare(wrong)
@@ -255,8 +295,19 @@ def test_both_of_the_registrys_confluent_apis_that_it_has_serve_a_deployment(dep
     assert list(asked(other)) == []
 
 
-def test_a_proxy_before_a_registry_that_is_away_is_taken_for_one_that_is_away(deployed: Config) -> None:
-    with Another(503, b"<html>no upstream</html>") as proxy:
+def test_a_page_of_html_is_not_repeated_in_what_is_said_of_no_registry(deployed: Config) -> None:
+    with no_registry(deployed, "node") as wrong, Schemas(wrong) as schemas, Registry(wrong.schema_registry) as registry:
+        with pytest.raises(NoRegistry, match=r"got 501, a page of HTML\. FT_SCHEMA_REGISTRY") as by_one:
+            schemas.restore()
+        with pytest.raises(NoRegistry, match=r"got id 7: 501, a page of HTML\. FT_SCHEMA_REGISTRY") as by_other:
+            registry.schema(7)
+
+    assert "\n" not in f"{by_one.value} {by_other.value}"
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_a_proxy_before_a_registry_that_is_away_is_taken_for_one_that_is_away(deployed: Config, status: int) -> None:
+    with Another(status, b"<html>no upstream</html>") as proxy:
         (reason,) = asked(at(deployed, proxy.url))
         done = prepare(at(deployed, proxy.url))
 
@@ -273,10 +324,7 @@ def test_the_first_migration_of_a_deployment_of_an_earlier_version_keeps_what_th
     deployed: Config,
 ) -> None:
     subject = f"{Topics(deployed.topic_prefix).finality}-value"
-    later = (
-        schema_text("finality").rstrip().removesuffix("]\n}").rstrip()
-        + ', {"name": "z", "type": "int", "default": 0}]}'
-    )
+    later = with_another_field("finality")
     with Registry(deployed.schema_registry) as registry:
         second = registry.register(subject, later)
     before = kept(deployed)

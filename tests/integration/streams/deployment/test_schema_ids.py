@@ -136,6 +136,39 @@ def test_what_a_registry_leaves_out_of_an_import_that_it_calls_done_is_told(with
         restored(with_own)
 
 
+def test_a_version_that_was_deleted_for_good_gets_its_id_back_beside_the_one_that_was_not(
+    with_own: Config, own: OwnRegistry
+) -> None:
+    records = written(with_own)
+    with SchemaRegistryClient({"url": own.url, "timeout": 30}) as client:
+        client.delete_version(f"{FINALITY}-value", 2)
+        client.delete_version(f"{FINALITY}-value", 2, permanent=True)
+
+    assert restored(with_own) == [max(records)]
+
+    assert asked(own.url, f"/subjects/{FINALITY}-value/versions") == [1, 2]
+    assert asked(own.url, f"/subjects/{FINALITY}-value/versions/latest")["id"] == max(records)
+    assert by_the_registry_alone(with_own, records[max(records)])["later"] == "x"
+
+
+def test_a_version_that_would_get_another_id_is_not_left_in_the_registry(with_own: Config, own: OwnRegistry) -> None:
+    with Registry(own.url) as registry:
+        for number in range(5):
+            registry.register(
+                f"theirs.{number}-value", json.dumps({"type": "record", "name": f"T{number}", "fields": []})
+            )
+    written(with_own)
+    own.empty()
+    with Registry(own.url) as registry:
+        registry.register("theirs-value", schema_text("finality"))
+
+    with pytest.raises(ServerError, match=r"expected ids 6, 7, 8 after they were put back, got none for 6"):
+        restored(with_own)
+
+    assert asked(own.url, f"/subjects/{FINALITY}-value/versions") == [2]
+    assert asked(own.url, "/schemas/ids/1/versions") == [{"subject": "theirs-value", "version": 1}]
+
+
 def test_others_subjects_in_the_registry_stay_as_they_are(with_own: Config, own: OwnRegistry) -> None:
     with Registry(own.url) as registry:
         for number in range(3):
