@@ -27,13 +27,17 @@ def filter_case(context: HookContext, case: Case[Any]) -> bool:
 
 @schemathesis.hook
 def map_case(context: HookContext, case: Case[Any]) -> Case[Any]:
-    """One network, one asset, one moment; and no cursor, which belongs to the page before."""
+    """One network, asset and moment, ranges in order; and no cursor, which belongs to the page before."""
     if _is_wrong(case):
         return case
     query = case.query or {}
     query.pop("cursor", None)
     if "at_block" in query:
         query.pop("at_time", None)
+    if {"block_from", "block_to"} <= query.keys():
+        query["block_from"], query["block_to"] = sorted((query["block_from"], query["block_to"]), key=int)
+    if {"time_from", "time_to"} <= query.keys():
+        query["time_to"] = query["time_from"]  # their order is not that of their texts: each may have another offset
     if case.path == "/api/v1/transfers" and "asset" not in query:
         query.setdefault("network", next(filter(None, map(_network_of, map(query.get, _ADDRESSES))), NETWORK))
     on = _of_one_network(query, _in_path(case))
